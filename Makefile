@@ -1,0 +1,34 @@
+# Every target works in a fresh clone: the environment is built first where it is missing or older than the lock.
+# VENV: folder of the environment. PYTHON: the interpreter it is built from, 3.11 or newer.
+VENV ?= .venv
+PYTHON ?= python3
+
+BIN := $(VENV)/bin
+# The lock an environment was built from lies in it, and dates it.
+INSTALLED := $(VENV)/requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help venv check test
+
+# Rules of the workflow call `python`, which must be the environment's.
+check test: export PATH := $(abspath $(BIN)):$(PATH)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(INSTALLED) ## Build the environment from requirements.lock
+
+$(INSTALLED): requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make venv PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	cp requirements.lock $@
+
+check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict replication
+	@if [ -f Snakefile ]; then set -x; $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/snakemake --lint; fi
+
+test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
+	$(BIN)/pytest -m "not gpu"

@@ -1,0 +1,129 @@
+"""Rules of the repository that no tool checks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+TOP_LEVEL = {
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "Snakefile",
+    "pyproject.toml",
+    "replication",
+    "requirements.lock",
+    "results",
+    "tests",
+    "workflow",
+}
+# Loading any of these can run code hidden in the file.
+PICKLE_LOADING = re.compile(
+    r"\b(c?pickle|dill|joblib|torch)\.(load|loads|Unpickler)\b|\bread_pickle\b|\ballow_pickle\s*=\s*True"
+    r"|\b(import|from)\s+(c?pickle|dill|joblib|shelve)\b"
+)
+
+
+def project_files() -> list[Path]:
+    """Every file that is tracked, or would be if all were added, relative to the root."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout, so it cannot be told which files belong to the project")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    files = [Path(name) for name in listing.split("\0") if name]
+    return [file for file in files if (ROOT / file).is_file()]  # one that was just deleted is still listed
+
+
+def program_files() -> list[Path]:
+    """The program's own files: the package and the workflow."""
+    files = [file for file in project_files() if file.parts[0] in {"Snakefile", "replication", "workflow"}]
+    return [file for file in files if file.suffix in {".py", ".smk", ""}]
+
+
+def locked_lines() -> list[str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_the_top_level_is_fixed():
+    entries = {file.parts[0] for file in project_files()}
+    assert {entry for entry in entries if not entry.startswith(".")} <= TOP_LEVEL
+
+
+def test_no_module_is_too_long_to_read():
+    modules = [file for file in program_files() if file.suffix == ".py"]
+    assert Path("replication/games.py") in modules
+    lengths = {str(file): len((ROOT / file).read_text(encoding="utf-8").splitlines()) for file in modules}
+    assert {file: length for file, length in lengths.items() if length > 350} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pickle.load(file)",
+        "pickle.loads(content)",
+        "state = torch.load(path, weights_only=True)",
+        "numpy.load(path, allow_pickle = True)",
+        "from pickle import Unpickler",
+        "    import joblib",
+        "pandas.read_pickle(path)",
+    ],
+)
+def test_pickle_loading_is_recognised(line):
+    assert PICKLE_LOADING.search(line)
+
+
+def test_no_pickle_is_ever_loaded():
+    found = [
+        f"{file}:{number}: {line.strip()}"
+        for file in program_files()
+        for number, line in enumerate((ROOT / file).read_text(encoding="utf-8").splitlines(), start=1)
+        if PICKLE_LOADING.search(line)
+    ]
+    assert found == []
+
+
+def test_the_lock_pins_exact_versions_and_nothing_else():
+    lines = locked_lines()
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)] == []
+    names = [line.partition("==")[0].lower() for line in lines]
+    assert names == sorted(set(names))
+
+
+def test_the_lock_names_no_index_and_no_hash():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "http" not in text
+    assert "--hash" not in text
+
+
+def test_the_lock_meets_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
+    locked = {canonical(name): version for name, _, version in (line.partition("==") for line in locked_lines())}
+    unmet = [
+        str(requirement)
+        for requirement in wanted
+        if not requirement.specifier.contains(locked.get(canonical(requirement.name), "0"))
+    ]
+    assert unmet == []
+
+
+def canonical(name: str) -> str:
+    """The spelling under which all spellings of a distribution's name are one."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("module", ["replication.config", "replication.games"])
+def test_plans_are_made_without_torch_and_without_an_emulator(module):
+    command = f"import sys, {module}; print(sorted(sys.modules.keys() & {{'torch', 'ale_py'}}))"
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
