@@ -1,0 +1,147 @@
+"""The identity of a run: what names it, the digests of what can change its numbers, where its files lie.
+
+run = (variant, protocol, game, seed, preset, budget). The state of training is keyed by all but the budget, so that
+a longer budget continues a shorter one. Machine matters (device, storage of the replay memory, lanes) are no part.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from replication.config import FinalEvaluation, Preset, Protocol, Variant, load_preset, load_protocol, load_variant
+from replication.errors import ReplicationError
+from replication.files import canonical_json, sha256
+from replication.games import find_game
+from replication.schedules import steps_of_frames
+
+NUMERICS_VERSION = {"off_policy": 1, "untrained": 1}
+"""One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test
+fails when they move without it). Results of another version are results of another run."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run trains: agent steps, or whole iterations of a protocol that has them, or not at all."""
+
+    steps: int = 0
+    iterations: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its final evaluation."""
+
+    variant: Variant
+    protocol: Protocol
+    game: str
+    seed: int
+    preset: Preset | None
+    budget: Budget
+
+    @cached_property
+    def training_digest(self) -> str:
+        """64 hexadecimal digits over everything that can change a number of training; the budget is no part."""
+        return sha256(canonical_json(self._training_identity()))
+
+    @cached_property
+    def result_digest(self) -> str:
+        """64 hexadecimal digits: training, budget and final evaluation."""
+        final = self.protocol.final_evaluation
+        return sha256(
+            canonical_json(
+                {
+                    "training": self._training_identity(),
+                    "budget": {"steps": self.budget.steps, "iterations": self.budget.iterations},
+                    "final_evaluation": final.model_dump() if final else None,
+                }
+            )
+        )
+
+    def _training_identity(self) -> dict[str, Any]:
+        return {
+            "variant": self.variant.variant,
+            "module": self.variant.module,
+            "family": self.variant.family,
+            "config": self.variant.config,
+            "protocol": self.protocol.protocol,
+            "training": self.protocol.training.model_dump(),
+            "iteration_steps": self.protocol.iteration_steps,
+            "periodic_evaluation": self.protocol.model_dump()["periodic_evaluation"],
+            "game": self.game,
+            "seed": self.seed,
+            "preset": self.preset.preset if self.preset else None,
+            "numerics_version": NUMERICS_VERSION[self.variant.family],
+        }
+
+    def results_folder(self, results: Path) -> Path:
+        """Where the small files of the finished run go."""
+        return self._folder(results / "runs", self.result_digest)
+
+    def state_folder(self, state: Path) -> Path:
+        """Where checkpoints, weights and periodic evaluations lie."""
+        return self._folder(state, self.training_digest)
+
+    def _folder(self, root: Path, digest: str) -> Path:
+        return root / self.variant.variant / self.game / f"seed{self.seed}" / digest[:12]
+
+    @property
+    def name(self) -> str:
+        """For people: variant, game and seed."""
+        return f"{self.variant.variant} {self.game} seed {self.seed}"
+
+    def final_epsilon(self, final: FinalEvaluation) -> float:
+        """The protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
+        if final.epsilon is not None:
+            return final.epsilon
+        return float(self.variant.config.get("evaluation_epsilon", 0.0))
+
+
+def resolve_run(
+    *,
+    variant: str,
+    game: str,
+    seed: int,
+    protocol: str | None = None,
+    preset: str | None = None,
+    budget_frames: int | None = None,
+    budget_iterations: int | None = None,
+) -> Run:
+    """Read the YAMLs a run names and check that its budget fits its protocol.
+
+    Raises:
+        ReplicationError: a misspelt name, a bad key, a budget that is missing, not positive or of the wrong unit.
+    """
+    if seed < 0:
+        raise ReplicationError(f"seed {seed}: expected an integer >= 0")
+    loaded_preset = load_preset(preset) if preset else None
+    loaded = load_variant(variant, loaded_preset)
+    presented = load_protocol(protocol or loaded.protocol, loaded_preset)
+    budget = _budget(loaded, presented, budget_frames, budget_iterations)
+    return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
+
+
+def state_root() -> Path:
+    """`$REPLICATION_STATE`, or an ignored folder of results/."""
+    return Path(os.environ.get("REPLICATION_STATE", "results/state"))
+
+
+def _budget(variant: Variant, protocol: Protocol, frames: int | None, iterations: int | None) -> Budget:
+    name = variant.variant
+    if variant.family == "untrained":
+        if frames is not None or iterations is not None:
+            raise ReplicationError(f"variant {name} does not train: leave the budget out")
+        return Budget()
+    if protocol.iteration_steps is not None:
+        if frames is not None or iterations is None or iterations < 1:
+            raise ReplicationError(
+                f"protocol {protocol.protocol} trains in iterations of at least {protocol.iteration_steps} steps: "
+                "give --budget-iterations N, N >= 1, and no --budget-frames"
+            )
+        return Budget(iterations=iterations)
+    if iterations is not None or frames is None:
+        raise ReplicationError(f"protocol {protocol.protocol} has no iterations: give --budget-frames")
+    return Budget(steps=steps_of_frames(frames, protocol.training.frame_skip))
