@@ -1,0 +1,96 @@
+"""What an algorithm file provides and what the engine hands it. An algorithm speaks of ONE run.
+
+An algorithm is a module of `replication.algorithms`, found by its name, with the members of `Algorithm`. The engine
+owns acting, replay, target copies, the reduction over the batch, the optimiser, schedules and checkpoints.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from replication.config import OffPolicyConfig
+from replication.errors import unknown_name
+
+Forward = Callable[[Tensor], Tensor]
+"""A network bound to its parameters: uint8 pixels [batch, stack, 84, 84] to its outputs."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch of transitions in the paper's time indices: acted in s_tm1, arrived in s_t.
+
+    s_tm1, s_t: uint8 [batch, stack, 84, 84] (channels-last memory), oldest frame first.
+    a_tm1: int64 [batch]. r_t: float32 [batch], clipped rewards, summed over n steps with their discounts.
+    discount_t: float32 [batch], gamma to the number of steps between, or 0 where the trajectory ended.
+    """
+
+    s_tm1: Tensor
+    a_tm1: Tensor
+    r_t: Tensor
+    discount_t: Tensor
+    s_t: Tensor
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a loss returns: float32 [batch] each.
+
+    per_transition is reduced by the engine and differentiated; priority is |TD error| for prioritised replay and
+    for the TD-error curve, without gradient.
+    """
+
+    per_transition: Tensor
+    priority: Tensor
+
+
+@dataclass(frozen=True)
+class DrawSpec:
+    """A random array that a loss asks for, drawn by the engine from the run's `loss` stream."""
+
+    distribution: Literal["uniform", "normal"]
+    """On [0, 1), or of mean 0 and deviation 1."""
+    shape: tuple[int, ...]
+    per_transition: bool
+    """One such array for each transition of the batch: [batch, *shape]."""
+
+
+class Algorithm(Protocol):
+    """The members of an algorithm module."""
+
+    PAPER: str
+    Config: type[OffPolicyConfig]
+
+    def network(self, config: Any, num_actions: int) -> nn.Module:
+        """Build the network, uninitialised."""
+
+    def initialise(self, network: nn.Module, stream: np.random.Generator, config: Any) -> None:
+        """Fill every parameter from the stream."""
+
+    def action_values(self, outputs: Tensor) -> Tensor:
+        """Network outputs to Q(s, a), float32 [batch, actions]: what is acted on and plotted."""
+
+    def draws_spec(self, config: Any, num_actions: int) -> Mapping[str, DrawSpec]:
+        """The random arrays that `loss` needs, by name."""
+
+    def loss(self, online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Any) -> Losses:
+        """The loss of each transition."""
+
+
+def load_algorithm(name: str) -> Algorithm:
+    """Import replication.algorithms.NAME.
+
+    Raises:
+        ReplicationError: no such module.
+    """
+    package = importlib.import_module("replication.algorithms")
+    known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
+    if name not in known:
+        raise unknown_name("algorithm module", name, known)
+    return cast(Algorithm, importlib.import_module(f"replication.algorithms.{name}"))

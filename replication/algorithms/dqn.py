@@ -1,0 +1,97 @@
+"""Deep Q-network (Mnih et al. 2015): the file every other algorithm is read against.
+
+| paper                              | here                                                  |
+| ---------------------------------- | ----------------------------------------------------- |
+| minibatch size                     | `batch_size`                                          |
+| replay memory size                 | `replay_capacity_rows`                                |
+| agent history length               | `frame_stack`                                         |
+| target network update frequency    | `target_update_period_steps` (the code counts steps)  |
+| discount factor                    | `discount`                                            |
+| action repeat                      | `frame_skip` (protocol)                               |
+| update frequency                   | `update_period_steps`                                 |
+| gradient, squared gradient momentum | `optimizer.decay` (both)                             |
+| min squared gradient               | `optimizer.epsilon`                                   |
+| final exploration                  | `epsilon.end`                                         |
+| replay start size                  | `replay_start`                                        |
+| no-op max                          | `noops_after_game_over_frames` (protocol)             |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
+from replication.config import OffPolicyConfig
+from replication.networks import FILLS, Convolutions, uninitialised_linear
+
+PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
+
+Config = OffPolicyConfig
+
+SCREEN_SIDE_PIXELS = 84
+
+
+class Network(nn.Module):
+    """Convolutions, one hidden layer, one value per action; ReLU after all but the last.
+
+    Source: Mnih et al. 2015, Methods, "Model architecture"; google-deepmind/dqn dqn/convnet_atari3.lua.
+    """
+
+    def __init__(self, config: OffPolicyConfig, num_actions: int) -> None:
+        """Lay out the layers, uninitialised."""
+        super().__init__()
+        self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
+        self.hidden = uninitialised_linear(self.convolutions.num_features, config.network.hidden_units)
+        self.values = uninitialised_linear(config.network.hidden_units, num_actions)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""
+        values: Tensor = self.values(self.embed(pixels))
+        return values
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """uint8 [batch, stack, 84, 84] to the last hidden layer after its ReLU, float32 [batch, hidden_units]."""
+        return functional.relu(self.hidden(self.convolutions(pixels)))
+
+
+def network(config: OffPolicyConfig, num_actions: int) -> Network:
+    """Build the network, uninitialised."""
+    return Network(config, num_actions)
+
+
+def initialise(network: nn.Module, stream: np.random.Generator, config: OffPolicyConfig) -> None:
+    """Fill every parameter from the stream."""
+    FILLS[config.network.initialisation](network, stream)
+
+
+def action_values(outputs: Tensor) -> Tensor:
+    """The outputs are the values."""
+    return outputs
+
+
+def draws_spec(config: OffPolicyConfig, num_actions: int) -> Mapping[str, DrawSpec]:
+    """The loss of DQN draws nothing."""
+    return {}
+
+
+def loss(
+    online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: OffPolicyConfig
+) -> Losses:
+    """Squared TD error inside [-1, 1] and absolute outside: the gradient is the TD error clipped to [-1, 1].
+
+    Returns: `per_transition` and `priority` (the clipped absolute TD error), float32 [batch].
+    Source: Mnih et al. 2015, Methods, "Training algorithm"; google-deepmind/dqn dqn/NeuralQLearner.lua:180-237.
+    """
+    q_tm1 = online(batch.s_tm1)
+    with torch.no_grad():
+        q_target_t = target(batch.s_t)
+        y = batch.r_t + batch.discount_t * q_target_t.max(dim=1).values
+    q_a_tm1 = q_tm1.gather(1, batch.a_tm1[:, None]).squeeze(1)
+    assert y.shape == q_a_tm1.shape == batch.a_tm1.shape
+    per_transition = functional.huber_loss(q_a_tm1, y, reduction="none", delta=1.0)
+    return Losses(per_transition, (y - q_a_tm1.detach()).abs().clamp(max=1.0))

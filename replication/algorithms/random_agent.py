@@ -1,0 +1,21 @@
+"""The random agent of Nature's Table 2: a uniformly random action of the minimal set, held for a fixed time.
+
+At 10 Hz an action is drawn at every 6th emulator frame after the no-ops and held, a human's best reaction rate;
+at 60 Hz at every frame. It learns nothing: its run is its final evaluation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.config import UntrainedConfig
+
+PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
+
+Config = UntrainedConfig
+
+
+def choose_action(stack: NDArray[np.uint8], num_actions: int, stream: np.random.Generator) -> int:
+    """Uniform over all actions, whatever is on the screen."""
+    return int(stream.integers(num_actions))

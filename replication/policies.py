@@ -1,0 +1,46 @@
+"""How an agent turns values into an action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Policy = Callable[[NDArray[np.uint8], np.random.Generator], int]
+"""From the newest frames, uint8 [84, 84, stack] (newest last), and a stream to an index into the minimal action set."""
+
+
+def epsilon_greedy(
+    epsilon: float, num_actions: int, values: Callable[[], NDArray[np.float32]], stream: np.random.Generator
+) -> int:
+    """A uniformly random action with probability epsilon, else a greedy one; ties are broken uniformly at random.
+
+    Args:
+        epsilon: in [0, 1].
+        num_actions: size of the minimal action set; random actions are drawn from all of it.
+        values: gives Q(s, .), float32 [num_actions]; not called when the action is random.
+        stream: the run's exploration stream.
+
+    Source: google-deepmind/dqn dqn/NeuralQLearner.lua:368-412.
+    """
+    if stream.random() < epsilon:
+        return int(stream.integers(num_actions))
+    q = values()
+    greedy = np.flatnonzero(q == q.max())
+    return int(greedy[stream.integers(len(greedy))])
+
+
+def push_frame(stack: NDArray[np.uint8], frame: NDArray[np.uint8], *, clear: bool) -> None:
+    """Make `frame` the newest of `stack` in place; the first frame of a trajectory has zeros before it.
+
+    Args:
+        stack: uint8 [84, 84, stack], oldest first.
+        frame: uint8 [84, 84].
+        clear: whether the frame starts a trajectory.
+    """
+    if clear:
+        stack[:] = 0
+    else:
+        stack[:, :, :-1] = stack[:, :, 1:]
+    stack[:, :, -1] = frame

@@ -1,0 +1,53 @@
+"""Owned randomness: every random draw of a run takes a named stream, spawned from the run's seed.
+
+A stream depends on the seed, the game and its name alone, so what one part of a run draws never shifts
+what another part sees: evaluating more often leaves training as it was, and a run has the same draws
+whatever shares its process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+TRAINING_STREAMS = (
+    "initialisation",  # first weights of the online network
+    "target_initialisation",  # first weights of a target network that does not start as a copy
+    "noop_starts",  # number of no-op frames at the start of an episode or life
+    "stickiness",  # whether a frame repeats the action executed last
+    "exploration",  # epsilon-greedy: explore or not, which action, which of several greedy ones
+    "replay",  # which transitions are sampled
+    "loss",  # random arrays a loss asks for (quantile fractions, noise)
+)
+"""Streams that live as long as training does; their states are part of a checkpoint."""
+
+
+def named_stream(seed: int, game: str, name: str, *index: int) -> np.random.Generator:
+    """Start one stream of a run.
+
+    Args:
+        seed: the run's seed, >= 0.
+        game: part of the entropy, so that runs of one seed on several games are independent.
+        name: what the stream is for.
+        *index: tells repeated uses apart (which evaluation).
+    """
+    words = np.frombuffer(hashlib.sha256(f"{game}/{name}".encode()).digest(), dtype="<u4")
+    return np.random.default_rng(np.random.SeedSequence([seed, *(int(word) for word in words), *index]))
+
+
+def training_streams(seed: int, game: str) -> dict[str, np.random.Generator]:
+    """All streams of TRAINING_STREAMS, at their start."""
+    return {name: named_stream(seed, game, name) for name in TRAINING_STREAMS}
+
+
+def stream_state(stream: np.random.Generator) -> dict[str, Any]:
+    """Plain data (integers and words) from which `restore_stream` continues exactly."""
+    state: dict[str, Any] = dict(stream.bit_generator.state)
+    return state
+
+
+def restore_stream(stream: np.random.Generator, state: dict[str, Any]) -> None:
+    """Continue where `stream_state` was taken."""
+    stream.bit_generator.state = state

@@ -1,0 +1,88 @@
+"""The optimisers against numbers worked by hand (fidelity rows O3, O4, O5) and an independent Adam."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from replication.config import AdamConfig, CenteredRMSPropConfig
+from replication.optimizers import Adam, CenteredRMSProp
+
+NATURE = CenteredRMSPropConfig(
+    name="centered_rmsprop", learning_rate=0.00025, decay=0.95, epsilon=0.01, mean_square_start=0.0
+)
+
+
+def _change_after_one_step(gradient: float, config: CenteredRMSPropConfig) -> float:
+    weight = torch.zeros(1)
+    CenteredRMSProp([weight], config).step([torch.full((1,), gradient)])
+    return -weight.item()
+
+
+def test_o3_first_step_has_the_constant_inside_the_root() -> None:
+    # g = 1: v - m^2 + 0.01 = 0.05 - 0.0025 + 0.01 = 0.0575; 0.00025 / sqrt(0.0575) = 0.00104257.
+    assert _change_after_one_step(1.0, NATURE) == pytest.approx(0.00104257, rel=1e-5)
+    # g = 0.01: 0.05e-4 - 0.0025e-4 + 0.01; outside the root the step would be 2.0526e-4, eight times larger.
+    assert _change_after_one_step(0.01, NATURE) == pytest.approx(2.49941e-5, rel=1e-5)
+
+
+def test_o3_numerator_is_the_gradient_and_there_is_no_momentum() -> None:
+    weight = torch.zeros(1)
+    optimizer = CenteredRMSProp([weight], NATURE)
+    optimizer.step([torch.ones(1)])
+    after_one = weight.item()
+    optimizer.step([torch.zeros(1)])
+    assert weight.item() == after_one
+    assert set(optimizer.state()) == {"mean_gradient.0", "mean_square.0"}
+
+
+def test_o3_constant_gradient_leaves_only_the_constant_under_the_root() -> None:
+    weight = torch.zeros(1)
+    optimizer = CenteredRMSProp([weight], NATURE)
+    for _ in range(600):
+        before = weight.item()
+        optimizer.step([torch.ones(1)])
+    # v - m^2 goes to 0, so the denominator goes to sqrt(0.01) = 0.1 and the step to 0.0025.
+    assert before - weight.item() == pytest.approx(0.0025, rel=1e-3)
+
+
+def test_dopamine_mean_square_starts_at_one() -> None:
+    config = NATURE.model_copy(update={"epsilon": 0.00001, "mean_square_start": 1.0})
+    # g = 1: v = 0.95 + 0.05 = 1, m = 0.05: 1 - 0.0025 + 0.00001.
+    expected = 0.00025 / math.sqrt(0.99751)
+    assert _change_after_one_step(1.0, config) == pytest.approx(expected, rel=1e-5)
+
+
+def test_adam_equals_torch_optim() -> None:
+    config = AdamConfig(name="adam", learning_rate=0.0001, beta1=0.9, beta2=0.999, epsilon=0.00015)
+    generator = torch.Generator().manual_seed(0)
+    ours = torch.randn(50, generator=generator)
+    theirs = ours.clone().requires_grad_()
+    optimizer = Adam([ours], config)
+    reference = torch.optim.Adam([theirs], lr=0.0001, betas=(0.9, 0.999), eps=0.00015)
+    for _ in range(20):
+        gradient = torch.randn(50, generator=generator)
+        optimizer.step([gradient])
+        theirs.grad = gradient.clone()
+        reference.step()
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-6, atol=1e-7)
+
+
+def test_a_stored_optimizer_continues_exactly() -> None:
+    for build in (
+        lambda w: CenteredRMSProp([w], NATURE),
+        lambda w: Adam([w], AdamConfig(name="adam", learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8)),
+    ):
+        weight = torch.ones(3)
+        optimizer = build(weight)
+        optimizer.step([torch.tensor([1.0, -2.0, 0.5])])
+        stored = {name: tensor.clone() for name, tensor in optimizer.state().items()}
+        again = weight.clone()
+        resumed = build(again)
+        for name, tensor in resumed.state().items():
+            tensor.copy_(stored[name])
+        for optimiser_ in (optimizer, resumed):
+            optimiser_.step([torch.tensor([0.1, 0.2, -0.3])])
+        assert torch.equal(weight, again)
