@@ -1,0 +1,1 @@
+"""The games: emulator, frames, presentation, Gymnasium view."""

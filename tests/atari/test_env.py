@@ -1,0 +1,52 @@
+"""The Gymnasium view plays the same game."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from replication.atari.env import AtariEnv
+from replication.config import load_protocol
+
+NATURE = load_protocol("nature").training
+
+
+@pytest.mark.rom
+@pytest.mark.parametrize(("game", "protocol"), [("breakout", "nature"), ("pong", "sticky"), ("catch", "nature")])
+def test_gymnasium_accepts_it(game: str, protocol: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice on observation shapes for other libraries
+        check_env(AtariEnv(game, load_protocol(protocol).training, render_mode="rgb_array"))
+
+
+def test_a_seed_fixes_an_episode_and_a_lost_life_never_resets() -> None:
+    def played(seed: int) -> list[object]:
+        env = AtariEnv("catch", NATURE)
+        actions = np.random.default_rng(0)
+        observation, info = env.reset(seed=seed)
+        seen: list[object] = [observation.tobytes()]
+        terminated, lost = False, 0
+        while not terminated:
+            observation, reward, terminated, truncated, info = env.step(actions.integers(3))
+            lost += info["life_lost"]
+            assert info["lives"] == 3 - lost
+            assert not truncated
+            seen += [observation.tobytes(), reward]
+        assert lost == 3
+        return seen
+
+    assert played(1) == played(1)
+    assert played(1) != played(2)
+
+
+def test_observations_have_zeros_before_the_first_frame_and_the_newest_last() -> None:
+    env = AtariEnv("catch", NATURE)
+    first, _ = env.reset(seed=0)
+    assert not first[:3].any()
+    assert first[3].any()
+    second, *_ = env.step(np.int64(0))
+    assert (second[2] == first[3]).all()
+    assert not second[:2].any()
