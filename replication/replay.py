@@ -1,0 +1,271 @@
+"""Replay memory of single frames: a ring of rows from which n-step transitions are put together (rows M1 to M7, I8, I9).
+
+A row is what one agent step saw and did: its frame, the action, the clipped reward received after it, and what the
+action led to. A *trajectory* is what one starts and ends with: a game, or a life where a lost life ends it. Two layouts:
+
+- with end rows (the released program): the frame the last action led to takes a row of its own, without an action;
+- without (Dopamine): rows of zeros are written before each trajectory instead, and the last action's next state is
+  never needed, its discount being 0.
+
+Source: google-deepmind/dqn dqn/TransitionTable.lua; google/dopamine dopamine/replay_memory/circular_replay_buffer.py.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from replication.errors import ReplicationError
+from replication.frame_store import FRAME_BYTES, FRAME_SHAPE, FrameStore
+
+__all__ = ["LIFE_LOST", "NO_ACTION", "TERMINATED", "TRUNCATED", "FrameStore", "ReplayMemory", "Transitions"]
+
+TERMINATED, TRUNCATED, LIFE_LOST = 1, 2, 4
+"""Outcome of an action: the game was over; the cap was reached; a life was lost and ended the trajectory."""
+
+NO_ACTION = -1
+"""Action of a row in which nothing was chosen: a trajectory's last frame, or padding."""
+
+LAST_POSITION = 255
+"""Positions in a trajectory are counted up to here; only those below `frame_stack` matter."""
+
+DRAWS_BEFORE_LOOKING = 64
+"""Rounds of drawing after which every row is looked at once, in case none can be drawn."""
+
+
+class Transitions(NamedTuple):
+    """A batch; its arrays are the caller's to keep."""
+
+    states: NDArray[np.uint8]
+    """[batch, 84, 84, stack], C-contiguous; newest frame last, zeros for frames before the trajectory's first."""
+    actions: NDArray[np.int64]
+    """[batch], indices into the game's actions."""
+    rewards: NDArray[np.float32]
+    """[batch], sum of discount^k times the k-th reward over the steps taken."""
+    discounts: NDArray[np.float32]
+    """[batch], discount to the power of the steps taken, or 0 where no value follows."""
+    next_states: NDArray[np.uint8]
+    """[batch, 84, 84, stack], like `states`; all zeros after a trajectory's end where no end row holds its frame."""
+    rows: NDArray[np.int64]
+    """[batch], physical rows of the actions."""
+
+
+class ReplayMemory:
+    """The newest `capacity_rows` rows.
+
+    Args:
+        capacity_rows: rows held, of every kind.
+        frame_stack: frames in a state, at most 256.
+        n_step: steps between a transition's states, fewer at a trajectory's end.
+        discount: per step, in [0, 1].
+        frames: where frames lie, of the same capacity.
+        padding_rows: rows of zeros written before each trajectory.
+        stores_end_frame: whether each trajectory ends in a row that holds its last frame and NO_ACTION.
+        truncation_bootstraps: whether a value follows the cap, or TRUNCATED is a terminal like the others.
+
+    Raises:
+        ReplicationError: no transition would ever fit, or the frames to bootstrap from would not be stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity_rows: int,
+        frame_stack: int,
+        n_step: int,
+        discount: float,
+        frames: FrameStore,
+        padding_rows: int,
+        stores_end_frame: bool,
+        truncation_bootstraps: bool,
+    ) -> None:
+        if capacity_rows <= frame_stack + n_step:
+            raise ReplicationError(
+                f"replay_capacity_rows = {capacity_rows}: a transition needs more than frame_stack + n_step = "
+                f"{frame_stack + n_step} rows; raise the capacity"
+            )
+        if truncation_bootstraps and not stores_end_frame:
+            raise ReplicationError(
+                "truncation_bootstraps needs stores_end_frame: it asks for the value of the frame at the cap"
+            )
+        self.capacity_rows = capacity_rows
+        self.frame_stack = frame_stack
+        self.n_step = n_step
+        self.discount = discount
+        self.padding_rows = padding_rows
+        self.stores_end_frame = stores_end_frame
+        self.rows_appended = 0
+        """Rows ever appended, padding too (Dopamine's add_count)."""
+        self._first_row = 0
+        self._next_position = 0
+        self._awaits_end_frame = False
+        self._frames = frames
+        self._padding = np.zeros(FRAME_SHAPE, dtype=np.uint8)
+        self._actions = np.full(capacity_rows, NO_ACTION, dtype=np.int16)
+        self._rewards = np.zeros(capacity_rows, dtype=np.float32)
+        self._outcomes = np.zeros(capacity_rows, dtype=np.uint8)
+        self._positions = np.zeros(capacity_rows, dtype=np.uint8)
+        self._final = TERMINATED | LIFE_LOST | (0 if truncation_bootstraps else TRUNCATED)
+
+    def __len__(self) -> int:
+        return min(self.rows_appended - self._first_row, self.capacity_rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in use, in bytes: the frames and the arrays beside them."""
+        arrays = (self._actions, self._rewards, self._outcomes, self._positions)
+        return self._frames.nbytes + sum(array.nbytes for array in arrays)
+
+    def append(
+        self, frame: NDArray[np.uint8], action: int, reward: float, outcome: int, *, starts_trajectory: bool
+    ) -> None:
+        """Add a row, over the oldest one when the ring is full.
+
+        Args:
+            frame: uint8 [84, 84], what was seen.
+            action: what was chosen, or NO_ACTION for a trajectory's last frame where the layout stores it.
+            reward: clipped reward received after it.
+            outcome: bits TERMINATED, TRUNCATED, LIFE_LOST of what it led to; any of them ends the trajectory.
+            starts_trajectory: whether the frame is the first of its trajectory; padding is written before it.
+
+        Raises:
+            ValueError: the row cannot follow the one before. A window is cut only at an outcome, so a trajectory that
+                began unannounced would be mixed into the transitions of the one before.
+        """
+        is_end_frame = action == NO_ACTION
+        if starts_trajectory != (self._next_position == 0) or is_end_frame != self._awaits_end_frame:
+            raise ValueError(
+                f"row {self.rows_appended} of the replay memory must be {self._expected()}, "
+                f"not action {action} with starts_trajectory={starts_trajectory}"
+            )
+        if starts_trajectory:
+            for _ in range(self.padding_rows):
+                self._write(self._padding, NO_ACTION, 0.0, 0, 0)
+        self._write(frame, action, reward, outcome, self._next_position)
+        self._awaits_end_frame = self.stores_end_frame and outcome != 0 and not is_end_frame
+        is_last = is_end_frame or (outcome != 0 and not self.stores_end_frame)
+        self._next_position = 0 if is_last else min(LAST_POSITION, self._next_position + 1)
+
+    def start_at(self, rows_appended: int) -> None:
+        """Forget everything and go on, at a trajectory's start, as if so many rows had been appended before."""
+        self.rows_appended = self._first_row = rows_appended
+        self._next_position = 0
+        self._awaits_end_frame = False
+
+    def sample(self, stream: np.random.Generator, batch_size: int) -> Transitions:
+        """Draw transitions uniformly, with replacement (M3).
+
+        Ages are drawn uniformly over the range that holds all valid rows, and only the invalid ones are drawn again.
+        Whether a draw is kept depends on that draw alone, so each place of the batch is uniform over the valid rows
+        and independent of the others.
+
+        Raises:
+            ReplicationError: no row held begins a transition.
+        """
+        oldest, size = self.rows_appended - len(self), len(self)
+        rows = np.zeros(batch_size, dtype=np.int64)
+        invalid = np.arange(batch_size)
+        for draw in count():
+            if size <= self.frame_stack + self.n_step or (draw == DRAWS_BEFORE_LOOKING and not self._any_valid_row()):
+                raise ReplicationError(
+                    f"the replay memory holds {size} rows, none of which begins a transition of {self.n_step} steps "
+                    f"with {self.frame_stack} rows before it; learning must start later (replay_start)"
+                )
+            ages = stream.integers(self.frame_stack, size - self.n_step, size=invalid.size)
+            rows[invalid] = (oldest + ages) % self.capacity_rows
+            invalid = invalid[~self.valid_acting_row(rows[invalid])]
+            if not invalid.size:
+                break
+        return self.transitions_at(rows)
+
+    def valid_acting_row(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
+
+        An action was chosen there, and from its age (0 = oldest row held) `frame_stack` rows before it and `n_step`
+        rows after it are held, so that no window crosses the write head (M4: the original's windows do). One row more
+        than a stack needs is asked for before it because the original's index starts at 2 (dqn/TransitionTable.lua:124);
+        Dopamine's invalid_range has the same bounds, though only once its memory is full.
+        """
+        ages = (rows - (self.rows_appended - len(self))) % self.capacity_rows
+        whole = (ages >= self.frame_stack) & (ages < len(self) - self.n_step)
+        valid: NDArray[np.bool_] = whole & (self._actions[rows] != NO_ACTION)
+        return valid
+
+    def transitions_at(self, rows: NDArray[np.int64]) -> Transitions:
+        """The transitions that begin at physical rows, int64 [batch], all of them valid; repeated rows are allowed."""
+        rewards = np.zeros(len(rows), dtype=np.float64)
+        steps = np.zeros(len(rows), dtype=np.int64)
+        outcomes = np.zeros(len(rows), dtype=np.uint8)
+        for k in range(self.n_step):
+            goes_on = outcomes == 0
+            at = (rows + k) % self.capacity_rows
+            rewards += np.where(goes_on, self.discount**k * self._rewards[at], 0.0)
+            steps += goes_on
+            outcomes = np.where(goes_on, self._outcomes[at], outcomes)
+        discounts = np.where(outcomes & self._final, 0.0, self.discount**steps)
+        positions = self._positions[rows].astype(np.int64)
+        next_positions = positions + steps
+        if not self.stores_end_frame:
+            next_positions[outcomes != 0] = -1
+        stacks = self._stacks(np.stack([rows, rows + steps]), np.stack([positions, next_positions]))
+        return Transitions(
+            states=stacks[0],
+            actions=self._actions[rows].astype(np.int64),
+            rewards=rewards.astype(np.float32),
+            discounts=discounts.astype(np.float32),
+            next_states=stacks[1],
+            rows=rows,
+        )
+
+    def _stacks(self, newest: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Histories that end at the rows `newest`, int64 [2, batch]: uint8 [2, batch, 84, 84, stack].
+
+        `positions`, int64 [2, batch], are those rows' indices in their trajectories. Frames before index 0 are zeros
+        (I9), and with a position of -1 all are. Each frame that is needed is fetched once.
+        """
+        back = np.arange(self.frame_stack - 1, -1, -1)
+        wanted = (newest[..., None] - back) % self.capacity_rows
+        wanted[back > positions[..., None]] = -1
+        unique, which = np.unique(wanted, return_inverse=True)
+        frames = np.empty((len(unique), FRAME_BYTES), dtype=np.uint8)
+        blank = int(unique[0] == -1)
+        frames[:blank] = 0
+        self._frames.gather(unique[blank:], frames[blank:])
+        stacks = np.empty((*newest.shape, *FRAME_SHAPE, self.frame_stack), dtype=np.uint8)
+        _interleave(
+            frames, which.reshape(-1, self.frame_stack), stacks.reshape(newest.size, FRAME_BYTES, self.frame_stack)
+        )
+        return stacks
+
+    def _write(self, frame: NDArray[np.uint8], action: int, reward: float, outcome: int, position: int) -> None:
+        row = self.rows_appended % self.capacity_rows
+        self._frames.put(row, frame)
+        self._actions[row] = action
+        self._rewards[row] = reward
+        self._outcomes[row] = outcome
+        self._positions[row] = position
+        self.rows_appended += 1
+
+    def _any_valid_row(self) -> bool:
+        return bool(self.valid_acting_row(np.arange(self.capacity_rows)).any())
+
+    def _expected(self) -> str:
+        """What the next row must be, in words."""
+        if self._awaits_end_frame:
+            return "its trajectory's last frame, with NO_ACTION"
+        return "the first of a trajectory" if self._next_position == 0 else "an action within its trajectory"
+
+
+@njit(cache=True, nogil=True)
+def _interleave(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    """Write frame which[i, j] of frames [n, 7056] as channel j of stack i of out [stacks, 7056, stack]."""
+    for i in range(which.shape[0]):
+        stack = out[i]
+        for j in range(which.shape[1]):
+            frame = frames[which[i, j]]
+            for pixel in range(frame.size):
+                stack[pixel, j] = frame[pixel]
