@@ -1,0 +1,83 @@
+"""The command line: thin, one function a command. Torch is imported only by the commands that need it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from replication.config import known_names
+from replication.errors import ReplicationError
+from replication.runs import resolve_run, state_root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns: exit code; 2 for a problem the user can mend, which is printed as one line.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ReplicationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m replication", description="Replicate published deep-RL results.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    train = commands.add_parser(
+        "train",
+        help="train and evaluate one run, or several as the lanes of a cohort",
+        description="Train a variant on games with seeds, evaluate by the protocol, write the results. "
+        "Given again after an interruption, the same command continues.",
+    )
+    train.add_argument("--variant", required=True, help=f"one of: {', '.join(known_names('algorithms'))}")
+    train.add_argument("--game", required=True, nargs="+", help="ROM names, such as pong ms_pacman")
+    train.add_argument("--seed", required=True, nargs="+", type=int, help="integers >= 0")
+    train.add_argument("--budget-frames", type=int, help="emulator frames of training (4 an agent step)")
+    train.add_argument("--budget-iterations", type=int, help="iterations of training, for protocols that have them")
+    train.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
+    train.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+    train.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    train.add_argument(
+        "--replay-storage",
+        default="lz4",
+        choices=["lz4", "raw"],
+        help="frames of the replay memory compressed without loss (default), or as one array of 7 GB per million",
+    )
+    train.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    train.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
+    train.add_argument("--checkpoint-seconds", type=float, default=600.0, help="time between checkpoints")
+    train.add_argument("--quiet", action="store_true", help="no progress bar")
+    train.set_defaults(command=_train)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> int:
+    from replication.engine.session import Machine, execute
+
+    runs = [
+        resolve_run(
+            variant=options.variant,
+            game=game,
+            seed=seed,
+            protocol=options.protocol,
+            preset=options.preset,
+            budget_frames=options.budget_frames,
+            budget_iterations=options.budget_iterations,
+        )
+        for game in options.game
+        for seed in options.seed
+    ]
+    machine = Machine(
+        results=options.results,
+        state=options.state or state_root(),
+        device=options.device,
+        storage=options.replay_storage,
+        checkpoint_seconds=options.checkpoint_seconds,
+        quiet=options.quiet,
+    )
+    return execute(runs, machine)

@@ -1,0 +1,1 @@
+"""Training: lanes, learners, the loop of each family, checkpoints."""

@@ -1,0 +1,247 @@
+"""One run's place in a cohort: its game, its replay memory, its streams and its counters. No network.
+
+A lane's whole past follows from its seed and from the action it chose at each agent step. Those `decisions` (one
+byte a step), with a snapshot of the game at the start of a few episodes (`keyframes`), are what a checkpoint stores
+instead of the replay memory's gigabytes: the frames are made again by playing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.atari.emulator import Emulator, open_emulator
+from replication.atari.frames import frame_pipeline
+from replication.atari.presentation import PresentedGame, StepResult
+from replication.config import OffPolicyConfig
+from replication.frame_store import FrameStore
+from replication.policies import push_frame
+from replication.random_streams import restore_stream, stream_state, training_streams
+from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, TRUNCATED, ReplayMemory, Transitions
+from replication.runs import Run
+from replication.traces import RecordingEmulator
+
+NO_DECISION = 255
+"""In the log of decisions: a step that perceived a trajectory's last frame and chose nothing."""
+
+KEYFRAMES_PER_MEMORY = 16
+"""Snapshots kept per replay capacity; restoring emulates at most 1/16 more than the memory holds."""
+
+GAME_STREAMS = ("noop_starts", "stickiness")
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """A finished training episode."""
+
+    end_step: int
+    raw_return: float
+    frames: int
+    ending: str
+
+
+@dataclass(frozen=True)
+class IterationRecord:
+    """A finished iteration of training (Dopamine): whole episodes, at least `iteration_steps` long."""
+
+    end_step: int
+    steps: int
+    episodes: int
+    mean_return: float
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """Where a lane stood when an episode was about to begin."""
+
+    step: int
+    rows_appended: int
+    episodes: int
+    iterations: int
+    iteration_start_step: int
+    iteration_first_episode: int
+    game: dict[str, Any]
+    streams: dict[str, dict[str, Any]]
+
+
+class Lane:
+    """One run: perceives, remembers and plays; the engine chooses its actions and learns from its memory."""
+
+    def __init__(self, run: Run, config: OffPolicyConfig, frames: FrameStore) -> None:
+        """Power on the game and begin the first episode."""
+        self.run = run
+        self.config = config
+        self.streams = training_streams(run.seed, run.game)
+        emulator: Emulator = open_emulator(run.game)
+        self.recorder: RecordingEmulator | None = None
+        if run.protocol.published_quantity == "training_iterations":
+            emulator = self.recorder = RecordingEmulator(emulator)
+        shown = run.protocol.training
+        self.game = PresentedGame(
+            emulator,
+            shown,
+            frame_pipeline(config.frame_pipeline, shown.frame_skip),
+            shown.frame_skip,
+            *(self.streams[name] for name in GAME_STREAMS),
+        )
+        self.memory = ReplayMemory(
+            capacity_rows=config.replay_capacity_rows,
+            frame_stack=config.frame_stack,
+            n_step=config.n_step,
+            discount=config.discount,
+            frames=frames,
+            padding_rows=config.replay_padding_rows,
+            stores_end_frame=config.stores_end_frame,
+            truncation_bootstraps=config.truncation_bootstraps,
+        )
+        self.stack: NDArray[np.uint8] = np.zeros((84, 84, config.frame_stack), dtype=np.uint8)
+        self.step = 0
+        self.at_end = False
+        self.decisions = bytearray()
+        self.decisions_from_step = 0
+        self.episodes: list[EpisodeRecord] = []
+        self.iterations: list[IterationRecord] = []
+        self.iteration_start_step = 0
+        self.iteration_first_episode = 0
+        self.keyframes: list[Keyframe] = []
+        self.held_out: Transitions | None = None
+        self._starts_trajectory = True
+        self._last = StepResult(0.0, False, False, False)
+        self._begin_episode()
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent."""
+        budget = self.run.budget
+        return len(self.iterations) >= budget.iterations if budget.iterations else self.step >= budget.steps
+
+    @property
+    def learning_started(self) -> bool:
+        """Whether more than `replay_start` steps or rows have passed, counted before this step is added."""
+        start = self.config.replay_start
+        return (self.step if start.unit == "steps" else self.memory.rows_appended) > start.count
+
+    def play(self, action: int | None) -> None:
+        """Execute the action of this step and remember it; None: perceive a trajectory's last frame.
+
+        The released program takes an agent step for the last frame of a life or game, in which nothing is played but
+        the next one begins (google-deepmind/dqn dqn/train_agent.lua:81-94); Dopamine begins the next one at once.
+        """
+        self.decisions.append(NO_DECISION if action is None else action)
+        frame = np.ascontiguousarray(self.stack[:, :, -1])
+        if action is None:
+            self.memory.append(frame, NO_ACTION, 0.0, 0, starts_trajectory=False)
+            self._begin_again()
+            return
+        result = self._play_frames(action)
+        clip = self.config.reward_clip
+        reward = min(max(result.reward, -clip), clip)
+        life_ends = result.life_lost and self.run.protocol.training.life_loss_ends_trajectory
+        outcome = TERMINATED * result.terminated | TRUNCATED * result.truncated | LIFE_LOST * life_ends
+        self.memory.append(frame, action, reward, outcome, starts_trajectory=self._starts_trajectory)
+        self._starts_trajectory = False
+        self._last = result
+        push_frame(self.stack, self.game.observation, clear=False)
+        if outcome and self.config.stores_end_frame:
+            self.at_end = True
+        elif outcome:
+            self._begin_again()
+
+    def replay_decisions(self, keyframe: Keyframe, decisions: bytes) -> None:
+        """Go back to a keyframe and play the logged decisions again; memory, counters and streams follow."""
+        self.step = keyframe.step
+        self.decisions_from_step = keyframe.step
+        self.decisions.clear()
+        self.memory.start_at(keyframe.rows_appended)
+        del self.episodes[keyframe.episodes :]
+        del self.iterations[keyframe.iterations :]
+        self.iteration_start_step = keyframe.iteration_start_step
+        self.iteration_first_episode = keyframe.iteration_first_episode
+        self.keyframes = []
+        self.game.restore(keyframe.game)
+        for name in GAME_STREAMS:
+            restore_stream(self.streams[name], keyframe.streams[name])
+        self.at_end = False
+        self._begin_episode()
+        for decision in decisions:
+            self.step += 1
+            self.play(None if decision == NO_DECISION else decision)
+
+    def _play_frames(self, action: int) -> StepResult:
+        if self.recorder is None:
+            return self.game.step(action)
+        self.recorder.mark_scored(True)
+        result = self.game.step(action)
+        self.recorder.mark_scored(False)
+        return result
+
+    def _begin_again(self) -> None:
+        """After a trajectory's end: the next episode, or the next life of the same one."""
+        self.at_end = False
+        ended = EpisodeRecord(
+            self.step,
+            self.game.episode_return,
+            self.game.episode_frames,
+            "truncated" if self._last.truncated else "terminated",
+        )
+        if self._last.ended:
+            self._finish_episode(ended)
+            self._begin_episode()
+            return
+        if self.game.begin_trajectory():
+            self._finish_episode(ended)
+        self._begin_trajectory()
+
+    def _begin_episode(self) -> None:
+        self._keep_keyframe()
+        self.game.begin_episode()
+        self._begin_trajectory()
+
+    def _begin_trajectory(self) -> None:
+        push_frame(self.stack, self.game.observation, clear=True)
+        self._starts_trajectory = True
+
+    def _finish_episode(self, record: EpisodeRecord) -> None:
+        self.episodes.append(record)
+        if self.recorder is not None:
+            self.recorder.finish_episode(
+                raw_return=record.raw_return,
+                scored_frames=record.frames,
+                noop_frames=self.game.noop_frames,
+                ending="truncated" if record.ending == "truncated" else "terminated",
+            )
+        least = self.run.protocol.iteration_steps
+        if least is not None and self.step - self.iteration_start_step >= least:
+            returns = [episode.raw_return for episode in self.episodes[self.iteration_first_episode :]]
+            steps = self.step - self.iteration_start_step
+            self.iterations.append(IterationRecord(self.step, steps, len(returns), float(np.mean(returns))))
+            self.iteration_start_step = self.step
+            self.iteration_first_episode = len(self.episodes)
+
+    def _keep_keyframe(self) -> None:
+        """Note where an episode begins, now and then; forget what the replay memory no longer holds."""
+        rows, capacity = self.memory.rows_appended, self.config.replay_capacity_rows
+        if self.keyframes and rows - self.keyframes[-1].rows_appended < capacity // KEYFRAMES_PER_MEMORY:
+            return
+        streams = {name: stream_state(self.streams[name]) for name in GAME_STREAMS}
+        self.keyframes.append(
+            Keyframe(
+                step=self.step,
+                rows_appended=rows,
+                episodes=len(self.episodes),
+                iterations=len(self.iterations),
+                iteration_start_step=self.iteration_start_step,
+                iteration_first_episode=self.iteration_first_episode,
+                game=self.game.state(),
+                streams=streams,
+            )
+        )
+        while len(self.keyframes) > 1 and self.keyframes[1].rows_appended <= rows - capacity:
+            self.keyframes.pop(0)
+        forget = self.keyframes[0].step - self.decisions_from_step
+        if forget > 0:
+            del self.decisions[:forget]
+            self.decisions_from_step += forget

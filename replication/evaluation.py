@@ -1,0 +1,109 @@
+"""Playing a policy by a protocol, with a trace of everything the emulator was given.
+
+Every evaluation has a power-on emulator and streams of its own, so it neither disturbs training nor depends on
+when it is made. Its episodes are played one after another on that emulator, as on a console.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from replication.atari.emulator import open_emulator
+from replication.atari.frames import frame_pipeline
+from replication.atari.presentation import PresentedGame
+from replication.config import Presentation
+from replication.policies import Policy, push_frame
+from replication.random_streams import named_stream
+from replication.runs import Run
+from replication.traces import RecordingEmulator, Trace, new_trace
+
+Purpose = Literal["final_evaluation", "periodic_evaluation"]
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """What a policy needs to see, whatever the protocol: its pipeline, its history and its own action repeat."""
+
+    frame_pipeline: Literal["nature", "dopamine"]
+    frame_stack: int
+    frame_skip: int
+
+
+def score(trace: Trace) -> float:
+    """Mean raw return of the episodes that were played to their end or to the cap; NaN when there is none.
+
+    Source: google-deepmind/dqn dqn/train_agent.lua:110-142, which drops the unfinished episode (and records 0 where
+    none was completed).
+    """
+    returns = [episode.raw_return for episode in trace.episodes if episode.ending != "unfinished"]
+    return float(np.mean(returns)) if returns else math.nan
+
+
+def evaluate(
+    policy: Policy,
+    run: Run,
+    presentation: Presentation,
+    viewing: Viewing,
+    purpose: Purpose,
+    *,
+    index: int = 0,
+    num_episodes: int | None = None,
+    num_steps: int | None = None,
+    report: Callable[[int], object] = lambda episodes: None,
+) -> Trace:
+    """Play whole episodes, or a number of steps whose last episode may stay unfinished.
+
+    Args:
+        policy: chooses an action from the newest frames.
+        run: whose game and seed are played.
+        presentation: starts and caps; a lost life does not end an evaluation episode.
+        viewing: how the policy sees the game.
+        purpose: also names the random streams, with `index`.
+        index: which evaluation of the run this is.
+        num_episodes: exactly one of this and num_steps is given.
+        num_steps: agent steps to play.
+        report: called with the number of finished episodes after each.
+
+    Returns: the trace, one entry per episode.
+    """
+    assert (num_episodes is None) != (num_steps is None)
+    streams = {
+        name: named_stream(run.seed, run.game, f"{purpose}/{name}", index)
+        for name in ("noop_starts", "stickiness", "exploration")
+    }
+    recorder = RecordingEmulator(open_emulator(run.game))
+    game = PresentedGame(
+        recorder,
+        presentation,
+        frame_pipeline(viewing.frame_pipeline, viewing.frame_skip),
+        viewing.frame_skip,
+        streams["noop_starts"],
+        streams["stickiness"],
+    )
+    stack = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
+    steps = episodes = 0
+    while episodes != num_episodes and steps != num_steps:
+        game.begin_episode()
+        push_frame(stack, game.observation, clear=True)
+        recorder.mark_scored(True)
+        ending: Literal["terminated", "truncated", "unfinished"] = "unfinished"
+        while ending == "unfinished" and steps != num_steps:
+            result = game.step(policy(stack, streams["exploration"]))
+            push_frame(stack, game.observation, clear=False)
+            steps += 1
+            if result.ended:
+                ending = "terminated" if result.terminated else "truncated"
+        recorder.finish_episode(
+            raw_return=game.episode_return,
+            scored_frames=game.episode_frames,
+            noop_frames=game.noop_frames,
+            ending=ending,
+        )
+        episodes += 1
+        report(episodes)
+    return new_trace(recorder, run, presentation, viewing.frame_skip, purpose)

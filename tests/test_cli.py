@@ -1,0 +1,123 @@
+"""The command line end to end at the smoke scale: files, equal bytes, continuation, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from replication.cli import main
+from replication.runs import resolve_run
+
+
+def _train(folder: Path, *changes: str, variant: str = "dqn", budget: str = "--budget-frames=2400") -> int:
+    seeded = ["--seed", "1"] if "--seed" not in changes else []
+    arguments = ["train", "--variant", variant, "--game", "catch", *seeded, "--preset", "smoke", "--quiet"]
+    where = ["--results", str(folder / "results"), "--state", str(folder / "state")]
+    return main([*arguments, *([budget] if budget else []), *where, *changes])
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in (folder / "results").rglob("*") if p.is_file() and p.name != "run.json"}
+
+
+def test_a_run_writes_its_files_and_is_not_done_twice(tmp_path: Path, capsys) -> None:
+    assert _train(tmp_path) == 0
+    said = capsys.readouterr().err
+    assert "replay memory: 1,000 rows" in said
+    assert set(_files(tmp_path)) == {"scores.csv", "evaluation.trace", "curve.csv", "training.csv"}
+    record = json.loads(next((tmp_path / "results").rglob("run.json")).read_bytes())
+    assert record["budget"] == {"frames": 2400, "iterations": 0, "steps": 600}
+    assert record["evaluated_network"]["network"] == "best"
+    assert {"commit", "packages", "rom_md5"} <= set(record["provenance"])
+    assert {"E11", "E13", "I10", "M4", "V4", "V6", "V7"} <= {deviation["row"] for deviation in record["deviations"]}
+    assert _train(tmp_path) == 0
+    assert "nothing to be done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variant", "budget"),
+    [("dqn", "--budget-frames=2400"), ("dqn_dopamine", "--budget-iterations=2"), ("random_10hz", "")],
+)
+def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path, variant: str, budget: str) -> None:
+    for name in ("one", "two"):
+        assert _train(tmp_path / name, variant=variant, budget=budget) == 0
+    assert _files(tmp_path / "one") == _files(tmp_path / "two")
+    newest = [sorted((tmp_path / name / "state").rglob("tensors.safetensors"))[-1:] for name in ("one", "two")]
+    assert [p.read_bytes() for p in newest[0]] == [p.read_bytes() for p in newest[1]]
+
+
+def test_a_longer_budget_continues_the_shorter_one_and_equals_training_at_once(tmp_path: Path) -> None:
+    assert _train(tmp_path / "steps", budget="--budget-frames=1200") == 0
+    assert _train(tmp_path / "steps") == 0
+    assert _train(tmp_path / "once") == 0
+    run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
+    for name in ("scores.csv", "curve.csv", "training.csv", "evaluation.trace"):
+        one, other = (run.results_folder(tmp_path / way / "results") / name for way in ("steps", "once"))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_results_of_another_run_in_this_place_are_refused(tmp_path: Path, capsys) -> None:
+    run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
+    place = run.results_folder(tmp_path / "results")
+    place.mkdir(parents=True)
+    (place / "run.json").write_text(json.dumps({"result_digest": "0" * 64}))
+    assert _train(tmp_path) == 2
+    assert "result_digest: found 000000000000, expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (["--game", "pongg"], "there is no game 'pongg'; did you mean 'pong'?"),
+        (["--variant", "dqnn"], "there is no variant 'dqnn'; did you mean 'dqn'?"),
+        (["--budget-frames", "-4"], "positive multiple"),
+        (["--device", "cuda:9"], "no CUDA device"),
+        (["--state", "/proc/nowhere"], "cannot be written"),
+    ],
+)
+def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, changes: list[str], expected: str) -> None:
+    import torch
+
+    if changes[0] == "--device" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert _train(tmp_path, *changes) == 2
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(error) == 1
+    assert expected in error[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
+    arguments = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--budget-frames", "6000"]
+    command = [sys.executable, "-m", "replication", "train", *arguments, "--quiet", "--checkpoint-seconds", "0.5"]
+
+    def where(name: str) -> list[str]:
+        return ["--results", str(tmp_path / name / "results"), "--state", str(tmp_path / name / "state")]
+
+    subprocess.run([*command, *where("whole")], check=True)
+    process = subprocess.Popen([*command, *where("killed")])
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "killed").rglob("manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    code = process.wait(timeout=60)
+    assert code == (75 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert not list((tmp_path / "killed" / "results").rglob("run.json"))
+    subprocess.run([*command, *where("killed")], check=True)
+    assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
+
+
+def test_the_command_needs_no_pandas_seaborn_or_snakemake() -> None:
+    blocked = (
+        "import sys; [sys.modules.__setitem__(name, None) for name in ('pandas', 'seaborn', 'matplotlib', 'snakemake')]"
+    )
+    code = f"{blocked}; from replication.engine import session; from replication.cli import main"
+    subprocess.run([sys.executable, "-c", code], check=True)
