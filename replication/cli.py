@@ -1,4 +1,4 @@
-"""The command line: thin, one function a command. Torch is imported only by the commands that need it."""
+"""The command line: thin, one function a command. Torch and pandas are imported only by the commands that need them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from replication.config import known_names
 from replication.errors import ReplicationError
-from replication.runs import resolve_run, state_root
+from replication.runs import Run, resolve_run, state_root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,13 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a variant on games with seeds, evaluate by the protocol, write the results. "
         "Given again after an interruption, the same command continues.",
     )
-    train.add_argument("--variant", required=True, help=f"one of: {', '.join(known_names('algorithms'))}")
-    train.add_argument("--game", required=True, nargs="+", help="ROM names, such as pong ms_pacman")
-    train.add_argument("--seed", required=True, nargs="+", type=int, help="integers >= 0")
-    train.add_argument("--budget-frames", type=int, help="emulator frames of training (4 an agent step)")
-    train.add_argument("--budget-iterations", type=int, help="iterations of training, for protocols that have them")
-    train.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
-    train.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+    _add_runs(train)
     train.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     train.add_argument(
         "--replay-storage",
@@ -48,18 +42,32 @@ def _parser() -> argparse.ArgumentParser:
         choices=["lz4", "raw"],
         help="frames of the replay memory compressed without loss (default), or as one array of 7 GB per million",
     )
-    train.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
-    train.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
     train.add_argument("--checkpoint-seconds", type=float, default=600.0, help="time between checkpoints")
     train.add_argument("--quiet", action="store_true", help="no progress bar")
     train.set_defaults(command=_train)
+    embed = commands.add_parser(
+        "embed", help="t-SNE of finished runs", description="Compute embedding.csv of finished runs from their state."
+    )
+    _add_runs(embed)
+    embed.set_defaults(command=_embed)
     return parser
 
 
-def _train(options: argparse.Namespace) -> int:
-    from replication.engine.session import Machine, execute
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name runs and where their files lie."""
+    parser.add_argument("--variant", required=True, help=f"one of: {', '.join(known_names('algorithms'))}")
+    parser.add_argument("--game", required=True, nargs="+", help="ROM names, such as pong ms_pacman")
+    parser.add_argument("--seed", required=True, nargs="+", type=int, help="integers >= 0")
+    parser.add_argument("--budget-frames", type=int, help="emulator frames of training (4 an agent step)")
+    parser.add_argument("--budget-iterations", type=int, help="iterations of training, for protocols that have them")
+    parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
+    parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    parser.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
 
-    runs = [
+
+def _runs(options: argparse.Namespace) -> list[Run]:
+    return [
         resolve_run(
             variant=options.variant,
             game=game,
@@ -72,6 +80,11 @@ def _train(options: argparse.Namespace) -> int:
         for game in options.game
         for seed in options.seed
     ]
+
+
+def _train(options: argparse.Namespace) -> int:
+    from replication.engine.session import Machine, execute
+
     machine = Machine(
         results=options.results,
         state=options.state or state_root(),
@@ -80,4 +93,12 @@ def _train(options: argparse.Namespace) -> int:
         checkpoint_seconds=options.checkpoint_seconds,
         quiet=options.quiet,
     )
-    return execute(runs, machine)
+    return execute(_runs(options), machine)
+
+
+def _embed(options: argparse.Namespace) -> int:
+    from replication.embedding import embed
+
+    for run in _runs(options):
+        print(embed(run, options.results, options.state or state_root()))
+    return 0

@@ -1,7 +1,8 @@
-"""Replay memory of single frames: a ring of rows from which n-step transitions are put together (rows M1 to M7, I8, I9).
+"""Replay memory of single frames: a ring of rows from which n-step transitions are put together.
 
 A row is what one agent step saw and did: its frame, the action, the clipped reward received after it, and what the
-action led to. A *trajectory* is what one starts and ends with: a game, or a life where a lost life ends it. Two layouts:
+action led to. A *trajectory* is a run of rows from a start to an end: a game, or a life where losing one ends it (I8,
+I9, M1 to M4, M6, M7). There are two layouts:
 
 - with end rows (the released program): the frame the last action led to takes a row of its own, without an action;
 - without (Dopamine): rows of zeros are written before each trajectory instead, and the last action's next state is
@@ -186,8 +187,8 @@ class ReplayMemory:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
 
         An action was chosen there, and from its age (0 = oldest row held) `frame_stack` rows before it and `n_step`
-        rows after it are held, so that no window crosses the write head (M4: the original's windows do). One row more
-        than a stack needs is asked for before it because the original's index starts at 2 (dqn/TransitionTable.lua:124);
+        rows after it are held, so that no window crosses the write head (M4: the original's windows do). That is one
+        row before it more than a stack needs, since the original's index starts at 2 (dqn/TransitionTable.lua:124).
         Dopamine's invalid_range has the same bounds, though only once its memory is full.
         """
         ages = (rows - (self.rows_appended - len(self))) % self.capacity_rows

@@ -43,7 +43,7 @@ def test_a_run_writes_its_files_and_is_not_done_twice(tmp_path: Path, capsys) ->
 
 @pytest.mark.parametrize(
     ("variant", "budget"),
-    [("dqn", "--budget-frames=2400"), ("dqn_dopamine", "--budget-iterations=2"), ("random_10hz", "")],
+    [("dqn", "--budget-frames=1200"), ("dqn_dopamine", "--budget-iterations=1"), ("random_10hz", "")],
 )
 def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path, variant: str, budget: str) -> None:
     for name in ("one", "two"):

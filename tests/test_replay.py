@@ -1,4 +1,4 @@
-"""The replay memory against a naive model (fidelity rows M1 to M4, M7, I8, I9) and numbers worked by hand."""
+"""The replay memory against plain lists of whole trajectories, and against numbers worked by hand."""
 
 from __future__ import annotations
 
@@ -6,274 +6,412 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replication.errors import ReplicationError
-from replication.frame_store import FRAME_BYTES, Lz4Frames, RawFrames, build_frame_store, storage_text
-from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, TRUNCATED, ReplayMemory, Transitions
+from replication.frame_store import build_frame_store
+from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, TRUNCATED, ReplayMemory
 
 
-def frame(number: int) -> np.ndarray:
-    """A frame that tells its number."""
-    picture = np.zeros((84, 84), dtype=np.uint8)
-    picture[0, 0], picture[0, 1], picture[83, 83] = number % 256, number // 256, 200
-    return picture
+def numbered_frame(number: int) -> np.ndarray:
+    """A frame that tells which one it is, and in every pixel where it is; never all zeros."""
+    frame = (np.arange(84 * 84) * 7 + number * 31 + 1).astype(np.uint8).reshape(84, 84)
+    frame[0, :2] = divmod(number + 1, 256)
+    return frame
 
 
-def number(picture: np.ndarray) -> int:
-    """The inverse of `frame`; 0 for a frame of zeros."""
-    return int(picture[0, 0]) + 256 * int(picture[0, 1])
+def build(frames="raw", **changes) -> ReplayMemory:
+    layout = dict(
+        capacity_rows=100,
+        frame_stack=4,
+        n_step=1,
+        discount=0.5,
+        padding_rows=0,
+        stores_end_frame=True,
+        truncation_bootstraps=True,
+    )
+    layout |= changes
+    return ReplayMemory(frames=build_frame_store(frames, layout["capacity_rows"]), **layout)
+
+
+def all_rows(memory: ReplayMemory) -> np.ndarray:
+    return np.arange(memory.capacity_rows)
+
+
+def valid_rows(memory: ReplayMemory) -> list[int]:
+    return np.flatnonzero(memory.valid_acting_row(all_rows(memory))).tolist()
+
+
+def numbers(stack: np.ndarray) -> list[int]:
+    """The numbers of the frames of a state [84, 84, stack], oldest first; -1 for zeros."""
+    found = []
+    for channel in np.moveaxis(stack, -1, 0):
+        number = int(channel[0, 0]) * 256 + int(channel[0, 1]) - 1
+        assert (channel == (numbered_frame(number) if number >= 0 else 0)).all()
+        found.append(number)
+    return found
+
+
+# ---------------------------------------------------------------- the reference
 
 
 @dataclass
-class Row:
-    """What the naive model keeps of a row: whole trajectories, nothing clever."""
+class Trajectory:
+    """A whole trajectory in the plainest form; `frames` has one more than `actions` once it has ended."""
 
-    trajectory: int
-    frames: list[int]
-    action: int
-    reward: float
-    outcome: int
+    frames: list[int] = field(default_factory=list)
+    actions: list[int] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    outcome: int = 0
+
+    def state(self, index: int, size: int) -> list[int]:
+        return [self.frames[i] if i >= 0 else -1 for i in range(index - size + 1, index + 1)]
 
 
 @dataclass
-class Layout:
-    """A memory with its naive model, filled by the same script."""
+class Script:
+    """Rows to append, with the trajectories they belong to."""
 
-    n_step: int = 1
-    capacity: int = 40
-    stores_end_frame: bool = True
-    bootstraps: bool = True
-    storage: str = "raw"
-    stack: int = 4
-    rows: list[Row] = field(default_factory=list)
+    lengths: list[tuple[int, int]]
+    stops_after_rows: int
 
-    def __post_init__(self) -> None:
-        self.padding = 0 if self.stores_end_frame else self.stack - 1
-        self.memory = ReplayMemory(
-            capacity_rows=self.capacity,
-            frame_stack=self.stack,
-            n_step=self.n_step,
-            discount=0.5,
-            frames=build_frame_store(self.storage, self.capacity),  # type: ignore[arg-type]
-            padding_rows=self.padding,
-            stores_end_frame=self.stores_end_frame,
-            truncation_bootstraps=self.bootstraps,
+
+def play(script: Script, memories: list[ReplayMemory]) -> list[tuple[Trajectory, int] | None]:
+    """Append the script's rows; returns every row ever appended: trajectory and index, None for padding."""
+    number, laid = 0, []
+    for length, outcome in script.lengths:
+        trajectory = Trajectory()
+        for index in range(length + memories[0].stores_end_frame):
+            if len(laid) >= script.stops_after_rows:
+                return laid
+            is_end = index == length
+            action = NO_ACTION if is_end else (number * 5) % 18
+            reward = 0.0 if is_end else [1.0, -1.0, 0.25, 0.0, 0.75][number % 5]
+            led_to = outcome if index == length - 1 else 0
+            for memory in memories:
+                memory.append(numbered_frame(number), action, reward, led_to, starts_trajectory=index == 0)
+            if index == 0:
+                laid += [None] * memories[0].padding_rows
+            laid.append((trajectory, index))
+            trajectory.frames.append(number)
+            if not is_end:
+                trajectory.actions.append(action)
+                trajectory.rewards.append(reward)
+                trajectory.outcome = led_to
+            number += 1
+    return laid
+
+
+def expected_transitions(memory: ReplayMemory, laid: list[tuple[Trajectory, int] | None], bootstraps: bool) -> dict:
+    """Every transition that may be sampled, by its physical row."""
+    result = {}
+    held_from = max(0, len(laid) - memory.capacity_rows)
+    for at in range(held_from + memory.frame_stack, len(laid) - memory.n_step):
+        if laid[at] is None:
+            continue
+        trajectory, start = laid[at]
+        if start >= len(trajectory.actions):
+            continue
+        stop = min(start + memory.n_step, len(trajectory.actions))
+        ended = stop == len(trajectory.actions) and trajectory.outcome != 0
+        final = ended and not (trajectory.outcome == TRUNCATED and bootstraps)
+        if ended and not memory.stores_end_frame:
+            next_state = [-1] * memory.frame_stack
+        else:
+            next_state = trajectory.state(stop, memory.frame_stack)
+        result[at % memory.capacity_rows] = (
+            trajectory.state(start, memory.frame_stack),
+            trajectory.actions[start],
+            sum(memory.discount**k * reward for k, reward in enumerate(trajectory.rewards[start:stop])),
+            0.0 if final else memory.discount ** (stop - start),
+            next_state,
         )
-        self.next_number, self.trajectory = 1, 0
-
-    def play(self, actions: int, outcome: int) -> None:
-        """A trajectory of so many actions, the last of which leads to `outcome` (0: it goes on, unfinished)."""
-        self.trajectory += 1
-        self.rows += [Row(self.trajectory, [], NO_ACTION, 0.0, 0)] * self.padding
-        seen: list[int] = []
-        for i in range(actions):
-            self._append(seen, i % 7, float(i % 3 - 1), outcome if i == actions - 1 else 0, starts=i == 0)
-        if outcome and self.stores_end_frame:
-            self._append(seen, NO_ACTION, 0.0, 0, starts=False)
-
-    def _append(self, seen: list[int], action: int, reward: float, outcome: int, *, starts: bool) -> None:
-        seen.append(self.next_number)
-        self.memory.append(frame(self.next_number), action, reward, outcome, starts_trajectory=starts)
-        self.rows.append(Row(self.trajectory, seen[-self.stack :], action, reward, outcome))
-        self.next_number += 1
-
-    def expected(self) -> dict[int, tuple[list[int], int, float, float, list[int]]]:
-        """Every transition that may be sampled, by physical row: state, action, reward, discount, next state."""
-        found = {}
-        held_from = max(0, len(self.rows) - self.capacity)
-        for i in range(held_from + self.stack, len(self.rows) - self.n_step):
-            if self.rows[i].action == NO_ACTION:
-                continue
-            reward, steps = 0.0, 0
-            while steps < self.n_step:
-                row = self.rows[i + steps]
-                assert row.trajectory == self.rows[i].trajectory
-                reward += 0.5**steps * row.reward
-                steps += 1
-                if row.outcome:
-                    break
-            final = row.outcome & (TERMINATED | LIFE_LOST) or (row.outcome & TRUNCATED and not self.bootstraps)
-            after = self.rows[i + steps] if not row.outcome or self.stores_end_frame else Row(0, [], 0, 0.0, 0)
-            discount = 0.0 if final else 0.5**steps
-            found[i % self.capacity] = (
-                self.rows[i].frames,
-                self.rows[i].action,
-                reward,
-                discount,
-                after.frames,
-            )
-        return found
+    return result
 
 
-def padded(frames: list[int], stack: int) -> list[int]:
-    return [0] * (stack - len(frames)) + frames
+LAYOUTS = {"end_rows": (0, True, True), "end_rows_cap_final": (0, True, False), "padding": (3, False, False)}
 
-
-def check(layout: Layout, transitions: Transitions) -> None:
-    expected = layout.expected()
-    for k, row in enumerate(transitions.rows.tolist()):
-        state, action, reward, discount, after = expected[row]
-        assert [number(transitions.states[k, :, :, c]) for c in range(layout.stack)] == padded(state, layout.stack)
-        assert [number(transitions.next_states[k, :, :, c]) for c in range(layout.stack)] == padded(after, layout.stack)
-        assert (transitions.actions[k], transitions.rewards[k], transitions.discounts[k]) == (action, reward, discount)
-
-
-trajectories = st.lists(
-    st.tuples(st.integers(1, 12), st.sampled_from([TERMINATED, TRUNCATED, LIFE_LOST, TERMINATED | LIFE_LOST])),
-    min_size=1,
-    max_size=12,
+scripts = st.builds(
+    Script,
+    lengths=st.lists(
+        st.tuples(st.integers(1, 12), st.sampled_from([TERMINATED, TRUNCATED, LIFE_LOST, TERMINATED | LIFE_LOST])),
+        min_size=1,
+        max_size=16,
+    ),
+    stops_after_rows=st.integers(1, 150),
 )
 
 
 @settings(max_examples=150)
 @given(
-    script=trajectories,
-    unfinished=st.integers(0, 9),
+    script=scripts,
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    capacity_rows=st.integers(11, 60),
+    frame_stack=st.integers(1, 5),
     n_step=st.integers(1, 5),
-    capacity=st.integers(10, 40),
-    stores_end_frame=st.booleans(),
-    bootstraps=st.booleans(),
-    storage=st.sampled_from(["raw", "lz4"]),
+    seed=st.integers(0, 9),
 )
-def test_exactly_the_whole_transitions_are_sampled_each_as_the_naive_model_has_it(
-    script, unfinished, n_step, capacity, stores_end_frame, bootstraps, storage
+@example(Script([(30, TERMINATED), (1, TRUNCATED), (2, LIFE_LOST)] * 4, 120), "end_rows", 40, 4, 3, 0)
+@example(Script([(5, TERMINATED), (1, TERMINATED), (9, TERMINATED)] * 8, 150), "padding", 20, 4, 5, 0)
+def test_valid_rows_and_their_transitions_are_the_references(
+    script: Script, layout: str, capacity_rows: int, frame_stack: int, n_step: int, seed: int
 ) -> None:
-    layout = Layout(n_step, capacity, stores_end_frame, bootstraps and stores_end_frame, storage)
-    for actions, outcome in script:
-        layout.play(actions, outcome)
-    if unfinished:
-        layout.play(unfinished, 0)
-    expected, memory = layout.expected(), layout.memory
-    everywhere = np.arange(capacity)
-    assert len(memory) == min(len(layout.rows), capacity)
-    assert memory.rows_appended == len(layout.rows)
-    assert set(everywhere[memory.valid_acting_row(everywhere)].tolist()) == set(expected)
-    if expected:
-        check(layout, memory.transitions_at(np.array(sorted(expected))))
-        check(layout, memory.sample(np.random.default_rng(0), 16))
-    else:
-        with pytest.raises(ReplicationError, match="none of which begins a transition"):
-            memory.sample(np.random.default_rng(0), 1)
+    padding_rows, stores_end_frame, bootstraps = LAYOUTS[layout]
+    memories = [
+        build(
+            storage,
+            capacity_rows=capacity_rows,
+            frame_stack=frame_stack,
+            n_step=n_step,
+            padding_rows=padding_rows,
+            stores_end_frame=stores_end_frame,
+            truncation_bootstraps=bootstraps,
+        )
+        for storage in ("raw", "lz4")
+    ]
+    laid = play(script, memories)
+    expected = expected_transitions(memories[0], laid, bootstraps)
+    for memory in memories:
+        assert memory.rows_appended == len(laid)
+        assert len(memory) == min(len(laid), capacity_rows)
+        assert valid_rows(memory) == sorted(expected)
+    if not expected:
+        for memory in memories:
+            with pytest.raises(ReplicationError, match=f"holds {len(memory)} rows"):
+                memory.sample(np.random.default_rng(seed), 1)
+        return
+    # Every transition there is, and a batch drawn.
+    raw, lz4 = (memory.transitions_at(np.array(sorted(expected), dtype=np.int64)) for memory in memories)
+    drawn = [memory.sample(np.random.default_rng(seed), 7) for memory in memories]
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(raw + drawn[0], lz4 + drawn[1], strict=True))
+    for batch in (raw, drawn[0]):
+        for i, row in enumerate(batch.rows.tolist()):
+            found = (
+                numbers(batch.states[i]),
+                batch.actions[i],
+                batch.rewards[i],
+                batch.discounts[i],
+                numbers(batch.next_states[i]),
+            )
+            assert found == expected[row]
 
 
-def test_m3_sampling_is_uniform_over_the_rows_that_begin_a_transition() -> None:
-    layout = Layout(capacity=30)
-    for actions in (3, 9, 5, 11, 7):
-        layout.play(actions, LIFE_LOST)
-    drawn = layout.memory.sample(np.random.default_rng(0), 20_000).rows
-    rows, counts = np.unique(drawn, return_counts=True)
-    assert set(rows.tolist()) == set(layout.expected())
-    average = 20_000 / len(rows)
-    assert ((counts - average) ** 2 / average).sum() < 60  # chi-square, at most 29 degrees, p < 0.001
+# ---------------------------------------------------------------- by hand
 
 
-def test_i8_i9_the_history_has_zeros_before_the_first_frame_and_the_newest_last() -> None:
-    layout = Layout()
-    layout.play(6, TERMINATED)
-    layout.play(6, 0)
-    # Rows 0 to 6 are the first trajectory with its end; frames are numbered from 1.
-    found = layout.memory.transitions_at(np.array([7, 8, 10]))
-    states = [[number(found.states[k, :, :, c]) for c in range(4)] for k in range(3)]
-    assert states == [[0, 0, 0, 8], [0, 0, 8, 9], [8, 9, 10, 11]]
+def told(memory: ReplayMemory, rewards: list[float], outcome: int) -> None:
+    """One trajectory that starts where the memory stands, its frames numbered by row."""
+    for i, reward in enumerate(rewards):
+        led_to = outcome if i == len(rewards) - 1 else 0
+        memory.append(numbered_frame(memory.rows_appended), i, reward, led_to, starts_trajectory=i == 0)
+    if outcome and memory.stores_end_frame:
+        memory.append(numbered_frame(memory.rows_appended), NO_ACTION, 0.0, 0, starts_trajectory=False)
 
 
-def test_the_next_state_is_right_at_a_truncation_and_bootstraps() -> None:
-    for outcome, discount in ((TRUNCATED, 0.5), (TERMINATED, 0.0), (LIFE_LOST, 0.0)):
-        layout = Layout()
-        layout.play(6, outcome)
-        layout.play(6, 0)
-        found = layout.memory.transitions_at(np.array([5]))
-        assert [number(found.next_states[0, :, :, c]) for c in range(4)] == [4, 5, 6, 7]
-        assert found.discounts.tolist() == [discount]
+@pytest.mark.parametrize(
+    ("outcome", "bootstraps", "discounts"),
+    [
+        (TERMINATED, True, [0.125, 0, 0, 0]),
+        (LIFE_LOST, True, [0.125, 0, 0, 0]),
+        (TRUNCATED, True, [0.125, 0.125, 0.25, 0.5]),
+        (TRUNCATED, False, [0.125, 0, 0, 0]),
+        (TRUNCATED | LIFE_LOST, True, [0.125, 0, 0, 0]),
+    ],
+)
+def test_three_step_returns_at_a_trajectorys_end(outcome: int, bootstraps: bool, discounts: list[float]) -> None:
+    memory = build(frame_stack=2, n_step=3, truncation_bootstraps=bootstraps)
+    told(memory, [9.0, 9.0], TERMINATED)  # rows 0, 1 and its end frame 2
+    told(memory, [1.0, 0.0, -1.0, 0.5], outcome)  # rows 3 to 6 and its end frame 7
+    told(memory, [9.0, 9.0, 9.0], 0)  # rows 8 to 10, which must not be seen
+    batch = memory.transitions_at(np.array([3, 4, 5, 6]))
+    # 1 + 0/2 - 1/4; 0 - 1/2 + 0.5/4; -1 + 0.5/2; 0.5
+    assert batch.rewards.tolist() == [0.75, -0.375, -0.75, 0.5]
+    assert batch.discounts.tolist() == discounts
+    assert batch.actions.tolist() == [0, 1, 2, 3]
+    # The next state is three rows on, or the end frame: at a truncation and at a terminal alike.
+    assert [numbers(state) for state in batch.next_states] == [[5, 6], [6, 7], [6, 7], [6, 7]]
 
 
-@pytest.mark.parametrize(("outcome", "discount"), [(TERMINATED, 0.0), (LIFE_LOST, 0.0), (TRUNCATED, 0.25)])
-def test_n_step_targets_are_cut_at_the_end_of_the_trajectory(outcome: int, discount: float) -> None:
-    # Rewards by action: -1, 0, 1, -1, 0, 1. Three steps from action 4: 0 + 0.5 * 1, then the end, two steps on.
-    layout = Layout(n_step=3)
-    layout.play(6, outcome)
-    layout.play(6, 0)
-    found = layout.memory.transitions_at(np.array([4]))
-    assert found.rewards.tolist() == [0.5]
-    assert found.discounts.tolist() == [discount]
-    assert number(found.next_states[0, :, :, 3]) == 7
-    whole = layout.memory.transitions_at(np.array([8]))
-    # Action 1 of the second trajectory: 0 + 0.5 * 1 + 0.25 * -1.
-    assert whole.rewards.tolist() == [0.25]
-    assert whole.discounts.tolist() == [0.125]
+def test_without_end_rows_the_next_state_of_an_end_is_zeros() -> None:
+    memory = build(frame_stack=2, n_step=2, padding_rows=1, stores_end_frame=False, truncation_bootstraps=False)
+    told(memory, [9.0, 9.0], TERMINATED)  # padding row 0, rows 1 and 2
+    told(memory, [1.0, 0.5, 0.25], TERMINATED)  # padding row 3, rows 4 to 6 with frames 3 to 5
+    told(memory, [9.0, 9.0], 0)
+    batch = memory.transitions_at(np.array([4, 5, 6]))
+    assert batch.rewards.tolist() == [1.25, 0.625, 0.25]
+    assert batch.discounts.tolist() == [0.25, 0, 0]
+    assert [numbers(state) for state in batch.states] == [[-1, 3], [3, 5], [5, 6]]
+    assert [numbers(state) for state in batch.next_states] == [[5, 6], [-1, -1], [-1, -1]]
 
 
-def test_dopamine_pads_and_keeps_no_end_frame() -> None:
-    layout = Layout(stores_end_frame=False, bootstraps=False)
-    layout.play(5, TRUNCATED)
-    layout.play(5, 0)
-    assert layout.memory.rows_appended == 2 * (3 + 5)
-    found = layout.memory.transitions_at(np.array([7, 11]))
-    assert found.discounts.tolist() == [0.0, 0.5]
-    assert not found.next_states[0].any()
-    assert [number(found.states[1, :, :, c]) for c in range(4)] == [0, 0, 0, 6]
+def test_i8_i9_states_at_a_trajectorys_start() -> None:
+    memory = build()
+    told(memory, [0.0] * 4, LIFE_LOST)  # rows 0 to 3 and its end frame 4
+    told(memory, [0.0] * 6, 0)  # rows 5 to 10
+    batch = memory.transitions_at(np.array([5, 6, 7, 8, 9]))
+    assert [numbers(state) for state in batch.states] == [
+        [-1, -1, -1, 5],
+        [-1, -1, 5, 6],
+        [-1, 5, 6, 7],
+        [5, 6, 7, 8],
+        [6, 7, 8, 9],
+    ]
+    assert [numbers(state) for state in batch.next_states[:2]] == [[-1, -1, 5, 6], [-1, 5, 6, 7]]
 
 
-def test_compressed_and_raw_memories_give_the_same_samples() -> None:
-    samples = []
-    for storage in ("raw", "lz4"):
-        layout = Layout(storage=storage, capacity=25)
-        for actions in (9, 8, 7, 6):
-            layout.play(actions, TERMINATED)
-        samples.append(layout.memory.sample(np.random.default_rng(3), 64))
-    for one, other in zip(*samples, strict=True):
-        np.testing.assert_array_equal(one, other)
+def test_a_long_trajectory_is_not_blanked() -> None:
+    memory = build(capacity_rows=400)
+    told(memory, [0.0] * 390, 0)
+    for row in (254, 255, 256, 257, 300):
+        batch = memory.transitions_at(np.array([row]))
+        assert numbers(batch.states[0]) == [row - 3, row - 2, row - 1, row]
+        assert numbers(batch.next_states[0]) == [row - 2, row - 1, row, row + 1]
 
 
-def test_a_sample_is_not_touched_by_the_next_one() -> None:
-    layout = Layout()
-    layout.play(20, 0)
-    stream = np.random.default_rng(0)
-    first = layout.memory.sample(stream, 8)
-    before = [array.tobytes() for array in first]
-    layout.memory.sample(stream, 8)
-    assert [array.tobytes() for array in first] == before
+def test_m3_range_of_rows_is_the_originals() -> None:
+    memory = build()
+    told(memory, [0.0] * 20, 0)
+    # The original draws index from 2 to n - 4 and acts in row index + 3, counting from 1.
+    assert valid_rows(memory) == [index + 3 - 1 for index in range(2, 20 - 4 + 1)]
 
 
-@given(seed=st.integers(0, 2**32), levels=st.integers(1, 256))
-@settings(max_examples=30)
-def test_compression_loses_nothing(seed: int, levels: int) -> None:
-    picture = np.random.default_rng(seed).integers(0, levels, (84, 84), dtype=np.uint16).astype(np.uint8)
-    store, out = Lz4Frames(3), np.empty((1, FRAME_BYTES), dtype=np.uint8)
-    store.put(1, frame(1))
-    store.put(1, picture)
-    store.gather(np.array([1]), out)
-    np.testing.assert_array_equal(out[0], picture.ravel())
+def test_m4_no_window_crosses_the_write_head() -> None:
+    memory = build(capacity_rows=20, n_step=2)
+    told(memory, [0.0] * 47, 0)  # the write head is at row 7: row 7 is the oldest (27), row 6 the newest (46)
+    valid = valid_rows(memory)
+    assert sorted(set(range(20)) - set(valid)) == [5, 6, 7, 8, 9, 10]
+    batch = memory.transitions_at(np.array(valid))
+    for state, next_state in zip(batch.states, batch.next_states, strict=True):
+        oldest, newest = numbers(state)[0], numbers(next_state)[-1]
+        assert 27 < oldest < newest == oldest + 5 <= 46
 
 
-def test_m1_a_million_raw_rows_take_at_most_7_2_gb_and_it_is_said_before() -> None:
-    small = ReplayMemory(
-        capacity_rows=1_000,
-        frame_stack=4,
-        n_step=1,
-        discount=0.99,
-        frames=RawFrames(1_000),
-        padding_rows=0,
-        stores_end_frame=True,
-        truncation_bootstraps=True,
+def test_m7_ends_and_padding_take_rows() -> None:
+    released, dopamine = build(), build(padding_rows=3, stores_end_frame=False, truncation_bootstraps=False)
+    for memory in (released, dopamine):
+        told(memory, [0.0] * 5, TERMINATED)
+        told(memory, [0.0] * 5, TERMINATED)
+    assert (released.rows_appended, dopamine.rows_appended) == (12, 16)
+    assert (len(released), len(dopamine)) == (12, 16)
+
+
+# ---------------------------------------------------------------- drawing
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_valid_rows_are_drawn_uniformly_and_no_others(layout: str) -> None:
+    padding_rows, stores_end_frame, bootstraps = LAYOUTS[layout]
+    memory = build(
+        capacity_rows=60,
+        frame_stack=1,
+        padding_rows=padding_rows,
+        stores_end_frame=stores_end_frame,
+        truncation_bootstraps=bootstraps,
     )
-    assert small.nbytes == 1_000 * (7_056 + 2 + 4 + 1 + 1)
-    assert small.nbytes * 1_000 <= 7.2e9
-    assert storage_text(1_000_000, "raw") == "replay memory: 1,000,000 rows of 84x84 frames, raw: 7.06 GB"
-    assert "typically 0.30 GB to 1.89 GB" in storage_text(1_000_000, "lz4")
+    for length in (1, 2, 9, 1, 3, 7, 1, 1, 12, 4, 2, 6, 5, 1, 8):
+        told(memory, [0.0] * length, TERMINATED)
+    valid = valid_rows(memory)
+    stream = np.random.default_rng(20)
+    rows = np.concatenate([memory.sample(stream, 1_000).rows for _ in range(30)])
+    counts = np.bincount(rows, minlength=60)
+    assert np.flatnonzero(counts).tolist() == valid
+    expected = len(rows) / len(valid)
+    freedom = len(valid) - 1
+    chi_square = ((counts[valid] - expected) ** 2 / expected).sum()
+    # Mean and standard deviation of chi-square; taking the next valid row instead of drawing again gives thousands.
+    assert abs(chi_square - freedom) < 4 * np.sqrt(2 * freedom)
 
 
-@pytest.mark.rom
-@pytest.mark.slow
-@pytest.mark.parametrize("game", ["pong", "breakout", "seaquest", "space_invaders", "ms_pacman", "enduro"])
-def test_a_million_real_frames_would_take_at_most_2_gb(game: str) -> None:
-    from tests.lanes import RecordingLearner, advance, build, smoke_run
+def test_the_same_stream_state_draws_the_same_batch() -> None:
+    memory = build()
+    for _ in range(30):
+        told(memory, [1.0, 0.5, -1.0], TERMINATED)
+    one, same, other = (memory.sample(np.random.default_rng(seed), 16) for seed in (3, 3, 4))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(one, same, strict=True))
+    assert one.rows.tolist() != other.rows.tolist()
 
-    trainee = build(smoke_run(game=game, preset=None, budget_frames=8_000), replay_capacity_rows=2_000)
-    RecordingLearner(trainee)
-    advance([trainee])
-    memory = trainee.lane.memory
-    assert len(memory) == 2_000
-    assert memory.nbytes / len(memory) <= 2_000
+
+@pytest.mark.parametrize("storage", ["raw", "lz4"])
+def test_a_batch_is_the_callers_to_keep(storage: str) -> None:
+    memory = build(storage)
+    told(memory, [0.5] * 90, 0)
+    kept = memory.sample(np.random.default_rng(0), 32)
+    before = [array.tobytes() for array in kept]
+    later = [memory.sample(np.random.default_rng(seed), 32) for seed in (1, 2)]
+    for i in range(200):
+        memory.append(numbered_frame(1_000 + i), 0, 0.0, 0, starts_trajectory=False)
+    assert [array.tobytes() for array in kept] == before
+    assert not any(np.shares_memory(a, b) for batch in later for a, b in zip(kept, batch, strict=True))
+    for stacks in (kept.states, kept.next_states):
+        assert (stacks.shape, stacks.dtype, stacks.flags.c_contiguous) == ((32, 84, 84, 4), np.uint8, True)
+    dtypes = [array.dtype for array in (kept.actions, kept.rewards, kept.discounts, kept.rows)]
+    assert dtypes == [np.int64, np.float32, np.float32, np.int64]
+    assert all(array.shape == (32,) for array in (kept.actions, kept.rewards, kept.discounts, kept.rows))
+
+
+def test_a_memory_without_a_whole_transition_refuses() -> None:
+    memory = build(n_step=2)
+    for rows in range(7):
+        with pytest.raises(ReplicationError, match=f"holds {rows} rows, none of which begins a transition of 2 steps"):
+            memory.sample(np.random.default_rng(0), 32)
+        memory.append(numbered_frame(rows), 0, 0.0, 0, starts_trajectory=rows == 0)
+    # Stack 4 and two steps: row 4 is the only one, of seven.
+    assert memory.sample(np.random.default_rng(0), 3).rows.tolist() == [4, 4, 4]
+
+
+def test_a_memory_of_padding_refuses_and_a_single_valid_row_is_found() -> None:
+    dopamine = {"padding_rows": 2_900, "stores_end_frame": False, "truncation_bootstraps": False}
+    memory = build("lz4", capacity_rows=2_900, **dopamine)
+    told(memory, [1.0], 0)
+    with pytest.raises(ReplicationError, match="holds 2900 rows"):
+        memory.sample(np.random.default_rng(0), 32)
+    memory.append(numbered_frame(1), 0, 0.0, 0, starts_trajectory=False)
+    assert memory.sample(np.random.default_rng(0), 2).rows.tolist() == [
+        0,
+        0,
+    ]  # row 2,900 of all, the only one with an action
+
+
+# ---------------------------------------------------------------- order of rows
+
+
+def test_rows_that_cannot_follow_are_refused() -> None:
+    frame = numbered_frame(0)
+    memory = build()
+    with pytest.raises(ValueError, match="row 0 of the replay memory must be the first of a trajectory"):
+        memory.append(frame, 0, 0.0, 0, starts_trajectory=False)
+    memory.append(frame, 0, 0.0, 0, starts_trajectory=True)
+    for action, starts in ((0, True), (NO_ACTION, False)):
+        with pytest.raises(ValueError, match=r"row 1 .* must be an action within its trajectory"):
+            memory.append(frame, action, 0.0, 0, starts_trajectory=starts)
+    memory.append(frame, 0, 0.0, LIFE_LOST, starts_trajectory=False)
+    for action, starts in ((0, True), (0, False), (NO_ACTION, True)):
+        with pytest.raises(ValueError, match=r"row 2 .* must be its trajectory's last frame"):
+            memory.append(frame, action, 0.0, 0, starts_trajectory=starts)
+    memory.append(frame, NO_ACTION, 0.0, 0, starts_trajectory=False)
+    assert memory.rows_appended == 3
+    memory.append(frame, 0, 0.0, 0, starts_trajectory=True)
+
+
+def test_a_layout_that_cannot_work_is_refused() -> None:
+    with pytest.raises(ReplicationError, match=r"replay_capacity_rows = 7: .* more than frame_stack \+ n_step = 7"):
+        build(capacity_rows=7, n_step=3)
+    with pytest.raises(ReplicationError, match="truncation_bootstraps needs stores_end_frame"):
+        build(stores_end_frame=False)
+
+
+@pytest.mark.parametrize("capacity_rows", [30, 31])
+def test_starting_again_at_a_trajectory_gives_the_same_memory(capacity_rows: int) -> None:
+    whole, again = build(capacity_rows=capacity_rows), build("lz4", capacity_rows=capacity_rows)
+    for _ in range(4):
+        told(whole, [0.5] * 9, TERMINATED)
+    told(again, [0.25] * 17, 0)  # must be forgotten
+    again.start_at(whole.rows_appended)
+    assert (len(again), valid_rows(again)) == (0, [])
+    for rewards in ([1.0] * 13, [0.5] * 11, [0.25] * 9):
+        for memory in (whole, again):
+            told(memory, rewards, TERMINATED)
+    assert len(again) == len(whole) == capacity_rows
+    batches = [memory.sample(np.random.default_rng(1), 64) for memory in (whole, again)]
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))

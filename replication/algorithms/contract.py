@@ -68,7 +68,7 @@ class Algorithm(Protocol):
     Config: type[OffPolicyConfig]
 
     def network(self, config: Any, num_actions: int) -> nn.Module:
-        """Build the network, uninitialised."""
+        """Build the network, uninitialised. Its `embed(pixels)` gives the last hidden layer, float32 [batch, units]."""
 
     def initialise(self, network: nn.Module, stream: np.random.Generator, config: Any) -> None:
         """Fill every parameter from the stream."""

@@ -8,7 +8,7 @@ instead of the replay memory's gigabytes: the frames are made again by playing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class EpisodeRecord:
     end_step: int
     raw_return: float
     frames: int
-    ending: str
+    ending: Literal["terminated", "truncated"]
 
 
 @dataclass(frozen=True)
@@ -181,18 +181,15 @@ class Lane:
     def _begin_again(self) -> None:
         """After a trajectory's end: the next episode, or the next life of the same one."""
         self.at_end = False
-        ended = EpisodeRecord(
-            self.step,
-            self.game.episode_return,
-            self.game.episode_frames,
-            "truncated" if self._last.truncated else "terminated",
-        )
+        ending: Literal["terminated", "truncated"] = "truncated" if self._last.truncated else "terminated"
+        ended = EpisodeRecord(self.step, self.game.episode_return, self.game.episode_frames, ending)
+        noop_frames = self.game.noop_frames
         if self._last.ended:
-            self._finish_episode(ended)
+            self._finish_episode(ended, noop_frames)
             self._begin_episode()
             return
         if self.game.begin_trajectory():
-            self._finish_episode(ended)
+            self._finish_episode(ended, noop_frames)
         self._begin_trajectory()
 
     def _begin_episode(self) -> None:
@@ -204,14 +201,14 @@ class Lane:
         push_frame(self.stack, self.game.observation, clear=True)
         self._starts_trajectory = True
 
-    def _finish_episode(self, record: EpisodeRecord) -> None:
+    def _finish_episode(self, record: EpisodeRecord, noop_frames: int) -> None:
         self.episodes.append(record)
         if self.recorder is not None:
             self.recorder.finish_episode(
                 raw_return=record.raw_return,
                 scored_frames=record.frames,
-                noop_frames=self.game.noop_frames,
-                ending="truncated" if record.ending == "truncated" else "terminated",
+                noop_frames=noop_frames,
+                ending=record.ending,
             )
         least = self.run.protocol.iteration_steps
         if least is not None and self.step - self.iteration_start_step >= least:

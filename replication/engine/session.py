@@ -24,6 +24,7 @@ from replication.algorithms import random_agent
 from replication.algorithms.contract import Algorithm, load_algorithm
 from replication.atari.emulator import open_emulator
 from replication.config import OffPolicyConfig, UntrainedConfig, variant_config
+from replication.embedding import PERPLEXITY, POINTS, SEED, StateSample, activations_path, store_activations
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner, prepare_torch
@@ -177,12 +178,20 @@ def _finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: 
             learner.online.load_state_dict(trainee.best)
         policy = greedy_policy(learner, lane.game.num_actions, run.final_epsilon(protocol.final_evaluation))
         viewing = Viewing(config.frame_pipeline, config.frame_stack, protocol.final_evaluation.presentation.frame_skip)
-        evaluation = _final_evaluation(policy, run, viewing, machine)
+        sample = StateSample(POINTS)
+
+        def watched(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
+            sample.see(stack)
+            return policy(stack, stream)
+
+        evaluation = _final_evaluation(watched, run, viewing, machine)
+        _store_activations(learner, sample, evaluation, activations_path(run, machine.state))
     training: Trace | None = None
     if lane.recorder is not None:
         training = new_trace(lane.recorder, run, protocol.training, protocol.training.frame_skip, "training")
     facts = {
         "evaluated_network": evaluated,
+        "embedding": {"perplexity": PERPLEXITY, "seed": SEED, "most_points": POINTS},
         "counts": {
             "steps": lane.step,
             "frames_nominal": lane.step * protocol.training.frame_skip,
@@ -198,6 +207,16 @@ def _finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: 
     }
     folder = write_results(run, machine.results, evaluation=evaluation, training=training, tables=tables, facts=facts)
     _announce(run, folder, evaluation)
+
+
+def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace, path: Path) -> None:
+    """What the network makes of evenly spaced states of its final evaluation, for t-SNE."""
+    skip = evaluation.header.frame_skip
+    ends = np.cumsum([-(-episode.scored_frames // skip) for episode in evaluation.episodes])
+    steps = np.array(sample.steps)
+    episodes = np.searchsorted(ends, steps, side="right")
+    frames = (steps - np.concatenate([[0], ends])[episodes]) * skip
+    store_activations(path, *learner.activations(np.stack(sample.states)), episodes, frames)
 
 
 def _final_evaluation(policy: Policy, run: Run, viewing: Viewing, machine: Machine) -> Trace:
