@@ -31,4 +31,4 @@ check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing
 	@if [ -f Snakefile ]; then set -x; $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/snakemake --lint; fi
 
 test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
-	$(BIN)/pytest -m "not gpu"
+	$(BIN)/pytest -m "not gpu" --numprocesses auto

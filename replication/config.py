@@ -313,17 +313,26 @@ def _keys_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str
     return list(model.model_fields)
 
 
-def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
-    path = WORKFLOW / folder / f"{name}.yaml"
-    if name not in known_names(folder):
-        raise unknown_name(kind, name, known_names(folder))
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping a YAML file holds.
+
+    Raises:
+        ReplicationError: the file is no YAML, or holds no mapping.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ReplicationError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ReplicationError(f"{path}: expected a mapping of keys to values, found {type(content).__name__}")
-    return path, content
+    return content
+
+
+def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+    if name not in known_names(folder):
+        raise unknown_name(kind, name, known_names(folder))
+    path = WORKFLOW / folder / f"{name}.yaml"
+    return path, read_yaml(path)
 
 
 def _override(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

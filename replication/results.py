@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 import platform
@@ -21,34 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from replication.atari.emulator import rom_md5
-from replication.errors import ReplicationError
 from replication.evaluation import score
 from replication.files import readable_json, write_atomically
 from replication.runs import NUMERICS_VERSION, Run
 from replication.traces import Trace, serialise_trace
 
 FORMAT = 1
-
-
-def is_finished(run: Run, results: Path) -> bool:
-    """Whether the run's results are there.
-
-    Raises:
-        ReplicationError: files of another run lie in its place.
-    """
-    path = run.results_folder(results) / "run.json"
-    if not path.exists():
-        return False
-    try:
-        found = json.loads(path.read_bytes())["result_digest"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ReplicationError(f"{path}: not a run record ({error}); remove {path.parent} to make it again") from None
-    if found != run.result_digest:
-        raise ReplicationError(
-            f"{path}: result_digest: found {str(found)[:12]}, expected {run.result_digest[:12]}; the results of "
-            "another run: move them away"
-        )
-    return True
 
 
 def write_results(

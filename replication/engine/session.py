@@ -34,7 +34,8 @@ from replication.evaluation import Viewing, evaluate, score
 from replication.files import write_atomically
 from replication.frame_store import Storage, build_frame_store, storage_text
 from replication.policies import Policy
-from replication.results import is_finished, write_results
+from replication.results import write_results
+from replication.run_records import unfinished
 from replication.runs import Run
 from replication.traces import Trace, new_trace, serialise_trace
 
@@ -61,7 +62,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     Raises:
         ReplicationError: something a user can mend.
     """
-    missing = [run for run in runs if not is_finished(run, machine.results)]
+    missing = unfinished(runs, machine.results)
     for run in runs:
         if run not in missing:
             say(f"{run.name}: finished, nothing to be done ({run.results_folder(machine.results)})")

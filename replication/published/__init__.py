@@ -1,0 +1,31 @@
+"""Numbers that papers and their released data print, each with its origin (SOURCES.md): files and their loader."""
+
+from replication.published.curves import between_run_cv, dopamine_curve
+from replication.published.loader import (
+    PUBLISHED,
+    PublishedScore,
+    find_published,
+    published_scores,
+    published_sources,
+    published_table,
+)
+from replication.published.references import ReferenceSet, normalize_published, normalized_score, reference_set
+from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES, ReferenceSetName
+
+__all__ = [
+    "DOPAMINE_AGENTS",
+    "DOPAMINE_GAMES",
+    "PUBLISHED",
+    "PublishedScore",
+    "ReferenceSet",
+    "ReferenceSetName",
+    "between_run_cv",
+    "dopamine_curve",
+    "find_published",
+    "normalize_published",
+    "normalized_score",
+    "published_scores",
+    "published_sources",
+    "published_table",
+    "reference_set",
+]

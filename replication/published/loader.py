@@ -1,0 +1,182 @@
+"""Published numbers, each with its origin: the tables of this package, and the scores papers print game by game.
+
+Where a number comes from and how it was checked is written in SOURCES.md beside this file. A number known only from
+memory is marked `memory` in the files and is kept out of what is returned unless it is asked for by name.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pandas as pd
+
+from replication.errors import ReplicationError, unknown_name
+from replication.games import ATARI57, NATURE49
+from replication.published.schemas import SCORES, TABLES, Origin, ReferenceSetName, Start
+from replication.published.tables import read_table
+
+PUBLISHED: Final = Path(__file__).resolve().parent
+"""The folder of the published numbers."""
+
+_GAME_SETS: Final = {"nature49": NATURE49, "atari57": ATARI57}
+_COUNTED_GAMES: Final = re.compile(r"([1-9]\d*) games")
+_NATURE_CAP_FRAMES: Final = 18_000
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """One score of one paper. None or empty text: the source does not say, or it could not be read.
+
+    Attributes:
+        game: ROM id.
+        algorithm: as the source names it.
+        score: return, undiscounted and raw, in the game's own points.
+        std: standard deviation, of what `statistic` says.
+        frames_millions: emulator frames of training, in millions.
+        start: how episodes begin; `sticky` also says that actions stick with probability 0.25.
+        cap_frames: emulator frames after which an episode is cut.
+        epsilon_eval: chance of a random action in evaluation; None for training returns.
+        statistic: what was averaged, and how it was selected.
+        reference_set: the random and human scores that belong to this protocol; None: unknown.
+        source: the files and documents the number was read from.
+        confirmed: how many independent transcriptions agree.
+        origin: transcribed, derived (computed from published data), or memory (confirmed by nothing).
+        note: what else must be known.
+        source_name: the CSV it stands in.
+    """
+
+    game: str
+    algorithm: str
+    score: float
+    std: float | None
+    frames_millions: float | None
+    start: Start | None
+    cap_frames: int | None
+    epsilon_eval: float | None
+    statistic: str
+    reference_set: ReferenceSetName | None
+    source: str
+    confirmed: str
+    origin: Origin
+    note: str
+    source_name: str
+
+
+def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED) -> pd.DataFrame:
+    """One table of this package, whole; its columns are described in SOURCES.md.
+
+    Args:
+        name: the file's name without its suffix, for example `nature_2015_table2`.
+        memory: whether to return rows that are known only from memory too.
+        folder: where the files lie.
+
+    Raises:
+        ReplicationError: no such table, or the file is damaged.
+    """
+    if name not in TABLES:
+        raise unknown_name("published table", name, TABLES)
+    file, schema = TABLES[name]
+    table = read_table(folder / file, schema)
+    if "origin" not in table or memory:
+        return table
+    return table[table["origin"] != "memory"].reset_index(drop=True)
+
+
+def published_sources(folder: Path = PUBLISHED) -> tuple[str, ...]:
+    """Names of the files of per-game scores, in alphabetical order: one a paper and kind of start."""
+    return tuple(sorted(path.stem for path in (folder / "scores").glob("*.csv")))
+
+
+def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:
+    """All scores of one source, in the order of its file.
+
+    Args:
+        source: a name of `published_sources`, for example `bellemare2017_c51`.
+        memory: whether to return rows that are known only from memory too.
+        folder: where the files lie.
+
+    Raises:
+        ReplicationError: no such source, or its file is damaged.
+    """
+    if source not in published_sources(folder):
+        raise unknown_name("published source", source, published_sources(folder))
+    path = folder / "scores" / f"{source}.csv"
+    table = read_table(path, SCORES)
+    _check_scores(path, table)
+    scores = [_score(record, source) for record in table.to_dict("records")]
+    return tuple(score for score in scores if memory or score.origin != "memory")
+
+
+def find_published(source: str, game: str, algorithm: str, *, folder: Path = PUBLISHED) -> PublishedScore:
+    """The score one source prints for one game and algorithm.
+
+    Raises:
+        ReplicationError: there is none, or it is known only from memory.
+    """
+    scores = published_scores(source, memory=True, folder=folder)
+    algorithms = {score.algorithm for score in scores}
+    if algorithm not in algorithms:
+        raise unknown_name(f"algorithm in {source}", algorithm, algorithms)
+    found = next((score for score in scores if (score.game, score.algorithm) == (game, algorithm)), None)
+    if found is None:
+        raise ReplicationError(f"{source}: {algorithm}: no score for {game!r}; leave it out, or name another source")
+    if found.origin == "memory":
+        raise ReplicationError(f"{source}: {algorithm}: {game}: known only from memory, so it is not a published score")
+    return found
+
+
+def _score(record: dict[Any, Any], source_name: str) -> PublishedScore:
+    def known(name: str) -> float | None:
+        value = float(record[name])
+        return None if math.isnan(value) else value
+
+    cap_frames = known("cap_frames")
+    return PublishedScore(
+        game=record["game"],
+        algorithm=record["algorithm"],
+        score=float(record["score"]),
+        std=known("std"),
+        frames_millions=known("frames_millions"),
+        start=cast("Start | None", record["start"] or None),
+        cap_frames=None if cap_frames is None else int(cap_frames),
+        epsilon_eval=known("epsilon_eval"),
+        statistic=record["statistic"],
+        reference_set=cast("ReferenceSetName | None", record["reference_set"] or None),
+        source=record["source"],
+        confirmed=record["confirmed"],
+        origin=cast("Origin", record["origin"]),
+        note=record["note"],
+        source_name=source_name,
+    )
+
+
+def _check_scores(path: Path, table: pd.DataFrame) -> None:
+    """Each algorithm has the games its `game_set` says, and no row mixes two protocols."""
+    for algorithm, rows in table.groupby("algorithm", sort=False):
+        stated = list(dict.fromkeys(rows["game_set"]))
+        counted = _COUNTED_GAMES.fullmatch(stated[0])
+        if len(stated) > 1 or not (counted or stated[0] in _GAME_SETS):
+            raise ReplicationError(
+                f"{path}: {algorithm}: game_set: found {', '.join(stated)}, expected one of nature49, atari57 or "
+                "'N games' for the whole algorithm"
+            )
+        games = set(rows["game"])
+        expected = int(counted[1]) if counted else len(_GAME_SETS[stated[0]])
+        wrong = sorted(games ^ set(_GAME_SETS[stated[0]])) if not counted else []
+        if wrong or len(games) != expected:
+            kind = "missing" if wrong and wrong[0] not in games else "surplus"
+            which = f" ({kind}: {wrong[0]})" if wrong else ""
+            raise ReplicationError(f"{path}: {algorithm}: game: found {len(games)} games{which}, expected {stated[0]}")
+    for line, row in enumerate(table.itertuples(), start=2):
+        found = str(row.reference_set)
+        five_minutes, human_starts = row.cap_frames == _NATURE_CAP_FRAMES, row.start == "human_starts"
+        agrees = (found == "nature49_5min") == five_minutes and (found == "atari57_human_starts") == human_starts
+        if found and not agrees:
+            raise ReplicationError(
+                f"{path}: row {line}: reference_set: found {found} with cap_frames {row.cap_frames:g} and start "
+                f"{row.start}, expected the set of that protocol"
+            )

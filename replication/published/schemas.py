@@ -1,0 +1,168 @@
+"""What each file of published numbers holds, column by column."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+from replication.games import ATARI57, ATARI100K26, NATURE49
+from replication.published.tables import Column, Schema
+
+ReferenceSetName = Literal["nature49_5min", "atari57_30min", "atari57_human_starts"]
+Start = Literal["noop30", "human_starts", "sticky"]
+Origin = Literal["transcribed", "derived", "memory"]
+
+DOPAMINE_AGENTS: Final = ("DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX")
+DOPAMINE_GAMES: Final = tuple(game for game in ATARI57 if game not in {"defender", "surround"})
+_DQN_ZOO_AGENTS: Final = ("DQN", "Double DQN", "Prioritized DQN", "C51", "QR-DQN", "IQN", "Rainbow")
+_ABLATION_GAMES: Final = ("breakout", "enduro", "riverraid", "seaquest", "space_invaders")
+
+_TEXT = Column()
+_REMARK = Column(blank=True)
+_NUMBER = Column("number")
+_UNSURE = Column("number", blank=True)
+_SPREAD = Column("number", low=0.0)
+_GAME = Column(accepted=ATARI57)
+_SWITCH = Column(accepted=("on", "off"))
+_CHECK = Column(blank=True, accepted=("yes", "no"))
+_START = Column(blank=True, accepted=get_args(Start))
+_ORIGIN = Column(accepted=get_args(Origin))
+
+SCORES = Schema(
+    {
+        "game": _GAME,
+        "algorithm": _TEXT,
+        "score": _NUMBER,
+        "std": Column("number", blank=True, low=0.0),
+        "frames_millions": Column("number", blank=True, low=0.0),
+        "start": _START,
+        "cap_frames": Column("count", blank=True, low=1.0),
+        "epsilon_eval": Column("number", blank=True, low=0.0, high=1.0),
+        "statistic": _REMARK,
+        "reference_set": Column(blank=True, accepted=get_args(ReferenceSetName)),
+        "game_set": _TEXT,
+        "origin": _ORIGIN,
+        "source": _TEXT,
+        "confirmed": _TEXT,
+        "note": _REMARK,
+    },
+    key=("algorithm", "game"),
+)
+"""A file of per-game scores: scores/*.csv. Which games an algorithm has is checked from its `game_set`."""
+
+TABLES: Final[dict[str, tuple[str, Schema]]] = {
+    "nature_2015_table1_hyperparameters": (
+        "nature_2015_table1_hyperparameters.csv",
+        Schema(
+            dict.fromkeys(("name", "value"), _TEXT)
+            | dict.fromkeys(("unit", "description", "released_lua_code"), _REMARK)
+            | {"confirmed": _TEXT},
+            key=("name",),
+        ),
+    ),
+    "nature_2015_table2": (
+        "nature_2015_table2.csv",
+        Schema(
+            {"game": _GAME}
+            | dict.fromkeys(("random", "human", "dqn_mean", "dqn_normalized_percent"), _NUMBER)
+            | {"dqn_std": _SPREAD}
+            | dict.fromkeys(("percent_low", "percent_high", "linear", "contingency"), _NUMBER)
+            | {"confirmed": _TEXT},
+            key=("game",),
+            complete={"game": NATURE49},
+        ),
+    ),
+    "nature_2015_table3_ablation": (
+        "nature_2015_table3_ablation.csv",
+        Schema(
+            {"game": _GAME, "replay": _SWITCH, "target_network": _SWITCH, "score": _NUMBER}
+            | {"train_steps_millions": _SPREAD, "statistic": _TEXT, "confirmed": _TEXT},
+            key=("game", "replay", "target_network"),
+            complete={"game": _ABLATION_GAMES, "replay": ("on", "off"), "target_network": ("on", "off")},
+        ),
+    ),
+    "nature_2015_table4_linear": (
+        "nature_2015_table4_linear.csv",
+        Schema(
+            {"game": _GAME, "dqn": _NUMBER, "linear": _NUMBER, "train_steps_millions": _SPREAD, "confirmed": _TEXT},
+            key=("game",),
+            complete={"game": _ABLATION_GAMES},
+        ),
+    ),
+    "atari57_references": (
+        "atari57_references.csv",
+        Schema(
+            {"game": _GAME}
+            | dict.fromkeys(("random_noop", "human_noop", "random_human_starts", "human_human_starts"), _NUMBER)
+            | {"confirmed_noop": _TEXT, "confirmed_human_starts": _TEXT},
+            key=("game",),
+            complete={"game": ATARI57},
+        ),
+    ),
+    "atari100k_scores": (
+        "atari100k_scores.csv",
+        Schema(
+            {"game": _GAME, "algorithm": _TEXT, "version": _TEXT, "runs": Column("count", blank=True, low=1.0)}
+            | {"score": _NUMBER, "std_over_runs": Column("number", blank=True, low=0.0), "median_over_runs": _UNSURE}
+            | {"origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
+            key=("algorithm", "version", "game"),
+            complete={"game": ATARI100K26},
+        ),
+    ),
+    "atari100k_aggregates": (
+        "atari100k_aggregates.csv",
+        Schema(
+            {"algorithm": _TEXT, "version": _TEXT, "runs": Column("count", blank=True, low=1.0)}
+            | dict.fromkeys(("published_mean", "published_median", "iqm_recomputed"), _UNSURE)
+            | dict.fromkeys(("iqm_ci95_low", "iqm_ci95_high", "recomputed_mean", "recomputed_median"), _UNSURE)
+            | {"recomputed_optimality_gap": _UNSURE, "origin": _ORIGIN, "source": _TEXT},
+            key=("algorithm", "version"),
+        ),
+    ),
+    "aggregates": (
+        "aggregates.csv",
+        Schema(
+            {"paper": _TEXT, "algorithm": _TEXT, "start": _START, "games": Column("count", low=1.0, high=57.0)}
+            | {"published_median_percent": _NUMBER, "published_mean_percent": _UNSURE}
+            | dict.fromkeys(("recomputed_median_percent", "recomputed_mean_percent"), _NUMBER)
+            | {"median_reproduces": _CHECK, "mean_reproduces": _CHECK}
+            | dict.fromkeys(("convention_used", "scores_file", "scores_algorithm"), _TEXT)
+            | {"origin": _ORIGIN, "confirmed": _TEXT},
+            key=("paper", "algorithm", "start"),
+        ),
+    ),
+    "dqn_zoo_summary_curves": (
+        "dqn_zoo_summary_curves.csv",
+        Schema(
+            {"agent": _TEXT, "frames_millions": Column("count"), "statistic": _TEXT, "value_percent": _NUMBER}
+            | {"vertex": Column(accepted=("stored", "interpolated"))},
+            key=("agent", "statistic", "frames_millions"),
+            complete={
+                "agent": _DQN_ZOO_AGENTS,
+                "statistic": ("median_over_seeds", "band_low", "band_high"),
+                "frames_millions": tuple(str(frames) for frames in range(201)),
+            },
+        ),
+    ),
+    "dopamine_curves": (
+        "dopamine_curves.csv.gz",
+        Schema(
+            {"game": _GAME, "agent": _TEXT, "frames_millions": Column("count"), "score_mean": _NUMBER}
+            | {"score_std": _SPREAD, "score_min": _NUMBER, "score_max": _NUMBER, "runs": Column("count", low=1.0)},
+            key=("game", "agent", "frames_millions"),
+            complete={
+                "game": DOPAMINE_GAMES,
+                "agent": DOPAMINE_AGENTS,
+                "frames_millions": tuple(str(frames) for frames in range(1, 200)),
+            },
+        ),
+    ),
+    "tabular_and_control": (
+        "tabular_and_control.csv",
+        Schema(
+            {"system": _TEXT, "quantity": _TEXT, "algorithm": _REMARK, "value": _TEXT, "unit": _REMARK}
+            | {"what_it_is": _REMARK, "origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
+            key=("system", "quantity", "algorithm"),
+        ),
+    ),
+}
+"""Name of a table: file and schema."""

@@ -1,0 +1,543 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pytest
+
+from replication.errors import ReplicationError
+from replication.games import ATARI57, GAMES, NATURE49
+from replication.published import (
+    DOPAMINE_AGENTS,
+    DOPAMINE_GAMES,
+    PUBLISHED,
+    between_run_cv,
+    dopamine_curve,
+    find_published,
+    normalize_published,
+    normalized_score,
+    published_scores,
+    published_sources,
+    published_table,
+    reference_set,
+)
+from replication.published.schemas import TABLES
+
+ROOT = Path(__file__).resolve().parent.parent
+MEBIBYTE = 2**20
+
+
+def rows_of(path):
+    """A CSV as it is: header and rows of text."""
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def write_rows(path, rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the small files, to be damaged."""
+    copy = tmp_path / "published"
+    shutil.copytree(PUBLISHED, copy, ignore=shutil.ignore_patterns("*.py", "*.gz", "__pycache__"))
+    return copy
+
+
+def damage(path, row, column, text):
+    """Change one cell; rows are counted as in an editor, the header is row 1."""
+    rows = rows_of(path)
+    rows[row - 1][rows[0].index(column)] = text
+    write_rows(path, rows)
+
+
+# ---------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("source", "game", "algorithm", "score"),
+    [
+        ("mnih2015_nature", "breakout", "DQN", 401.2),
+        ("mnih2015_nature", "pong", "DQN", 18.9),
+        ("mnih2015_nature", "up_n_down", "DQN", 8456),
+        ("vanhasselt2016_ddqn", "breakout", "Double DQN (untuned)", 375),
+        ("wang2016_dueling", "breakout", "Dueling Double DQN", 345.3),
+        ("wang2016_dueling_human_starts", "battle_zone", "Prioritized Dueling Double DQN", 30650),
+        ("bellemare2017_c51", "jamesbond", "C51", 1909),
+        ("dabney2018_qrdqn", "qbert", "QR-DQN-1", 572510),
+        ("dabney2018_iqn", "frostbite", "IQN", 4324),
+        ("hessel2018_rainbow", "breakout", "Rainbow", 417.5),
+    ],
+)
+def test_scores_as_the_papers_print_them(source, game, algorithm, score):
+    assert find_published(source, game, algorithm).score == score
+
+
+def test_a_score_knows_its_protocol():
+    breakout = find_published("mnih2015_nature", "breakout", "DQN")
+    assert (breakout.std, breakout.frames_millions, breakout.start) == (26.9, 200, "noop30")
+    assert (breakout.cap_frames, breakout.epsilon_eval) == (18_000, 0.05)
+    assert (breakout.reference_set, breakout.origin) == ("nature49_5min", "transcribed")
+    assert breakout.source_name == "mnih2015_nature"
+    with pytest.raises(FrozenInstanceError):
+        breakout.score = 500.0
+
+
+def test_what_a_source_does_not_state_is_empty():
+    ppo = find_published("schulman2017_ppo", "breakout", "PPO")
+    assert (ppo.std, ppo.start, ppo.cap_frames, ppo.epsilon_eval, ppo.reference_set) == (None,) * 5
+    assert find_published("mnih2016_a3c_human_starts", "pong", "A3C FF").frames_millions is None
+
+
+def test_nature_table_and_nature_scores_are_the_same_numbers():
+    table = published_table("nature_2015_table2").set_index("game")
+    scores = published_scores("mnih2015_nature")
+    assert {score.game: (score.score, score.std) for score in scores} == {
+        game: (table.dqn_mean[game], table.dqn_std[game]) for game in NATURE49
+    }
+
+
+def test_nature_percentages_are_recomputed_within_the_rounding_of_the_table():
+    references = reference_set("nature49_5min")
+    table = published_table("nature_2015_table2")
+    for row in table.itertuples():
+        recomputed = normalized_score(row.dqn_mean, row.game, references)
+        assert row.percent_low - 0.005 <= recomputed <= row.percent_high + 0.005, row.game
+        assert row.percent_low - 0.055 <= row.dqn_normalized_percent <= row.percent_high + 0.055, row.game
+
+
+def test_what_the_nature_paper_counts_in_its_table():
+    table = published_table("nature_2015_table2")
+    percent = table.dqn_normalized_percent
+    assert statistics.median(percent) == 93.5
+    assert round(statistics.mean(percent), 1) == 241.1
+    assert ((percent >= 75).sum(), (percent >= 100).sum()) == (29, 23)
+    assert (table.dqn_mean > table[["linear", "contingency"]].max(axis=1)).sum() == 42
+
+
+def test_ablation_and_linear_network_share_the_full_agent():
+    ablation = published_table("nature_2015_table3_ablation")
+    full = ablation[(ablation.replay == "on") & (ablation.target_network == "on")].set_index("game").score
+    linear = published_table("nature_2015_table4_linear").set_index("game")
+    assert full.to_dict() == linear.dqn.to_dict()
+    assert (full["breakout"], full["enduro"], linear.linear["seaquest"]) == (316.8, 1006.3, 656.9)
+
+
+def test_hyperparameters_are_read_as_text():
+    table = published_table("nature_2015_table1_hyperparameters").set_index("name")
+    assert table.value["learning rate"] == "0.00025"
+    assert table.value["reward clipping"] == "[-1, 1]"
+
+
+# ---------------------------------------------------------------- reference sets
+
+
+def test_reference_sets_hold_their_games():
+    nature, no_op, human = (reference_set(name) for name in ("nature49_5min", "atari57_30min", "atari57_human_starts"))
+    assert tuple(nature.random) == tuple(nature.human) == NATURE49
+    assert tuple(no_op.random) == tuple(human.human) == ATARI57
+    assert (nature.human["alien"], no_op.human["alien"], human.human["alien"]) == (6875, 7127.7, 6371.3)
+    assert (nature.human["pong"], no_op.human["pong"]) == (9.3, 14.6)
+    assert (human.random["video_pinball"], human.human["video_pinball"]) == (20452.0, 15641.1)
+    with pytest.raises(TypeError):
+        nature.random["pong"] = 0.0
+
+
+def test_random_agrees_between_the_no_op_sets_and_human_does_not():
+    nature, no_op = reference_set("nature49_5min"), reference_set("atari57_30min")
+    assert all(abs(nature.random[game] - no_op.random[game]) <= 0.5 for game in NATURE49)
+    assert sum(abs(nature.human[game] - no_op.human[game]) > 0.5 for game in NATURE49) == 33
+
+
+def test_only_video_pinball_with_human_starts_has_human_below_random():
+    below = [
+        (name, game)
+        for name in ("nature49_5min", "atari57_30min", "atari57_human_starts")
+        for game, human in reference_set(name).human.items()
+        if human <= reference_set(name).random[game]
+    ]
+    assert below == [("atari57_human_starts", "video_pinball")]
+
+
+def test_normalised_by_hand():
+    nature = reference_set("nature49_5min")
+    assert normalized_score(401.2, "breakout", nature) == pytest.approx(100 * (401.2 - 1.7) / (31.8 - 1.7))
+    assert normalized_score(-20.7, "pong", nature) == 0
+    assert normalized_score(9.3, "pong", nature) == 100
+
+
+def test_a_game_outside_the_set_has_no_normalised_score():
+    with pytest.raises(ReplicationError, match=r"'phoenix' is not among the 49 games of the reference set nature49"):
+        normalized_score(1.0, "phoenix", reference_set("nature49_5min"))
+
+
+def test_the_sets_do_not_mix():
+    five_minutes = find_published("mnih2015_nature", "breakout", "DQN")
+    half_an_hour = find_published("wang2016_dueling", "breakout", "DQN")
+    nature, no_op = reference_set("nature49_5min"), reference_set("atari57_30min")
+    assert normalize_published(five_minutes, nature) == pytest.approx(1327.24, abs=0.01)
+    assert normalize_published(half_an_hour, no_op) == pytest.approx(100 * (half_an_hour.score - 1.7) / (30.5 - 1.7))
+    with pytest.raises(ReplicationError, match="belongs to nature49_5min, so it is not normalised by atari57_30min"):
+        normalize_published(five_minutes, no_op)
+    with pytest.raises(ReplicationError, match="belongs to atari57_30min, so it is not normalised by nature49_5min"):
+        normalize_published(half_an_hour, nature)
+    with pytest.raises(ReplicationError, match="belongs to atari57_human_starts"):
+        normalize_published(find_published("wang2016_dueling_human_starts", "breakout", "DQN"), no_op)
+    with pytest.raises(ReplicationError, match="of a protocol its source does not state"):
+        normalize_published(find_published("schulman2017_ppo", "breakout", "PPO"), no_op)
+    with pytest.raises(ReplicationError, match="there is no reference set 'atari57'"):
+        reference_set("atari57")
+
+
+def aggregate(row, *, convention):
+    """Median and mean over games in percent, from the shipped per-game scores, by the convention the file states."""
+    if convention.startswith("Nature"):
+        references = reference_set("nature49_5min")
+    else:
+        references = reference_set("atari57_30min" if convention.startswith("57-set") else "atari57_human_starts")
+    games = NATURE49 if row.games == 49 else ATARI57
+    percent = []
+    for score in published_scores(row.scores_file):
+        if score.algorithm != row.scores_algorithm or score.game not in games:
+            continue
+        random, human = references.random[score.game], references.human[score.game]
+        if "Video Pinball random=0" in convention and score.game == "video_pinball":
+            random = 0.0
+        gap = abs(human - random) if "|human-random|" in convention else human - random
+        percent.append(100 * (score.score - random) / gap)
+    assert len(percent) == row.games
+    return statistics.median(percent), statistics.mean(percent)
+
+
+def test_all_aggregates_are_recomputed_from_the_scores():
+    rows = list(published_table("aggregates", memory=True).itertuples())
+    assert len(rows) == 35
+    for row in rows:
+        median, mean = aggregate(row, convention=row.convention_used)
+        assert median == pytest.approx(row.recomputed_median_percent, abs=0.051), row
+        assert mean == pytest.approx(row.recomputed_mean_percent, abs=0.051), row
+        if row.origin == "derived":
+            assert median == pytest.approx(row.published_median_percent, abs=0.55), row
+            assert math.isnan(row.published_mean_percent) or mean == pytest.approx(row.published_mean_percent, abs=0.55)
+
+
+def test_the_mean_of_c51_needs_the_undocumented_convention():
+    row = next(row for row in published_table("aggregates").itertuples() if row.algorithm == "C51")
+    median, mean = aggregate(row, convention="57-set")
+    assert (round(median), round(mean)) == (178, 1767)
+
+
+def test_atari100k_aggregates_are_recomputed_from_the_scores():
+    references = reference_set("atari57_30min")
+    scores, aggregates = published_table("atari100k_scores"), published_table("atari100k_aggregates")
+    versions = {"as quoted in later papers": "as quoted", "rliable per-run data (Agarwal 2021)": "rliable"}
+    checked = 0
+    for (algorithm, version), rows in scores.groupby(["algorithm", "version"]):
+        if version == "reference":
+            continue
+        share = [normalized_score(row.score, row.game, references) / 100 for row in rows.itertuples()]
+        (found,) = (
+            row
+            for row in aggregates.itertuples()
+            if row.algorithm == algorithm and row.version.startswith(versions[version])
+        )
+        assert statistics.mean(share) == pytest.approx(found.published_mean, abs=0.0011), (algorithm, version)
+        assert statistics.median(share) == pytest.approx(found.published_median, abs=0.0011), (algorithm, version)
+        checked += 1
+    assert checked == 10
+
+
+def test_atari100k_repeats_the_references():
+    references = reference_set("atari57_30min")
+    rows = published_table("atari100k_scores").query("version == 'reference'")
+    repeated = {(row.algorithm, row.game): row.score for row in rows.itertuples()}
+    assert len(repeated) == 52
+    for (who, game), score in repeated.items():
+        assert score == (references.random if who == "Random" else references.human)[game]
+
+
+# ---------------------------------------------------------------- curves
+
+
+def test_a_dopamine_curve_has_every_million_frames():
+    curve = dopamine_curve("breakout", "DQN")
+    assert list(curve.columns) == ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
+    assert list(curve.frames_millions) == list(range(1, 200))
+    assert (curve.score_min <= curve.score_mean).all()
+    assert (curve.score_mean <= curve.score_max).all()
+    assert set(curve.runs) == {5}
+
+
+def test_a_curve_is_a_copy():
+    curve = dopamine_curve("breakout", "DQN")
+    curve["score_mean"] = 0.0
+    assert dopamine_curve("breakout", "DQN").score_mean.max() > 50
+
+
+def test_dopamine_scores_are_the_ends_of_their_curves():
+    scores = published_scores("castro2018_dopamine")
+    assert len(scores) == len(DOPAMINE_AGENTS) * len(DOPAMINE_GAMES)
+    for score in scores:
+        end = dopamine_curve(score.game, score.algorithm.removeprefix("Dopamine ")).score_mean.tail(10)
+        assert end.mean() == pytest.approx(score.score, rel=1e-4, abs=0.01), score
+
+
+def test_between_run_cv_by_hand():
+    end = dopamine_curve("breakout", "DQN").tail(10)
+    assert list(end.frames_millions) == list(range(190, 200))
+    variances = [deviation**2 for deviation in end.score_std]
+    expected = math.sqrt(sum(variances) / 10) / (sum(end.score_mean) / 10 - 1.7)
+    assert between_run_cv("breakout") == pytest.approx(expected)
+    assert between_run_cv("breakout", "C51") != between_run_cv("breakout")
+
+
+def test_between_run_cv_is_finite_where_nothing_is_learned():
+    for agent in ("DQN", "Rainbow"):
+        values = {game: between_run_cv(game, agent) for game in DOPAMINE_GAMES}
+        assert all(math.isfinite(value) and value >= 0 for value in values.values())
+    spread = math.sqrt((dopamine_curve("montezuma_revenge", "DQN").tail(10).score_std ** 2).mean())
+    assert between_run_cv("montezuma_revenge") == pytest.approx(spread / 47.533)  # 1 % of human, 4753.3, random being 0
+
+
+@pytest.mark.parametrize(("game", "agent"), [("defender", "DQN"), ("catch", "DQN"), ("breakout", "PPO")])
+def test_a_curve_that_does_not_exist(game, agent):
+    with pytest.raises(ReplicationError, match="among the Dopamine curves"):
+        dopamine_curve(game, agent)
+
+
+def test_dqn_zoo_curves():
+    curves = published_table("dqn_zoo_summary_curves").pivot(
+        index=["agent", "frames_millions"], columns="statistic", values="value_percent"
+    )
+    assert curves.median_over_seeds["DQN", 0] == -1.464
+    assert (curves.band_low <= curves.median_over_seeds + 0.1).all()  # what interpolation may add
+    assert (curves.median_over_seeds <= curves.band_high + 0.1).all()
+    ends = curves.median_over_seeds.xs(200, level="frames_millions")
+    assert list(ends.sort_values().index[[0, -1]]) == ["DQN", "Rainbow"]
+
+
+# ---------------------------------------------------------------- the files
+
+
+def test_every_file_is_loaded_by_some_name():
+    files = {path.relative_to(PUBLISHED).as_posix() for path in PUBLISHED.rglob("*.csv*")}
+    assert files == {file for file, _ in TABLES.values()} | {f"scores/{name}.csv" for name in published_sources()}
+    for name in TABLES:
+        assert len(published_table(name)) > 0
+    for source in published_sources():
+        scores = published_scores(source)
+        assert scores
+        assert {score.game for score in scores} <= GAMES.keys() - {"catch"}
+
+
+def test_a_source_has_one_kind_of_start_and_one_reference_set():
+    for source in published_sources():
+        scores = published_scores(source)
+        assert len({(score.start, score.reference_set) for score in scores}) == 1, source
+        assert len({(score.game, score.algorithm) for score in scores}) == len(scores), source
+
+
+def test_the_compressed_file_has_no_time_in_it():
+    header = (PUBLISHED / "dopamine_curves.csv.gz").read_bytes()[:10]
+    assert header[3] == 0  # no name
+    assert header[4:8] == bytes(4)  # no time
+
+
+def test_the_data_are_small():
+    sizes = [path.stat().st_size for path in PUBLISHED.rglob("*") if path.suffix in {".csv", ".gz", ".md"}]
+    assert sum(sizes) < 3 * MEBIBYTE
+
+
+def test_numbers_are_read_without_torch():
+    command = (
+        "import sys; from replication.published import *; published_scores('mnih2015_nature'); "
+        "reference_set('nature49_5min'); print(sorted(sys.modules.keys() & {'torch', 'ale_py'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+# ---------------------------------------------------------------- memory is not published
+
+
+def test_what_is_only_remembered_is_kept_back():
+    published, everything = published_table("aggregates"), published_table("aggregates", memory=True)
+    assert (len(published), len(everything)) == (30, 35)
+    assert "IQN" not in set(published.algorithm)
+    assert set(published.origin) == {"derived"}
+    tabular = published_table("tabular_and_control")
+    assert not tabular.confirmed.str.contains("memory").any()
+    assert published_table("tabular_and_control", memory=True).confirmed.str.contains("memory").any()
+
+
+def test_a_remembered_score_is_kept_back(folder):
+    damage(folder / "scores" / "bellemare2017_c51.csv", 2, "origin", "memory")
+    scores = published_scores("bellemare2017_c51", folder=folder)
+    assert len(scores) == 56
+    assert "alien" not in {score.game for score in scores}
+    assert len(published_scores("bellemare2017_c51", memory=True, folder=folder)) == 57
+    with pytest.raises(ReplicationError, match="C51: alien: known only from memory"):
+        find_published("bellemare2017_c51", "alien", "C51", folder=folder)
+
+
+# ---------------------------------------------------------------- bad files
+
+
+def load(folder, file):
+    if file.startswith("scores/"):
+        return published_scores(Path(file).stem, folder=folder)
+    return published_table(Path(file).stem, folder=folder)
+
+
+C51, NATURE, HUNDRED = "scores/bellemare2017_c51.csv", "nature_2015_table2.csv", "atari100k_scores.csv"
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "column", "text", "message"),
+    [
+        (NATURE, 13, "dqn_mean", "4O1.2", r"row 13: dqn_mean: found '4O1.2', expected a finite decimal number"),
+        (NATURE, 13, "dqn_mean", "", r"row 13: dqn_mean: found '', expected a finite decimal number"),
+        (NATURE, 13, "human", "nan", r"row 13: human: found 'nan', expected a finite"),
+        (NATURE, 13, "human", "inf", r"row 13: human: found 'inf', expected a finite"),
+        (NATURE, 13, "human", "9" * 400, r"row 13: human: found '999.*', expected a finite"),
+        (NATURE, 13, "human", "1_000", r"row 13: human: found '1_000', expected a finite"),
+        (NATURE, 13, "dqn_std", "-26.9", r"row 13: dqn_std: found '-26.9', expected .* of at least 0"),
+        (NATURE, 13, "confirmed", "", r"row 13: confirmed: found an empty cell, expected text"),
+        (NATURE, 13, "game", "brekout", r"row 13: game: there is no game 'brekout'; did you mean 'breakout'\?"),
+        (NATURE, 13, "game", "phoenix", r"row 13: game: there is no game 'phoenix'"),
+        (NATURE, 13, "game", "boxing", r"row 13: game: found boxing again, expected it once \(row 12\)"),
+        (HUNDRED, 2, "game", "venture", r"row 2: game: there is no game 'venture'"),
+        (HUNDRED, 2, "runs", "5.5", r"row 2: runs: found '5.5', expected a whole number of at least 1"),
+        (C51, 3, "game", "alien", r"row 3: algorithm, game: found C51, alien again, expected it once \(row 2\)"),
+        (C51, 3, "game", "catch", r"row 3: game: there is no game 'catch'"),
+        (C51, 3, "epsilon_eval", "1.5", r"row 3: epsilon_eval: found '1.5', expected .* of at least 0 and at most 1"),
+        (C51, 3, "start", "noop", r"row 3: start: there is no start 'noop'; did you mean 'noop30'"),
+        (C51, 3, "origin", "guess", r"row 3: origin: there is no origin 'guess'"),
+        (C51, 3, "game_set", "54 games", r"C51: game_set: found atari57, 54 games, expected one"),
+        (C51, 3, "cap_frames", "18000", r"row 3: reference_set: found atari57_30min with cap_frames 18000"),
+        (C51, 3, "reference_set", "nature49_5min", r"row 3: reference_set: found nature49_5min with cap_frames 108000"),
+        (C51, 3, "start", "human_starts", r"row 3: reference_set: found atari57_30min with .* start human_starts"),
+    ],
+)
+def test_a_bad_cell_gives_one_line(folder, file, row, column, text, message):
+    load(folder, file)
+    damage(folder / file, row, column, text)
+    with pytest.raises(ReplicationError, match=message) as raised:
+        load(folder, file)
+    assert str(raised.value).startswith(str(folder / file))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (NATURE, r"game: found no row for breakout, expected 49 rows$"),
+        ("atari57_references.csv", r"game: found no row for boxing, expected 57 rows$"),
+        ("nature_2015_table3_ablation.csv", r"found no row for riverraid, off, off, expected 20 rows$"),
+        (
+            HUNDRED,
+            r"found no row for CURL, as quoted in later papers, freeway, expected 26 rows for each algorithm, ver",
+        ),
+        (C51, r"C51: game: found 56 games \(missing: boxing\), expected atari57"),
+        ("scores/hessel2018_rainbow.csv", r"Distributional DQN: game: found 53 games, expected 54 games"),
+    ],
+)
+def test_a_missing_row_is_named(folder, file, message):
+    rows = rows_of(folder / file)
+    write_rows(folder / file, rows[:12] + rows[13:])
+    with pytest.raises(ReplicationError, match=message):
+        load(folder, file)
+
+
+def test_a_surplus_game_is_named(folder):
+    path = folder / "scores" / "mnih2015_nature.csv"
+    rows = rows_of(path)
+    write_rows(path, [*rows, ["phoenix", *rows[1][1:]]])
+    with pytest.raises(ReplicationError, match=r"DQN: game: found 50 games \(surplus: phoenix\), expected nature49"):
+        published_scores("mnih2015_nature", folder=folder)
+
+
+@pytest.mark.parametrize("file", [NATURE, C51])
+def test_a_missing_column_is_named(folder, file):
+    rows = rows_of(folder / file)
+    at = rows[0].index("confirmed")
+    write_rows(folder / file, [row[:at] + row[at + 1 :] for row in rows])
+    with pytest.raises(ReplicationError, match=r"row 1: confirmed: no such column found, expected columns game"):
+        load(folder, file)
+
+
+@pytest.mark.parametrize("name", ["rank", "game"])
+def test_a_surplus_column_is_named(folder, name):
+    rows = rows_of(folder / NATURE)
+    write_rows(folder / NATURE, [[*row, name if row is rows[0] else "1"] for row in rows])
+    with pytest.raises(ReplicationError, match=rf"row 1: '{name}': found a column too many, expected columns game"):
+        load(folder, NATURE)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "found 0 rows, expected a header and at least one row"),
+        (b"game,random\n", "found 1 rows, expected a header and at least one row"),
+        (b"game,random\npong,1,2\n", "row 2: found 3 cells, expected 2 as in row 1"),
+        (b'game,random\npong,"1\n', "not readable as CSV"),
+        (b"game,random\npong,\xff\n", "not readable as CSV"),
+    ],
+)
+def test_a_file_that_is_no_table(folder, content, message):
+    (folder / NATURE).write_bytes(content)
+    with pytest.raises(ReplicationError, match=message):
+        load(folder, NATURE)
+
+
+def test_a_file_that_is_not_there(folder):
+    (folder / NATURE).unlink()
+    with pytest.raises(ReplicationError, match=r"nature_2015_table2\.csv: not found"):
+        reference_set("nature49_5min", folder=folder)
+
+
+def test_a_cut_compressed_file(tmp_path):
+    content = (PUBLISHED / "dopamine_curves.csv.gz").read_bytes()
+    (tmp_path / "dopamine_curves.csv.gz").write_bytes(content[:5000])
+    with pytest.raises(ReplicationError, match=r"dopamine_curves\.csv\.gz: not readable as CSV"):
+        dopamine_curve("breakout", "DQN", folder=tmp_path)
+
+
+def test_a_curve_with_a_hole(tmp_path):
+    rows = rows_of(PUBLISHED / "dopamine_curves.csv.gz")
+    kept = [row for row in rows if row[:3] != ["pong", "DQN", "77"]]
+    text = "".join(",".join(row) + "\n" for row in kept).encode()
+    (tmp_path / "dopamine_curves.csv.gz").write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
+    with pytest.raises(ReplicationError, match="found no row for pong, DQN, 77, expected 65670 rows"):
+        dopamine_curve("breakout", "DQN", folder=tmp_path)
+
+
+def test_names_that_do_not_exist():
+    with pytest.raises(ReplicationError, match="there is no published source 'belemare2017_c51'; did you mean 'belle"):
+        published_scores("belemare2017_c51")
+    with pytest.raises(ReplicationError, match="there is no published table 'nature_table2'"):
+        published_table("nature_table2")
+    with pytest.raises(ReplicationError, match="there is no algorithm in bellemare2017_c51 'C52'; did you mean 'C51'"):
+        find_published("bellemare2017_c51", "pong", "C52")
+    with pytest.raises(ReplicationError, match="hessel2018_rainbow: Rainbow: no score for 'jamesbond'"):
+        find_published("hessel2018_rainbow", "jamesbond", "Rainbow")
+
+
+def test_a_new_source_needs_one_file_and_no_code(folder):
+    rows = rows_of(folder / C51)
+    header, pong = rows[0], next(row for row in rows if row[0] == "pong")
+    pong[header.index("game_set")] = "1 games"
+    write_rows(folder / "scores" / "mine2030.csv", [header, pong])
+    (score,) = published_scores("mine2030", folder=folder)
+    assert score == replace(find_published("bellemare2017_c51", "pong", "C51"), source_name="mine2030")
