@@ -156,7 +156,7 @@ def test_a_loss_gets_the_arrays_it_asks_for_from_its_own_stream(monkeypatch: pyt
     monkeypatch.setattr(dqn, "draws_spec", lambda config, num_actions: specs)
     trainee = build(smoke_run())
     advance([trainee], 110)
-    assert [draws["taus"].shape for draws in seen] == [(32, 8)] * len(seen)
+    assert [draws["taus"].shape for draws in seen] == [(8, 8)] * len(seen)
     assert [draws["noise"].shape for draws in seen] == [(5,)] * len(seen)
     assert len(seen) == 2
     assert not torch.equal(seen[0]["taus"], seen[1]["taus"])
