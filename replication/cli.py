@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from replication.config import known_names
 from replication.errors import ReplicationError
+from replication.experiments import known_experiments, load_experiment
 from replication.runs import Run, resolve_run, state_root
 
 
@@ -28,6 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m replication", description="Replicate published deep-RL results.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="bring an experiment from nothing to its page",
+        description="Train and evaluate what an experiment lacks, then make its tables, figures and page. "
+        "Given again after an interruption, the same command continues.",
+    )
+    run.add_argument("experiment", help=f"one of: {', '.join(known_experiments())}")
+    run.add_argument("-n", "--dry-run", action="store_true", help="print what is done and missing, and what it costs")
+    run.add_argument("--cores", type=int, help="runs at a time (default: all cores)")
+    run.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    run.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
+    run.set_defaults(command=_run)
     train = commands.add_parser(
         "train",
         help="train and evaluate one run, or several as the lanes of a cohort",
@@ -50,6 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_runs(embed)
     embed.set_defaults(command=_embed)
+    render = commands.add_parser(
+        "render",
+        help="make a table, a figure or the page of an experiment",
+        description="Make a table, a figure or the page of an experiment from the runs that are finished.",
+    )
+    render.add_argument("kind", choices=["table", "figure", "page"])
+    render.add_argument("experiment", help=f"one of: {', '.join(known_experiments())}")
+    render.add_argument("name", nargs="?", help="which table or figure")
+    render.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
+    render.set_defaults(command=_render)
     return parser
 
 
@@ -63,7 +87,9 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
-    parser.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
+    parser.add_argument(
+        "--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)"
+    )
 
 
 def _runs(options: argparse.Namespace) -> list[Run]:
@@ -80,6 +106,33 @@ def _runs(options: argparse.Namespace) -> list[Run]:
         for game in options.game
         for seed in options.seed
     ]
+
+
+def _run(options: argparse.Namespace) -> int:
+    from replication.plan import print_plan
+    from replication.workflow_command import exec_snakemake, snakemake_command
+
+    load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
+    if options.dry_run:
+        print_plan(options.experiment, options.results, options.state or state_root())
+        return 0
+    if options.state:
+        os.environ["REPLICATION_STATE"] = str(options.state)
+    exec_snakemake(snakemake_command(options.experiment, options.results, options.cores))
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from replication.render import render_figure, render_page, render_table
+
+    if options.kind == "page":
+        render_page(options.experiment, options.results)
+    elif options.name is None:
+        raise ReplicationError(f"which {options.kind}? give its name after the experiment's")
+    else:
+        render = render_table if options.kind == "table" else render_figure
+        render(options.experiment, options.name, options.results)
+    return 0
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -1,0 +1,88 @@
+"""The finished runs of an experiment, read from their small files and checked against their identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from replication.errors import ReplicationError
+from replication.experiments import Experiment
+from replication.run_records import read_record
+from replication.runs import Run
+
+COLUMNS = {
+    "scores": ["episode", "return", "frames", "ending"],
+    "curve": ["step", "score", "episodes", "held_out_value", "held_out_td_error", "epsilon", "is_best"],
+    "training": ["episode", "end_step", "raw_return", "frames", "ending"],
+    "iterations": ["iteration", "end_step", "steps", "episodes", "mean_return"],
+    "embedding": ["x", "y", "value", "episode", "frame"],
+}
+"""Tables a run may have, with their columns."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with what it left; None where a run has no such table."""
+
+    run: Run
+    folder: Path
+    record: dict[str, Any]
+    """run.json."""
+    episodes: pd.DataFrame | None
+    """The final evaluation, an episode a row (scores.csv)."""
+    curve: pd.DataFrame | None
+    training: pd.DataFrame | None
+    iterations: pd.DataFrame | None
+    embedding: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of an experiment's runs are finished."""
+
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.total} runs"
+
+
+def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
+    """Every finished run of an experiment, in its order.
+
+    Raises:
+        ReplicationError: a file is damaged, or belongs to another run.
+    """
+    found = []
+    for run in experiment.runs():
+        record = read_record(run, results)
+        if record is not None:
+            found.append(_finished(run, run.results_folder(results), record))
+    return found
+
+
+def coverage(experiment: Experiment, finished: list[FinishedRun]) -> Coverage:
+    """What is there of what the experiment names."""
+    return Coverage(len(finished), len(experiment.runs()))
+
+
+def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
+    tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+    return FinishedRun(run, folder, record, tables.pop("scores"), **tables)
+
+
+def _read_table(path: Path, columns: list[str]) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise ReplicationError(
+            f"{path}: not readable as CSV ({error}); remove {path.parent} to make it again"
+        ) from None
+    if list(table.columns) != columns:
+        raise ReplicationError(f"{path}: columns: found {', '.join(table.columns)}, expected {', '.join(columns)}")
+    return table

@@ -1,0 +1,67 @@
+"""Replicated, differs or inconclusive: our score against the published one, in normalised points.
+
+The margin is 10 points or a quarter of the published normalised score, whichever is larger. The family-wise 95 %
+interval of the difference inside the margin: replicated. Wholly outside it: differs. Else inconclusive. Where nothing
+was published for this agent, protocol, game and budget: no reference.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from replication.analysis.intervals import Estimate, difference, interval
+
+LEVEL = 0.95
+MARGIN_POINTS = 10.0
+MARGIN_SHARE = 0.25
+
+Word = Literal["replicated", "differs", "inconclusive", "no reference"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The word, and what it rests on: normalised points, None where there is no reference."""
+
+    word: Word
+    reason: str
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    stand_in: bool = False
+    """A spread that was not published, or cannot be estimated from one run, was stood in for."""
+
+
+def margin_points(published_normalized: float) -> float:
+    """What counts as the same, in normalised points."""
+    return max(MARGIN_POINTS, MARGIN_SHARE * abs(published_normalized))
+
+
+def no_reference(reason: str) -> Verdict:
+    """Nothing to compare with, and why."""
+    return Verdict("no reference", reason)
+
+
+def judge(ours: Estimate, published: Estimate, level: float, *, stand_in: bool) -> Verdict:
+    """Compare two means in normalised points.
+
+    Args:
+        ours: over our training seeds (for an agent that does not train, over its episodes).
+        published: the same of the published number.
+        level: of this interval; `family_level` of the table's.
+        stand_in: whether a spread was stood in for.
+    """
+    apart = difference(ours, published)
+    low, high = interval(apart, level)
+    margin = margin_points(published.mean)
+    if not all(map(math.isfinite, (low, high))):
+        raise ValueError(f"an interval needs finite errors, not {ours} and {published}")
+    word: Word = "inconclusive"
+    if -margin <= low and high <= margin:
+        word = "replicated"
+    elif low > margin or high < -margin:
+        word = "differs"
+    reason = f"difference {apart.mean:+.1f} [{low:+.1f}, {high:+.1f}] normalised points, margin {margin:.1f}"
+    return Verdict(word, reason, apart.mean, low, high, margin, stand_in)

@@ -1,0 +1,111 @@
+"""Experiments: which runs a published table or figure needs, as one YAML each. They own no runs, they name them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from replication import config
+from replication.config import Count, Settings, validated
+from replication.errors import ReplicationError, unknown_name
+from replication.games import ATARI57, ATARI100K26, NATURE49, find_game
+from replication.runs import Run, resolve_run
+
+GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
+
+
+class PublishedSource(Settings):
+    """Where the numbers beside ours come from."""
+
+    source: str
+    """A table of replication/published."""
+    algorithm: str
+
+
+class RunGroup(Settings):
+    """Variants x games x seeds under one budget."""
+
+    variants: Annotated[tuple[str, ...], Field(min_length=1)]
+    games: Literal["nature49", "atari57", "atari100k26"] | tuple[str, ...]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    budget_frames: Count | None
+    budget_iterations: Count | None
+    protocol: str | None
+    """None: each variant's own."""
+    preset: str | None
+
+    @property
+    def game_names(self) -> tuple[str, ...]:
+        """The games, a set's name resolved."""
+        return GAME_SETS[self.games] if isinstance(self.games, str) else self.games
+
+
+class Experiment(Settings):
+    """One published table or figure, or a part of it."""
+
+    experiment: str
+    title: str
+    paper: str
+    question: str
+    reference_set: Literal["nature49_5min", "atari57_30min"]
+    published: PublishedSource | None
+    groups: Annotated[tuple[RunGroup, ...], Field(alias="runs", min_length=1)]
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+
+    def runs(self) -> tuple[Run, ...]:
+        """Every run it names, in the order of the YAML.
+
+        Raises:
+            ReplicationError: a run that cannot be, or that is named twice.
+        """
+        return self._runs
+
+    @cached_property
+    def _runs(self) -> tuple[Run, ...]:
+        found: dict[str, Run] = {}
+        for group in self.groups:
+            for variant in group.variants:
+                # The YAMLs are read once a group: a workflow is parsed often, and an experiment may name 200 runs.
+                first = resolve_run(
+                    variant=variant,
+                    game=group.game_names[0],
+                    seed=group.seeds[0],
+                    protocol=group.protocol,
+                    preset=group.preset,
+                    budget_frames=group.budget_frames,
+                    budget_iterations=group.budget_iterations,
+                )
+                for game in group.game_names:
+                    for seed in group.seeds:
+                        run = replace(first, game=find_game(game).name, seed=seed)
+                        if run.result_digest in found:
+                            raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")
+                        found[run.result_digest] = run
+        return tuple(found.values())
+
+
+def known_experiments() -> list[str]:
+    """Names of the experiments there are."""
+    return sorted(path.stem for path in (config.WORKFLOW / "experiments").glob("*.yaml"))
+
+
+def load_experiment(name: str) -> Experiment:
+    """Read workflow/experiments/NAME.yaml.
+
+    Raises:
+        ReplicationError: no such experiment; an unknown, missing or mistyped key; a run that cannot be.
+    """
+    if name not in known_experiments():
+        raise unknown_name("experiment", name, known_experiments())
+    path = config.WORKFLOW / "experiments" / f"{name}.yaml"
+    experiment = validated(Experiment, config.read_yaml(path), path)
+    if experiment.experiment != name:
+        raise ReplicationError(
+            f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {name!r}"
+        )
+    experiment.runs()
+    return experiment

@@ -1,0 +1,189 @@
+"""The score table: ours beside the published, normalised, with an interval and a verdict, a row an agent and game."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.intervals import Estimate, estimate, family_level, interval
+from replication.analysis.published_counterparts import Counterpart, find_counterpart
+from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
+from replication.experiments import Experiment
+from replication.games import find_game
+from replication.published import ReferenceSet, normalized_score, reference_set
+from replication.runs import Run
+from replication.tables import Table
+
+RANDOM_AGENT = "random_10hz"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one agent on one game, finished or not."""
+
+    runs: tuple[Run, ...]
+    finished: tuple[FinishedRun, ...]
+
+    @property
+    def run(self) -> Run:
+        """Any of them: they differ by seed alone."""
+        return self.runs[0]
+
+
+def build(experiment: Experiment, results: Path) -> Table:
+    """The table of an experiment; what is missing is shown as missing.
+
+    Raises:
+        ReplicationError: a damaged run file; a game outside the reference set.
+    """
+    finished = load_runs(experiment, results)
+    references = reference_set(experiment.reference_set)
+    cells = _cells(experiment, finished)
+    counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
+    judged = sum(isinstance(counterpart, Counterpart) for counterpart in counterparts)
+    level = family_level(LEVEL, judged)
+    rows = [
+        _row(cell, counterpart, cells, references, level) for cell, counterpart in zip(cells, counterparts, strict=True)
+    ]
+    return Table("scores", pd.DataFrame(rows), _caption(experiment, finished, references, judged))
+
+
+def run_score(finished: FinishedRun) -> float:
+    """The published quantity of one run: mean return of its final evaluation, or of its last training iteration."""
+    if finished.run.protocol.published_quantity == "training_iterations":
+        assert finished.iterations is not None
+        return float(finished.iterations["mean_return"].iloc[-1])
+    assert finished.episodes is not None
+    return float(finished.episodes["return"].mean())
+
+
+def _cells(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in experiment.runs():
+        budget = f"{run.protocol.protocol} {run.preset} {run.budget}"
+        groups.setdefault((run.game, run.variant.variant, budget), []).append(run)
+    done = {found.run.result_digest: found for found in finished}
+    return [
+        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done))
+        for _, runs in sorted(groups.items())
+    ]
+
+
+def _row(
+    cell: Cell, counterpart: Counterpart | str, cells: Sequence[Cell], references: ReferenceSet, level: float
+) -> dict[str, str]:
+    game = cell.run.game
+    scores = [run_score(found) for found in cell.finished]
+    shown, unit = _shown_interval(cell)
+    verdict = _verdict(cell, counterpart, references, level)
+    known = counterpart if isinstance(counterpart, Counterpart) else None
+    return {
+        "game": find_game(game).title,
+        "agent": cell.run.variant.title,
+        "seeds": f"{len(cell.finished)} of {len(cell.runs)}",
+        "score": _number(float(np.mean(scores)) if scores else None),
+        "95 % interval": "missing" if not scores else _range(shown),
+        "interval over": unit,
+        "normalized %": _number(normalized_score(float(np.mean(scores)), game, references) if scores else None),
+        "above random": _above_random(cell, cells),
+        "random (published)": _number(references.random[game]),
+        "human (published)": _number(references.human[game]),
+        "published": _number(known.score) if known else "",
+        "published normalized %": _number(known.normalized) if known else "",
+        "verdict": verdict.word,
+        "reason": verdict.reason,
+    }
+
+
+def _verdict(cell: Cell, counterpart: Counterpart | str, references: ReferenceSet, level: float) -> Verdict:
+    """Contract: the unit is the training seed, and the episode for an agent that does not train."""
+    if isinstance(counterpart, str):
+        return no_reference(counterpart)
+    if not cell.finished:
+        return Verdict("inconclusive", "no run is finished")
+    game, stand_in = cell.run.game, counterpart.stand_in
+    if cell.run.variant.family == "untrained":
+        values = [normalized_score(value, game, references) for value in _episode_returns(cell)]
+    else:
+        values = [normalized_score(run_score(found), game, references) for found in cell.finished]
+    ours = estimate(values)
+    if ours is None or (cell.run.variant.family != "untrained" and ours.standard_error == 0.0):
+        if counterpart.between_runs is None:
+            return Verdict("inconclusive", "one run, and no between-run spread of this game is published to stand in")
+        ours, stand_in = Estimate(float(np.mean(values)), counterpart.between_runs, math.inf), True
+    published = counterpart.estimate_beside(ours, len(values))
+    if published is None:
+        return Verdict("inconclusive", "no spread of the published score is known or can be stood in for")
+    return judge(ours, published, level, stand_in=stand_in)
+
+
+def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
+    """Over seeds where several are finished; else over the episodes of the one network, which is another thing."""
+    if len(cell.finished) > 1 and cell.run.variant.family != "untrained":
+        values, unit = [run_score(found) for found in cell.finished], "seeds"
+    else:
+        values, unit = _episode_returns(cell), "episodes"
+    found = estimate(values)
+    return (interval(found, LEVEL) if found else None), (unit if found else "")
+
+
+def _episode_returns(cell: Cell) -> list[float]:
+    return [float(value) for found in cell.finished if found.episodes is not None for value in found.episodes["return"]]
+
+
+def _above_random(cell: Cell, cells: Sequence[Cell]) -> str:
+    """Whether the agent's interval lies wholly above the random agent's of the same experiment."""
+    if cell.run.variant.family == "untrained":
+        return ""
+    chance = [c for c in cells if c.run.game == cell.run.game and c.run.variant.variant == RANDOM_AGENT]
+    ours = _shown_interval(cell)[0]
+    theirs = _shown_interval(chance[0])[0] if chance else None
+    if ours is None or theirs is None:
+        return "unknown"
+    return "yes" if ours[0] > theirs[1] else "no"
+
+
+def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet, judged: int) -> str:
+    agents = {}
+    for run in experiment.runs():
+        preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
+        agents[run.variant.variant] = f"{run.variant.title}: {budget_text(run)}{preset}, protocol {run.protocol.title}"
+    networks = sorted(
+        f"{found.run.name}: {found.record['evaluated_network']['network']} network, step "
+        f"{found.record['evaluated_network']['step']:,}"
+        for found in finished
+        if found.record.get("evaluated_network")
+    )
+    parts = [
+        f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
+        *(f"{text}." for text in agents.values()),
+        "Score: mean raw return over the protocol's episodes, averaged over seeds.",
+        f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
+        "An interval over episodes says how well one network is measured, not how training varies.",
+        f"Evaluated: {'; '.join(networks)}." if networks else "",
+        f"Verdicts hold together at 95 % over {judged} comparisons." if judged else "Nothing here has a reference.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def budget_text(run: Run) -> str:
+    """How long a run trains, in words."""
+    if run.variant.family == "untrained":
+        return "no training"
+    if run.budget.iterations:
+        return f"{run.budget.iterations} iterations of at least {run.protocol.iteration_steps:,} steps"
+    return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames of training"
+
+
+def _number(value: float | None) -> str:
+    return "missing" if value is None else f"{value:,.1f}"
+
+
+def _range(of: tuple[float, float] | None) -> str:
+    return "none" if of is None else f"{of[0]:,.1f} to {of[1]:,.1f}"
