@@ -8,13 +8,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check test
+.PHONY: help venv quickstart check test
 
 # Rules of the workflow call `python`, which must be the environment's.
 check test: export PATH := $(abspath $(BIN)):$(PATH)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED) ## Build the environment from requirements.lock
 
@@ -24,11 +24,14 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	cp requirements.lock $@
 
+quickstart: $(INSTALLED) ## Train, evaluate and draw a small experiment: results/quickstart/index.html
+	$(BIN)/python -m replication run quickstart
+
 check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict replication
-	@if [ -f Snakefile ]; then set -x; $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/snakemake --lint; fi
+	@if [ -f Snakefile ]; then set -x; $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/snakemake --lint --config experiment=quickstart; fi
 
 test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
 	$(BIN)/pytest -m "not gpu" --numprocesses auto

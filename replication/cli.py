@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("experiment", help=f"one of: {', '.join(known_experiments())}")
     run.add_argument("-n", "--dry-run", action="store_true", help="print what is done and missing, and what it costs")
+    run.add_argument(
+        "--measure", action="store_true", help="with -n: measure this machine's speed first, about 10 s a variant"
+    )
     run.add_argument("--cores", type=int, help="runs at a time (default: all cores)")
     run.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
     run.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
@@ -109,12 +112,15 @@ def _runs(options: argparse.Namespace) -> list[Run]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from replication.plan import print_plan
+    from replication.plan import measure_speeds, print_plan
     from replication.workflow_command import exec_snakemake, snakemake_command
 
     load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
     if options.dry_run:
-        print_plan(options.experiment, options.results, options.state or state_root())
+        state = options.state or state_root()
+        if options.measure:
+            measure_speeds(options.experiment, state)
+        print_plan(options.experiment, options.results, state, options.cores)
         return 0
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)

@@ -37,7 +37,7 @@ def interval(of: Estimate, level: float) -> tuple[float, float]:
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
-    """one - other of independent means; the degrees of freedom are Welch and Satterthwaite's."""
+    """Difference of independent means; the degrees of freedom are Welch and Satterthwaite's."""
     variances = one.standard_error**2, other.standard_error**2
     total = sum(variances)
     spread = sum(v**2 / d for v, d in zip(variances, (one.degrees, other.degrees), strict=True))

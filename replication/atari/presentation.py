@@ -62,7 +62,7 @@ class PresentedGame:
         """Reset the game and play its no-op start, whose rewards are discarded."""
         self._pipeline.clear()
         self._reset()
-        self._play_noops(self._presentation.noops_after_game_over_frames)
+        self._play_noops(self._draw(self._presentation.noops_after_game_over_frames))
         if self._emulator.game_over:  # nothing to be seen of it: start again
             self.begin_episode()
         self._observe()
@@ -73,10 +73,10 @@ class PresentedGame:
         Returns: whether the game was over within those no-ops, so that a new episode has begun.
         """
         self._pipeline.clear()
-        noops = self._presentation.noops_after_life_loss_frames
-        if noops is None:
+        num_frames = self._draw(self._presentation.noops_after_life_loss_frames)
+        if num_frames == 0:
             self._pipeline.paint(self._emulator, None)
-        was_reset = self._play_noops(noops)
+        was_reset = self._play_noops(num_frames)
         if self._emulator.game_over:
             self.begin_episode()
             return True
@@ -141,14 +141,16 @@ class PresentedGame:
         self.noop_frames = 0
         self._pipeline.paint(self._emulator, None)
 
-    def _play_noops(self, frames: FrameRange | None) -> bool:
+    def _draw(self, frames: FrameRange | None) -> int:
+        return 0 if frames is None else int(self._noop_stream.integers(*frames, endpoint=True))
+
+    def _play_noops(self, num_frames: int) -> bool:
         """Single no-op frames, each painted. Where the game is over, a reset takes a no-op's place.
 
         Returns: whether there was such a reset.
         """
         was_reset = False
-        least, most = frames or (0, 0)
-        for _ in range(int(self._noop_stream.integers(least, most, endpoint=True)) if frames else 0):
+        for _ in range(num_frames):
             if self._emulator.game_over:
                 self._reset()
                 was_reset = True

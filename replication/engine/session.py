@@ -43,6 +43,10 @@ INTERRUPTED_EXIT_CODE = 75
 """The run was stopped by a signal after writing a checkpoint; the same command continues it."""
 
 
+BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
+"""How often progress is shown: a log keeps every line."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where and how a run is computed; nothing here changes a number on a CPU."""
@@ -141,16 +145,16 @@ def _train(trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machin
         unit="frames",
         unit_scale=True,
         smoothing=0.05,
-        mininterval=0.5 if sys.stderr.isatty() else 30.0,
-        dynamic_ncols=True,
+        desc=", ".join(trainee.lane.run.name for trainee in trainees),
         disable=machine.quiet,
+        **BAR,
     )
     started = last = time.monotonic()
     before = [trainee.seconds for trainee in trainees]
     for _ in train(trainees, config):
         bar.update(sum(not trainee.lane.done for trainee in trainees) * skip)
         if trainees[0].lane.step % 500 == 0:
-            bar.set_postfix_str(_latest(trainees))
+            bar.set_postfix_str(_latest(trainees), refresh=False)
         for trainee in trainees:
             _store_evaluation(trainee, machine)
         now = time.monotonic()
@@ -223,7 +227,8 @@ def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace,
 def _final_evaluation(policy: Policy, run: Run, viewing: Viewing, machine: Machine) -> Trace:
     final = run.protocol.final_evaluation
     assert final is not None
-    with tqdm(total=final.num_episodes, unit="episodes", desc="final evaluation", disable=machine.quiet) as bar:
+    name = f"{run.name}: final evaluation"
+    with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
         return evaluate(
             policy,
             run,

@@ -1,0 +1,69 @@
+# From the name of an experiment to its page: train and evaluate what is missing, then tables, figures, page.
+#
+#   python -m replication run EXPERIMENT         (names the profile; -n prints the plan and what it costs)
+#   snakemake --workflow-profile workflow/profiles/default --config experiment=EXPERIMENT [TARGET]
+#
+# Snakemake decides what to run, the package decides how. A run's identity is a digest in its path: changing anything
+# that can change a number asks for another file, and nothing else ever asks for training.
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.18")
+
+sys.path.insert(0, workflow.basedir)
+
+from replication import jobs
+from replication.errors import ReplicationError
+
+try:
+    JOBS = jobs.build_jobs(jobs.workflow_config(config))
+except ReplicationError as error:
+    sys.exit(f"error: {error}")
+
+NAME = JOBS.experiment.experiment
+RESULTS = f"{JOBS.results}/{NAME}"
+LOGS = f"{JOBS.results}/logs"
+TABLES = collect(f"{RESULTS}/tables/{{name}}.{{kind}}", name=JOBS.experiment.tables, kind=["csv", "md"])
+FIGURES = collect(
+    f"{RESULTS}/figures/{{name}}.{{kind}}", name=JOBS.experiment.figures, kind=["svg", "png", "csv", "txt"]
+)
+
+
+localrules:
+    all,
+    runs,
+    tables,
+    figures,
+
+
+include: "workflow/rules/run.smk"
+include: "workflow/rules/render.smk"
+
+
+# Everything is named, not the page alone: Snakemake lets a missing file be as long as what is made from it is there.
+rule all:
+    default_target: True
+    input:
+        JOBS.run_files,
+        JOBS.inventory,
+        TABLES,
+        FIGURES,
+        f"{RESULTS}/index.html",
+
+
+rule runs:
+    input:
+        JOBS.run_files,
+
+
+rule tables:
+    input:
+        JOBS.inventory,
+        TABLES,
+
+
+rule figures:
+    input:
+        JOBS.inventory,
+        FIGURES,

@@ -1,0 +1,203 @@
+"""Learning curves as one table: returns against emulator frames, beside published curves, scores and references."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from replication.analysis.finished import FinishedRun
+from replication.analysis.intervals import estimate, interval
+from replication.experiments import Experiment
+from replication.published import DOPAMINE_GAMES, dopamine_curve, published_scores, published_table, reference_set
+from replication.runs import Run
+
+COLUMNS = ["game", "agent", "seed", "series", "frames", "value", "low", "high"]
+"""Of the gathered table. agent: which of the experiment's; empty for references. seed: empty where it is no single
+training's. frames: emulator frames of training; empty for a level. low and high: what `series` says.
+
+Series: `training` (moving mean of episode returns), `iteration` (mean return of an iteration), both also as `... mean`
+over seeds; `evaluation` (periodic); `final` (final evaluation, 95 % interval); `agent` (one that does not train, 95 %
+interval); `random`, `human` (references); `published` (score); `published curve` (least to greatest run)."""
+
+_WINDOW_SHARE = 20
+"""A moving window is the nearest round number above this part of the longest training."""
+_GRID_POINTS = 160
+_LEVEL = 0.95
+
+Rows = list[dict[str, Any]]
+
+
+def smoothing_window_frames(longest_frames: int) -> int:
+    """A round number of frames (1, 2 or 5 times a power of ten), at least a twentieth of the longest training."""
+    least = max(1.0, longest_frames / _WINDOW_SHARE)
+    power = 10 ** math.floor(math.log10(least))
+    return next(int(factor * power) for factor in (1, 2, 5, 10) if factor * power >= least)
+
+
+def moving_mean(
+    ends: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64], window: float
+) -> NDArray[np.float64]:
+    """Mean of the values whose end lies in (t - window, t], for each t.
+
+    Args:
+        ends: float64 [episodes], ascending.
+        values: float64 [episodes].
+        at: float64 [points], the times t.
+        window: its length, in the unit of `ends`.
+
+    Returns: float64 [points]; NaN where no value lies in the window.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    first, last = np.searchsorted(ends, at - window, side="right"), np.searchsorted(ends, at, side="right")
+    counts = last - first
+    return np.where(counts > 0, (sums[last] - sums[first]) / np.maximum(counts, 1), np.nan)
+
+
+def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], window_frames: int) -> pd.DataFrame:
+    """Every number that is drawn, in the columns `COLUMNS`; runs that are missing have no row."""
+    runs = experiment.runs()
+    rows: Rows = []
+    for game in dict.fromkeys(run.game for run in runs):
+        here = [found for found in finished if found.run.game == game]
+        for agent in dict.fromkeys(agent_title(run, runs) for run in runs):
+            group = [found for found in here if agent_title(found.run, runs) == agent]
+            rows += [{"game": game, "agent": agent} | row for row in _agent_rows(group, window_frames)]
+        rows += [{"game": game, "agent": ""} | row for row in _reference_rows(experiment, game)]
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"seed": "Int64"})
+    return table.astype({name: "float64" for name in ("frames", "value", "low", "high")})
+
+
+def agent_title(run: Run, runs: Sequence[Run]) -> str:
+    """The variant's title, and what else tells the agents of one variant apart (preset, protocol, budget)."""
+    same = [other for other in runs if other.variant.variant == run.variant.variant]
+    parts = [run.variant.title]
+    if len({other.preset.preset if other.preset else "" for other in same}) > 1:
+        parts.append(f"preset {run.preset.preset}" if run.preset else "no preset")
+    if len({other.protocol.protocol for other in same}) > 1:
+        parts.append(f"protocol {run.protocol.protocol}")
+    if len({other.budget for other in same}) > 1:
+        parts.append(budget_text(run))
+    return ", ".join(parts)
+
+
+def budget_text(run: Run) -> str:
+    """How long a run trains, in words."""
+    if run.budget.iterations:
+        return f"{run.budget.iterations:,} iteration{'s' * (run.budget.iterations > 1)}"
+    if run.budget.steps:
+        return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames"
+    return "no training"
+
+
+def trained_frames(found: FinishedRun) -> int:
+    """Emulator frames of training, by the budget or, where it counts iterations, by what was played; 0 if none."""
+    run = found.run
+    if run.budget.steps:
+        return run.budget.steps * run.protocol.training.frame_skip
+    if found.iterations is not None and len(found.iterations):
+        return int(found.iterations["end_step"].max()) * run.protocol.training.frame_skip
+    return 0
+
+
+def _agent_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
+    """Rows of the finished runs of one agent on one game, one run a seed."""
+    if not group:
+        return []
+    if group[0].run.variant.family == "untrained":
+        played = [_returns(found) for found in group if found.episodes is not None]
+        return [_interval_row("agent", None, None, np.concatenate(played))] if played else []
+    rows = _curve_rows(group, window_frames)
+    for found in group:
+        if found.curve is not None:
+            scored = found.curve.dropna(subset=["score"])
+            frames = scored["step"] * found.run.protocol.training.frame_skip
+            rows += _line(
+                "evaluation", found.run.seed, frames.to_numpy(np.float64), scored["score"].to_numpy(np.float64)
+            )
+    returns = {found.run.seed: _returns(found) for found in group if found.episodes is not None}
+    if returns:
+        # The unit is the training seed; a single seed's interval can only be over its episodes.
+        means = np.array([float(values.mean()) for values in returns.values()])
+        seed, values = (None, means) if len(means) > 1 else next(iter(returns.items()))
+        rows.append(_interval_row("final", seed, trained_frames(group[0]), values))
+    return rows
+
+
+def _returns(found: FinishedRun) -> NDArray[np.float64]:
+    """Returns of the episodes of the final evaluation, float64 [episodes]."""
+    assert found.episodes is not None
+    return found.episodes["return"].to_numpy(np.float64)
+
+
+def _curve_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
+    """Training returns of each seed, and their mean over the seeds where every one of them has a value."""
+    rows: Rows = []
+    series = "training"
+    frames: list[NDArray[np.float64]] = []
+    values: list[NDArray[np.float64]] = []
+    for found in group:
+        skip = found.run.protocol.training.frame_skip
+        if found.iterations is not None:
+            series = "iteration"
+            frames.append(found.iterations["end_step"].to_numpy(np.float64) * skip)
+            values.append(found.iterations["mean_return"].to_numpy(np.float64))
+        elif found.training is not None and len(found.training):
+            end = trained_frames(found)
+            frames.append(np.linspace(end / _GRID_POINTS, end, _GRID_POINTS))
+            ends = found.training["end_step"].to_numpy(np.float64) * skip
+            returns = found.training["raw_return"].to_numpy(np.float64)
+            values.append(moving_mean(ends, returns, frames[-1], window_frames))
+        else:
+            continue
+        rows += _line(series, found.run.seed, frames[-1], values[-1])
+    if len(values) > 1:
+        points = min(map(len, values))
+        mean = [np.mean([line[:points] for line in lines], axis=0) for lines in (frames, values)]
+        rows += _line(f"{series} mean", None, *mean)
+    return rows
+
+
+def _reference_rows(experiment: Experiment, game: str) -> Rows:
+    references = reference_set(experiment.reference_set)
+    rows: Rows = []
+    if game in references.random:
+        rows = [{"series": name, "value": getattr(references, name)[game]} for name in ("random", "human")]
+    published = experiment.published
+    if published is None or (published.source, published.algorithm) == ("nature_2015_table2", "random"):
+        return rows
+    if published.source == "dopamine_curves":
+        if game not in DOPAMINE_GAMES:
+            return rows
+        curve = dopamine_curve(game, published.algorithm)
+        kept = {"frames_millions": "frames", "score_mean": "value", "score_min": "low", "score_max": "high"}
+        points = curve[list(kept)].rename(columns=kept).assign(series="published curve")
+        points["frames"] = points["frames"].astype("float64") * 1e6
+        return rows + [{str(key): value for key, value in row.items()} for row in points.to_dict("records")]
+    if published.source == "nature_2015_table2":
+        table = published_table("nature_2015_table2").set_index("game")
+        score = float(table[f"{published.algorithm}_mean"][game])
+        return [*rows, {"series": "published", "frames": 200e6, "value": score}]
+    # Papers leave games out: such a game has no published score, which is no error.
+    scores = published_scores(published.source)
+    found = next((row for row in scores if (row.game, row.algorithm) == (game, published.algorithm)), None)
+    if found is None:
+        return rows
+    frames = math.nan if found.frames_millions is None else found.frames_millions * 1e6
+    return [*rows, {"series": "published", "frames": frames, "value": found.score}]
+
+
+def _line(series: str, seed: int | None, frames: NDArray[np.float64], values: NDArray[np.float64]) -> Rows:
+    pairs = zip(frames.tolist(), values.tolist(), strict=True)
+    return [{"series": series, "seed": seed, "frames": at, "value": value} for at, value in pairs]
+
+
+def _interval_row(series: str, seed: int | None, frames: int | None, values: NDArray[np.float64]) -> dict[str, Any]:
+    """Mean and Student's 95 % interval of it; no interval from a single value."""
+    found = estimate(values.tolist())
+    low, high = interval(found, _LEVEL) if found else (math.nan, math.nan)
+    return {"series": series, "seed": seed, "frames": frames, "value": float(values.mean()), "low": low, "high": high}

@@ -1,0 +1,127 @@
+"""Figures: one module each, with `build(experiment, results) -> FigureResult`. Here: their look and their files.
+
+The same data give the same bytes: fonts that matplotlib brings along, drawn as outlines; a fixed salt for the names
+inside an SVG; no dates and no program versions.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from replication.files import write_atomically
+
+AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, told apart by colour-blind readers; black and grey are left to references."""
+
+REFERENCE_COLOUR = "#595959"
+PUBLISHED_COLOUR = "#000000"
+
+WIDTH_INCHES = 10.0
+PNG_DPI = 160
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.0,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8c8c8c",
+    "axes.linewidth": 0.7,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#404040",
+    "ytick.color": "#404040",
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "replication",
+}
+
+
+@dataclass(frozen=True)
+class FigureResult:
+    """A drawn figure.
+
+    Attributes:
+        name: the module's, and of the files.
+        figure: the drawing.
+        data: every number that is drawn.
+        caption: says everything needed to read it; its first sentence alone says what is shown.
+    """
+
+    name: str
+    figure: Figure
+    data: pd.DataFrame
+    caption: str
+
+
+def house_style() -> AbstractContextManager[None]:
+    """The look of every figure; matplotlib's defaults, not the user's settings, are what it starts from."""
+    defaults: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+    return mpl.rc_context(defaults | _STYLE)
+
+
+def write_figure(result: FigureResult, folder: Path) -> list[Path]:
+    """Write NAME.svg, NAME.png, NAME.csv (the numbers drawn) and NAME.txt (the caption).
+
+    Returns: the files.
+    """
+    content = {
+        "svg": _image(result.figure, "svg"),
+        "png": _image(result.figure, "png"),
+        "csv": result.data.to_csv(index=False, float_format="%.8g", lineterminator="\n").encode(),
+        "txt": (result.caption + "\n").encode(),
+    }
+    paths = []
+    for suffix, data in content.items():
+        paths.append(folder / f"{result.name}.{suffix}")
+        write_atomically(paths[-1], data)
+    return paths
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Move labels apart along an axis from 0 to 1, keeping their order.
+
+    Args:
+        positions: where each label would like to be.
+        gap: least distance between two neighbours.
+
+    Returns: a position for each, in the order given; the highest is 1 at most unless there is no room for all.
+    """
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    placed = [positions[index] for index in order]
+    for lower in range(len(placed) - 1):
+        placed[lower + 1] = max(placed[lower + 1], placed[lower] + gap)
+    ceiling = 1.0
+    for place in range(len(placed) - 1, -1, -1):
+        placed[place] = min(placed[place], ceiling)
+        ceiling = placed[place] - gap
+    result = [0.0] * len(placed)
+    for place, index in enumerate(order):
+        result[index] = placed[place]
+    return result
+
+
+def _image(figure: Figure, form: str) -> bytes:
+    # None takes a field out of the file: no date, no program, no version.
+    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[form]
+    content = io.BytesIO()
+    with house_style():
+        figure.savefig(content, format=form, dpi=PNG_DPI, metadata=metadata)
+    return content.getvalue()

@@ -1,0 +1,243 @@
+"""What the Snakefile asks: which experiment, which files, which command makes them, which runs train together.
+
+Evaluated at every start of Snakemake, so nothing here imports torch, numpy or pandas.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from replication.config import WORKFLOW, Count, Settings, validated
+from replication.errors import ReplicationError
+from replication.experiments import Experiment, known_experiments, load_experiment
+from replication.files import canonical_json, sha256
+from replication.run_records import record_path, unfinished
+from replication.runs import Run
+
+PACKAGE = Path(__file__).resolve().parent
+
+_T = TypeVar("_T")
+
+
+class WorkflowConfig(Settings):
+    """What `snakemake --config` accepts."""
+
+    experiment: str
+    """Name of a file of workflow/experiments."""
+    results: str
+    """Root of the results."""
+    lanes: Count
+    """Runs that may train in one process; 1: each run is a job of its own."""
+    device: str
+    """Where training happens: cpu or cuda. Where lanes > 1 it is usually cuda."""
+
+
+def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
+    """Snakemake's `config`, checked, with what was left out filled in.
+
+    Raises:
+        ReplicationError: no experiment; an unknown or mistyped key.
+    """
+    if not given.get("experiment"):
+        known = ", ".join(known_experiments())
+        raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
+    defaults = {"results": "results", "lanes": 1, "device": "cpu"}
+    return validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of an experiment: its runs, each alone or in a cohort, and what its page is made from."""
+
+    experiment: Experiment
+    runs: tuple[Run, ...]
+    cohorts: tuple[tuple[Run, ...], ...]
+    """Runs that train in one process: all of one variant, budget, preset and protocol, a full grid of games x seeds."""
+    missing: tuple[Run, ...]
+    results: Path
+    device: str
+
+    @property
+    def missing_files(self) -> set[str]:
+        """The records that are still to be made."""
+        return {self.file(run) for run in self.missing}
+
+    @property
+    def run_files(self) -> list[str]:
+        """The record of every run, made or not."""
+        return [self.file(run) for run in self.runs]
+
+    def file(self, run: Run) -> str:
+        """The record of one run, as Snakemake names it."""
+        return str(record_path(run, self.results))
+
+    @property
+    def alone(self) -> list[Run]:
+        """Runs that are in no cohort."""
+        together = {run.result_digest for cohort in self.cohorts for run in cohort}
+        return [run for run in self.runs if run.result_digest not in together]
+
+    def pattern(self, key: str) -> str:
+        """The values a wildcard (variant, game, seed, digest) of a run trained alone may take, as a closed regex."""
+        return "|".join(sorted({self._wildcards(run)[key] for run in self.alone})) or "none"
+
+    def command_of(self, wildcards: Mapping[str, str]) -> str:
+        """The command that makes the run of these wildcards.
+
+        Raises:
+            ReplicationError: each value belongs to some run of the experiment, but not together to one.
+        """
+        for run in self.alone:
+            if all(wildcards[key] == value for key, value in self._wildcards(run).items()):
+                return self.command([run])
+        raise ReplicationError(f"experiment {self.experiment.experiment} has no run {dict(wildcards)}")
+
+    def command(self, runs: Sequence[Run]) -> str:
+        """The shell command that trains and evaluates runs, and embeds what their networks saw where there is one."""
+        arguments = run_arguments(runs, self.results)
+        train = f"python -m replication train {arguments}"
+        if self.device != "cpu":
+            train += f" --device {shlex.quote(self.device)}"
+        if runs[0].variant.family == "untrained" or runs[0].protocol.final_evaluation is None:
+            return train
+        return f"{train} && python -m replication embed {arguments}"
+
+    def render_command(self, kind: str, name: str | None = None) -> str:
+        """The shell command that makes a table, a figure or the page."""
+        words = [kind, self.experiment.experiment, *([name] if name else []), "--results", str(self.results)]
+        return f"python -m replication render {shlex.join(words)}"
+
+    @property
+    def partial_command(self) -> str:
+        """Tables, figures and page from the runs there are; without the inventory the full ones are made anew later."""
+        tables = [self.render_command("table", name) for name in self.experiment.tables]
+        figures = [self.render_command("figure", name) for name in self.experiment.figures]
+        forget = f"rm -rf {shlex.quote(str(Path(self.inventory).parent))}"
+        return " && ".join([forget, *tables, *figures, self.render_command("page")])
+
+    @property
+    def inventory(self) -> str:
+        """A file named after the set of runs: another set of runs is another file, whatever the times of files say."""
+        digest = sha256(canonical_json(sorted(run.result_digest for run in self.runs)))
+        return str(self.results / self.experiment.experiment / "inventory" / f"{digest[:12]}.txt")
+
+    @property
+    def shared_sources(self) -> list[str]:
+        """Files that any table or figure may be made from: the experiment, published numbers, statistics."""
+        experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
+        folders = [PACKAGE / "analysis", PACKAGE / "published"]
+        found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
+        return [_relative(path) for path in (experiment, *sorted(found))]
+
+    @staticmethod
+    def source(kind: str, name: str) -> list[str]:
+        """The module of a table or figure, and its package's own."""
+        return [_relative(PACKAGE / kind / file) for file in (f"{name}.py", "__init__.py")]
+
+    @property
+    def page_sources(self) -> list[str]:
+        """The module of the page and its templates."""
+        return [_relative(path) for path in (PACKAGE / "page.py", *sorted((PACKAGE / "templates").glob("*.*")))]
+
+    @staticmethod
+    def _wildcards(run: Run) -> dict[str, str]:
+        names = {"variant": run.variant.variant, "game": run.game, "seed": str(run.seed)}
+        return names | {"digest": run.result_digest[:12]}
+
+
+def build_jobs(config: WorkflowConfig) -> Jobs:
+    """Read an experiment and look which of its runs are made.
+
+    Raises:
+        ReplicationError: a bad experiment; a run file that belongs to another run.
+    """
+    experiment = load_experiment(config.experiment)
+    runs = experiment.runs()
+    results = Path(config.results)
+    missing = tuple(unfinished(runs, results))
+    return Jobs(experiment, runs, form_cohorts(runs, missing, config.lanes), missing, results, config.device)
+
+
+def form_cohorts(runs: Sequence[Run], missing: Sequence[Run], lanes: int) -> tuple[tuple[Run, ...], ...]:
+    """Split the runs of each variant into cohorts of at most `lanes`, and keep those with at least two runs missing.
+
+    The split does not depend on what is finished: a cohort that is started again has the lanes it had before, and the
+    workers of a cluster, which read the workflow again later, find the same cohorts.
+
+    Args:
+        runs: of the experiment, in order.
+        missing: those that are not finished; a cohort holds no others.
+        lanes: the most runs a process can train.
+
+    Returns: runs of one variant, protocol, preset and budget, whose games x seeds are a full grid. Everything else is
+        left to be trained alone: agents that do not train, and games that lack a seed others have.
+    """
+    groups: dict[bytes, list[Run]] = {}
+    for run in runs:
+        if run.variant.family != "untrained":
+            groups.setdefault(canonical_json(_shared_arguments(run)), []).append(run)
+    wanted = {run.result_digest for run in missing}
+    cohorts: list[tuple[Run, ...]] = []
+    for group in groups.values():
+        games, seeds = _unique(run.game for run in group), _unique(run.seed for run in group)
+        if len(group) != len(games) * len(seeds):
+            continue
+        many_seeds = min(lanes, len(seeds))
+        many_games = max(1, lanes // len(seeds))
+        for some_games in _chunks(games, many_games):
+            for some_seeds in _chunks(seeds, many_seeds):
+                cohort = [run for run in group if run.game in some_games and run.seed in some_seeds]
+                left = tuple(run for run in cohort if run.result_digest in wanted)
+                if len(left) > 1:
+                    cohorts.append(left)
+    return tuple(cohorts)
+
+
+def cohort_name(cohort: Sequence[Run]) -> str:
+    """A rule's name for a cohort."""
+    return f"cohort_{sha256(canonical_json([run.result_digest for run in cohort]))[:12]}"
+
+
+def run_arguments(runs: Sequence[Run], results: Path) -> str:
+    """Arguments of `train` and `embed` that name these runs, quoted for a shell.
+
+    Args:
+        runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs
+            between are named too.
+        results: root of the results.
+    """
+    games, seeds = _unique(run.game for run in runs), _unique(str(run.seed) for run in runs)
+    words = ["--variant", runs[0].variant.variant, "--game", *games, "--seed", *seeds]
+    for option, value in _shared_arguments(runs[0]).items():
+        words += [f"--{option}", str(value)] if value is not None and option != "variant" else []
+    words += ["--results", str(results)]
+    return shlex.join(words)
+
+
+def _shared_arguments(run: Run) -> dict[str, str | int | None]:
+    """What the runs of one command have in common; None: not given."""
+    own = run.protocol.protocol == run.variant.protocol
+    return {
+        "variant": run.variant.variant,
+        "budget-frames": run.budget.steps * run.protocol.training.frame_skip or None,
+        "budget-iterations": run.budget.iterations or None,
+        "protocol": None if own else run.protocol.protocol,
+        "preset": run.preset.preset if run.preset else None,
+    }
+
+
+def _unique(values: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys(values))
+
+
+def _chunks(values: Sequence[_T], size: int) -> list[Sequence[_T]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+def _relative(path: Path) -> str:
+    """As seen from the root of the repository, where Snakemake works."""
+    return str(path.relative_to(PACKAGE.parent))

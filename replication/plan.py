@@ -1,0 +1,277 @@
+"""What an experiment still has to do and what that costs, before anything is started.
+
+Work is counted exactly, hours are estimated: from finished runs or a measurement of this machine where there is one,
+else from assumed speeds, and the text says which. Nothing here imports torch; only `measure_speeds` does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from replication.config import WORKFLOW, NetworkConfig, OffPolicyConfig, validated
+from replication.experiments import load_experiment
+from replication.files import readable_json, write_atomically
+from replication.frame_store import FRAME_SHAPE, storage_text
+from replication.games import find_game
+from replication.run_records import checkpoint_step, unfinished
+from replication.runs import Run
+
+ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "dqn_dopamine": 100.0, "dqn_quickstart": 100.0}
+"""Agent steps a second of training on one core, both cores of a 2-core cloud machine busy (2.5 GHz class, 2026)."""
+ASSUMED_TRAINING_OTHERS = 100.0
+ASSUMED_PLAYING = 700.0
+"""Agent steps a second of evaluation, on the same machine."""
+ASSUMED_RANDOM_FRAMES = 8_000.0
+"""Emulator frames a second of a random agent, on the same machine."""
+
+LONG_ENOUGH = 5
+"""A finished run tells a variant's speed if it trained this many times longer than until learning starts."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Agent steps a second on one core, and where the numbers come from."""
+
+    training: float
+    playing: float
+    includes_evaluations: bool
+    """Whether periodic evaluations are in the time of training already."""
+    origin: str
+
+
+@dataclass(frozen=True)
+class VariantPlan:
+    """What is left of the runs of one variant."""
+
+    variant: str
+    total: int
+    done: int
+    frames_to_go: int
+    seconds: float
+    """Of one core, for all that is left."""
+    longest_seconds: float
+    """Of its longest run."""
+    speed: Speed | None
+    """None: the variant does not train."""
+    memory: str
+    """Replay memory of one run, in words."""
+    state_bytes: int
+    """Checkpoints of the runs left."""
+
+
+def print_plan(experiment: str, results: Path, state: Path, cores: int | None = None) -> None:
+    """Print what `run` would do with that many runs at a time (None: one a core).
+
+    Raises:
+        ReplicationError: no such experiment; a run file that belongs to another run.
+    """
+    print(plan_text(experiment, results, state, cores))
+
+
+def plan_text(experiment: str, results: Path, state: Path, cores: int | None = None) -> str:
+    """The plan of an experiment in words: one line a variant, then time, memory and disk."""
+    loaded = load_experiment(experiment)
+    cores = cores or os.cpu_count() or 1
+    plans = plan_variants(loaded.runs(), results, state)
+    lines = [f"{experiment}: {loaded.title}", loaded.question, ""]
+    rows = [("variant", "runs done", "frames to go", "core hours", "agent steps a second")]
+    for plan in plans:
+        speed = f"{plan.speed.training:,.0f} ({plan.speed.origin})" if plan.speed else "does not train"
+        covered = f"{plan.done} of {plan.total}"
+        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", _hours(plan.seconds), speed))
+    done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
+    seconds = sum(plan.seconds for plan in plans)
+    frames = sum(plan.frames_to_go for plan in plans)
+    rows.append(("in all", f"{done} of {total}", f"{frames:,}", _hours(seconds), ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for name, *numbers, note in rows:
+        aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *aligned, note]).rstrip())
+    if done == total:
+        return "\n".join([*lines, "", "every run is there; only tables, figures and the page may have to be made"])
+    wall = max(seconds / cores, *(plan.longest_seconds for plan in plans))
+    lines += [
+        "",
+        f"time: about {_time(wall)} with {cores} runs at a time; evaluations are taken at their longest",
+    ]
+    for plan in plans:
+        if plan.memory and plan.done < plan.total:
+            lines.append(f"memory, each {plan.variant} run: {plan.memory}")
+    disk = sum(plan.state_bytes for plan in plans)
+    lines.append(f"disk: {disk / 1e9:.2f} GB of checkpoints in {state}")
+    if any(plan.speed and plan.speed.origin == "assumed" and plan.seconds for plan in plans):
+        lines.append(
+            "assumed speeds are those of a 2-core cloud machine; "
+            f"measure yours in seconds: python -m replication run {experiment} -n --measure"
+        )
+    return "\n".join(lines)
+
+
+def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[VariantPlan]:
+    """Count what is done and what is left, variant by variant."""
+    missing = {run.result_digest for run in unfinished(runs, results)}
+    ordered = sorted(runs, key=lambda run: run.variant.variant)
+    plans = []
+    for name, group in groupby(ordered, key=lambda run: run.variant.variant):
+        members = list(group)
+        left = [run for run in members if run.result_digest in missing]
+        trains = members[0].variant.family == "off_policy"
+        speed = known_speed(members[0], results, state) if trains else None
+        seconds = [seconds_to_go(run, speed, state) for run in left]
+        config = off_policy_config(members[0]) if trains else None
+        plans.append(
+            VariantPlan(
+                variant=name,
+                total=len(members),
+                done=len(members) - len(left),
+                frames_to_go=sum(steps_to_go(run, state) * run.protocol.training.frame_skip for run in left),
+                seconds=sum(seconds),
+                longest_seconds=max(seconds, default=0.0),
+                speed=speed,
+                memory=storage_text(config.replay_capacity_rows, "lz4").removeprefix("replay memory: ")
+                if config
+                else "",
+                state_bytes=sum(checkpoint_bytes(run) for run in left),
+            )
+        )
+    return plans
+
+
+def steps_to_go(run: Run, state: Path) -> int:
+    """Agent steps between the newest checkpoint and the budget; an iteration counts as its least number of steps."""
+    budget = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+    return max(0, budget - checkpoint_step(run, state))
+
+
+def seconds_to_go(run: Run, speed: Speed | None, state: Path) -> float:
+    """Estimated time of one core: training, periodic evaluations, and the final evaluation at its longest."""
+    final = run.protocol.final_evaluation
+    final_frames = final.num_episodes * (final.presentation.episode_cap_frames or 0) if final else 0
+    if speed is None:
+        return final_frames / ASSUMED_RANDOM_FRAMES
+    steps, periodic = steps_to_go(run, state), run.protocol.periodic_evaluation
+    played = final_frames / run.protocol.training.frame_skip
+    if periodic is not None and not speed.includes_evaluations:
+        played += steps // periodic.period_steps * periodic.length_steps
+    return steps / speed.training + played / speed.playing
+
+
+# ---------------------------------------------------------------- speed
+
+
+def known_speed(run: Run, results: Path, state: Path) -> Speed:
+    """Speed of a variant on this machine: of its longest finished run, else as measured, else assumed."""
+    config = off_policy_config(run)
+    measured = _measured(run, state)
+    playing = measured[1] if measured else ASSUMED_PLAYING
+    enough = LONG_ENOUGH * config.replay_start.count
+    longest = max(
+        (record for record in _records_here(run, results) if record["counts"]["steps"] >= enough),
+        key=lambda record: record["counts"]["steps"],
+        default=None,
+    )
+    if longest is not None:
+        rate = longest["counts"]["steps"] / longest["cost"]["seconds"]
+        return Speed(rate, playing, includes_evaluations=True, origin=f"of the finished run of {longest['game']}")
+    if measured:
+        return Speed(*measured, includes_evaluations=False, origin="measured on this machine")
+    training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
+    return Speed(training, playing, includes_evaluations=False, origin="assumed")
+
+
+def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
+    """Records of finished runs with the same configuration, trained alone on the CPU of a machine like this one."""
+    for path in sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json")):
+        try:
+            record = json.loads(path.read_bytes())
+            like_this = {key: record["provenance"][key] for key in ("system", "cores")} == _machine()
+            alone = record["machine"]["device"] == "cpu" and record["machine"]["lanes"] == 1
+            if like_this and alone and record["config"] == run.variant.config and record["cost"]["seconds"] > 0:
+                yield record
+        except (ValueError, KeyError, TypeError, OSError):
+            continue  # an estimate can do without it; the run it belongs to is refused where it is used
+
+
+def _machine() -> dict[str, Any]:
+    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}
+
+
+def _speed_path(run: Run, state: Path) -> Path:
+    return state / run.variant.variant / "speed.json"
+
+
+def _measured(run: Run, state: Path) -> tuple[float, float] | None:
+    try:
+        found = json.loads(_speed_path(run, state).read_bytes())
+        same = found["machine"] == _machine() and found["config"] == run.variant.config
+        return (float(found["training"]), float(found["playing"])) if same else None
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
+
+
+def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
+    """Time training and playing of each variant that trains, and keep what was found for the plan.
+
+    Args:
+        experiment: file of workflow/experiments.
+        state: root of the state.
+        seconds: of training, and as many of playing.
+
+    Raises:
+        ReplicationError: no such experiment; the state cannot be written.
+    """
+    from replication.engine.speed import measure_speed
+
+    runs = {run.variant.variant: run for run in load_experiment(experiment).runs()}
+    for run in runs.values():
+        if run.variant.family == "off_policy":
+            training, playing = measure_speed(run, seconds)
+            found = {"machine": _machine(), "config": run.variant.config, "training": training, "playing": playing}
+            write_atomically(_speed_path(run, state), readable_json(found))
+
+
+# ---------------------------------------------------------------- disk
+
+
+def off_policy_config(run: Run) -> OffPolicyConfig:
+    """The part of a variant's configuration that all algorithms of the family share; an algorithm may add to it."""
+    shared = {field: run.variant.config[field] for field in OffPolicyConfig.model_fields}
+    return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{run.variant.variant}.yaml", "config")
+
+
+def checkpoint_bytes(run: Run) -> int:
+    """Size of the two checkpoints a run keeps: five copies of the parameters, and the held-out transitions."""
+    if run.variant.family == "untrained":
+        return 0
+    config = off_policy_config(run)
+    num_actions = find_game(run.game).minimal_actions_count
+    copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)
+    held_out = 2 * config.held_out_transitions * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
+    return 2 * (copies + held_out)
+
+
+def parameter_count(network: NetworkConfig, channels: int, num_actions: int) -> int:
+    """Weights and biases of the convolutions, the hidden layer and the output."""
+    side, count = FRAME_SHAPE[0], 0
+    for layer in network.convolutions:
+        count += layer.channels * (channels * layer.kernel**2 + 1)
+        side = -(-side // layer.stride) if network.padding == "same" else (side - layer.kernel) // layer.stride + 1
+        channels = layer.channels
+    count += network.hidden_units * (channels * side**2 + 1)
+    return count + num_actions * (network.hidden_units + 1)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds < 2 * 3600 else f"{_hours(seconds)} hours"
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2f}"

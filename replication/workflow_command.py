@@ -1,0 +1,43 @@
+"""`python -m replication run`: hand over to Snakemake with the workflow's own profile."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from replication.config import WORKFLOW
+from replication.errors import ReplicationError
+
+
+def snakemake_command(experiment: str, results: Path, cores: int | None, targets: Sequence[str] = ()) -> list[str]:
+    """The command line that brings an experiment to its page.
+
+    Args:
+        experiment: file of workflow/experiments.
+        results: root of the results; a relative one lies under the root of the repository.
+        cores: jobs at a time; None: as many as the profile says.
+        targets: rules such as `runs` or `partial`; none: the page.
+    """
+    root = WORKFLOW.parent
+    return [
+        *(sys.executable, "-m", "snakemake", *targets),
+        *("--snakefile", str(root / "Snakefile"), "--directory", str(root)),
+        *("--workflow-profile", str(WORKFLOW / "profiles" / "default")),
+        *(["--cores", str(cores)] if cores is not None else []),
+        *("--config", f"experiment={experiment}", f"results={results}"),
+    ]
+
+
+def exec_snakemake(command: Sequence[str]) -> None:
+    """Become Snakemake; its rules call `python`, which must be the interpreter this program runs in.
+
+    Raises:
+        ReplicationError: it cannot be started.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    try:
+        os.execve(command[0], list(command), os.environ | {"PATH": path})
+    except OSError as error:
+        raise ReplicationError(f"{command[0]}: cannot be started ({error.strerror})") from None

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from replication.errors import ReplicationError
+from replication.figures import embedding, learning_curves, write_figure
+from replication.page import ShownTable, above_random, verdicts, write_page
+from replication.tables import scores, write_table
+from tests.finished_runs import finish, made_up_experiment
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Checks that elements are nested and collects what a page shows and asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.ids: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture
+def experiment():
+    return made_up_experiment(
+        [
+            {"games": ["pong", "breakout"], "seeds": [1, 2]},
+            {"variants": ["random_10hz"], "games": ["pong", "breakout"], "budget_frames": None},
+        ],
+        title="A <b>bold</b> title & more",
+    )
+
+
+def made(experiment, results, finished):
+    for run in experiment.runs()[:finished]:
+        finish(run, results, points=30 if run.variant.family != "untrained" else 0)
+    return rendered(experiment, results)
+
+
+def rendered(experiment, results):
+    folder = results / experiment.experiment
+    write_table(scores.build(experiment, results), folder / "tables")
+    for module in (learning_curves, embedding):
+        write_figure(module.build(experiment, results), folder / "figures")
+    return write_page(experiment, results)
+
+
+def read(path):
+    reader = Reader()
+    reader.feed(path.read_text())
+    assert not reader.open
+    return reader
+
+
+def test_the_page_is_well_formed_and_has_all_its_parts(experiment, tmp_path):
+    path = made(experiment, tmp_path, 6)
+    assert path == tmp_path / "made_up" / "index.html"
+    reader = read(path)
+    text = " ".join(" ".join(reader.text).split())
+    for part in ("6 of 6 runs finished", "Verdicts", "What was run", "Departures from the paper", "Provenance"):
+        assert part in text
+    assert "How to run it again and check it" in text
+    assert "python -m replication run made_up" in text
+    assert "best network of the periodic evaluations, 30 episodes at epsilon 0.05" in text
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_what_was_written_by_others_is_escaped(experiment, tmp_path):
+    html = made(experiment, tmp_path, 1).read_text()
+    assert "A &lt;b&gt;bold&lt;/b&gt; title &amp; more" in html
+    assert "<b>" not in html
+
+
+def test_nothing_is_asked_of_a_network(experiment, tmp_path):
+    reader = read(made(experiment, tmp_path, 6))
+    tags = {tag for tag, _ in reader.seen}
+    assert not tags & {"script", "iframe", "object", "embed"}
+    for tag, attributes in reader.seen:
+        for name in ("src", "href", "srcset", "poster", "data"):
+            assert (attributes.get(name) or "data:").startswith("data:"), (tag, name)
+    style = made_style(tmp_path)
+    assert "url(" not in style and "@import" not in style
+
+
+def made_style(results):
+    return re.search(r"<style>(.*?)</style>", (results / "made_up" / "index.html").read_text(), re.S)[1]
+
+
+def test_tables_and_images_can_be_read_aloud(experiment, tmp_path):
+    reader = read(made(experiment, tmp_path, 6))
+    images = [attributes for tag, attributes in reader.seen if tag == "img"]
+    assert len(images) == 2 and all(len(image["alt"]) > 40 for image in images)
+    assert all(int(image["width"]) in range(400, 1000) for image in images)
+    counts = {tag: sum(seen == tag for seen, _ in reader.seen) for tag in ("table", "caption", "h1")}
+    assert counts["table"] == counts["caption"] == 4
+    assert counts["h1"] == 1
+    assert all("scope" in attributes for tag, attributes in reader.seen if tag == "th")
+
+
+def test_a_part_says_what_is_missing(experiment, tmp_path):
+    html = made(experiment, tmp_path, 3).read_text()
+    assert "3 of 6 runs finished" in html
+    assert "<li>dqn breakout seed 2</li>" in html
+    assert "<li>dqn pong seed 1</li>" not in html
+
+
+def test_with_no_run_finished_there_is_a_page(experiment, tmp_path):
+    text = made(experiment, tmp_path, 0).read_text()
+    assert "0 of 6 runs finished" in text
+    assert "No run is finished yet." in text
+
+
+def test_every_departure_stands_once_with_its_variants(experiment, tmp_path):
+    html = made(experiment, tmp_path, 6).read_text()
+    rows = re.findall(r'<th scope="row">([a-z0-9-]+)</th><td>[A-Z]\d+</td>', html)
+    expected = {d.id for run in experiment.runs() for d in (*run.variant.deviations, *run.protocol.deviations)}
+    assert sorted(rows) == sorted(expected)
+    assert "dqn, random_10hz" in html  # the protocol's concern both
+
+
+def test_uncommitted_changes_are_told(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    record = experiment.runs()[0].results_folder(tmp_path) / "run.json"
+    clean = write_page(experiment, tmp_path).read_text()
+    assert "git checkout e867ffca26db942e735e7c6039141be83a45e58e" in clean
+    record.write_text(record.read_text().replace("c6039141be83a45e58e", "c6039141be83a45e58e-dirty"))
+    changed = write_page(experiment, tmp_path).read_text()
+    assert "git checkout" not in changed
+    assert "e867ffca26db with uncommitted changes" in changed
+
+
+def test_equal_files_give_equal_pages(experiment, tmp_path):
+    first = made(experiment, tmp_path, 6).read_bytes()
+    assert rendered(experiment, tmp_path).read_bytes() == first
+
+
+def test_a_missing_figure_is_one_line_with_the_command(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    (tmp_path / "made_up" / "figures" / "embedding.svg").unlink()
+    with pytest.raises(ReplicationError, match="render figure made_up embedding") as caught:
+        write_page(experiment, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    drawing = tmp_path / "made_up" / "figures" / "embedding.svg"
+    drawing.write_text(drawing.read_text().replace("</svg>", f"<!--{' ' * 2_000_000}--></svg>"))
+    html = write_page(experiment, tmp_path).read_text()
+    assert html.count("data:image/png;base64,") == 1 and html.count("data:image/svg+xml;base64,") == 1
+
+
+def test_verdicts_are_counted_with_their_reasons():
+    rows = [
+        ["differs", "difference +30.0 [+20.0, +40.0] normalised points, margin 10.0"],
+        ["no reference", "too short"],
+        ["no reference", "a preset"],
+        ["no reference", "a preset"],
+    ]
+    found = verdicts(ShownTable("scores", "", ["verdict", "reason"], rows))
+    assert [(verdict.word, verdict.rows, verdict.reasons) for verdict in found] == [
+        ("differs", 1, []),
+        ("no reference", 3, [("a preset", 2), ("too short", 1)]),
+    ]
+    assert verdicts(ShownTable("another", "", ["game"], [["Pong"]])) == []
+
+
+def test_agents_above_random_are_counted():
+    said = [["yes"], [""], ["no"], ["unknown"]]
+    assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", ["above random"], said))
+    assert above_random(ShownTable("scores", "", ["above random"], [["unknown"], [""]])) == ""

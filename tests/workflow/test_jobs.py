@@ -1,0 +1,159 @@
+"""What the Snakefile asks of the package: commands that name their runs exactly, cohorts, refusals."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from replication.cli import _parser, _runs
+from replication.config import WORKFLOW
+from replication.errors import ReplicationError
+from replication.experiments import known_experiments, load_experiment
+from replication.jobs import build_jobs, cohort_name, form_cohorts, run_arguments, workflow_config
+from replication.runs import Run, resolve_run
+from replication.workflow_command import snakemake_command
+
+
+def _run(game: str, seed: int, **changes) -> Run:
+    return resolve_run(**({"variant": "dqn", "game": game, "seed": seed, "budget_frames": 4_000} | changes))
+
+
+def _named(runs: list[tuple[str, int]]) -> list[Run]:
+    return [_run(game, seed) for game, seed in runs]
+
+
+@pytest.mark.parametrize("name", known_experiments())
+def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
+    for run in load_experiment(name).runs():
+        words = shlex.split(run_arguments([run], tmp_path / "with space"))
+        options = _parser().parse_args(["train", *words])
+        assert [found.result_digest for found in _runs(options)] == [run.result_digest]
+        assert options.results == tmp_path / "with space"
+
+
+def test_a_command_carries_another_protocol_and_a_preset() -> None:
+    runs = [_run("pong", seed, protocol="noop_30min", preset="smoke") for seed in (1, 2)]
+    options = _parser().parse_args(["train", *shlex.split(run_arguments(runs, Path("results")))])
+    assert [found.result_digest for found in _runs(options)] == [run.result_digest for run in runs]
+
+
+def test_only_runs_with_a_final_evaluation_are_embedded() -> None:
+    commands = {}
+    for name in ("quickstart", "dopamine_curves"):
+        jobs = build_jobs(workflow_config({"experiment": name, "results": "/nowhere", "device": "cuda"}))
+        commands |= {run.variant.variant: jobs.command([run]) for run in jobs.runs}
+    assert [name for name, command in commands.items() if " embed " in command] == ["dqn_quickstart"]
+    train, embed = commands["dqn_quickstart"].split(" && ")
+    assert train == embed.replace("replication embed", "replication train") + " --device cuda"
+
+
+def test_cohorts_are_grids_of_at_most_so_many_lanes() -> None:
+    runs = _named([(game, seed) for game in ("pong", "breakout", "freeway") for seed in (1, 2)])
+    names = [[(r.game, r.seed) for r in cohort] for cohort in form_cohorts(runs, runs, 4)]
+    assert names == [[("pong", 1), ("pong", 2), ("breakout", 1), ("breakout", 2)], [("freeway", 1), ("freeway", 2)]]
+    # Fewer lanes than seeds: one game, some seeds; a cohort of one is trained alone.
+    names = [[(r.game, r.seed) for r in c] for c in form_cohorts(_named([("pong", s) for s in (1, 2, 3)]), runs, 2)]
+    assert names == [[("pong", 1), ("pong", 2)]]
+    assert form_cohorts(runs, runs, 1) == ()
+
+
+def test_cohorts_never_mix_what_one_command_cannot_say() -> None:
+    different = [
+        _run("pong", 1),
+        _run("pong", 1, budget_frames=8_000),
+        _run("pong", 1, preset="smoke"),
+        _run("pong", 1, protocol="noop_30min"),
+        _run("pong", 1, variant="dqn_paper"),
+        *(_run("pong", s, variant="random_10hz", budget_frames=None) for s in (1, 2)),
+    ]
+    assert form_cohorts(different, different, 8) == ()
+    ragged = _named([("pong", 1), ("pong", 2), ("breakout", 1)])
+    assert form_cohorts(ragged, ragged, 8) == ()
+
+
+def test_a_cohort_keeps_its_lanes_when_others_are_finished() -> None:
+    runs = _named([(game, 1) for game in ("pong", "breakout", "freeway", "seaquest")])
+    before, after = form_cohorts(runs, runs, 2), form_cohorts(runs, runs[1:], 2)
+    assert [cohort_name(c) for c in after] == [cohort_name(before[1])]
+
+
+def test_a_record_of_another_run_is_refused_in_one_line(tmp_path: Path) -> None:
+    run = load_experiment("quickstart").runs()[0]
+    place = run.results_folder(tmp_path)
+    place.mkdir(parents=True)
+    config = workflow_config({"experiment": "quickstart", "results": str(tmp_path)})
+    for content, expected in [
+        (json.dumps({"result_digest": "0" * 64}), f"found 000000000000, expected {place.name}"),
+        ("{", "not a run record"),
+        ("[]", "not a run record"),
+    ]:
+        (place / "run.json").write_text(content)
+        with pytest.raises(ReplicationError, match=expected) as error:
+            build_jobs(config)
+        assert "\n" not in str(error.value)
+    (place / "run.json").write_text(json.dumps({"result_digest": run.result_digest}))
+    assert run not in build_jobs(config).missing
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, r"which experiment\?.* known: .*quickstart"),
+        ({"experiment": "quickstarts"}, "did you mean 'quickstart'"),
+        ({"experiment": "quickstart", "lane": 4}, "did you mean 'lanes'"),
+        ({"experiment": "quickstart", "lanes": 0}, "lanes: .*greater than or equal to 1"),
+    ],
+)
+def test_a_bad_configuration_is_one_line(given: dict, expected: str) -> None:
+    with pytest.raises(ReplicationError, match=expected) as error:
+        build_jobs(workflow_config(given))
+    assert "\n" not in str(error.value)
+
+
+def test_the_inventory_is_named_after_the_set_of_runs() -> None:
+    names = {build_jobs(workflow_config({"experiment": name})).inventory for name in known_experiments()}
+    assert len({Path(name).name for name in names}) == len(known_experiments())
+
+
+def test_every_source_of_a_table_or_figure_is_watched() -> None:
+    jobs = build_jobs(workflow_config({"experiment": "quickstart"}))
+    watched = [*jobs.shared_sources, *jobs.source("figures", "embedding"), *jobs.source("tables", "scores")]
+    assert {"replication/analysis/finished.py", "replication/published/nature_2015_table2.csv"} <= set(watched)
+    assert "workflow/experiments/quickstart.yaml" in watched
+    assert [path for path in (*watched, *jobs.page_sources) if not (WORKFLOW.parent / path).is_file()] == []
+
+
+def test_reading_the_workflow_is_quick_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter(); from replication import jobs; "
+        "[jobs.build_jobs(jobs.workflow_config({'experiment': name, 'lanes': 4})) for name in sys.argv[1:]]; "
+        "print(time.perf_counter() - start); print(sorted(sys.modules.keys() & "
+        "{'torch', 'numpy', 'pandas', 'ale_py', 'matplotlib', 'numba', 'snakemake'}))"
+    )
+    command = [sys.executable, "-c", code, "nature_random", "nature_table2"]
+    answers = [subprocess.check_output(command, cwd=WORKFLOW.parent, text=True).splitlines() for _ in range(3)]
+    assert {answer[1] for answer in answers} == {"[]"}
+    assert min(float(answer[0]) for answer in answers) < 1.0
+
+
+def test_run_hands_over_with_the_profile() -> None:
+    command = snakemake_command("quickstart", Path("elsewhere"), cores=3, targets=["partial"])
+    assert command[1:4] == ["-m", "snakemake", "partial"]
+    assert command[command.index("--cores") + 1] == "3"
+    assert command[command.index("--config") + 1 :] == ["experiment=quickstart", "results=elsewhere"]
+    profile = Path(command[command.index("--workflow-profile") + 1])
+    assert (profile / "config.yaml").is_file()
+    assert "--cores" not in snakemake_command("quickstart", Path("results"), cores=None)
+
+
+def test_every_profile_entry_has_its_reason_above() -> None:
+    for path in (WORKFLOW / "profiles").glob("*/config.yaml"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        entries = [number for number, line in enumerate(lines) if line and not line.startswith(("#", " ", "-"))]
+        assert entries
+        assert [lines[number] for number in entries if not lines[number - 1].startswith("#")] == []

@@ -1,0 +1,96 @@
+# Tables, figures and the page: seconds, always from the small files of the runs.
+
+
+# Run files are `ancient`: a clone or a copy has any file times. What tables and figures wait for is a list of the runs
+# they are made from, in a file named after that set of runs; it is made again when a run is.
+rule inventory:
+    input:
+        runs=[file if file in JOBS.missing_files else ancient(file) for file in JOBS.run_files],
+    output:
+        JOBS.inventory,
+    log:
+        f"{LOGS}/{NAME}/inventory.log",
+    conda:
+        "../envs/replication.yaml"
+    params:
+        folder=lambda wildcards, output: output[0].rpartition("/")[0],
+    message:
+        "all runs are there"
+    shell:
+        "(rm -f {params.folder}/*.txt && printf '%s\\n' {input.runs} > {output}) 2> {log}"
+
+
+rule table:
+    input:
+        JOBS.inventory,
+        JOBS.shared_sources,
+        lambda wildcards: JOBS.source("tables", wildcards.table),
+    output:
+        multiext(f"{RESULTS}/tables/{{table}}", ".csv", ".md"),
+    log:
+        f"{LOGS}/{NAME}/table_{{table}}.log",
+    wildcard_constraints:
+        table="|".join(JOBS.experiment.tables) or "none",
+    conda:
+        "../envs/replication.yaml"
+    params:
+        command=lambda wildcards: JOBS.render_command("table", wildcards.table),
+    message:
+        "table {wildcards.table}"
+    shell:
+        "{params.command} > {log} 2>&1"
+
+
+rule figure:
+    input:
+        JOBS.inventory,
+        JOBS.shared_sources,
+        lambda wildcards: JOBS.source("figures", wildcards.figure),
+    output:
+        multiext(f"{RESULTS}/figures/{{figure}}", ".svg", ".png", ".csv", ".txt"),
+    log:
+        f"{LOGS}/{NAME}/figure_{{figure}}.log",
+    wildcard_constraints:
+        figure="|".join(JOBS.experiment.figures) or "none",
+    conda:
+        "../envs/replication.yaml"
+    params:
+        command=lambda wildcards: JOBS.render_command("figure", wildcards.figure),
+    message:
+        "figure {wildcards.figure}"
+    shell:
+        "{params.command} > {log} 2>&1"
+
+
+rule page:
+    input:
+        JOBS.inventory,
+        JOBS.page_sources,
+        TABLES,
+        FIGURES,
+    output:
+        f"{RESULTS}/index.html",
+    log:
+        f"{LOGS}/{NAME}/page.log",
+    conda:
+        "../envs/replication.yaml"
+    params:
+        command=JOBS.render_command("page"),
+    message:
+        f"page of {NAME}"
+    shell:
+        "{params.command} > {log} 2>&1"
+
+
+# What there is so far, whatever is still missing; the inventory goes, so that the next full page is made anew.
+rule partial:
+    log:
+        f"{LOGS}/{NAME}/partial.log",
+    conda:
+        "../envs/replication.yaml"
+    params:
+        command=JOBS.partial_command,
+    message:
+        f"tables, figures and page of {len(JOBS.runs) - len(JOBS.missing)} of {len(JOBS.runs)} runs"
+    shell:
+        "({params.command}) > {log} 2>&1"
