@@ -1,0 +1,95 @@
+"""Experiments: every shipped one names runs that can be; bad ones give one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from replication import config
+from replication.errors import ReplicationError
+from replication.experiments import known_experiments, load_experiment
+from replication.games import NATURE49
+
+
+@pytest.fixture
+def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the settings that a test may spoil."""
+    for kind in ("algorithms", "protocols", "presets", "experiments"):
+        (tmp_path / kind).mkdir()
+        for source in (config.WORKFLOW / kind).glob("*.yaml"):
+            (tmp_path / kind / source.name).write_text(source.read_text())
+    monkeypatch.setattr(config, "WORKFLOW", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("quickstart", 4),
+        ("nature_table2", 98),
+        ("nature_random", 196),
+        ("nature_figure2", 2),
+        ("nature_figure4", 1),
+        ("dopamine_curves", 4),
+    ],
+)
+def test_every_experiment_names_its_runs_once(name: str, runs: int) -> None:
+    found = load_experiment(name).runs()
+    assert len({run.result_digest for run in found}) == len(found) == runs
+
+
+def test_the_published_table_is_49_games_at_200_million_frames() -> None:
+    trained = [run for run in load_experiment("nature_table2").runs() if run.variant.variant == "dqn"]
+    assert [run.game for run in trained] == list(NATURE49)
+    assert {run.budget.steps * 4 for run in trained} == {200_000_000}
+    assert {run.protocol.protocol for run in trained} == {"nature"}
+    assert {run.preset for run in trained} == {None}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"games": ["pongg"]}, "did you mean 'pong'"),
+        ({"variants": ["dqm"]}, "did you mean 'dqn'"),
+        ({"budget_frames": 402}, "positive multiple of 4"),
+        ({"budget_frames": "1e6"}, r"runs\.0\.budget_frames"),
+        ({"seeds": []}, r"runs\.0\.seeds"),
+        ({"seeds": [1, 1]}, "is named twice"),
+        ({"sede": 1}, "sede"),
+    ],
+)
+def test_what_cannot_be_run_is_said_at_once(workflow: Path, change: dict[str, object], expected: str) -> None:
+    path = workflow / "experiments" / "quickstart.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["runs"][0] |= change
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match=expected) as caught:
+        load_experiment("quickstart")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_reference_set_is_required(workflow: Path) -> None:
+    path = workflow / "experiments" / "quickstart.yaml"
+    content = yaml.safe_load(path.read_text())
+    del content["reference_set"]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match="reference_set: field required"):
+        load_experiment("quickstart")
+
+
+def test_a_misspelt_experiment_offers_the_nearest() -> None:
+    assert "quickstart" in known_experiments()
+    with pytest.raises(ReplicationError, match="did you mean 'quickstart'"):
+        load_experiment("quikstart")
+
+
+def test_naming_runs_needs_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys; from replication.experiments import load_experiment; load_experiment('nature_table2').runs();"
+        "sys.exit(bool({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
