@@ -35,6 +35,7 @@ _VERDICTS = {
     "replicated": f"The whole interval of the difference lies within the margin: {_MARGIN}, whichever is larger.",
     "differs": "The whole interval of the difference lies outside the margin.",
     "inconclusive": "The interval reaches across the edge of the margin, or there is too little to make one.",
+    "not run": "No run of this agent on this game is finished.",
     "no reference": "Nothing was published for this agent, protocol, game and number of frames.",
 }
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")

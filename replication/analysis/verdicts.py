@@ -17,7 +17,8 @@ LEVEL = 0.95
 MARGIN_POINTS = 10.0
 MARGIN_SHARE = 0.25
 
-Word = Literal["replicated", "differs", "inconclusive", "no reference"]
+Word = Literal["replicated", "differs", "inconclusive", "no reference", "not run"]
+"""`not run`: there is a reference, and no finished run yet."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def _verdict(cell: Cell, counterpart: Counterpart | str, references: ReferenceSe
     if isinstance(counterpart, str):
         return no_reference(counterpart)
     if not cell.finished:
-        return Verdict("inconclusive", "no run is finished")
+        return Verdict("not run", "no run is finished")
     game, stand_in = cell.run.game, counterpart.stand_in
     if cell.run.variant.family == "untrained":
         values = [normalized_score(value, game, references) for value in _episode_returns(cell)]
@@ -154,11 +155,8 @@ def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references
     for run in experiment.runs():
         preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
         agents[run.variant.variant] = f"{run.variant.title}: {budget_text(run)}{preset}, protocol {run.protocol.title}"
-    networks = sorted(
-        f"{found.run.name}: {found.record['evaluated_network']['network']} network, step "
-        f"{found.record['evaluated_network']['step']:,}"
-        for found in finished
-        if found.record.get("evaluated_network")
+    networks = Counter(
+        found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
     )
     parts = [
         f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
@@ -166,7 +164,9 @@ def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references
         "Score: mean raw return over the protocol's episodes, averaged over seeds.",
         f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
         "An interval over episodes says how well one network is measured, not how training varies.",
-        f"Evaluated: {'; '.join(networks)}." if networks else "",
+        f"Evaluated: {' and '.join(f'the {name} network of {n} runs' for name, n in sorted(networks.items()))}."
+        if networks
+        else "",
         f"Verdicts hold together at 95 % over {judged} comparisons." if judged else "Nothing here has a reference.",
     ]
     return " ".join(part for part in parts if part)

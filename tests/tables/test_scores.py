@@ -62,7 +62,7 @@ def test_a_full_budget_is_judged_and_a_missing_run_is_shown_as_missing(tmp_path:
     assert breakout["above random"] == "yes"
     assert rows["Breakout", "Random agent, 10 Hz"]["verdict"] == "replicated"
     pong = rows["Pong", "DQN (released program)"]
-    assert (pong["score"], pong["seeds"], pong["verdict"]) == ("missing", "0 of 3", "inconclusive")
+    assert (pong["score"], pong["seeds"], pong["verdict"]) == ("missing", "0 of 3", "not run")
     assert "4 of 8 runs finished" in build(experiment, tmp_path).caption
 
 
