@@ -17,6 +17,11 @@ from replication.games import find_game
 RANDOM_SEED = 1
 """Of the emulator's own generator, which nothing here draws from: stickiness is ours."""
 
+STATE_FORMAT = 2
+RESET = 255
+"""Stands for a press of the reset switch among action codes (0..17) in a saved state."""
+SNAPSHOT_PERIOD_FRAMES = 60
+
 
 class Emulator(Protocol):
     """A console with one game: what every game looks like from above."""
@@ -56,7 +61,13 @@ class Emulator(Protocol):
 
 
 class AtariEmulator:
-    """ale-py, one frame at a time, without stickiness, frame skip or cap of its own."""
+    """ale-py, one frame at a time, without stickiness, frame skip or cap of its own.
+
+    A saved state is a snapshot that is at least SNAPSHOT_PERIOD_FRAMES old and what was given since: ale-py's own
+    snapshot lacks what the video chip has latched. Restored alone, it shows another screen until the next frame, Yars'
+    Revenge draws a missile elsewhere in that frame, and Q*bert, on a console that stood elsewhere in its picture, lags
+    by a frame for ever. Playing the last second again sets all of it.
+    """
 
     def __init__(self, game: str) -> None:
         """Power on.
@@ -64,18 +75,12 @@ class AtariEmulator:
         Raises:
             ReplicationError: no such game, or its ROM is missing.
         """
-        ALEInterface.setLoggerMode(LoggerMode.Error)
-        ale = ALEInterface()
-        ale.setInt("random_seed", RANDOM_SEED)
-        ale.setFloat("repeat_action_probability", 0.0)
-        ale.setInt("frame_skip", 1)
-        ale.setInt("max_num_frames_per_episode", 0)
-        ale.setBool("color_averaging", False)
-        ale.loadROM(_rom_path(game))
-        self.game = game
-        self.minimal_actions = tuple(int(action.value) for action in ale.getMinimalActionSet())
-        self._ale = ale
-        self._has_played = False
+        self.game = find_game(game).name
+        self._ale = _powered_on(self.game)
+        self.minimal_actions = tuple(int(action.value) for action in self._ale.getMinimalActionSet())
+        self._older: ALEState | None = None  # None: the state at power-on
+        self._newer: ALEState | None = None
+        self._since_older, self._since_newer = bytearray(), bytearray()
 
     @property
     def lives(self) -> int:
@@ -87,11 +92,15 @@ class AtariEmulator:
 
     def reset(self) -> None:
         self._ale.reset_game()
-        self._has_played = False
+        self._since_newer.append(RESET)
 
     def act(self, action_code: int) -> int:
-        self._has_played = True
-        return self._ale.act(action_code)
+        reward = self._ale.act(action_code)
+        self._since_newer.append(action_code)
+        if len(self._since_newer) >= SNAPSHOT_PERIOD_FRAMES:
+            self._older, self._since_older = self._newer, self._since_newer
+            self._newer, self._since_newer = self._ale.cloneState(), bytearray()
+        return reward
 
     def read_screen(self, out: NDArray[np.uint8]) -> None:
         self._ale.getScreen(out)
@@ -100,17 +109,34 @@ class AtariEmulator:
         return self._ale.getRAM()
 
     def save(self) -> bytes:
-        return bytes([self._has_played]) + self._ale.cloneState().serialize()
+        given = self._since_older + self._since_newer
+        snapshot = b"" if self._older is None else bytes(self._older.serialize())
+        return bytes([STATE_FORMAT]) + len(given).to_bytes(4, "little") + given + snapshot
 
     def restore(self, state: bytes) -> None:
-        # Whether the console stands within a screen is not part of the emulator's state: it does once it has played a
-        # frame since its reset. Q*bert, restored on a console that differs in this, lags by a frame for ever.
-        self._has_played = bool(state[0])
-        if self._has_played:
-            self._ale.act(0)
-        else:
-            self._ale.reset_game()
-        self._ale.restoreState(ALEState(state[1:]))
+        """Power off and on, and continue where `save` was called.
+
+        Raises:
+            ReplicationError: the state is of another format.
+        """
+        if state[0] != STATE_FORMAT:
+            raise ReplicationError(
+                f"{self.game}: saved state of the emulator: found format {state[0]}, expected {STATE_FORMAT}; another "
+                "version of this program wrote it: continue with that one, or delete the run's state to start again"
+            )
+        length = int.from_bytes(state[1:5], "little")
+        given, snapshot = state[5 : 5 + length], state[5 + length :]
+        self._ale = _powered_on(self.game)
+        self._since_older, self._since_newer = bytearray(), bytearray()
+        self._older = self._newer = ALEState(snapshot) if snapshot else None
+        if self._newer is not None:
+            self._ale.act(0)  # snapshots are taken after a frame: stand within the picture where it leaves the console
+            self._ale.restoreState(self._newer)
+        for code in given:
+            if code == RESET:
+                self.reset()
+            else:
+                self.act(code)
 
 
 def open_emulator(game: str) -> Emulator:
@@ -130,6 +156,18 @@ def rom_md5(game: str) -> str:
     """
     path = Path(toy_game.__file__) if find_game(game).name == toy_game.Catch.game else _rom_path(game)
     return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def _powered_on(game: str) -> ALEInterface:
+    ALEInterface.setLoggerMode(LoggerMode.Error)
+    ale = ALEInterface()
+    ale.setInt("random_seed", RANDOM_SEED)
+    ale.setFloat("repeat_action_probability", 0.0)
+    ale.setInt("frame_skip", 1)
+    ale.setInt("max_num_frames_per_episode", 0)
+    ale.setBool("color_averaging", False)
+    ale.loadROM(_rom_path(game))
+    return ale
 
 
 def _rom_path(game: str) -> Path:

@@ -7,8 +7,12 @@ import warnings
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from gymnasium.utils.seeding import np_random
 
+from replication.atari.emulator import open_emulator
 from replication.atari.env import AtariEnv
+from replication.atari.frames import frame_pipeline
+from replication.atari.presentation import PresentedGame
 from replication.config import load_protocol
 
 NATURE = load_protocol("nature").training
@@ -50,3 +54,31 @@ def test_observations_have_zeros_before_the_first_frame_and_the_newest_last() ->
     second, *_ = env.step(np.int64(0))
     assert (second[2] == first[3]).all()
     assert not second[:2].any()
+
+
+@pytest.mark.rom
+@pytest.mark.parametrize("protocol", ["nature", "sticky"])
+def test_it_plays_the_game_that_is_presented(protocol: str) -> None:
+    shown = load_protocol(protocol).training
+    env = AtariEnv("breakout", shown)
+    observation, info = env.reset(seed=3)
+    stream, _ = np_random(3)
+    game = PresentedGame(open_emulator("breakout"), shown, frame_pipeline("nature", 4), 4, stream, stream)
+    game.begin_episode()
+    actions = np.random.default_rng(0)
+    episodes = lives_lost = 0
+    while episodes < 2:
+        np.testing.assert_array_equal(observation[-1], game.observation)
+        assert (info["episode_return"], info["episode_frames"]) == (game.episode_return, game.episode_frames)
+        action = actions.integers(game.num_actions)
+        if info["life_lost"] and shown.life_loss_ends_trajectory:
+            assert not game.begin_trajectory()
+        result = game.step(int(action))
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert (reward, terminated, truncated, info["life_lost"]) == result
+        lives_lost += result.life_lost
+        if result.ended:
+            episodes += 1
+            game.begin_episode()
+            observation, info = env.reset()
+    assert lives_lost == 10

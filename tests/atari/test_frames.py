@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from replication.atari.emulator import open_emulator
 from replication.atari.frames import DopaminePipeline, NaturePipeline, frame_pipeline
 from replication.atari.palette import palette_gray, palette_rgb
+from replication.errors import ReplicationError
 
 SIX_GAMES = ["pong", "breakout", "space_invaders", "seaquest", "ms_pacman", "asteroids"]
 
@@ -119,29 +122,51 @@ def test_a_single_screen_after_clear_is_shown_alone() -> None:
     assert not out.any()
 
 
+def _constant(colour: int) -> NDArray[np.uint8]:
+    return np.full((210, 160), 2 * colour, dtype=np.uint8)
+
+
 def test_i4_a_constant_screen_stays_constant_and_a_pixel_spreads_over_its_box_alone() -> None:
-    white = np.full((210, 160), 14, dtype=np.uint8)
-    level = palette_rgb()[7].astype(float) @ [0.299, 0.587, 0.114]
-    frame = _nature(white)
-    assert frame.min() >= int(level) - 1
-    assert frame.max() <= round(level)
+    # Colour 7 is the palette's white, 236 in all channels; the weights of luminance add up to 1.
+    assert np.unique(_nature(_constant(7))).tolist() == [236]
     dot = np.zeros((210, 160), dtype=np.uint8)
     dot[100, 80] = 14
     rows, columns = np.nonzero(_nature(dot))
-    # Row 100 is source interval [100, 101): output rows of height 2.5: 40. Column 80 of width 160 / 84: column 42.
+    # Row 100 begins an interval of 2.5 rows, [100, 102.5): output row 40. Column 80 = 42 * 160 / 84: output column 42.
     assert set(rows) == {40}
     assert set(columns) == {42}
-    # 1 of 2.5 rows and 1 of 1.9047... columns: 0.4 * 0.525.
-    assert abs(_nature(dot)[40, 42] - level * 0.4 * 0.525) <= 1
+    # One of 2.5 rows and one of 1.9047... columns: 236 * 0.4 * 0.525 = 49.56.
+    assert _nature(dot)[40, 42] == 49
+    on_an_edge = np.zeros((210, 160), dtype=np.uint8)
+    on_an_edge[102, 81] = 14
+    # Row 102 is halved between output rows 40 and 41. Of column 81, [81, 81.9047...) falls to output column 42, whose
+    # interval is 1.9047... wide, and the rest to column 43: 236 * 0.2 * 0.475 = 22.42 and 236 * 0.2 * 0.05 = 2.36.
+    rows, columns = np.nonzero(_nature(on_an_edge))
+    assert (set(rows), set(columns)) == ({40, 41}, {42, 43})
+    assert _nature(on_an_edge)[40:42, 42:44].tolist() == [[22, 2], [22, 2]]
+
+
+@pytest.mark.rom
+@pytest.mark.parametrize("game", ["pong", "seaquest"])
+def test_i4_is_opencvs_area_interpolation_but_for_rounding(game: str) -> None:
+    import cv2
+
+    for screen in _screens(game, 4):
+        y = (palette_rgb()[screen // 2] @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
+        area = cv2.resize(y, (84, 84), interpolation=cv2.INTER_AREA)
+        difference = area - _nature(screen)  # truncation takes away less than one level
+        assert difference.min() > -1e-3
+        assert difference.max() < 1 + 1e-3
 
 
 def test_i6_bytes_are_truncated_not_rounded() -> None:
-    # Half black, half gray in one output row: exact mean 0.2 * level has a fraction that rounding would lift.
+    # Colour 1 is gray 74. A single row of it fills 1 of the 2.5 rows of output row 0: 74 * 0.4 = 29.6.
     screen = np.zeros((210, 160), dtype=np.uint8)
-    screen[0] = 2 * int(np.flatnonzero(palette_gray() == 64)[0]) if (palette_gray() == 64).any() else 2
-    level = palette_rgb()[screen[0, 0] // 2].astype(float) @ [0.299, 0.587, 0.114] * 0.4
-    assert level % 1 > 0.5, "the case does not tell truncation from rounding"
-    assert _nature(screen)[0, 0] == int(level)
+    screen[0] = 2
+    assert np.unique(_nature(screen)[0]).tolist() == [29]
+    # Colour 4 is gray 170. Float32 has it as 169.99998 once the three weights are added up, and as 170 again where the
+    # averages happen to round up: the original's frame of a constant screen is not constant.
+    assert np.unique(_nature(_constant(4))).tolist() == [169, 170]
 
 
 @pytest.mark.rom
@@ -173,6 +198,17 @@ def test_dopamine_shows_a_reset_alone_and_keeps_a_stale_frame_at_game_over() -> 
     pipeline.paint(over, 2)
     pipeline.grab(out)
     assert not out.any()
+
+
+def test_dopamines_frames_need_a_repeat_of_two() -> None:
+    with pytest.raises(ReplicationError, match="frame_skip: found 1, expected 2 or more"):
+        frame_pipeline("dopamine", 1)
+
+
+def test_r5_the_palette_is_the_known_one() -> None:
+    # Of the table whose colours, but for one that no game showed, were compared with the emulator's in all 57 games.
+    digest = "b7079b44a1383777f01b4e95ccbf43c4c702673210bd9ede1776a039496e051b"
+    assert hashlib.sha256(palette_rgb().tobytes()).hexdigest() == digest
 
 
 @pytest.mark.rom

@@ -88,6 +88,14 @@ def test_v5_a_lost_life_is_told_but_cuts_nothing_in_evaluation() -> None:
     assert not game.step(1).life_lost
 
 
+def test_a_life_won_is_not_lost_and_one_lost_and_won_back_within_a_step_is() -> None:
+    lives = {0: 3, 1: 3, 2: 4, 3: 4, 4: 4, 5: 4, 6: 3, 7: 4, 8: 4}
+    game = present(ScriptedConsole(lives=lives.__getitem__))
+    game.begin_episode()
+    assert not game.step(1).life_lost
+    assert game.step(1).life_lost
+
+
 def test_e6_a_lost_life_never_resets_and_e7_its_noops_are_2_to_31() -> None:
     counts = []
     for seed in range(400):
@@ -132,6 +140,32 @@ def test_e7_a_game_over_within_the_noops_after_a_life_gives_its_noop_to_the_rese
     ahead = 52 - 50
     assert console.given[before:] == [0] * ahead + ["reset"] + [0] * (5 - ahead - 1)
     assert (game.episode_return, game.episode_frames) == (0.0, 0)
+
+
+def test_e7_a_game_over_at_the_end_of_its_noop_start_begins_again() -> None:
+    console = ScriptedConsole(over_at=5)
+    game = present(console, PLAIN.model_copy(update={"noops_after_game_over_frames": (4, 5)}))
+    for _ in range(20):
+        game.begin_episode()
+        assert console.given[-5:] == ["reset", 0, 0, 0, 0]
+        assert (console.frame, game.noop_frames) == (4, 4)
+
+
+def test_where_no_noop_is_drawn_after_a_lost_life_its_screen_is_the_first_frame() -> None:
+    for noops, most in ((None, 0), ((0, 1), 1)):
+        counts = set()
+        for seed in range(20):
+            console, painted = ScriptedConsole(lives=lambda frame: 3 if frame < 3 else 2), Painted()
+            shown = NATURE.model_copy(
+                update={"noops_after_game_over_frames": None, "noops_after_life_loss_frames": noops}
+            )
+            game = present(console, shown, pipeline=painted, seed=seed)
+            game.begin_episode()
+            assert game.step(1).life_lost
+            assert not game.begin_trajectory()
+            assert painted.log == ["clear", 0, 1, 2, 3, "clear", console.frame]
+            counts.add(console.frame - 3)
+        assert counts == set(range(most + 1))
 
 
 def test_e8_rewards_of_noops_do_not_count() -> None:
@@ -190,6 +224,15 @@ def test_a_game_that_is_over_at_the_cap_is_terminated_not_truncated() -> None:
     assert game.step(1)[1:3] == (True, False)
 
 
+def test_a_last_life_lost_is_told_as_two_facts() -> None:
+    game = present(
+        ScriptedConsole(lives=lambda frame: 1 if frame < 3 else 0, over_at=3),
+        PLAIN.model_copy(update={"life_loss_ends_trajectory": True}),
+    )
+    game.begin_episode()
+    assert game.step(1)[1:] == (True, False, True)
+
+
 def test_v11_an_action_can_be_held_for_six_frames() -> None:
     console = ScriptedConsole()
     game = present(console, skip=6)
@@ -217,12 +260,73 @@ def test_stickiness_is_drawn_every_frame_and_starts_from_the_noop_at_every_reset
     assert kept + switched == 4000
 
 
+class Draws:
+    """A stream whose draws are known."""
+
+    def __init__(self, *draws: float) -> None:
+        self.draws = list(draws)
+
+    def random(self) -> float:
+        return self.draws.pop(0)
+
+
+def test_stickiness_repeats_what_was_executed_and_holds_for_noop_frames_too() -> None:
+    console = ScriptedConsole(lives=lambda frame: 3 if frame < 9 else 2)
+    shown = Presentation(
+        frame_skip=4,
+        sticky_probability=0.25,
+        life_loss_ends_trajectory=True,
+        noops_after_game_over_frames=(1, 1),
+        noops_after_life_loss_frames=(2, 2),
+        episode_cap_frames=None,
+    )
+    kept, new = 0.2499, 0.25
+    draws = Draws(new, *(new, kept, kept, new), *(kept, kept, new, kept), *(kept, new), *(kept, new))
+    game = PresentedGame(console, shown, Painted(), 4, np.random.default_rng(0), draws)  # type: ignore[arg-type]
+    game.begin_episode()
+    game.step(2)
+    game.step(3)
+    assert console.given == ["reset", 0, 2, 2, 2, 2, 2, 2, 3, 3]
+    assert game.begin_trajectory() is False
+    assert console.given[10:] == [3, 0]
+    console.given.clear()
+    game.begin_episode()
+    assert console.given == ["reset", 0]
+    assert draws.draws == [new]
+
+
+def test_what_was_executed_last_is_part_of_the_state() -> None:
+    shown = PLAIN.model_copy(update={"sticky_probability": 0.25})
+    one, other = present(ScriptedConsole(), shown, skip=1), ScriptedConsole()
+    one.begin_episode()
+    one.step(3)
+    restored = PresentedGame(other, shown, Painted(), 1, np.random.default_rng(0), Draws(0.0))  # type: ignore[arg-type]
+    restored.restore(one.state())
+    restored.step(1)
+    assert other.given == [3]
+
+
 def test_without_stickiness_its_stream_is_left_alone() -> None:
     stream = np.random.default_rng(5)
     game = PresentedGame(ScriptedConsole(), PLAIN, Painted(), 4, np.random.default_rng(0), stream)
     game.begin_episode()
     game.step(1)
     assert stream.random() == np.random.default_rng(5).random()
+
+
+@pytest.mark.rom
+@pytest.mark.parametrize("pipeline", ["nature", "dopamine"])
+def test_a_game_stored_at_a_lost_life_begins_the_next_one_exactly(pipeline: str) -> None:
+    shown = load_protocol("atari100k").training  # no no-op covers up what the restored console shows
+    one, other = (present(open_emulator("breakout"), shown, pipeline=frame_pipeline(pipeline, 4)) for _ in range(2))  # type: ignore[arg-type]
+    one.begin_episode()
+    while not one.step(1).life_lost:
+        pass
+    other.restore(one.state())
+    for game in (one, other):
+        game.begin_trajectory()
+    assert one.observation.any()
+    np.testing.assert_array_equal(other.observation, one.observation)
 
 
 @pytest.mark.rom
