@@ -29,7 +29,7 @@ class RunGroup(Settings):
     """Variants x games x seeds under one budget."""
 
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
-    games: Literal["nature49", "atari57", "atari100k26"] | tuple[str, ...]
+    games: Literal["nature49", "atari57", "atari100k26"] | Annotated[tuple[str, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     budget_frames: Count | None
     budget_iterations: Count | None

@@ -58,6 +58,8 @@ def test_the_published_table_is_49_games_at_200_million_frames() -> None:
         ({"budget_frames": 402}, "positive multiple of 4"),
         ({"budget_frames": "1e6"}, r"runs\.0\.budget_frames"),
         ({"seeds": []}, r"runs\.0\.seeds"),
+        ({"games": []}, r"runs\.0\.games"),
+        ({"games": "nature48"}, "should be 'nature49'"),
         ({"seeds": [1, 1]}, "is named twice"),
         ({"sede": 1}, "sede"),
     ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from replication.errors import ReplicationError
@@ -21,6 +22,10 @@ COLUMNS = {
     "embedding": ["x", "y", "value", "episode", "frame"],
 }
 """Tables a run may have, with their columns."""
+
+_NOT_NUMBERS = {"ending", "is_best"}
+_MAY_BE_BLANK = {"score", "held_out_value", "held_out_td_error"}
+"""A periodic evaluation that completed no episode has no score."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
     """Every finished run of an experiment, in its order.
 
     Raises:
-        ReplicationError: a file is damaged, or belongs to another run.
+        ReplicationError: a file is damaged, belongs to another run, or lacks although the run's protocol makes it.
     """
     found = []
     for run in experiment.runs():
@@ -71,6 +76,18 @@ def coverage(experiment: Experiment, finished: list[FinishedRun]) -> Coverage:
 
 def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
     tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+    needed = {
+        "scores": run.protocol.final_evaluation is not None,
+        "iterations": run.protocol.published_quantity == "training_iterations" and run.budget.iterations > 0,
+    }
+    for name in (name for name, made in needed.items() if made):
+        table = tables[name]
+        if table is None or table.empty:
+            what = "no such file" if table is None else "no row"
+            raise ReplicationError(
+                f"{folder / name}.csv: found {what}, expected what protocol {run.protocol.protocol} scores; remove "
+                f"{folder} to make it again"
+            )
     return FinishedRun(run, folder, record, tables.pop("scores"), **tables)
 
 
@@ -85,4 +102,16 @@ def _read_table(path: Path, columns: list[str]) -> pd.DataFrame | None:
         ) from None
     if list(table.columns) != columns:
         raise ReplicationError(f"{path}: columns: found {', '.join(table.columns)}, expected {', '.join(columns)}")
+    for name in (name for name in columns if name not in _NOT_NUMBERS):
+        cells = table[name]
+        wrong = ~np.isfinite(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))
+        if name in _MAY_BE_BLANK:
+            wrong &= cells.notna().to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            found = "a blank" if pd.isna(cells[row]) else repr(cells[row])
+            raise ReplicationError(
+                f"{path}: row {row + 2}: {name}: found {found}, expected a finite number; remove {path.parent} to make "
+                "it again"
+            )
     return table

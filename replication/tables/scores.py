@@ -13,8 +13,10 @@ import pandas as pd
 
 from replication.analysis.finished import FinishedRun, coverage, load_runs
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
+from replication.analysis.learning_curves import agent_title
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
+from replication.errors import ReplicationError
 from replication.experiments import Experiment
 from replication.games import find_game
 from replication.published import ReferenceSet, normalized_score, reference_set
@@ -22,6 +24,11 @@ from replication.runs import Run
 from replication.tables import Table
 
 RANDOM_AGENT = "random_10hz"
+_SCORE_TEXTS = {
+    "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
+    "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
+}
+"""By what a protocol publishes."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,18 @@ def build(experiment: Experiment, results: Path) -> Table:
     finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
     cells = _cells(experiment, finished)
+    for cell in cells:
+        if cell.run.game not in references.random:
+            raise ReplicationError(
+                f"experiment {experiment.experiment}: {cell.run.game} is not in the reference set {references.name} "
+                f"({references.title}); leave the game out of table scores, or name the set of its protocol"
+            )
     counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
     judged = sum(isinstance(counterpart, Counterpart) for counterpart in counterparts)
     level = family_level(LEVEL, judged)
     rows = [
-        _row(cell, counterpart, cells, references, level) for cell, counterpart in zip(cells, counterparts, strict=True)
+        _row(cell, agent_title(cell.run, experiment.runs()), counterpart, cells, references, level)
+        for cell, counterpart in zip(cells, counterparts, strict=True)
     ]
     return Table("scores", pd.DataFrame(rows), _caption(experiment, finished, references, judged))
 
@@ -77,7 +91,12 @@ def _cells(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell
 
 
 def _row(
-    cell: Cell, counterpart: Counterpart | str, cells: Sequence[Cell], references: ReferenceSet, level: float
+    cell: Cell,
+    agent: str,
+    counterpart: Counterpart | str,
+    cells: Sequence[Cell],
+    references: ReferenceSet,
+    level: float,
 ) -> dict[str, str]:
     game = cell.run.game
     scores = [run_score(found) for found in cell.finished]
@@ -86,13 +105,14 @@ def _row(
     known = counterpart if isinstance(counterpart, Counterpart) else None
     return {
         "game": find_game(game).title,
-        "agent": cell.run.variant.title,
+        "agent": agent,
+        "frames": _frames(cell.run),
         "seeds": f"{len(cell.finished)} of {len(cell.runs)}",
         "score": _number(float(np.mean(scores)) if scores else None),
         "95 % interval": "missing" if not scores else _range(shown),
         "interval over": unit,
         "normalized %": _number(normalized_score(float(np.mean(scores)), game, references) if scores else None),
-        "above random": _above_random(cell, cells),
+        "above random": _above_random(cell, cells, references),
         "random (published)": _number(references.random[game]),
         "human (published)": _number(references.human[game]),
         "published": _number(known.score) if known else "",
@@ -138,36 +158,46 @@ def _episode_returns(cell: Cell) -> list[float]:
     return [float(value) for found in cell.finished if found.episodes is not None for value in found.episodes["return"]]
 
 
-def _above_random(cell: Cell, cells: Sequence[Cell]) -> str:
-    """Whether the agent's interval lies wholly above the random agent's of the same experiment."""
+def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -> str:
+    """Whether the interval lies wholly above the random agent's, or above its published score where none is run."""
     if cell.run.variant.family == "untrained":
         return ""
     chance = [c for c in cells if c.run.game == cell.run.game and c.run.variant.variant == RANDOM_AGENT]
     ours = _shown_interval(cell)[0]
-    theirs = _shown_interval(chance[0])[0] if chance else None
+    published = references.random[cell.run.game]
+    theirs = _shown_interval(chance[0])[0] if chance else (published, published)
     if ours is None or theirs is None:
         return "unknown"
     return "yes" if ours[0] > theirs[1] else "no"
 
 
 def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet, judged: int) -> str:
+    runs = experiment.runs()
     agents = {}
-    for run in experiment.runs():
+    for run in runs:
+        title = agent_title(run, runs)
         preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
-        agents[run.variant.variant] = f"{run.variant.title}: {budget_text(run)}{preset}, protocol {run.protocol.title}"
+        agents[title] = f"{title}: {budget_text(run)}{preset}, protocol {run.protocol.title}"
+    quantities = {run.protocol.published_quantity for run in runs}
     networks = Counter(
         found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
     )
     parts = [
         f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
         *(f"{text}." for text in agents.values()),
-        "Score: mean raw return over the protocol's episodes, averaged over seeds.",
+        *(text for quantity, text in _SCORE_TEXTS.items() if quantity in quantities),
         f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
+        f"Published: {experiment.published.source}, the same agent at the same frames."
+        if experiment.published and judged
+        else "",
         "An interval over episodes says how well one network is measured, not how training varies.",
         f"Evaluated: {' and '.join(f'the {name} network of {n} runs' for name, n in sorted(networks.items()))}."
         if networks
         else "",
-        f"Verdicts hold together at 95 % over {judged} comparisons." if judged else "Nothing here has a reference.",
+        f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. A stand-in spread is that of "
+        "Dopamine's curves of the same game; for the random agent, ours between episodes."
+        if judged
+        else "Nothing here has a reference.",
     ]
     return " ".join(part for part in parts if part)
 
@@ -179,6 +209,12 @@ def budget_text(run: Run) -> str:
     if run.budget.iterations:
         return f"{run.budget.iterations} iterations of at least {run.protocol.iteration_steps:,} steps"
     return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames of training"
+
+
+def _frames(run: Run) -> str:
+    """Emulator frames of training: what a published number must share with the row."""
+    steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+    return f"{steps * run.protocol.training.frame_skip:,}"
 
 
 def _number(value: float | None) -> str:

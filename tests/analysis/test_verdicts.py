@@ -60,6 +60,14 @@ def test_each_verdict_follows_from_the_interval_and_the_margin(ours: float, erro
     assert found.difference == ours - 100.0
 
 
+def test_a_stand_in_spread_is_said_in_the_reason() -> None:
+    ours, published = Estimate(105.0, 5.0, math.inf), Estimate(100.0, 0.0, math.inf)
+    said = judge(ours, published, 0.95, stand_in=True), judge(ours, published, 0.95, stand_in=False)
+    assert [verdict.stand_in for verdict in said] == [True, False]
+    assert said[0].reason == "difference +5.0 [-4.8, +14.8] normalised points, margin 25.0; with a stand-in spread"
+    assert said[1].reason == "difference +5.0 [-4.8, +14.8] normalised points, margin 25.0"
+
+
 def test_more_comparisons_need_more_evidence() -> None:
     ours, published = Estimate(150.0, 11.0, math.inf), Estimate(100.0, 0.0, math.inf)
     assert judge(ours, published, 0.95, stand_in=False).word == "differs"

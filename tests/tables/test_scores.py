@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from replication.config import WORKFLOW, validated
 from replication.errors import ReplicationError
-from replication.experiments import Experiment
+from replication.experiments import Experiment, load_experiment
+from replication.published import between_run_cv
 from replication.tables import write_table
 from replication.tables.scores import build
 from tests.synthetic import write_finished
@@ -60,7 +64,11 @@ def test_a_full_budget_is_judged_and_a_missing_run_is_shown_as_missing(tmp_path:
     assert breakout["published"] == "401.2"
     assert breakout["published normalized %"] == "1,327.2"
     assert breakout["above random"] == "yes"
+    # No spread between runs was published for Nature's number, however many seeds we have.
+    assert breakout["reason"].endswith("with a stand-in spread")
+    assert breakout["frames"] == "200,000,000"
     assert rows["Breakout", "Random agent, 10 Hz"]["verdict"] == "replicated"
+    assert rows["Breakout", "Random agent, 10 Hz"]["frames"] == "0"
     pong = rows["Pong", "DQN (released program)"]
     assert (pong["score"], pong["seeds"], pong["verdict"]) == ("missing", "0 of 3", "not run")
     assert "4 of 8 runs finished" in build(experiment, tmp_path).caption
@@ -94,6 +102,93 @@ def test_one_seed_has_an_interval_over_episodes_and_a_stood_in_spread(tmp_path: 
     pong = _rows(experiment, tmp_path)["Pong", "DQN (released program)"]
     assert pong["interval over"] == "episodes"
     assert pong["verdict"] in {"replicated", "inconclusive"}
+
+
+def test_one_seed_is_judged_by_a_spread_worked_by_hand(tmp_path: Path) -> None:
+    """Pong: 100 (19 + 20.7) / 30 = 132.3 and 100 (18.9 + 20.7) / 30 = 132; both sides have cv * 132 as their error."""
+    experiment = _experiment(seeds=[1])
+    for run in experiment.runs():
+        write_finished(run, tmp_path, [19.0, 18.0, 20.0])
+    # Dopamine's runs of Pong: cv 0.11433, so the error of the difference is 132 * 0.11433 * sqrt(2) = 21.34. Four cells
+    # have a reference: the level is 1 - 0.05 / 4, the normal point 2.49771, the interval 1 / 3 +- 53.31.
+    error = between_run_cv("pong") * 132 * math.sqrt(2)
+    assert error == pytest.approx(21.34, abs=0.01)
+    low, high = 1 / 3 - 2.49771 * error, 1 / 3 + 2.49771 * error
+    pong = _rows(experiment, tmp_path)["Pong", "DQN (released program)"]
+    said = f"difference +0.3 [{low:+.1f}, {high:+.1f}] normalised points, margin 33.0; with a stand-in spread"
+    assert (pong["verdict"], pong["reason"]) == ("inconclusive", said)
+
+
+@pytest.mark.parametrize(("returns", "above"), [([-15.0, -14.0, -16.0], "yes"), ([-21.0, -20.8, -20.9], "no")])
+def test_without_a_random_run_above_random_means_the_published_score(
+    tmp_path: Path, returns: list[float], above: str
+) -> None:
+    experiment = _experiment()
+    alone = experiment.model_copy(update={"groups": experiment.groups[:1]})
+    for run in alone.runs():
+        write_finished(run, tmp_path, [value + run.seed / 10 for value in returns])
+    assert _rows(alone, tmp_path)["Pong", "DQN (released program)"]["above random"] == above
+    # Where a random agent is named and not finished, it cannot be told.
+    assert _rows(experiment, tmp_path)["Pong", "DQN (released program)"]["above random"] == "unknown"
+
+
+def test_two_budgets_of_one_agent_are_told_apart(tmp_path: Path) -> None:
+    experiment = _experiment()
+    long, random = experiment.groups
+    short = long.model_copy(update={"budget_frames": 400_000})
+    both = experiment.model_copy(update={"groups": (short, long, random)})
+    table = build(both, tmp_path)
+    trained = table.frame[(table.frame["game"] == "Pong") & (table.frame["frames"] != "0")]
+    assert set(trained["frames"]) == {"400,000", "200,000,000"}
+    assert trained["agent"].nunique() == 2
+    assert ": 400,000 frames of training" in table.caption
+    assert ": 200,000,000 frames of training" in table.caption
+
+
+def test_the_caption_says_what_a_score_is_and_where_the_published_ones_are_from(tmp_path: Path) -> None:
+    nature = build(_experiment(), tmp_path).caption
+    assert "over the protocol's episodes" in nature
+    assert "Published: nature_2015_table2, the same agent at the same frames." in nature
+    dopamine = load_experiment("dopamine_curves")
+    caption = build(dopamine, tmp_path).caption
+    assert "of the last iteration's training episodes" in caption
+    assert "over the protocol's episodes" not in caption
+
+
+def test_a_game_outside_the_reference_set_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ReplicationError, match="berzerk is not in the reference set nature49_5min") as caught:
+        build(_experiment(games=["berzerk"]), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+_HEADER = "episode,return,frames,ending\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "scores.csv: found no such file"),
+        (_HEADER, "scores.csv: found no row"),
+        (f"{_HEADER}0,1.0,3,terminated\n1,abc,3,terminated\n", "scores.csv: row 3: return: found 'abc'"),
+        (f"{_HEADER}0,,3,terminated\n", "scores.csv: row 2: return: found a blank"),
+        (f"{_HEADER}0,inf,3,terminated\n", "scores.csv: row 2: return: found "),
+        ("episode,frames\n0,3\n", "scores.csv: columns: found episode, frames"),
+    ],
+)
+def test_damaged_scores_are_one_line(tmp_path: Path, content: str | None, expected: str) -> None:
+    experiment = _experiment()
+    scores = write_finished(experiment.runs()[0], tmp_path, [1.0, 2.0]) / "scores.csv"
+    scores.unlink()
+    if content is not None:
+        scores.write_text(content)
+    with pytest.raises(ReplicationError, match=expected) as caught:
+        build(experiment, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_is_made_without_torch() -> None:
+    code = "import sys, replication.tables.scores; sys.exit(bool({'torch', 'ale_py'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_run_file_of_another_digest_is_refused(tmp_path: Path) -> None:
