@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart check test
+.PHONY: help venv quickstart check verify soak test
 
 # Rules of the workflow call `python`, which must be the environment's.
 check test: export PATH := $(abspath $(BIN)):$(PATH)
@@ -32,6 +32,12 @@ check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict replication
 	@if [ -f Snakefile ]; then set -x; $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/snakemake --lint --config experiment=quickstart; fi
+
+verify: $(INSTALLED) ## Play every committed trace again and derive every committed number
+	$(BIN)/python -m replication verify results
+
+soak: $(INSTALLED) ## Kill training runs hundreds of times; each must end with the bytes of one that was not
+	$(BIN)/python -m tests.soak --kills 150
 
 test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
 	$(BIN)/pytest -m "not gpu" --numprocesses auto

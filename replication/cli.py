@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="frames of the replay memory compressed without loss (default), or as one array of 7 GB per million",
     )
     train.add_argument("--checkpoint-seconds", type=float, default=600.0, help="time between checkpoints")
+    train.add_argument("--max-seconds", type=float, help="stop cleanly before a wall limit, with exit code 75")
     train.add_argument("--quiet", action="store_true", help="no progress bar")
     train.set_defaults(command=_train)
     embed = commands.add_parser(
@@ -67,13 +68,69 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_runs(embed)
     embed.set_defaults(command=_embed)
+    fidelity = commands.add_parser(
+        "fidelity",
+        help="what is exactly as in the original program, and what is not",
+        description="Print each detail of the original program beside the value in force here: exact, the deviations "
+        "that concern it, or unconfirmed.",
+    )
+    fidelity.add_argument("--variant", default="dqn", help=f"one of: {', '.join(known_names('algorithms'))}")
+    fidelity.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
+    fidelity.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+    fidelity.set_defaults(command=_fidelity)
+    describe = commands.add_parser(
+        "describe",
+        help="the settings of a protocol or variant in words",
+        description="Print what a protocol or variant does, in words, with units and sources.",
+    )
+    describe.add_argument("name", help=f"one of: {', '.join(known_names('protocols') + known_names('algorithms'))}")
+    describe.set_defaults(command=_describe)
+    doctor = commands.add_parser(
+        "doctor",
+        help="check that this machine can do what is asked of it",
+        description="Check versions, ROMs, the emulator, the device, and memory, disk and hours against an experiment.",
+    )
+    doctor.add_argument("experiment", nargs="?", default="quickstart", help="default: quickstart")
+    doctor.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    doctor.add_argument(
+        "--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)"
+    )
+    doctor.add_argument("--cores", type=int, help="runs at a time (default: all cores)")
+    doctor.set_defaults(command=_doctor)
+    verify = commands.add_parser(
+        "verify",
+        help="play every trace again and derive every score and table from them",
+        description="Check a results folder without weights: every emulator frame is played again under the run's "
+        "protocol, and every score, table and verdict derived again. The first difference is named, and the exit code "
+        "is 2.",
+    )
+    verify.add_argument("results", nargs="?", type=Path, default=Path("results"), help="default: results")
+    verify.add_argument("--cores", type=int, help="runs played at a time (default: all cores)")
+    verify.add_argument("--policy", action="store_true", help="also play stored networks again; needs torch")
+    verify.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
+    verify.add_argument("--quiet", action="store_true", help="no progress bar")
+    verify.set_defaults(command=_verify)
+    film = commands.add_parser(
+        "film",
+        help="draw an episode of a trace as an animated WebP",
+        description="Play a trace again and draw one of its episodes, with frame, score and, where embedding.csv has "
+        "it, the predicted value. Given the folder of a finished run, draw the most rewarding seconds of its best "
+        "episode as clip.webp there.",
+    )
+    film.add_argument("path", type=Path, nargs="+", help="a trace, or folders of finished runs")
+    film.add_argument("--episode", type=int, help="number of the episode, the first is 0")
+    film.add_argument("--first-frame", type=int, default=1, help="where to begin, 60 a second (default: 1)")
+    film.add_argument("--last-frame", type=int, help="where to end (default: with the episode)")
+    film.add_argument("--output", type=Path, help="default: episode_N.webp here")
+    film.set_defaults(command=_film)
     render = commands.add_parser(
         "render",
-        help="make a table, a figure or the page of an experiment",
-        description="Make a table, a figure or the page of an experiment from the runs that are finished.",
+        help="make a table, a figure or the page of an experiment, or the READMEs",
+        description="Make a table, a figure or the page of an experiment from the runs that are finished; or bring the "
+        "counts in README.md and the list in results/README.md up to date.",
     )
-    render.add_argument("kind", choices=["table", "figure", "page"])
-    render.add_argument("experiment", help=f"one of: {', '.join(known_experiments())}")
+    render.add_argument("kind", choices=["table", "figure", "page", "readme"])
+    render.add_argument("experiment", nargs="?", help=f"one of: {', '.join(known_experiments())}; none for the README")
     render.add_argument("name", nargs="?", help="which table or figure")
     render.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
     render.set_defaults(command=_render)
@@ -131,7 +188,15 @@ def _run(options: argparse.Namespace) -> int:
 def _render(options: argparse.Namespace) -> int:
     from replication.render import render_figure, render_page, render_table
 
-    if options.kind == "page":
+    if options.kind == "readme":
+        from replication.fidelity_text import write_readme
+        from replication.results_readme import write_results_readme
+
+        print(write_readme())
+        print(write_results_readme(options.results))
+    elif options.experiment is None:
+        raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
+    elif options.kind == "page":
         render_page(options.experiment, options.results)
     elif options.name is None:
         raise ReplicationError(f"which {options.kind}? give its name after the experiment's")
@@ -141,8 +206,57 @@ def _render(options: argparse.Namespace) -> int:
     return 0
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from replication.verify import run_folders, verify
+
+    print(verify(options.results, options.cores, quiet=options.quiet))
+    if options.policy:
+        from replication.engine.policy_check import check_policies
+
+        folders = run_folders(options.results)
+        print(check_policies(folders, options.state or state_root(), quiet=options.quiet))
+    return 0
+
+
+def _film(options: argparse.Namespace) -> int:
+    from replication.film import film, write_clip
+
+    if options.episode is None:
+        for folder in options.path:
+            if not folder.is_dir():
+                raise ReplicationError(f"{folder}: which episode? give --episode N; or name the folder of a run")
+            print(write_clip(folder))
+        return 0
+    if len(options.path) > 1:
+        raise ReplicationError(f"--episode: found {len(options.path)} paths, expected one trace")
+    target = options.output or Path(f"episode_{options.episode}.webp")
+    print(film(options.path[0], options.episode, target, options.first_frame, options.last_frame))
+    return 0
+
+
+def _fidelity(options: argparse.Namespace) -> int:
+    from replication.fidelity_text import fidelity_text
+
+    print(fidelity_text(options.variant, options.protocol, options.preset))
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> int:
+    from replication.describe import description
+
+    print(description(options.name))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from replication.doctor import examine
+
+    return examine(options.experiment, options.results, options.state or state_root(), options.cores)
+
+
 def _train(options: argparse.Namespace) -> int:
-    from replication.engine.session import Machine, execute
+    from replication.engine.machine import Machine
+    from replication.engine.session import execute
 
     machine = Machine(
         results=options.results,
@@ -150,6 +264,7 @@ def _train(options: argparse.Namespace) -> int:
         device=options.device,
         storage=options.replay_storage,
         checkpoint_seconds=options.checkpoint_seconds,
+        max_seconds=options.max_seconds,
         quiet=options.quiet,
     )
     return execute(_runs(options), machine)

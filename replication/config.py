@@ -7,16 +7,18 @@ plans, digests and pages can be made from it in milliseconds.
 
 from __future__ import annotations
 
-import json
+import ast
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from replication.errors import ReplicationError, unknown_name
+from replication.validation import Settings, SettingsT, read_yaml, validate_part, validated
 
 WORKFLOW = Path(__file__).resolve().parent.parent / "workflow"
+ALGORITHMS = Path(__file__).resolve().parent / "algorithms"
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -25,21 +27,12 @@ FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
 """Least and most number of emulator frames, both included; drawn uniformly."""
 
 
-class Settings(BaseModel):
-    """Frozen; unknown keys and values of another type are errors (`1e6` is a string to YAML, not a number)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-SettingsT = TypeVar("SettingsT", bound=Settings)
-
-
 class Deviation(Settings):
     """One knowing departure from the published program; rendered beside every result it touches."""
 
     id: str
-    row: str
-    """Row of the fidelity table (E11, I10, ...)."""
+    rows: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Rows of the fidelity table it concerns (E11, I10, ...)."""
     what: str
     why: str
     expected_effect: str
@@ -64,13 +57,24 @@ class Presentation(Settings):
     episode_cap_frames: Count | None
     """Frames after the starting no-ops at which an episode is truncated; None: never."""
 
+    @model_validator(mode="after")
+    def _ranges_are_in_order(self) -> Presentation:
+        for name in ("noops_after_game_over_frames", "noops_after_life_loss_frames"):
+            frames = getattr(self, name)
+            if frames is not None and frames[0] > frames[1]:
+                raise ValueError(f"{name}: expected the least number before the most, found {list(frames)}")
+        return self
+
 
 class PeriodicEvaluation(Settings):
     """Evaluation during training, on an emulator of its own; its highest mean return selects the best network."""
 
     period_steps: Count
+    """Steps between two evaluations."""
     length_steps: Count
+    """Steps an evaluation has; its last episode may stay unfinished."""
     epsilon: Probability
+    """Share of random actions."""
     presentation: Presentation
 
 
@@ -78,7 +82,9 @@ class FinalEvaluation(Settings):
     """The evaluation a published table prints."""
 
     network: Literal["best", "final"]
+    """The best of the periodic evaluations, or the one at the end of training."""
     num_episodes: Count
+    """Whole episodes."""
     epsilon: Probability | None
     """None: the variant's own `evaluation_epsilon` (papers differ)."""
     presentation: Presentation
@@ -90,7 +96,9 @@ class Protocol(Settings):
     protocol: str
     title: str
     reference_set: Literal["nature49_5min", "atari57_30min"]
+    """Random and human scores that normalise."""
     published_quantity: Literal["final_evaluation", "training_iterations"]
+    """What the paper prints: scores of final evaluations, or training returns by iteration."""
     training: Presentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
@@ -158,13 +166,21 @@ class OffPolicyConfig(Settings):
     """Everything the off-policy engine and the DQN family need; an algorithm may add fields of its own."""
 
     frame_pipeline: Literal["nature", "dopamine"]
+    """From screens to 84x84 bytes: maximum then gray, cut; or gray then maximum, rounded."""
     frame_stack: Count
+    """Most recent frames a state has."""
     reward_clip: Positive
+    """Largest absolute reward stored."""
     discount: Probability
+    """Of the value one step later."""
     n_step: Count
+    """Rewards in a target before the value."""
     batch_size: Count
+    """Transitions in a minibatch."""
     loss_reduction: Literal["sum", "mean"]
+    """Over the minibatch."""
     replay_capacity_rows: Count
+    """Single frames the replay memory holds, each with its action, reward and end."""
     replay_padding_rows: Annotated[int, Field(ge=0)]
     """Zero rows written before each trajectory."""
     stores_end_frame: bool
@@ -173,12 +189,17 @@ class OffPolicyConfig(Settings):
     """Whether the value of the state at the cap enters the target; False stores the cap as terminal."""
     replay_start: ReplayStart
     update_period_steps: Count
+    """Steps between two updates."""
     target_update_period_steps: Count
+    """Steps between two copies of the online network into the target network."""
     target_starts_as_copy: bool
+    """Whether the target network starts as a copy, or initialised apart."""
     acts_before_update: bool
     """Order inside a step: the released program chooses the action first, Dopamine updates first."""
     epsilon: EpsilonConfig
+    """Share of random actions in training."""
     evaluation_epsilon: Probability
+    """Share of random actions where the protocol leaves it to the paper."""
     held_out_transitions: Annotated[int, Field(ge=0)]
     """Random-policy transitions set aside when learning starts, for the predicted-Q and TD-error curves."""
     network: NetworkConfig
@@ -209,11 +230,17 @@ class Variant(Settings):
     """Module of replication.algorithms that holds the network and the loss."""
     family: Literal["off_policy", "untrained"]
     paper: str
+    original: str
+    """The program it is compared with, row by row: a file of workflow/originals."""
     protocol: str
     """The protocol of its paper, used unless another is asked for."""
     config: dict[str, Any]
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
+
+
+FAMILIES: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
+"""What the settings of each family must hold."""
 
 
 class Preset(Settings):
@@ -240,34 +267,48 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
         ReplicationError: no such protocol; an unknown, missing or mistyped key.
     """
     path, content = _read("protocols", "protocol", name)
-    if preset is not None:
-        content = _override(content, preset.protocol)
-    return validated(Protocol, content, path)
+    protocol = validated(Protocol, content, path)
+    _check_name(path, "protocol", protocol.protocol)
+    if preset is None:
+        return protocol
+    return validated(Protocol, _override(content, preset.protocol), _preset_path(preset), "protocol")
 
 
 def load_variant(name: str, preset: Preset | None = None) -> Variant:
     """Read workflow/algorithms/NAME.yaml, its `config` scaled by a preset.
 
     Raises:
-        ReplicationError: no such variant; an unknown, missing or mistyped key.
+        ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
+            algorithm adds to those of its family are left to `variant_config`, before its training starts.
     """
     path, content = _read("algorithms", "variant", name)
-    if preset is not None:
-        content = content | {"config": _override(content.get("config", {}), preset.config)}
     variant = validated(Variant, content, path)
-    if variant.variant != name:
-        raise ReplicationError(f"{path}: variant: found {variant.variant!r}, expected the file's own name {name!r}")
-    families: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
-    family = families[variant.family]
-    known = {field: content["config"][field] for field in family.model_fields if field in content["config"]}
-    validated(family, known, path, "config")
+    _check_name(path, "variant", variant.variant)
+    if variant.protocol not in known_names("protocols"):
+        raise ReplicationError(
+            f"{path}: protocol: {unknown_name('protocol', variant.protocol, known_names('protocols'))}"
+        )
+    _check_config(variant, path)
+    if preset is not None:
+        variant = variant.model_copy(update={"config": _override(variant.config, preset.config)})
+        _check_config(variant, _preset_path(preset))
     return variant
 
 
 def load_preset(name: str) -> Preset:
-    """Read workflow/presets/NAME.yaml."""
+    """Read workflow/presets/NAME.yaml.
+
+    Raises:
+        ReplicationError: no such preset; a key that no variant or protocol can have; a mistyped value.
+    """
     path, content = _read("presets", "preset", name)
-    return validated(Preset, content, path)
+    preset = validated(Preset, content, path)
+    _check_name(path, "preset", preset.preset)
+    added = {key for module in _algorithm_modules() for key in _added_settings(module) or ()}
+    shared = {key: value for key, value in preset.config.items() if key not in added}
+    validate_part(tuple(FAMILIES.values()), shared, path, "config")
+    validate_part((Protocol,), preset.protocol, path, "protocol")
+    return preset
 
 
 def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
@@ -279,53 +320,40 @@ def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
     return validated(model, variant.config, WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
 
 
-def validated(model: type[SettingsT], content: object, path: Path, *where: str) -> SettingsT:
-    """Check plain data against a settings class; the first problem becomes one line.
-
-    Raises:
-        ReplicationError: names the file, the key, what was found and what is accepted.
-    """
-    try:
-        # Through JSON, so that YAML's lists are accepted as tuples while types stay strict.
-        return model.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join([*where, *(str(part) for part in first["loc"])]) or "the whole file"
-        found = "" if first["type"] == "missing" else f" (found {first['input']!r})"
-        if first["type"] == "extra_forbidden":
-            hint = unknown_name("key", str(first["loc"][-1]), _keys_at(model, first["loc"][:-1]))
-            raise ReplicationError(f"{path}: {key}: {hint}") from None
-        raise ReplicationError(f"{path}: {key}: {first['msg'].lower()}{found}") from None
-    except TypeError as error:
-        raise ReplicationError(f"{path}: {error}; use plain numbers, words and lists") from None
+def _check_config(variant: Variant, path: Path) -> None:
+    """Check all of a variant's `config` that can be checked without its algorithm, whose import takes torch."""
+    if variant.module not in _algorithm_modules():
+        raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
+    family, added = FAMILIES[variant.family], _added_settings(variant.module)
+    left = {key: value for key, value in variant.config.items() if added is not None and key not in added}
+    if added is None:
+        left = {key: value for key, value in variant.config.items() if key in family.model_fields}
+    validated(family, left, path, "config")
 
 
-def _keys_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
-    """Accepted keys of the nested settings class that `location` leads to."""
-    for part in location:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            continue
-        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, Settings)]
-        if nested:
-            model = nested[0]
-    return list(model.model_fields)
+def _algorithm_modules() -> list[str]:
+    return sorted(path.stem for path in ALGORITHMS.glob("*.py") if path.stem not in ("__init__", "contract"))
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping a YAML file holds.
+@cache
+def _added_settings(module: str) -> frozenset[str] | None:
+    """Settings that an algorithm adds to those of its family, read from its source; None: it cannot be told so."""
+    for node in ast.parse((ALGORITHMS / f"{module}.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Config":
+            names = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
+            return frozenset(name.id for name in names if isinstance(name, ast.Name))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "Config":
+            return frozenset() if ast.unparse(node.value) in {family.__name__ for family in FAMILIES.values()} else None
+    return None
 
-    Raises:
-        ReplicationError: the file is no YAML, or holds no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ReplicationError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ReplicationError(f"{path}: expected a mapping of keys to values, found {type(content).__name__}")
-    return content
+
+def _check_name(path: Path, key: str, found: str) -> None:
+    if found != path.stem:
+        raise ReplicationError(f"{path}: {key}: found {found!r}, expected the file's own name {path.stem!r}")
+
+
+def _preset_path(preset: Preset) -> Path:
+    return WORKFLOW / "presets" / f"{preset.preset}.yaml"
 
 
 def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:

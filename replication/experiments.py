@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from replication import config
-from replication.config import Count, Settings, validated
+from replication.config import Count
 from replication.errors import ReplicationError, unknown_name
 from replication.games import ATARI57, ATARI100K26, NATURE49, find_game
 from replication.runs import Run, resolve_run
+from replication.validation import Settings, read_yaml, validated
 
 GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
 
@@ -102,7 +103,7 @@ def load_experiment(name: str) -> Experiment:
     if name not in known_experiments():
         raise unknown_name("experiment", name, known_experiments())
     path = config.WORKFLOW / "experiments" / f"{name}.yaml"
-    experiment = validated(Experiment, config.read_yaml(path), path)
+    experiment = validated(Experiment, read_yaml(path), path)
     if experiment.experiment != name:
         raise ReplicationError(
             f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {name!r}"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         beside.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise ReplicationError(
             f"{path}: could not be written ({error.strerror}); make room or allow writing there, then run again"
         ) from None

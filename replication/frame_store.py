@@ -95,11 +95,19 @@ def most_bytes(capacity_rows: int, storage: Storage) -> int:
     return capacity_rows * (frame + ROW_BYTES)
 
 
+def typical_bytes(capacity_rows: int, storage: Storage) -> tuple[int, int]:
+    """What a full replay memory typically takes, least and most of the games measured, in bytes."""
+    if storage == "raw":
+        return most_bytes(capacity_rows, storage), most_bytes(capacity_rows, storage)
+    low, high = (capacity_rows * (_lz4_bytes(mean) + ROW_BYTES) for mean in TYPICAL_LZ4_BYTES)
+    return low, high
+
+
 def storage_text(capacity_rows: int, storage: Storage) -> str:
     """What is said before memory is taken, in decimal units."""
     most = _size_text(most_bytes(capacity_rows, storage))
     if storage == "lz4":
-        low, high = (_size_text(capacity_rows * (_lz4_bytes(mean) + ROW_BYTES)) for mean in TYPICAL_LZ4_BYTES)
+        low, high = map(_size_text, typical_bytes(capacity_rows, storage))
         most = f"typically {low} to {high}, at most {most}"
     return f"replay memory: {capacity_rows:,} rows of 84x84 frames, {storage}: {most}"
 

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from replication.config import WORKFLOW, Count, Settings, validated
+from replication.config import WORKFLOW, Count
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import canonical_json, sha256
 from replication.run_records import record_path, unfinished
 from replication.runs import Run
+from replication.validation import Settings, validated
 
 PACKAGE = Path(__file__).resolve().parent
+
+_SETTINGS = ("algorithms", "protocols", "presets", "originals")
+"""Folders of workflow/ whose titles and deviations are printed."""
 
 _T = TypeVar("_T")
 
@@ -34,6 +38,8 @@ class WorkflowConfig(Settings):
     """Runs that may train in one process; 1: each run is a job of its own."""
     device: str
     """Where training happens: cpu or cuda. Where lanes > 1 it is usually cuda."""
+    max_seconds: Count | None
+    """Of training in one job; with `--retries N` a job that is out of time is started again and continues."""
 
 
 def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
@@ -45,7 +51,7 @@ def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
     if not given.get("experiment"):
         known = ", ".join(known_experiments())
         raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
-    defaults = {"results": "results", "lanes": 1, "device": "cpu"}
+    defaults = {"results": "results", "lanes": 1, "device": "cpu", "max_seconds": None}
     return validated(WorkflowConfig, defaults | dict(given), Path("--config"))
 
 
@@ -60,6 +66,7 @@ class Jobs:
     missing: tuple[Run, ...]
     results: Path
     device: str
+    max_seconds: int | None
 
     @property
     def missing_files(self) -> set[str]:
@@ -97,14 +104,17 @@ class Jobs:
         raise ReplicationError(f"experiment {self.experiment.experiment} has no run {dict(wildcards)}")
 
     def command(self, runs: Sequence[Run]) -> str:
-        """The shell command that trains and evaluates runs, and embeds what their networks saw where there is one."""
+        """The shell command that trains and evaluates runs, embeds what their networks saw, and films their best."""
         arguments = run_arguments(runs, self.results)
         train = f"python -m replication train {arguments}"
         if self.device != "cpu":
             train += f" --device {shlex.quote(self.device)}"
+        if self.max_seconds is not None:
+            train += f" --max-seconds {self.max_seconds}"
         if runs[0].variant.family == "untrained" or runs[0].protocol.final_evaluation is None:
             return train
-        return f"{train} && python -m replication embed {arguments}"
+        folders = shlex.join(str(run.results_folder(self.results)) for run in runs)
+        return f"{train} && python -m replication embed {arguments} && python -m replication film {folders}"
 
     def render_command(self, kind: str, name: str | None = None) -> str:
         """The shell command that makes a table, a figure or the page."""
@@ -127,11 +137,12 @@ class Jobs:
 
     @property
     def shared_sources(self) -> list[str]:
-        """Files that any table or figure may be made from: the experiment, published numbers, statistics."""
+        """Files that any table or figure may be made from: the experiment, settings, published numbers, statistics."""
         experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
-        return [_relative(path) for path in (experiment, *sorted(found))]
+        settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
+        return [_relative(path) for path in (experiment, PACKAGE / "fidelity.py", *sorted(found), *sorted(settings))]
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:
@@ -141,7 +152,10 @@ class Jobs:
     @property
     def page_sources(self) -> list[str]:
         """The module of the page and its templates."""
-        return [_relative(path) for path in (PACKAGE / "page.py", *sorted((PACKAGE / "templates").glob("*.*")))]
+        return [
+            _relative(path)
+            for path in (*sorted(PACKAGE.glob("page*.py")), *sorted((PACKAGE / "templates").glob("*.*")))
+        ]
 
     @staticmethod
     def _wildcards(run: Run) -> dict[str, str]:
@@ -159,7 +173,8 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
     runs = experiment.runs()
     results = Path(config.results)
     missing = tuple(unfinished(runs, results))
-    return Jobs(experiment, runs, form_cohorts(runs, missing, config.lanes), missing, results, config.device)
+    cohorts = form_cohorts(runs, missing, config.lanes)
+    return Jobs(experiment, runs, cohorts, missing, results, config.device, config.max_seconds)
 
 
 def form_cohorts(runs: Sequence[Run], missing: Sequence[Run], lanes: int) -> tuple[tuple[Run, ...], ...]:

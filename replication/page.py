@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -24,11 +25,13 @@ from replication.experiments import Experiment
 from replication.files import sha256, write_atomically
 from replication.games import find_game
 from replication.jobs import run_arguments
+from replication.page_fidelity import shown_fidelity
 from replication.runs import Run
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _LARGEST_SVG_BYTES = 2_000_000
 """A larger drawing goes into the page as its PNG."""
+_MOST_CLIPS = 8
 _SHOWN_DIGITS = 12
 _MARGIN = f"{MARGIN_POINTS:g} normalised points or {MARGIN_SHARE:.0%} of the published normalised score"
 _VERDICTS = {
@@ -115,8 +118,10 @@ def page_html(experiment: Experiment, results: Path) -> str:
         above_random=next(filter(None, map(above_random, tables)), ""),
         tables=tables,
         figures=[_figure(experiment, folder, name) for name in experiment.figures],
+        clips=_clips(finished),
         settings=_settings(experiment, finished),
         deviations=_deviations(finished),
+        fidelity=shown_fidelity(_groups(experiment)),
         provenance=[_provenance(found) for found in finished],
         versions=_versions(finished),
         missing=_missing(experiment, finished),
@@ -250,8 +255,24 @@ def _deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
     variants: dict[Deviation, dict[str, None]] = {}
     for found in finished:
         for recorded in found.record["deviations"]:
-            variants.setdefault(Deviation.model_validate(recorded), {})[found.run.variant.variant] = None
+            variants.setdefault(Deviation.model_validate_json(json.dumps(recorded)), {})[found.run.variant.variant] = (
+                None
+            )
     return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]
+
+
+def _clips(finished: Sequence[FinishedRun]) -> list[tuple[str, str]]:
+    """Words and data address of the clips of the first run of each agent and game, a few of them."""
+    first: dict[tuple[str, str], FinishedRun] = {}
+    for found in finished:
+        if (found.folder / "clip.webp").exists():
+            first.setdefault((found.run.variant.variant, found.run.game), found)
+    shown = []
+    for found in list(first.values())[:_MOST_CLIPS]:
+        words = f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}"
+        content = base64.b64encode((found.folder / "clip.webp").read_bytes()).decode()
+        shown.append((words, f"data:image/webp;base64,{content}"))
+    return shown
 
 
 def _provenance(found: FinishedRun) -> dict[str, Any]:

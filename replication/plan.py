@@ -15,13 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from replication.config import WORKFLOW, NetworkConfig, OffPolicyConfig, validated
+from replication.config import WORKFLOW, NetworkConfig, OffPolicyConfig
 from replication.experiments import load_experiment
 from replication.files import readable_json, write_atomically
 from replication.frame_store import FRAME_SHAPE, storage_text
 from replication.games import find_game
 from replication.run_records import checkpoint_step, unfinished
 from replication.runs import Run
+from replication.validation import validated
 
 ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "dqn_dopamine": 100.0, "dqn_quickstart": 100.0}
 """Agent steps a second of training on one core, both cores of a 2-core cloud machine busy (2.5 GHz class, 2026)."""

@@ -6,41 +6,67 @@ import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from replication.errors import unknown_name
 from replication.experiments import load_experiment
 
+if TYPE_CHECKING:  # pandas and matplotlib are loaded where they are needed
+    from replication.figures import FigureResult
+    from replication.tables import Table
 
-def render_table(experiment: str, name: str, results: Path) -> None:
-    """Write results/EXPERIMENT/tables/NAME.csv and .md.
+
+def build_table(experiment: str, name: str, results: Path) -> Table:
+    """The table tables/NAME.py makes of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or table; a damaged run file.
     """
     from replication import tables
 
-    table = _module(tables, "table", name).build(load_experiment(experiment), results)
-    tables.write_table(table, results / experiment / "tables")
+    table: Table = _module(tables, "table", name).build(load_experiment(experiment), results)
+    return table
 
 
-def render_figure(experiment: str, name: str, results: Path) -> None:
-    """Write results/EXPERIMENT/figures/NAME.svg, .png, .csv and .txt.
+def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
+    """The figure figures/NAME.py draws of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or figure; a damaged run file.
     """
     from replication import figures
 
-    figure = _module(figures, "figure", name).build(load_experiment(experiment), results)
-    figures.write_figure(figure, results / experiment / "figures")
+    figure: FigureResult = _module(figures, "figure", name).build(load_experiment(experiment), results)
+    return figure
+
+
+def build_page(experiment: str, results: Path) -> bytes:
+    """The page of an experiment, from its tables and figures as they lie there.
+
+    Raises:
+        ReplicationError: no such experiment; a table or figure is missing; a damaged run file.
+    """
+    from replication.page import page_html
+
+    return page_html(load_experiment(experiment), results).encode()
+
+
+def render_table(experiment: str, name: str, results: Path) -> None:
+    """Write results/EXPERIMENT/tables/NAME.csv and .md."""
+    from replication.tables import write_table
+
+    write_table(build_table(experiment, name, results), results / experiment / "tables")
+
+
+def render_figure(experiment: str, name: str, results: Path) -> None:
+    """Write results/EXPERIMENT/figures/NAME.svg, .png, .csv and .txt."""
+    from replication.figures import write_figure
+
+    write_figure(build_figure(experiment, name, results), results / experiment / "figures")
 
 
 def render_page(experiment: str, results: Path) -> None:
-    """Write results/EXPERIMENT/index.html.
-
-    Raises:
-        ReplicationError: no such experiment; a damaged run file.
-    """
+    """Write results/EXPERIMENT/index.html."""
     from replication.page import write_page
 
     write_page(load_experiment(experiment), results)

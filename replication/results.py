@@ -21,8 +21,10 @@ from typing import Any
 
 from replication.atari.emulator import rom_md5
 from replication.evaluation import score
-from replication.files import readable_json, write_atomically
-from replication.runs import NUMERICS_VERSION, Run
+from replication.fidelity import deviations_in_force
+from replication.files import sha256, write_atomically
+from replication.run_records import sealed_record
+from replication.runs import Run
 from replication.traces import Trace, serialise_trace
 
 FORMAT = 1
@@ -50,25 +52,31 @@ def write_results(
     Returns: the folder.
     """
     folder = run.results_folder(results)
+    files = {f"{name}.csv": csv_bytes(table) for name, table in tables.items() if table}
     if evaluation is not None:
-        rows = [
-            {
-                "episode": number,
-                "return": episode.raw_return,
-                "frames": episode.scored_frames,
-                "ending": episode.ending,
-            }
-            for number, episode in enumerate(evaluation.episodes)
-        ]
-        write_atomically(folder / "scores.csv", csv_bytes(rows))
-        write_atomically(folder / "evaluation.trace", serialise_trace(evaluation))
+        files["scores.csv"] = csv_bytes(score_rows(evaluation))
+        files["evaluation.trace"] = serialise_trace(evaluation)
     if training is not None:
-        write_atomically(folder / "training.trace", serialise_trace(training))
-    for name, table in tables.items():
-        if table:
-            write_atomically(folder / f"{name}.csv", csv_bytes(table))
-    write_atomically(folder / "run.json", readable_json(_run_record(run, evaluation) | dict(facts)))
+        files["training.trace"] = serialise_trace(training)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    record = _run_record(run, evaluation) | dict(facts)
+    record["files"] = {name: sha256(data) for name, data in files.items()}
+    write_atomically(folder / "run.json", sealed_record(record))
     return folder
+
+
+def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
+    """The rows of scores.csv, from the trace of the final evaluation."""
+    return [
+        {
+            "episode": number,
+            "return": episode.raw_return,
+            "frames": episode.scored_frames,
+            "ending": episode.ending,
+        }
+        for number, episode in enumerate(evaluation.episodes)
+    ]
 
 
 def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -82,24 +90,14 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
     final = None if evaluation is None else score(evaluation)
-    return {
+    identity = run.identity()
+    frames = run.budget.steps * run.protocol.training.frame_skip
+    return identity | {
         "format": FORMAT,
         "result_digest": run.result_digest,
         "training_digest": run.training_digest,
-        "numerics_version": NUMERICS_VERSION[run.variant.family],
-        "variant": run.variant.variant,
-        "config": run.variant.config,
-        "protocol": run.protocol.protocol,
-        "protocol_settings": run.protocol.model_dump(exclude={"sources", "deviations"}),
-        "game": run.game,
-        "seed": run.seed,
-        "preset": run.preset.preset if run.preset else None,
-        "budget": {
-            "steps": run.budget.steps,
-            "frames": run.budget.steps * run.protocol.training.frame_skip,
-            "iterations": run.budget.iterations,
-        },
-        "deviations": [d.model_dump() for d in (*run.variant.deviations, *run.protocol.deviations)],
+        "budget": identity["budget"] | {"frames": frames},
+        "deviations": [deviation.model_dump() for deviation in deviations_in_force(run)],
         "score": None if final is None or math.isnan(final) else final,
         "provenance": _provenance(run),
     }

@@ -1,13 +1,14 @@
-"""What lies on disk of a run, read without torch or pandas: its record, and how far its checkpoints go."""
+"""What lies on disk of a run, read without torch or pandas: its record, its failure, how far its checkpoints go."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from replication.errors import ReplicationError
+from replication.files import canonical_json, readable_json, sha256
 from replication.runs import Run
 
 
@@ -26,16 +27,29 @@ def read_record(run: Run, results: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        record = json.loads(data)
         found = record["result_digest"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        whole = data == sealed_record(record)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise ReplicationError(f"{path}: not a run record ({error}); remove {path.parent} to make it again") from None
     if found != run.result_digest:
         raise ReplicationError(
             f"{path}: result_digest: found {str(found)[:12]}, expected {run.result_digest[:12]}; the results of "
             "another run: move them away"
         )
+    if not whole:
+        raise ReplicationError(
+            f"{path}: seal: its entries do not give the digest it holds, the file was changed; remove {path.parent} to "
+            "make it again"
+        )
     return dict(record)
+
+
+def sealed_record(record: Mapping[str, Any]) -> bytes:
+    """The bytes of run.json: the record with the SHA-256 of all its other entries."""
+    content = {name: value for name, value in record.items() if name != "seal"}
+    return readable_json(content | {"seal": sha256(canonical_json(content))})
 
 
 def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
@@ -49,5 +63,26 @@ def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
 
 def checkpoint_step(run: Run, state: Path) -> int:
     """Agent steps that the newest checkpoint of a run has behind it; 0 where there is none."""
-    folders = run.state_folder(state).glob("checkpoint_*")
-    return max((int(folder.name.removeprefix("checkpoint_")) for folder in folders), default=0)
+    numbers = (path.name.removeprefix("checkpoint_") for path in run.state_folder(state).glob("checkpoint_*"))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def failure_path(run: Run, state: Path) -> Path:
+    """The file that says a run cannot go on, beside its checkpoints."""
+    return run.state_folder(state) / "failed.json"
+
+
+def read_failure(run: Run, state: Path) -> dict[str, Any] | None:
+    """Why a run stopped for good (`reason`, `checkpoint_step`); None where it did not.
+
+    Raises:
+        ReplicationError: the file is not such a record.
+    """
+    path = failure_path(run, state)
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_bytes())
+        return {"reason": str(record["reason"]), "checkpoint_step": int(record["checkpoint_step"])}
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ReplicationError(f"{path}: not a record of a failure ({error}); remove it to go on") from None

@@ -7,6 +7,7 @@ a longer budget continues a shorter one. Machine matters (device, storage of the
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,35 +46,30 @@ class Run:
     @cached_property
     def training_digest(self) -> str:
         """64 hexadecimal digits over everything that can change a number of training; the budget is no part."""
-        return sha256(canonical_json(self._training_identity()))
+        return self._digests[0]
 
     @cached_property
     def result_digest(self) -> str:
         """64 hexadecimal digits: training, budget and final evaluation."""
-        final = self.protocol.final_evaluation
-        return sha256(
-            canonical_json(
-                {
-                    "training": self._training_identity(),
-                    "budget": {"steps": self.budget.steps, "iterations": self.budget.iterations},
-                    "final_evaluation": final.model_dump() if final else None,
-                }
-            )
-        )
+        return self._digests[1]
 
-    def _training_identity(self) -> dict[str, Any]:
+    @cached_property
+    def _digests(self) -> tuple[str, str]:
+        return record_digests(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What the digests are over, as a run's record keeps it."""
         return {
             "variant": self.variant.variant,
             "module": self.variant.module,
             "family": self.variant.family,
             "config": self.variant.config,
             "protocol": self.protocol.protocol,
-            "training": self.protocol.training.model_dump(),
-            "iteration_steps": self.protocol.iteration_steps,
-            "periodic_evaluation": self.protocol.model_dump()["periodic_evaluation"],
+            "protocol_settings": self.protocol.model_dump(exclude={"sources", "deviations"}),
             "game": self.game,
             "seed": self.seed,
             "preset": self.preset.preset if self.preset else None,
+            "budget": {"steps": self.budget.steps, "iterations": self.budget.iterations},
             "numerics_version": NUMERICS_VERSION[self.variant.family],
         }
 
@@ -98,6 +94,27 @@ class Run:
         if final.epsilon is not None:
             return final.epsilon
         return float(self.variant.config.get("evaluation_epsilon", 0.0))
+
+
+def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Training digest and result digest of a run's identity, as `Run.identity` or the record of a finished run has it.
+
+    Raises:
+        KeyError: a part is missing.
+    """
+    settings = record["protocol_settings"]
+    parts = ("variant", "module", "family", "config", "protocol", "game", "seed", "preset", "numerics_version")
+    training = {name: record[name] for name in parts} | {
+        "training": settings["training"],
+        "iteration_steps": settings["iteration_steps"],
+        "periodic_evaluation": settings["periodic_evaluation"],
+    }
+    result = {
+        "training": training,
+        "budget": {name: record["budget"][name] for name in ("steps", "iterations")},
+        "final_evaluation": settings["final_evaluation"],
+    }
+    return sha256(canonical_json(training)), sha256(canonical_json(result))
 
 
 def resolve_run(

@@ -181,7 +181,7 @@ class RecordingEmulator:
         codes.setflags(write=False)
         lengths.setflags(write=False)
         ending: Ending = "terminated" if self._emulator.game_over else "unfinished"
-        return Episode(codes, lengths, tuple(record.spans), 0.0, ending, *_digests(self._emulator))
+        return Episode(codes, lengths, tuple(record.spans), 0.0, ending, *emulator_digests(self._emulator))
 
 
 def new_trace(
@@ -255,7 +255,20 @@ def verify_trace(trace: Trace, emulator: Emulator, path_for_messages: Path) -> N
     Raises:
         ReplicationError: the first difference, with its episode and, where it can be told, its frame (the first is 1).
     """
-    header = trace.header
+    check_emulator(trace.header, emulator, path_for_messages)
+    for number, (episode, check) in enumerate(zip(trace.episodes, re_emulate(trace, emulator), strict=True)):
+        difference = _difference(episode, check)
+        if difference is not None:
+            where = f"{path_for_messages}: episode {number} (the first is 0)"
+            raise ReplicationError(f"{where}: {difference}{other_emulator(trace.header)}")
+
+
+def check_emulator(header: TraceHeader, emulator: Emulator, path_for_messages: Path) -> None:
+    """Whether this machine has the game a trace was made with.
+
+    Raises:
+        ReplicationError: another ROM, another game or other actions.
+    """
     found_md5 = rom_md5(header.game)
     if found_md5 != header.rom_md5:
         raise ReplicationError(
@@ -267,12 +280,12 @@ def verify_trace(trace: Trace, emulator: Emulator, path_for_messages: Path) -> N
             f"{path_for_messages}: game and minimal_actions: found {header.game} {list(header.minimal_actions)}, the "
             f"emulator has {emulator.game} {list(emulator.minimal_actions)}"
         )
-    for number, (episode, check) in enumerate(zip(trace.episodes, re_emulate(trace, emulator), strict=True)):
-        difference = _difference(episode, check)
-        if difference is not None:
-            here, there = version("ale-py"), header.ale_py_version
-            note = "" if here == there else f" (the trace was made with ale-py {there}, this is {here})"
-            raise ReplicationError(f"{path_for_messages}: episode {number} (the first is 0): {difference}{note}")
+
+
+def other_emulator(header: TraceHeader) -> str:
+    """A remark for a difference that another version of the emulator may explain; empty where it is the same."""
+    here, there = version("ale-py"), header.ale_py_version
+    return "" if here == there else f" (the trace was made with ale-py {there}, this is {here})"
 
 
 def _play(episode: Episode, emulator: Emulator) -> EpisodeCheck:
@@ -289,8 +302,8 @@ def _play(episode: Episode, emulator: Emulator) -> EpisodeCheck:
             if scored:
                 raw_return += reward
             if emulator.game_over and frames not in frames_at_resets:
-                return EpisodeCheck(float(raw_return), frames, True, *_digests(emulator))
-    return EpisodeCheck(float(raw_return), frames, emulator.game_over, *_digests(emulator))
+                return EpisodeCheck(float(raw_return), frames, True, *emulator_digests(emulator))
+    return EpisodeCheck(float(raw_return), frames, emulator.game_over, *emulator_digests(emulator))
 
 
 def _parts(episode: Episode) -> Iterator[tuple[int, int, bool]]:
@@ -327,8 +340,8 @@ def _difference(episode: Episode, check: EpisodeCheck) -> str | None:
     return None
 
 
-def _digests(emulator: Emulator) -> tuple[str, str]:
-    """Of screen and memory, in the order of the fields that take them."""
+def emulator_digests(emulator: Emulator) -> tuple[str, str]:
+    """First 16 hexadecimal digits of the SHA-256 of the screen (palette indices) and of the memory."""
     screen = np.empty((210, 160), dtype=np.uint8)
     emulator.read_screen(screen)
     first, second = (hashlib.sha256(content.tobytes()).hexdigest()[:16] for content in (screen, emulator.ram()))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from replication.results import csv_bytes
+from replication.run_records import sealed_record
 from replication.runs import Run
 
 
@@ -44,5 +44,5 @@ def write_finished(run: Run, results: Path, returns: list[float], **record: obje
         "evaluated_network": {"network": "best", "step": 250_000} if trained else None,
         "deviations": [d.model_dump() for d in (*run.variant.deviations, *run.protocol.deviations)],
     }
-    (folder / "run.json").write_text(json.dumps(content | record))
+    (folder / "run.json").write_bytes(sealed_record(content | record))
     return folder

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from replication.cli import main
+from replication.engine.learner import Learner
 from replication.runs import resolve_run
 
 
@@ -27,7 +29,9 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in (folder / "results").rglob("*") if p.is_file() and p.name != "run.json"}
 
 
-def test_a_run_writes_its_files_and_is_not_done_twice(tmp_path: Path, capsys) -> None:
+def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_done_twice(
+    tmp_path: Path, capsys
+) -> None:
     assert _train(tmp_path) == 0
     said = capsys.readouterr().err
     assert "replay memory: 1,000 rows" in said
@@ -36,7 +40,8 @@ def test_a_run_writes_its_files_and_is_not_done_twice(tmp_path: Path, capsys) ->
     assert record["budget"] == {"frames": 2400, "iterations": 0, "steps": 600}
     assert record["evaluated_network"]["network"] == "best"
     assert {"commit", "packages", "rom_md5"} <= set(record["provenance"])
-    assert {"E11", "E13", "I10", "M4", "V4", "V6", "V7"} <= {deviation["row"] for deviation in record["deviations"]}
+    rows = {row for deviation in record["deviations"] for row in deviation["rows"]}
+    assert {"E11", "E12", "E13", "I10", "M4", "M5", "M9", "V4", "V6", "V7", "S1", "S2"} <= rows
     assert _train(tmp_path) == 0
     assert "nothing to be done" in capsys.readouterr().err
 
@@ -113,6 +118,45 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, num
     assert not list((tmp_path / "killed" / "results").rglob("run.json"))
     subprocess.run([*command, *where("killed")], check=True)
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
+
+
+def test_a_lane_that_diverges_stops_says_where_and_keeps_its_checkpoint(tmp_path: Path, capsys, monkeypatch) -> None:
+    update, calls = Learner.update, []
+
+    def diverging(self: Learner, transitions: Any, stream: Any) -> None:
+        calls.append(self)
+        if len(calls) == 101:  # of the first lane: the lanes are updated in turn
+            raise FloatingPointError("the loss is nan")
+        update(self, transitions, stream)
+
+    monkeypatch.setattr(Learner, "update", diverging)
+    assert _train(tmp_path, "--seed", "1", "2", "--checkpoint-seconds", "0.2") == 2
+    said = capsys.readouterr().err
+    states = {path.parent.parent.name: path for path in (tmp_path / "state").rglob("failed.json")}
+    assert list(states) == ["seed1"]
+    error = [line for line in said.splitlines() if line.startswith("error:")]
+    assert len(error) == 1 and "dqn catch seed 1: the loss is nan at step 304" in error[0]
+    assert str(states["seed1"]) in error[0] and "remove" in error[0] and "Traceback" not in said
+    steps = [int(path.name[-10:]) for path in states["seed1"].parent.glob("checkpoint_*")]
+    assert steps and max(steps) < 304 and f"checkpoint of step {max(steps):,} is kept" in error[0]
+    assert [path.parent.parent.name for path in (tmp_path / "results").rglob("run.json")] == ["seed2"]
+    # Given again, it says so at once; with the record gone it goes on and ends as if nothing had been.
+    assert _train(tmp_path, "--seed", "1", "2") == 2
+    states["seed1"].unlink()
+    assert _train(tmp_path, "--seed", "1", "2") == 0
+    monkeypatch.undo()
+    assert _train(tmp_path / "alone", "--seed", "1") == 0
+    scores = [
+        sorted(path.rglob("seed1/*/scores.csv")) for path in (tmp_path / "results", tmp_path / "alone" / "results")
+    ]
+    assert scores[0][0].read_bytes() == scores[1][0].read_bytes()
+
+
+def test_parameters_that_are_not_finite_are_never_stored(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(Learner, "is_finite", lambda self: False)
+    assert _train(tmp_path) == 2
+    assert "a parameter is not a finite number at step 600" in capsys.readouterr().err
+    assert not list((tmp_path / "state").rglob("checkpoint_*")) and not list((tmp_path / "results").rglob("run.json"))
 
 
 def test_the_command_needs_nothing_that_a_bare_gpu_machine_lacks() -> None:

@@ -26,7 +26,7 @@ def _batch(rewards: list[float], discounts: list[float], actions: list[int]) -> 
 @pytest.mark.parametrize(
     ("td_error", "gradient", "loss"), [(0.5, -0.5, 0.125), (3.0, -1.0, 2.5), (-3.0, 1.0, 2.5), (1.0, -1.0, 0.5)]
 )
-def test_o1_gradient_is_the_td_error_clipped_to_one(td_error: float, gradient: float, loss: float) -> None:
+def test_o1_d13_gradient_is_the_td_error_clipped_to_one(td_error: float, gradient: float, loss: float) -> None:
     q_tm1 = torch.tensor([[7.0, 0.0]], requires_grad=True)
     found = dqn.loss(lambda s: q_tm1, lambda s: torch.zeros(1, 2), _batch([td_error], [0.99], [1]), NO_DRAWS, CONFIG)
     assert found.per_transition.item() == pytest.approx(loss)
@@ -36,7 +36,7 @@ def test_o1_gradient_is_the_td_error_clipped_to_one(td_error: float, gradient: f
     assert q_tm1.grad.tolist() == [[0.0, gradient]]
 
 
-def test_o1_target_is_reward_plus_discounted_best_value_and_has_no_gradient() -> None:
+def test_o1_d14_target_is_reward_plus_discounted_best_value_and_has_no_gradient() -> None:
     q_tm1 = torch.tensor([[1.0, 2.0], [1.0, 2.0]], requires_grad=True)
     q_target_t = torch.tensor([[0.1, 0.3], [0.5, -5.0]], requires_grad=True)
     batch = _batch([1.0, -1.0], [0.99, 0.0], [0, 1])

@@ -37,7 +37,7 @@ def test_coordinates_separate_what_is_apart_and_are_equal_twice() -> None:
     assert between > 3 * within
 
 
-def test_a_run_leaves_activations_that_embed_to_its_evaluation(tmp_path: Path) -> None:
+def test_v16_a_run_leaves_activations_that_embed_to_its_evaluation(tmp_path: Path) -> None:
     run = smoke_run()
     with pytest.raises(ReplicationError, match="no activations to embed"):
         embed(run, tmp_path / "results", tmp_path / "state")

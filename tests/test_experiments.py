@@ -42,7 +42,7 @@ def test_every_experiment_names_its_runs_once(name: str, runs: int) -> None:
     assert len({run.result_digest for run in found}) == len(found) == runs
 
 
-def test_the_published_table_is_49_games_at_200_million_frames() -> None:
+def test_s1_the_published_table_is_49_games_at_200_million_frames() -> None:
     trained = [run for run in load_experiment("nature_table2").runs() if run.variant.variant == "dqn"]
     assert [run.game for run in trained] == list(NATURE49)
     assert {run.budget.steps * 4 for run in trained} == {200_000_000}

@@ -28,7 +28,7 @@ def test_n1_parameter_count(actions: int, parameters: int) -> None:
     assert sum(p.numel() for p in dqn.network(NATURE, actions).parameters()) == parameters
 
 
-def test_n2_no_padding_gives_3136_features_and_same_padding_7744() -> None:
+def test_n2_d10_no_padding_gives_3136_features_and_same_padding_7744() -> None:
     assert dqn.network(NATURE, 6).convolutions.num_features == 3_136
     assert dqn.network(DOPAMINE, 6).convolutions.num_features == 7_744
 
@@ -59,7 +59,7 @@ def test_n3_weights_and_biases_are_uniform_within_the_bound_of_each_layer() -> N
         assert stats.kstest(weights[:5000], "uniform", (-limit, 2 * limit)).pvalue > 1e-3
 
 
-def test_dopamine_initialisation_is_glorot_with_zero_biases() -> None:
+def test_d11_dopamine_initialisation_is_glorot_with_zero_biases() -> None:
     network = _filled(DOPAMINE, 18)
     first = network.convolutions.layers[0]
     limit = math.sqrt(6 / (4 * 64 + 32 * 64))
@@ -67,7 +67,7 @@ def test_dopamine_initialisation_is_glorot_with_zero_biases() -> None:
     assert all(not layer.bias.any() for layer in [*network.convolutions.layers, network.hidden, network.values])
 
 
-def test_i7_pixels_are_divided_by_255_once() -> None:
+def test_i7_d12_pixels_are_divided_by_255_once() -> None:
     network = _filled(NATURE, 4)
     white = torch.full((1, 4, 84, 84), 255, dtype=torch.uint8)
     first = network.convolutions.layers[0]

@@ -28,7 +28,7 @@ def test_o3_first_step_has_the_constant_inside_the_root() -> None:
     assert _change_after_one_step(0.01, NATURE) == pytest.approx(2.49941e-5, rel=1e-5)
 
 
-def test_o3_numerator_is_the_gradient_and_there_is_no_momentum() -> None:
+def test_o3_o4_numerator_is_the_gradient_and_there_is_no_momentum() -> None:
     weight = torch.zeros(1)
     optimizer = CenteredRMSProp([weight], NATURE)
     optimizer.step([torch.ones(1)])
@@ -38,7 +38,7 @@ def test_o3_numerator_is_the_gradient_and_there_is_no_momentum() -> None:
     assert set(optimizer.state()) == {"mean_gradient.0", "mean_square.0"}
 
 
-def test_o3_constant_gradient_leaves_only_the_constant_under_the_root() -> None:
+def test_o3_o5_constant_gradient_leaves_only_the_constant_under_the_root() -> None:
     weight = torch.zeros(1)
     optimizer = CenteredRMSProp([weight], NATURE)
     for _ in range(600):
@@ -48,7 +48,7 @@ def test_o3_constant_gradient_leaves_only_the_constant_under_the_root() -> None:
     assert before - weight.item() == pytest.approx(0.0025, rel=1e-3)
 
 
-def test_dopamine_mean_square_starts_at_one() -> None:
+def test_d17_d18_dopamine_mean_square_starts_at_one() -> None:
     config = NATURE.model_copy(update={"epsilon": 0.00001, "mean_square_start": 1.0})
     # g = 1: v = 0.95 + 0.05 = 1, m = 0.05: 1 - 0.0025 + 0.00001.
     expected = 0.00025 / math.sqrt(0.99751)

@@ -9,7 +9,7 @@ from replication.errors import ReplicationError
 from replication.figures import embedding, learning_curves, write_figure
 from replication.page import ShownTable, above_random, verdicts, write_page
 from replication.tables import scores, write_table
-from tests.finished_runs import finish, made_up_experiment
+from tests.finished_runs import change_record, finish, made_up_experiment
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -109,7 +109,7 @@ def test_tables_and_images_can_be_read_aloud(experiment, tmp_path):
     assert len(images) == 2 and all(len(image["alt"]) > 40 for image in images)
     assert all(int(image["width"]) in range(400, 1000) for image in images)
     counts = {tag: sum(seen == tag for seen, _ in reader.seen) for tag in ("table", "caption", "h1")}
-    assert counts["table"] == counts["caption"] == 4
+    assert counts["table"] == counts["caption"] == 4 + 2  # a fidelity table for each agent
     assert counts["h1"] == 1
     assert all("scope" in attributes for tag, attributes in reader.seen if tag == "th")
 
@@ -129,18 +129,39 @@ def test_with_no_run_finished_there_is_a_page(experiment, tmp_path):
 
 def test_every_departure_stands_once_with_its_variants(experiment, tmp_path):
     html = made(experiment, tmp_path, 6).read_text()
-    rows = re.findall(r'<th scope="row">([a-z0-9-]+)</th><td>[A-Z]\d+</td>', html)
+    rows = re.findall(r'<th scope="row">([a-z0-9-]+)</th><td>[A-Z]\d+b?(?:, [A-Z]\d+b?)*</td>', html)
     expected = {d.id for run in experiment.runs() for d in (*run.variant.deviations, *run.protocol.deviations)}
     assert sorted(rows) == sorted(expected)
     assert "dqn, random_10hz" in html  # the protocol's concern both
 
 
+def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
+    html = made(experiment, tmp_path, 1).read_text()
+    section = html[
+        html.index('<section aria-labelledby="fidelity">') : html.index('<section aria-labelledby="provenance">')
+    ]
+    summaries = re.findall(r"<summary>(.*?)</summary>", section)
+    assert [summary.split(":")[0] for summary in summaries] == [
+        "DQN (released program) (dqn)",
+        "Random agent, 10 Hz (random_10hz)",
+    ]
+    for row in ("E1", "E9b", "V16", "R5"):
+        assert section.count(f'<th scope="row">{row}</th>') == 2
+
+
+def test_clips_are_shown_where_there_are_some(experiment, tmp_path):
+    assert "Clips" not in made(experiment, tmp_path, 6).read_text()
+    (experiment.runs()[0].results_folder(tmp_path) / "clip.webp").write_bytes(b"RIFF")
+    html = write_page(experiment, tmp_path).read_text()
+    assert html.count("data:image/webp;base64,UklGRg==") == 1 and "Show 1 clip<" in html
+
+
 def test_uncommitted_changes_are_told(experiment, tmp_path):
     made(experiment, tmp_path, 1)
-    record = experiment.runs()[0].results_folder(tmp_path) / "run.json"
+    folder = experiment.runs()[0].results_folder(tmp_path)
     clean = write_page(experiment, tmp_path).read_text()
     assert "git checkout e867ffca26db942e735e7c6039141be83a45e58e" in clean
-    record.write_text(record.read_text().replace("c6039141be83a45e58e", "c6039141be83a45e58e-dirty"))
+    change_record(folder, "c6039141be83a45e58e", "c6039141be83a45e58e-dirty")
     changed = write_page(experiment, tmp_path).read_text()
     assert "git checkout" not in changed
     assert "e867ffca26db with uncommitted changes" in changed

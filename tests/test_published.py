@@ -170,7 +170,7 @@ def test_only_video_pinball_with_human_starts_has_human_below_random():
     assert below == [("atari57_human_starts", "video_pinball")]
 
 
-def test_normalised_by_hand():
+def test_v12_normalised_by_hand():
     nature = reference_set("nature49_5min")
     assert normalized_score(401.2, "breakout", nature) == pytest.approx(100 * (401.2 - 1.7) / (31.8 - 1.7))
     assert normalized_score(-20.7, "pong", nature) == 0
@@ -182,7 +182,7 @@ def test_a_game_outside_the_set_has_no_normalised_score():
         normalized_score(1.0, "phoenix", reference_set("nature49_5min"))
 
 
-def test_the_sets_do_not_mix():
+def test_v12_the_sets_do_not_mix():
     five_minutes = find_published("mnih2015_nature", "breakout", "DQN")
     half_an_hour = find_published("wang2016_dueling", "breakout", "DQN")
     nature, no_op = reference_set("nature49_5min"), reference_set("atari57_30min")

@@ -16,7 +16,7 @@ def test_streams_differ_by_seed_game_name_and_index() -> None:
     assert tuple(again) == first[0]
 
 
-def test_training_streams_are_independent_of_each_other() -> None:
+def test_r1_training_streams_are_independent_of_each_other() -> None:
     one, other = training_streams(3, "pong"), training_streams(3, "pong")
     one["replay"].random(1000)
     assert one["exploration"].random() == other["exploration"].random()

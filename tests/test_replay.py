@@ -154,7 +154,7 @@ scripts = st.builds(
 )
 @example(Script([(30, TERMINATED), (1, TRUNCATED), (2, LIFE_LOST)] * 4, 120), "end_rows", 40, 4, 3, 0)
 @example(Script([(5, TERMINATED), (1, TERMINATED), (9, TERMINATED)] * 8, 150), "padding", 20, 4, 5, 0)
-def test_valid_rows_and_their_transitions_are_the_references(
+def test_m2_valid_rows_and_their_transitions_are_the_references(
     script: Script, layout: str, capacity_rows: int, frame_stack: int, n_step: int, seed: int
 ) -> None:
     padding_rows, stores_end_frame, bootstraps = LAYOUTS[layout]
@@ -245,7 +245,7 @@ def test_without_end_rows_the_next_state_of_an_end_is_zeros() -> None:
     assert [numbers(state) for state in batch.next_states] == [[5, 6], [-1, -1], [-1, -1]]
 
 
-def test_i8_i9_states_at_a_trajectorys_start() -> None:
+def test_i8_i9_d8_states_at_a_trajectorys_start() -> None:
     memory = build()
     told(memory, [0.0] * 4, LIFE_LOST)  # rows 0 to 3 and its end frame 4
     told(memory, [0.0] * 6, 0)  # rows 5 to 10

@@ -17,7 +17,7 @@ from tests.lanes import advance, build, fingerprint, smoke_run
     ("variant", "game", "stop"),
     [("dqn", "catch", 57), ("dqn", "catch", 555), ("dqn_quickstart", "catch", 333), ("dqn_dopamine", "catch", 222)],
 )
-def test_continuing_equals_never_stopping(tmp_path: Path, variant: str, game: str, stop: int) -> None:
+def test_r2_m9_continuing_equals_never_stopping(tmp_path: Path, variant: str, game: str, stop: int) -> None:
     # A memory smaller than the run, so that the ring has wrapped when the run is stopped.
     whole = build(smoke_run(variant, game), replay_capacity_rows=150)
     advance([whole])

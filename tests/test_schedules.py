@@ -21,7 +21,7 @@ def test_s3_nature_epsilon_counts_agent_steps(step: int, epsilon: float) -> None
 
 
 @pytest.mark.parametrize(("step", "epsilon"), [(20_000, 1.0), (145_000, 0.505), (270_000, 0.01)])
-def test_dopamine_epsilon(step: int, epsilon: float) -> None:
+def test_d23_dopamine_epsilon(step: int, epsilon: float) -> None:
     assert epsilon_at(step, DOPAMINE) == pytest.approx(epsilon, abs=1e-12)
 
 

@@ -10,12 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.config import UntrainedConfig
+from replication.evaluation import Viewing
+from replication.policies import Policy
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
 
 Config = UntrainedConfig
 
 
-def choose_action(stack: NDArray[np.uint8], num_actions: int, stream: np.random.Generator) -> int:
+def policy(num_actions: int) -> Policy:
     """Uniform over all actions, whatever is on the screen."""
-    return int(stream.integers(num_actions))
+
+    def choose_action(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
+        return int(stream.integers(num_actions))
+
+    return choose_action
+
+
+def viewing(config: UntrainedConfig) -> Viewing:
+    """It sees nothing, and holds an action for its own number of frames."""
+    return Viewing("nature", 1, config.action_period_frames)

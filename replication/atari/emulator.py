@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -73,7 +75,7 @@ class AtariEmulator:
         """Power on.
 
         Raises:
-            ReplicationError: no such game, or its ROM is missing.
+            ReplicationError: no such game; its ROM is missing or another one.
         """
         self.game = find_game(game).name
         self._ale = _powered_on(self.game)
@@ -152,7 +154,7 @@ def rom_md5(game: str) -> str:
     """32 hexadecimal digits; of the toy game, of its source.
 
     Raises:
-        ReplicationError: no such game, or its ROM is missing.
+        ReplicationError: no such game; its ROM is missing or another one.
     """
     path = Path(toy_game.__file__) if find_game(game).name == toy_game.Catch.game else _rom_path(game)
     return hashlib.md5(path.read_bytes()).hexdigest()
@@ -171,8 +173,19 @@ def _powered_on(game: str) -> ALEInterface:
 
 
 def _rom_path(game: str) -> Path:
+    """The ROM that ale-py brings, which must be the one every result here was made with."""
     name = find_game(game).name
     path = Path(roms.__file__).parent / f"{name}.bin"
     if not path.is_file():
         raise ReplicationError(f"{path}: the ROM of {name} is missing; install ale-py again, which brings it")
+    found, expected = hashlib.md5(path.read_bytes()).hexdigest(), known_rom_md5s()[name]
+    if found != expected:
+        raise ReplicationError(f"{path}: the ROM of {name} has MD5 {found}, expected {expected}; install ale-py again")
     return path
+
+
+@cache
+def known_rom_md5s() -> dict[str, str]:
+    """MD5 of the ROM of each of the 57 games, as ale-py 0.12.1 brings them."""
+    with (Path(__file__).resolve().parent / "rom_md5.csv").open(newline="") as file:
+        return {row["game"]: row["md5"] for row in csv.DictReader(file)}

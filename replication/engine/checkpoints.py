@@ -18,26 +18,59 @@ import shutil
 import sys
 import uuid
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from replication.engine.lane import EpisodeRecord, IterationRecord, Keyframe, Lane
+from replication.engine.lane import NO_DECISION, EpisodeRecord, IterationRecord, Keyframe, Lane
 from replication.engine.off_policy import CurvePoint, Trainee
 from replication.errors import ReplicationError
 from replication.files import readable_json, sha256, write_atomically
 from replication.random_streams import restore_stream, stream_state
 from replication.replay import Transitions
-from replication.traces import new_trace, parse_trace, serialise_trace
+from replication.trace_file import Episode, parse_trace, serialise_trace
+from replication.traces import new_trace
+from replication.validation import Settings, validated
 
 VERSION = 1
 KEPT = 2
 """Checkpoints on disk; the older one serves if the newer one is damaged."""
+
+_FILES = ("tensors.safetensors", "lane.json", "decisions.bin", "training.trace")
+_REMOVE = "it comes from another version of the emulator or of this program: remove the folder to train from the start"
+
+
+class _LaneContent(Settings):
+    """lane.json."""
+
+    step: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    rows_appended: Annotated[int, Field(ge=0)]
+    stack_sha256: str
+    streams: dict[str, dict[str, Any]]
+    episodes: tuple[EpisodeRecord, ...]
+    iterations: tuple[IterationRecord, ...]
+    curve: tuple[CurvePoint, ...]
+    keyframe: Keyframe
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A checkpoint as it was read."""
+
+    content: _LaneContent
+    keyframe: Keyframe
+    tensors: dict[str, Tensor]
+    decisions: bytes
+    finished: tuple[Episode, ...]
+    """Training episodes, where they are the published quantity."""
 
 
 def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
@@ -83,7 +116,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
 
 def checkpoint_folders(folder: Path) -> list[Path]:
     """Checkpoints of a run, oldest first; leftovers of interrupted writes are no checkpoints."""
-    return sorted(folder.glob("checkpoint_*"))
+    return sorted(path for path in folder.glob("checkpoint_*") if path.name.removeprefix("checkpoint_").isdecimal())
 
 
 def restore_newest(trainee: Trainee, folder: Path) -> int | None:
@@ -96,12 +129,12 @@ def restore_newest(trainee: Trainee, folder: Path) -> int | None:
     found = checkpoint_folders(folder)
     for path in reversed(found):
         try:
-            files = _read(path, trainee.lane.run.training_digest)
+            stored = _decode(trainee, _read(path, trainee.lane.run.training_digest), path)
         except ReplicationError as error:
             print(f"warning: {error}; set aside", file=sys.stderr)
-            path.rename(path.with_name(f"damaged_{path.name}"))
+            path.rename(path.with_name(f"damaged_{path.name}_{uuid.uuid4().hex[:8]}"))
             continue
-        _restore(trainee, files, path)
+        _restore(trainee, stored, path)
         return trainee.lane.step
     if found:
         raise ReplicationError(f"{folder}: no checkpoint is whole; remove the folder to train from the start")
@@ -144,49 +177,93 @@ def _read(path: Path, training_digest: str) -> dict[str, bytes]:
         manifest = json.loads((path / "manifest.json").read_bytes())
         digests: dict[str, str] = manifest["sha256"]
         version, identity = manifest["version"], manifest["training_digest"]
-        files = {name: (path / name).read_bytes() for name in digests}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = {name: (path / name).read_bytes() for name in digests if name in _FILES}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReplicationError(f"{path}: not a whole checkpoint ({error})") from None
     if version != VERSION:
         raise ReplicationError(f"{path}/manifest.json: version: found {version}, this program reads {VERSION}")
     if identity != training_digest:
         raise ReplicationError(f"{path}/manifest.json: training_digest: another run's ({str(identity)[:12]})")
+    missing = {"tensors.safetensors", "lane.json", "decisions.bin"} - set(files)
+    if missing:
+        raise ReplicationError(f"{path}/manifest.json: sha256: {min(missing)} is missing")
     for name, data in files.items():
         if sha256(data) != digests[name]:
             raise ReplicationError(f"{path}/{name}: its digest is not the manifest's; the file is damaged")
     return files
 
 
-def _restore(trainee: Trainee, files: dict[str, bytes], path: Path) -> None:
-    lane, learner = trainee.lane, trainee.learner
-    content = _rich(json.loads(files["lane.json"]))
-    tensors = load(files["tensors.safetensors"])
-    with torch.no_grad():
-        for name, tensor in learner.tensors().items():
-            tensor.copy_(tensors[name])
-    parts = {part: _under(part, tensors) for part in ("best", "held_out")}
-    trainee.best = {name: tensor.to(learner.device) for name, tensor in parts["best"].items()} or None
-    if parts["held_out"]:
-        lane.held_out = Transitions(**{name: tensor.numpy() for name, tensor in parts["held_out"].items()})
-    trainee.seconds = content["seconds"]
-    trainee.curve = [CurvePoint(**point) for point in content["curve"]]
-    lane.episodes = [EpisodeRecord(**record) for record in content["episodes"]]
-    lane.iterations = [IterationRecord(**record) for record in content["iterations"]]
-    keyframe = Keyframe(**content["keyframe"])
-    if lane.recorder is not None:
-        finished = parse_trace(files["training.trace"], path / "training.trace").episodes
-        lane.recorder.continue_after(finished[: keyframe.episodes])
-    lane.replay_decisions(keyframe, zlib.decompress(files["decisions.bin"]))
-    emulated = {name: stream_state(lane.streams[name]) for name in keyframe.streams}
-    stored = {name: content["streams"][name] for name in keyframe.streams}
-    same = lane.step == content["step"] and lane.memory.rows_appended == content["rows_appended"]
-    if not same or emulated != stored or sha256(lane.stack.tobytes()) != content["stack_sha256"]:
+def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
+    """The content of a checkpoint, as far as it can be checked without playing."""
+    lane, where = trainee.lane, path / "lane.json"
+    try:
+        content = validated(_LaneContent, json.loads(files["lane.json"]), where)
+        keyframe = replace(content.keyframe, game=_rich(content.keyframe.game))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ReplicationError(f"{where}: not the record of a lane ({type(error).__name__})") from None
+    if set(content.streams) != set(lane.streams) or not set(keyframe.streams) <= set(lane.streams):
+        raise ReplicationError(f"{where}: streams: found {', '.join(sorted(content.streams))}")
+    try:
+        tensors = load(files["tensors.safetensors"])
+    except SafetensorError as error:
+        raise ReplicationError(f"{path}/tensors.safetensors: not readable ({error})") from None
+    for name, tensor in trainee.learner.tensors().items():
+        found = tensors.get(name)
+        if found is None or (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+            shown = "no such tensor" if found is None else f"{found.dtype} {list(found.shape)}"
+            raise ReplicationError(
+                f"{path}/tensors.safetensors: {name}: found {shown}, expected {tensor.dtype} {list(tensor.shape)}"
+            )
+    steps = content.step - keyframe.step
+    try:
+        unpacking = zlib.decompressobj()
+        decisions = unpacking.decompress(files["decisions.bin"], max(1, steps + 1))
+        whole = unpacking.eof and len(decisions) == steps
+    except zlib.error:
+        whole, decisions = False, b""
+    if not whole or not set(decisions) <= {NO_DECISION, *range(lane.game.num_actions)}:
         raise ReplicationError(
-            f"{path}: playing its decisions again ended elsewhere than it was saved; it comes from another version of "
-            "the emulator or of this program: remove the folder to train from the start"
+            f"{path}/decisions.bin: found no {steps} decisions, expected one a step since its keyframe"
         )
-    for name, stream in lane.streams.items():
-        restore_stream(stream, content["streams"][name])
+    finished: tuple[Episode, ...] = ()
+    if lane.recorder is not None:
+        if "training.trace" not in files:
+            raise ReplicationError(f"{path}/training.trace: missing")
+        finished = parse_trace(files["training.trace"], path / "training.trace").episodes
+    return _Stored(content, keyframe, tensors, decisions, finished)
+
+
+def _restore(trainee: Trainee, stored: _Stored, path: Path) -> None:
+    lane, learner, content = trainee.lane, trainee.learner, stored.content
+    try:
+        with torch.no_grad():
+            for name, tensor in learner.tensors().items():
+                tensor.copy_(stored.tensors[name])
+        parts = {part: _under(part, stored.tensors) for part in ("best", "held_out")}
+        trainee.best = {name: tensor.to(learner.device) for name, tensor in parts["best"].items()} or None
+        held_out = {name: tensor.numpy() for name, tensor in parts["held_out"].items()}
+        lane.held_out = Transitions(**held_out) if held_out else None
+        trainee.seconds = content.seconds
+        trainee.curve = list(content.curve)
+        lane.episodes = list(content.episodes)
+        lane.iterations = list(content.iterations)
+        if lane.recorder is not None:
+            lane.recorder.continue_after(stored.finished[: stored.keyframe.episodes])
+        lane.replay_decisions(stored.keyframe, stored.decisions)
+        emulated = {name: stream_state(lane.streams[name]) for name in stored.keyframe.streams}
+        same = (
+            lane.step == content.step
+            and lane.memory.rows_appended == content.rows_appended
+            and emulated == {name: content.streams[name] for name in stored.keyframe.streams}
+            and sha256(lane.stack.tobytes()) == content.stack_sha256
+        )
+        for name, stream in lane.streams.items():
+            restore_stream(stream, content.streams[name])
+    except (ValueError, TypeError, KeyError, IndexError, AssertionError) as error:
+        # Content that is well formed and makes no sense; whatever playing it runs into.
+        raise ReplicationError(f"{path}: cannot be continued ({type(error).__name__}: {error}); {_REMOVE}") from None
+    if not same:
+        raise ReplicationError(f"{path}: playing its decisions again ended elsewhere than it was saved; {_REMOVE}")
 
 
 def _under(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

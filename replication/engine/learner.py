@@ -76,13 +76,13 @@ class Learner:
         """One optimiser step on a minibatch; `stream` feeds the random arrays the loss asks for.
 
         Raises:
-            ReplicationError: the loss is not a finite number.
+            FloatingPointError: the loss is not a finite number; nothing was changed.
         """
         draws = self._draws(stream, len(transitions.rewards))
         losses = self.algorithm.loss(self.online, self.target, self._batch(transitions), draws, self.config)
         total = losses.per_transition.sum() if self.config.loss_reduction == "sum" else losses.per_transition.mean()
         if not math.isfinite(total.item()):
-            raise ReplicationError(f"the loss is {total.item()}; the last checkpoint before it is kept")
+            raise FloatingPointError(f"the loss is {total.item()}")
         self.optimizer.step(torch.autograd.grad(total, self.optimizer.parameters))
 
     def copy_to_target(self) -> None:
@@ -121,6 +121,10 @@ class Learner:
         parts = {"online": self.online.state_dict(), "target": self.target.state_dict()}
         named = {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
         return named | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+
+    def is_finite(self) -> bool:
+        """Whether every number that learning changes is finite."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.tensors().values())
 
     def online_parameters(self) -> dict[str, Tensor]:
         """A copy of the online network's parameters."""

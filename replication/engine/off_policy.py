@@ -50,6 +50,13 @@ class Trainee:
     """The trace of the latest periodic evaluation, until it is stored."""
     seconds: float = 0.0
     """Time spent training, over all sessions."""
+    failure: str | None = None
+    """Why the lane cannot go on. Its neighbours do; it is stored no more."""
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything left to train."""
+        return self.failure is None and not self.lane.done
 
 
 def train(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Iterator[None]:
@@ -60,7 +67,7 @@ def train(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Iterator[None
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:300-365 for the order inside a step; Dopamine's agents learn
     before they choose (`acts_before_update` is false).
     """
-    while active := [trainee for trainee in trainees if not trainee.lane.done]:
+    while active := [trainee for trainee in trainees if trainee.active]:
         actions: list[int | None] = []
         if config.acts_before_update:
             actions = choose_actions(active, config)
@@ -72,7 +79,7 @@ def train(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Iterator[None
         for trainee, action in zip(active, actions, strict=True):
             trainee.lane.play(action)
         for trainee in active:
-            if evaluation_is_due(trainee.lane):
+            if trainee.failure is None and evaluation_is_due(trainee.lane):
                 evaluate_periodically(trainee, config)
         yield
 
@@ -92,7 +99,10 @@ def choose_actions(trainees: Sequence[Trainee], config: OffPolicyConfig) -> list
 
 
 def learn(trainees: Sequence[Trainee], config: OffPolicyConfig) -> None:
-    """Update and copy the target network where due; set transitions aside when learning starts."""
+    """Update and copy the target network where due; set transitions aside when learning starts.
+
+    A lane whose loss is no finite number fails: it ends this turn with the others and takes part in no further one.
+    """
     for trainee in trainees:
         lane, learner = trainee.lane, trainee.learner
         if not lane.learning_started:
@@ -101,7 +111,10 @@ def learn(trainees: Sequence[Trainee], config: OffPolicyConfig) -> None:
             lane.held_out = lane.memory.sample(lane.streams["replay"], config.held_out_transitions)
         if is_due(lane.step, config.update_period_steps):
             transitions = lane.memory.sample(lane.streams["replay"], config.batch_size)
-            learner.update(transitions, lane.streams["loss"])
+            try:
+                learner.update(transitions, lane.streams["loss"])
+            except FloatingPointError as error:
+                trainee.failure = f"{error} at step {lane.step:,}"
         if is_due(lane.step, config.target_update_period_steps):
             learner.copy_to_target()
 

@@ -7,56 +7,36 @@ from __future__ import annotations
 
 import fcntl
 import signal
-import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from replication.algorithms import random_agent
 from replication.algorithms.contract import Algorithm, load_algorithm
-from replication.atari.emulator import open_emulator
-from replication.config import OffPolicyConfig, UntrainedConfig, variant_config
-from replication.embedding import PERPLEXITY, POINTS, SEED, StateSample, activations_path, store_activations
+from replication.config import OffPolicyConfig, variant_config
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
+from replication.engine.finish import evaluate_untrained, finish
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner, prepare_torch
-from replication.engine.off_policy import Trainee, greedy_policy, train
+from replication.engine.machine import BAR, Machine, say
+from replication.engine.off_policy import Trainee, train
+from replication.engine.room import ensure_room
 from replication.errors import ReplicationError
-from replication.evaluation import Viewing, evaluate, score
-from replication.files import write_atomically
-from replication.frame_store import Storage, build_frame_store, storage_text
-from replication.policies import Policy
-from replication.results import write_results
-from replication.run_records import unfinished
+from replication.files import readable_json, write_atomically
+from replication.frame_store import build_frame_store, storage_text
+from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
-from replication.traces import Trace, new_trace, serialise_trace
+from replication.traces import serialise_trace
 
 INTERRUPTED_EXIT_CODE = 75
-"""The run was stopped by a signal after writing a checkpoint; the same command continues it."""
-
-
-BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
-"""How often progress is shown: a log keeps every line."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where and how a run is computed; nothing here changes a number on a CPU."""
-
-    results: Path
-    state: Path
-    device: str
-    storage: Storage
-    checkpoint_seconds: float
-    quiet: bool
+"""The run was stopped, by a signal or the limit of time, after writing a checkpoint; the same command continues it."""
+OUT_OF_TIME = 0
+"""Stands among the numbers of signals for the limit of time."""
 
 
 def execute(runs: Sequence[Run], machine: Machine) -> int:
@@ -72,36 +52,17 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
             say(f"{run.name}: finished, nothing to be done ({run.results_folder(machine.results)})")
     if not missing:
         return 0
+    _ensure_folder(machine.results)
     if missing[0].variant.family == "untrained":
         for run in missing:
-            _evaluate_untrained(run, machine)
+            evaluate_untrained(run, machine)
         return 0
-    return _train_cohort(missing, machine)
-
-
-def say(line: str) -> None:
-    """A line for the person at the terminal, beside the progress bar."""
-    tqdm.write(line, file=sys.stderr)
-
-
-def _evaluate_untrained(run: Run, machine: Machine) -> None:
-    config = variant_config(run.variant, UntrainedConfig)
-    if run.protocol.final_evaluation is None:
-        raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
-    num_actions = len(open_emulator(run.game).minimal_actions)
-
-    def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-        return random_agent.choose_action(stack, num_actions, stream)
-
-    started = time.monotonic()
-    viewing = Viewing("nature", 1, config.action_period_frames)
-    trace = _final_evaluation(policy, run, viewing, machine)
-    facts = {
-        "evaluated_network": None,
-        "cost": {"seconds": round(time.monotonic() - started, 1)},
-        "machine": {"device": "cpu", "lanes": 1},
-    }
-    _announce(run, write_results(run, machine.results, evaluation=trace, training=None, tables={}, facts=facts), trace)
+    healthy = [run for run in missing if read_failure(run, machine.state) is None]
+    code = _train_cohort(healthy, machine) if healthy else 0
+    failed = [run for run in missing if read_failure(run, machine.state) is not None]
+    if failed and code == 0:
+        raise ReplicationError("; ".join(_failure_text(run, machine) for run in failed))
+    return code
 
 
 def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
@@ -113,14 +74,16 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     with ExitStack() as held:
         for run in runs:
             held.enter_context(_locked(run.state_folder(machine.state)))
+        ensure_room(runs, config, machine.storage, machine.state)
         stop = held.enter_context(_signals())
         trainees = [_build(run, algorithm, config, machine) for run in runs]
         _train(trainees, config, machine, stop)
         if stop:
-            say("stopped by a signal; checkpoints are written, the same command continues")
+            reason = "after --max-seconds" if OUT_OF_TIME in stop else "by a signal"
+            say(f"stopped {reason}; checkpoints are written, the same command continues")
             return INTERRUPTED_EXIT_CODE
-        for trainee in trainees:
-            _finish(trainee, config, machine, lanes=len(trainees))
+        for trainee in (trainee for trainee in trainees if trainee.failure is None):
+            finish(trainee, config, machine, lanes=len(trainees))
     return 0
 
 
@@ -152,14 +115,18 @@ def _train(trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machin
     started = last = time.monotonic()
     before = [trainee.seconds for trainee in trainees]
     for _ in train(trainees, config):
-        bar.update(sum(not trainee.lane.done for trainee in trainees) * skip)
+        bar.update(sum(trainee.active for trainee in trainees) * skip)
         if trainees[0].lane.step % 500 == 0:
             bar.set_postfix_str(_latest(trainees), refresh=False)
         for trainee in trainees:
             _store_evaluation(trainee, machine)
+            if trainee.failure is not None and read_failure(trainee.lane.run, machine.state) is None:
+                _freeze(trainee, machine)
         now = time.monotonic()
         for trainee, spent in zip(trainees, before, strict=True):
             trainee.seconds = spent + now - started
+        if machine.max_seconds is not None and now - started >= machine.max_seconds:
+            stop.append(OUT_OF_TIME)
         if stop or now - last >= machine.checkpoint_seconds:
             _save_all(trainees, machine)
             last = time.monotonic()
@@ -170,84 +137,34 @@ def _train(trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machin
     bar.close()
 
 
-def _finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: int) -> None:
-    """Evaluate by the protocol and write the results."""
-    lane, learner = trainee.lane, trainee.learner
-    run, protocol = lane.run, lane.run.protocol
-    evaluated: dict[str, Any] | None = None
-    evaluation: Trace | None = None
-    if protocol.final_evaluation is not None:
-        evaluated = {"network": "final", "step": lane.step}
-        if protocol.final_evaluation.network == "best" and trainee.best is not None:
-            evaluated = {"network": "best", "step": max(p.step for p in trainee.curve if p.is_best)}
-            learner.online.load_state_dict(trainee.best)
-        policy = greedy_policy(learner, lane.game.num_actions, run.final_epsilon(protocol.final_evaluation))
-        viewing = Viewing(config.frame_pipeline, config.frame_stack, protocol.final_evaluation.presentation.frame_skip)
-        sample = StateSample(POINTS)
-
-        def watched(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-            sample.see(stack)
-            return policy(stack, stream)
-
-        evaluation = _final_evaluation(watched, run, viewing, machine)
-        _store_activations(learner, sample, evaluation, activations_path(run, machine.state))
-    training: Trace | None = None
-    if lane.recorder is not None:
-        training = new_trace(lane.recorder, run, protocol.training, protocol.training.frame_skip, "training")
-    facts = {
-        "evaluated_network": evaluated,
-        "embedding": {"perplexity": PERPLEXITY, "seed": SEED, "most_points": POINTS},
-        "counts": {
-            "steps": lane.step,
-            "frames_nominal": lane.step * protocol.training.frame_skip,
-            "training_episodes": len(lane.episodes),
-        },
-        "cost": {"seconds": round(trainee.seconds, 1)},
-        "machine": {"device": machine.device, "lanes": lanes, "precision": "float32"},
-    }
-    tables = {
-        "curve": [asdict(point) for point in trainee.curve],
-        "training": [{"episode": i, **asdict(record)} for i, record in enumerate(lane.episodes)],
-        "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(lane.iterations)],
-    }
-    folder = write_results(run, machine.results, evaluation=evaluation, training=training, tables=tables, facts=facts)
-    _announce(run, folder, evaluation)
-
-
-def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace, path: Path) -> None:
-    """What the network makes of evenly spaced states of its final evaluation, for t-SNE."""
-    skip = evaluation.header.frame_skip
-    ends = np.cumsum([-(-episode.scored_frames // skip) for episode in evaluation.episodes])
-    steps = np.array(sample.steps)
-    episodes = np.searchsorted(ends, steps, side="right")
-    frames = (steps - np.concatenate([[0], ends])[episodes]) * skip
-    store_activations(path, *learner.activations(np.stack(sample.states)), episodes, frames)
-
-
-def _final_evaluation(policy: Policy, run: Run, viewing: Viewing, machine: Machine) -> Trace:
-    final = run.protocol.final_evaluation
-    assert final is not None
-    name = f"{run.name}: final evaluation"
-    with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
-        return evaluate(
-            policy,
-            run,
-            final.presentation,
-            viewing,
-            "final_evaluation",
-            num_episodes=final.num_episodes,
-            report=lambda episodes: bar.update(),
-        )
-
-
-def _announce(run: Run, folder: Path, evaluation: Trace | None) -> None:
-    found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
-    say(f"{run.name}:{found} {folder}")
-
-
 def _save_all(trainees: Sequence[Trainee], machine: Machine) -> None:
+    """Write a checkpoint of every lane that is sound; a lane that has failed keeps those from before."""
     for trainee in trainees:
-        save_checkpoint(trainee, trainee.lane.run.state_folder(machine.state))
+        if trainee.failure is None and not trainee.learner.is_finite():
+            trainee.failure = f"a parameter is not a finite number at step {trainee.lane.step:,}"
+            _freeze(trainee, machine)
+        if trainee.failure is None:
+            save_checkpoint(trainee, trainee.lane.run.state_folder(machine.state))
+
+
+def _freeze(trainee: Trainee, machine: Machine) -> None:
+    """Write failed.json beside the checkpoints of a lane that cannot go on; the other lanes do."""
+    run = trainee.lane.run
+    record = {
+        "training_digest": run.training_digest,
+        "reason": trainee.failure,
+        "checkpoint_step": checkpoint_step(run, machine.state),
+    }
+    write_atomically(failure_path(run, machine.state), readable_json(record))
+    say(_failure_text(run, machine))
+
+
+def _failure_text(run: Run, machine: Machine) -> str:
+    record = read_failure(run, machine.state)
+    assert record is not None
+    kept = f"its checkpoint of step {record['checkpoint_step']:,} is kept; " if record["checkpoint_step"] else ""
+    note = failure_path(run, machine.state)
+    return f"{run.name}: {record['reason']}; {kept}change the settings, or remove {note} to try again"
 
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
@@ -287,6 +204,20 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _ensure_folder(folder: Path) -> None:
+    """Said before training, not after it.
+
+    Raises:
+        ReplicationError: results cannot be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ReplicationError(f"{folder}: cannot be written ({error.strerror}); name another with --results") from None
 
 
 @contextmanager

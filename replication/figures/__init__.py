@@ -70,6 +70,13 @@ class FigureResult:
     data: pd.DataFrame
     caption: str
 
+    def texts(self) -> dict[str, bytes]:
+        """Content by suffix: `csv`, the numbers drawn, and `txt`, the caption."""
+        return {
+            "csv": self.data.to_csv(index=False, float_format="%.8g", lineterminator="\n").encode(),
+            "txt": (self.caption + "\n").encode(),
+        }
+
 
 def house_style() -> AbstractContextManager[None]:
     """The look of every figure; matplotlib's defaults, not the user's settings, are what it starts from."""
@@ -82,14 +89,9 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
 
     Returns: the files.
     """
-    content = {
-        "svg": _image(result.figure, "svg"),
-        "png": _image(result.figure, "png"),
-        "csv": result.data.to_csv(index=False, float_format="%.8g", lineterminator="\n").encode(),
-        "txt": (result.caption + "\n").encode(),
-    }
+    images = {kind: _image(result.figure, kind) for kind in ("svg", "png")}
     paths = []
-    for suffix, data in content.items():
+    for suffix, data in (images | result.texts()).items():
         paths.append(folder / f"{result.name}.{suffix}")
         write_atomically(paths[-1], data)
     return paths

@@ -18,16 +18,23 @@ class Table:
     frame: pd.DataFrame
     caption: str
 
+    def files(self) -> dict[str, bytes]:
+        """Content by suffix: `csv`, and `md` (the caption, then the table)."""
+        return {
+            "csv": self.frame.to_csv(index=False, lineterminator="\n").encode(),
+            "md": f"{self.caption}\n\n{to_markdown(self.frame)}\n".encode(),
+        }
+
 
 def write_table(table: Table, folder: Path) -> list[Path]:
-    """Write NAME.csv and NAME.md (the caption, then the table).
+    """Write NAME.csv and NAME.md.
 
     Returns: both paths.
     """
-    csv, markdown = folder / f"{table.name}.csv", folder / f"{table.name}.md"
-    write_atomically(csv, table.frame.to_csv(index=False, lineterminator="\n").encode())
-    write_atomically(markdown, f"{table.caption}\n\n{to_markdown(table.frame)}\n".encode())
-    return [csv, markdown]
+    content = table.files()
+    for suffix, data in content.items():
+        write_atomically(folder / f"{table.name}.{suffix}", data)
+    return [folder / f"{table.name}.{suffix}" for suffix in content]
 
 
 def to_markdown(frame: pd.DataFrame) -> str:

@@ -18,6 +18,7 @@ from replication.analysis.published_counterparts import Counterpart, find_counte
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
+from replication.fidelity import deviations_in_force
 from replication.games import find_game
 from replication.published import ReferenceSet, normalized_score, reference_set
 from replication.runs import Run
@@ -119,6 +120,7 @@ def _row(
         "published normalized %": _number(known.normalized) if known else "",
         "verdict": verdict.word,
         "reason": verdict.reason,
+        "deviations": ", ".join(deviation.id for deviation in deviations_in_force(cell.run)),
     }
 
 

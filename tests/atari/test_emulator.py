@@ -105,5 +105,15 @@ def test_a_missing_rom_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path) ->
     assert len(rom_md5("catch")) == 32
 
 
+def test_a_rom_of_another_digest_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    from replication.atari import emulator
+
+    (tmp_path / "pong.bin").write_bytes(b"not the cartridge")
+    monkeypatch.setattr(emulator.roms, "__file__", str(tmp_path / "__init__.py"))
+    for ask in (open_emulator, rom_md5):
+        with pytest.raises(ReplicationError, match=r"pong\.bin: the ROM of pong has MD5 \w+, expected 60e0ea3cbe0913"):
+            ask("pong")
+
+
 def test_r5_the_rom_is_identified() -> None:
     assert rom_md5("pong") == "60e0ea3cbe0913d39803477945e9e5ec"

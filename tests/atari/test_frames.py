@@ -171,7 +171,7 @@ def test_i6_bytes_are_truncated_not_rounded() -> None:
 
 @pytest.mark.rom
 @pytest.mark.parametrize("game", ["pong", "seaquest"])
-def test_dopamine_is_gray_then_maximum_then_area_resize(game: str) -> None:
+def test_d7_dopamine_is_gray_then_maximum_then_area_resize(game: str) -> None:
     import cv2
 
     gray = np.zeros(256, dtype=np.uint8)
@@ -186,7 +186,7 @@ def test_dopamine_is_gray_then_maximum_then_area_resize(game: str) -> None:
         np.testing.assert_array_equal(out, cv2.resize(pooled, (84, 84), interpolation=cv2.INTER_AREA))
 
 
-def test_dopamine_shows_a_reset_alone_and_keeps_a_stale_frame_at_game_over() -> None:
+def test_d7_dopamine_shows_a_reset_alone_and_keeps_a_stale_frame_at_game_over() -> None:
     white, black = np.full((210, 160), 14, dtype=np.uint8), np.zeros((210, 160), dtype=np.uint8)
     pipeline, out = DopaminePipeline(4), np.empty((84, 84), dtype=np.uint8)
     pipeline.paint(Screen(white), 3)
@@ -205,7 +205,7 @@ def test_dopamines_frames_need_a_repeat_of_two() -> None:
         frame_pipeline("dopamine", 1)
 
 
-def test_r5_the_palette_is_the_known_one() -> None:
+def test_e14_the_palette_is_the_known_one() -> None:
     # Of the table whose colours, but for one that no game showed, were compared with the emulator's in all 57 games.
     digest = "b7079b44a1383777f01b4e95ccbf43c4c702673210bd9ede1776a039496e051b"
     assert hashlib.sha256(palette_rgb().tobytes()).hexdigest() == digest

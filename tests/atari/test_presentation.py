@@ -60,7 +60,7 @@ def test_e1_an_action_is_held_for_four_frames_and_rewards_are_summed_raw() -> No
     assert result[1:] == (False, False, False)
 
 
-def test_e1_a_repeat_stops_at_game_over() -> None:
+def test_e1_d6_a_repeat_stops_at_game_over() -> None:
     console = ScriptedConsole(reward=lambda frame: frame, over_at=6)
     game = present(console)
     game.begin_episode()
@@ -217,7 +217,7 @@ def test_e11_the_cap_counts_frames_after_the_noops_and_truncates_without_termina
     assert console.frame == 10 + game.noop_frames
 
 
-def test_a_game_that_is_over_at_the_cap_is_terminated_not_truncated() -> None:
+def test_e4_a_game_that_is_over_at_the_cap_is_terminated_not_truncated() -> None:
     game = present(ScriptedConsole(over_at=8), PLAIN.model_copy(update={"episode_cap_frames": 8}))
     game.begin_episode()
     game.step(1)
@@ -242,7 +242,7 @@ def test_v11_an_action_can_be_held_for_six_frames() -> None:
     assert console.given == ["reset", *[1] * 6, *[3] * 6]
 
 
-def test_stickiness_is_drawn_every_frame_and_starts_from_the_noop_at_every_reset() -> None:
+def test_d1_stickiness_is_drawn_every_frame_and_starts_from_the_noop_at_every_reset() -> None:
     console = ScriptedConsole()
     game = present(console, PLAIN.model_copy(update={"sticky_probability": 0.25}), skip=1)
     repeated_first = kept = switched = 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from replication.figures import write_figure
 from replication.figures.embedding import build
-from tests.finished_runs import finish, made_up_experiment
+from tests.finished_runs import change_record, finish, made_up_experiment
 
 
 def test_points_are_drawn_and_described(tmp_path):
@@ -33,8 +33,7 @@ def test_the_longest_four_are_shown(tmp_path):
 def test_settings_that_were_not_recorded_are_not_stated(tmp_path):
     experiment = made_up_experiment([{}])
     folder = finish(experiment.runs()[0], tmp_path, points=20)
-    record = folder / "run.json"
-    record.write_text(record.read_text().replace('"embedding"', '"another"'))
+    change_record(folder, '"embedding"', '"another"')
     assert "perplexity" not in build(experiment, tmp_path).caption
 
 

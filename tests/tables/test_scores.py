@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from replication.config import WORKFLOW, validated
+from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, load_experiment
 from replication.published import between_run_cv
 from replication.tables import write_table
 from replication.tables.scores import build
+from replication.validation import validated
 from tests.synthetic import write_finished
 
 

@@ -15,6 +15,7 @@ from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.jobs import build_jobs, cohort_name, form_cohorts, run_arguments, workflow_config
+from replication.run_records import sealed_record
 from replication.runs import Run, resolve_run
 from replication.workflow_command import snakemake_command
 
@@ -42,13 +43,14 @@ def test_a_command_carries_another_protocol_and_a_preset() -> None:
     assert [found.result_digest for found in _runs(options)] == [run.result_digest for run in runs]
 
 
-def test_only_runs_with_a_final_evaluation_are_embedded() -> None:
+def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed() -> None:
     commands = {}
     for name in ("quickstart", "dopamine_curves"):
         jobs = build_jobs(workflow_config({"experiment": name, "results": "/nowhere", "device": "cuda"}))
         commands |= {run.variant.variant: jobs.command([run]) for run in jobs.runs}
     assert [name for name, command in commands.items() if " embed " in command] == ["dqn_quickstart"]
-    train, embed = commands["dqn_quickstart"].split(" && ")
+    train, embed, film = commands["dqn_quickstart"].split(" && ")
+    assert film.startswith("python -m replication film /nowhere/runs/dqn_quickstart/")
     assert train == embed.replace("replication embed", "replication train") + " --device cuda"
 
 
@@ -91,13 +93,20 @@ def test_a_record_of_another_run_is_refused_in_one_line(tmp_path: Path) -> None:
         (json.dumps({"result_digest": "0" * 64}), f"found 000000000000, expected {place.name}"),
         ("{", "not a run record"),
         ("[]", "not a run record"),
+        (json.dumps({"result_digest": run.result_digest}), "the file was changed"),
     ]:
         (place / "run.json").write_text(content)
         with pytest.raises(ReplicationError, match=expected) as error:
             build_jobs(config)
         assert "\n" not in str(error.value)
-    (place / "run.json").write_text(json.dumps({"result_digest": run.result_digest}))
+    (place / "run.json").write_bytes(sealed_record({"result_digest": run.result_digest}))
     assert run not in build_jobs(config).missing
+
+
+def test_a_limit_of_time_reaches_the_command() -> None:
+    given = {"experiment": "quickstart", "max_seconds": 600}
+    jobs = build_jobs(workflow_config(given))
+    assert "--max-seconds 600 " in jobs.command([jobs.runs[0]])
 
 
 @pytest.mark.parametrize(
@@ -124,7 +133,7 @@ def test_every_source_of_a_table_or_figure_is_watched() -> None:
     jobs = build_jobs(workflow_config({"experiment": "quickstart"}))
     watched = [*jobs.shared_sources, *jobs.source("figures", "embedding"), *jobs.source("tables", "scores")]
     assert {"replication/analysis/finished.py", "replication/published/nature_2015_table2.csv"} <= set(watched)
-    assert "workflow/experiments/quickstart.yaml" in watched
+    assert {"workflow/experiments/quickstart.yaml", "workflow/protocols/nature.yaml"} <= set(watched)
     assert [path for path in (*watched, *jobs.page_sources) if not (WORKFLOW.parent / path).is_file()] == []
 
 

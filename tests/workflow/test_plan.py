@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from replication.plan import (
     seconds_to_go,
     steps_to_go,
 )
+from replication.run_records import sealed_record
 from replication.runs import Run, resolve_run
 
 
@@ -43,7 +43,7 @@ def _record(run: Run, **changes) -> dict:
 def _finish(run: Run, results: Path, **changes) -> None:
     folder = run.results_folder(results)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps(_record(run, **changes)))
+    (folder / "run.json").write_bytes(sealed_record(_record(run, **changes)))
 
 
 def test_the_plan_counts_finished_runs_and_continues_from_checkpoints(tmp_path: Path) -> None:

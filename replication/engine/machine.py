@@ -1,0 +1,34 @@
+"""Where and how runs are computed, and what the person at the terminal is told meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from replication.frame_store import Storage
+
+BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
+"""How often progress is shown: a log keeps every line."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a run is computed; nothing here changes a number on a CPU."""
+
+    results: Path
+    state: Path
+    device: str
+    storage: Storage
+    checkpoint_seconds: float
+    max_seconds: float | None
+    """Of training in this process, after which it stops as if a signal had come; None: no limit."""
+    quiet: bool
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal, beside the progress bar."""
+    tqdm.write(line, file=sys.stderr)

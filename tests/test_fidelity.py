@@ -1,0 +1,152 @@
+"""The fidelity tables themselves: complete, each row judged, each departure declared, each testable row tested."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from replication.cli import main
+from replication.config import known_names, load_protocol, load_variant
+from replication.errors import ReplicationError
+from replication.fidelity import (
+    EXACT,
+    RULES,
+    UNCONFIRMED,
+    UNDECLARED,
+    Original,
+    count_statuses,
+    deviations_in_force,
+    judge_rows,
+    known_originals,
+    load_original,
+)
+from replication.fidelity_text import README, fidelity_text, judged, readme_with_counts
+from replication.runs import resolve_run
+
+TESTS = Path(__file__).resolve().parent
+ORIGINALS = [load_original(name) for name in known_originals()]
+NATURE_ROWS = {"E": 14, "I": 10, "M": 9, "N": 5, "O": 8, "S": 8, "V": 16}
+"""Rows of each section, numbered from 1; E9b and V9b besides."""
+
+
+def statuses(variant: str, **changes: str | None) -> dict[str, str]:
+    return {found.row.row: found.status for found in judged(variant, **changes)}
+
+
+def rows_with_tests() -> set[str]:
+    """Rows that a test function is named after: test_e1_..., test_i8_i9_..."""
+    rows: set[str] = set()
+    for path in TESTS.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                for word in node.name.removeprefix("test_").split("_"):
+                    if not re.fullmatch(r"[a-z][0-9]+b?", word):
+                        break
+                    rows.add(word[0].upper() + word[1:])
+    return rows
+
+
+def test_every_row_is_there() -> None:
+    found = [row.row for row in load_original("nature_dqn").rows]
+    expected = {f"{section}{number}" for section, last in NATURE_ROWS.items() for number in range(1, last + 1)}
+    assert set(found) == expected | {"E9b", "V9b"} and len(found) == len(set(found))
+    assert [row.row for row in load_original(RULES).rows] == ["R1", "R2", "R3", "R4", "R5"]
+    assert [row.row for row in load_original("dopamine_dqn").rows] == [f"D{n}" for n in range(1, 28)]
+
+
+@pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)
+def test_every_row_has_a_test_named_after_it_or_a_reason(original: Original) -> None:
+    tested = rows_with_tests()
+    assert [row.row for row in original.rows if (row.row in tested) == (row.untested is not None)] == []
+
+
+@pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)
+def test_every_expected_setting_is_shown_and_every_section_named(original: Original) -> None:
+    for row in original.rows:
+        assert all(f"{{{name}}}" in row.in_force for name in row.expected), row.row
+        assert row.row[0] in original.sections
+        assert row.confirmed_by is None or row.tag == "paper"
+
+
+@pytest.mark.parametrize("variant", known_names("algorithms"))
+def test_every_difference_is_declared(variant: str) -> None:
+    found = statuses(variant)
+    assert [row for row, status in found.items() if status == UNDECLARED] == []
+
+
+def test_every_deviation_names_rows_that_exist() -> None:
+    rows = {row.row for original in ORIGINALS for row in original.rows}
+    declared = [load_variant(name).deviations for name in known_names("algorithms")]
+    declared += [load_protocol(name).deviations for name in known_names("protocols")]
+    for deviation in (deviation for group in declared for deviation in group):
+        assert set(deviation.rows) <= rows, deviation.id
+
+
+def test_every_deviation_of_a_variant_is_in_force_somewhere() -> None:
+    for name in known_names("algorithms"):
+        said = {word for status in statuses(name).values() for word in status.split(", ")}
+        assert {deviation.id for deviation in load_variant(name).deviations} <= said
+
+
+def test_a_changed_number_that_nobody_declares_is_found() -> None:
+    variant = load_variant("dqn")
+    changed = variant.model_copy(update={"config": variant.config | {"discount": 0.98}})
+    found = {row.row.row: row for row in judge_rows(changed, load_protocol("nature"))}
+    assert found["O1"].status == UNDECLARED and "0.98" in found["O1"].in_force
+    assert [row for row, judgement in found.items() if judgement.status == UNDECLARED] == ["O1"]
+
+
+def test_preset_protocol_and_budget_are_named_where_they_move_a_row() -> None:
+    assert statuses("dqn", preset="smoke")["S2"] == "preset-smoke"
+    assert statuses("dqn", protocol="noop_30min")["V9"] == "protocol-noop_30min"
+    short = resolve_run(variant="dqn", game="pong", seed=1, budget_frames=4_000_000)
+    whole = resolve_run(variant="dqn", game="breakout", seed=1, budget_frames=200_000_000)
+    ids = [{deviation.id: deviation for deviation in deviations_in_force(run)} for run in (short, whole)]
+    assert ids[0].keys() - ids[1].keys() == {"budget", "emulator-pong"}
+    assert "4,000,000 frames" in ids[0]["budget"].what and ids[0]["budget"].rows == ("S1",)
+    smoke = resolve_run(variant="dqn", game="breakout", seed=1, budget_frames=200_000_000, preset="smoke")
+    (preset,) = [deviation for deviation in deviations_in_force(smoke) if deviation.id == "preset-smoke"]
+    assert {"S2", "S3", "S4", "M1", "V1", "V2"} <= set(preset.rows)
+
+
+def test_what_the_article_alone_says_is_unconfirmed_until_a_transcription_is_named() -> None:
+    found = judged("dqn")
+    assert [judgement.row.row for judgement in found if judgement.status == UNCONFIRMED] == ["V9b"]
+    assert {judgement.row.row for judgement in found if judgement.row.confirmed_by} == {"V9", "V11", "V15", "V16"}
+
+
+def test_the_nine_games_whose_emulator_changed_are_named() -> None:
+    differences = load_original("nature_dqn").game_differences
+    assert len(differences) == 9
+    run = resolve_run(variant="random_10hz", game="qbert", seed=1)
+    (known,) = [d for d in deviations_in_force(run) if d.id.startswith("emulator-")]
+    assert (known.id, known.rows) == ("emulator-qbert", ("E13",)) and "signed" in known.what
+    others = deviations_in_force(replace(run, game="breakout"))
+    assert not [d for d in others if d.id.startswith("emulator-")]
+
+
+def test_counts_add_up_and_the_readme_has_them() -> None:
+    counts = count_statuses(judged("dqn"))
+    assert sum(counts.values()) == 77 and counts[UNDECLARED] == 0 and counts[EXACT] > 50
+    text = README.read_text(encoding="utf-8")
+    assert readme_with_counts(text) == text, "python -m replication render readme"
+    with pytest.raises(ReplicationError, match="expected a line"):
+        readme_with_counts(text.replace("end of fidelity counts", "end"))
+
+
+def test_the_command_prints_every_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fidelity", "--variant", "dqn_dopamine"]) == 0
+    said = capsys.readouterr().out
+    assert all(re.search(rf"^D{number} ", said, re.MULTILINE) for number in range(1, 28))
+    assert "32 rows: " in said and "sticky-stream" in said and "departs:" in said
+    assert main(["fidelity", "--variant", "dqnn"]) == 2
+    assert "did you mean 'dqn'" in capsys.readouterr().err
+
+
+def test_a_row_that_does_not_apply_is_not_claimed() -> None:
+    text = fidelity_text("random_10hz")
+    assert re.search(r"^O3 +RMSProp: not applicable$", text, re.MULTILINE)

@@ -1,0 +1,24 @@
+"""A killed run ends with the bytes of one that was never interrupted; `make soak` kills far more often."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "kills", "fresh"), [("dqn", 25, 3), ("dqn_dopamine", 20, 2)])
+def test_fifty_kills_at_random_instants_change_no_byte(variant: str, kills: int, fresh: int) -> None:
+    """A process of its own forks the children: this one may have threads."""
+    command = [sys.executable, "-m", "tests.soak", "--variants", variant, "--games", "catch"]
+    done = subprocess.run(
+        [*command, f"--kills={kills}", f"--fresh={fresh}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    counted = re.search(rf"{variant} catch: (\d+) kills \((.*)\), same bytes", done.stdout)
+    assert counted is not None and int(counted[1]) >= kills, done.stdout
+    kinds = {"instant", "flush", *(["evaluation"] if variant == "dqn" else [])}
+    assert kinds <= {part.split(" ", 1)[1] for part in counted[2].split(", ")}
