@@ -7,15 +7,13 @@ plans, digests and pages can be made from it in milliseconds.
 
 from __future__ import annotations
 
-import ast
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from replication.errors import ReplicationError, unknown_name
-from replication.validation import Settings, SettingsT, read_yaml, validate_part, validated
+from replication.validation import Settings, SettingsT, added_settings, overridden, read_yaml, validate_part, validated
 
 WORKFLOW = Path(__file__).resolve().parent.parent / "workflow"
 ALGORITHMS = Path(__file__).resolve().parent / "algorithms"
@@ -271,7 +269,9 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
     _check_name(path, "protocol", protocol.protocol)
     if preset is None:
         return protocol
-    return validated(Protocol, _override(content, preset.protocol), _preset_path(preset), "protocol")
+    return validated(
+        Protocol, overridden(content, preset.protocol), WORKFLOW / "presets" / f"{preset.preset}.yaml", "protocol"
+    )
 
 
 def load_variant(name: str, preset: Preset | None = None) -> Variant:
@@ -290,8 +290,8 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
         )
     _check_config(variant, path)
     if preset is not None:
-        variant = variant.model_copy(update={"config": _override(variant.config, preset.config)})
-        _check_config(variant, _preset_path(preset))
+        variant = variant.model_copy(update={"config": overridden(variant.config, preset.config)})
+        _check_config(variant, WORKFLOW / "presets" / f"{preset.preset}.yaml")
     return variant
 
 
@@ -325,26 +325,17 @@ def _check_config(variant: Variant, path: Path) -> None:
     if variant.module not in _algorithm_modules():
         raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
     family, added = FAMILIES[variant.family], _added_settings(variant.module)
-    left = {key: value for key, value in variant.config.items() if added is not None and key not in added}
-    if added is None:
-        left = {key: value for key, value in variant.config.items() if key in family.model_fields}
-    validated(family, left, path, "config")
+    left = family.model_fields if added is None else (key for key in variant.config if key not in added)
+    validated(family, {key: variant.config[key] for key in left if key in variant.config}, path, "config")
 
 
 def _algorithm_modules() -> list[str]:
     return sorted(path.stem for path in ALGORITHMS.glob("*.py") if path.stem not in ("__init__", "contract"))
 
 
-@cache
 def _added_settings(module: str) -> frozenset[str] | None:
-    """Settings that an algorithm adds to those of its family, read from its source; None: it cannot be told so."""
-    for node in ast.parse((ALGORITHMS / f"{module}.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Config":
-            names = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
-            return frozenset(name.id for name in names if isinstance(name, ast.Name))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "Config":
-            return frozenset() if ast.unparse(node.value) in {family.__name__ for family in FAMILIES.values()} else None
-    return None
+    families = frozenset(family.__name__ for family in FAMILIES.values())
+    return added_settings(ALGORITHMS / f"{module}.py", families)
 
 
 def _check_name(path: Path, key: str, found: str) -> None:
@@ -352,24 +343,8 @@ def _check_name(path: Path, key: str, found: str) -> None:
         raise ReplicationError(f"{path}: {key}: found {found!r}, expected the file's own name {path.stem!r}")
 
 
-def _preset_path(preset: Preset) -> Path:
-    return WORKFLOW / "presets" / f"{preset.preset}.yaml"
-
-
 def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     if name not in known_names(folder):
         raise unknown_name(kind, name, known_names(folder))
     path = WORKFLOW / folder / f"{name}.yaml"
     return path, read_yaml(path)
-
-
-def _override(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Replace values of `base` by those of `changes`, key by key; keys that `base` lacks or has empty stay so."""
-    result = dict(base)
-    for key, value in changes.items():
-        current = result.get(key)
-        if isinstance(current, dict) and isinstance(value, dict):
-            result[key] = _override(current, value)
-        elif current is not None:
-            result[key] = value
-    return result

@@ -127,7 +127,6 @@ def page_html(experiment: Experiment, results: Path) -> str:
         missing=_missing(experiment, finished),
         commits=sorted({str(found.record["provenance"]["commit"] or "unknown") for found in finished}),
         commands=_commands(experiment),
-        checks=_checks(finished),
     )
 
 
@@ -329,21 +328,9 @@ def _commands(experiment: Experiment) -> list[tuple[str, str]]:
         ),
         *((f"python -m replication train {arguments}", "Only these runs.") for arguments in groups),
         (f"python -m replication render page {name}", "Only this page, from the files that are there."),
-    ]
-
-
-def _checks(finished: Sequence[FinishedRun]) -> list[str]:
-    """Lines of a program that plays every stored evaluation again, on the emulator alone."""
-    traces = [found.folder / "evaluation.trace" for found in finished if (found.folder / "evaluation.trace").exists()]
-    if not traces:
-        return []
-    return [
-        "from pathlib import Path",
-        "from replication.atari.emulator import open_emulator",
-        "from replication.trace_file import read_trace",
-        "from replication.traces import verify_trace",
-        'for path in sorted(Path("results/runs").rglob("evaluation.trace")):',
-        "    trace = read_trace(path)",
-        "    verify_trace(trace, open_emulator(trace.header.game), path)",
-        '    print(path, "is what it claims")',
+        (
+            "python -m replication verify results",
+            "Play every stored episode again, without weights, and derive every score, table and verdict from them. "
+            "The first difference is named.",
+        ),
     ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -98,6 +100,18 @@ def validate_part(models: Sequence[type[Settings]], content: dict[str, Any], pat
             validated(create_model("Part", __base__=Settings, **alone), {key: value}, path, *where)
 
 
+def overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Replace values of `base` by those of `changes`, key by key; keys that `base` lacks or has empty stay so."""
+    result = dict(base)
+    for key, value in changes.items():
+        current = result.get(key)
+        if isinstance(current, dict) and isinstance(value, dict):
+            result[key] = overridden(current, value)
+        elif current is not None:
+            result[key] = value
+    return result
+
+
 def number_hint(text: object) -> str:
     """How to write a number that was written so that it is none: `1e6` is 1_000_000; empty where nothing is plain."""
     try:
@@ -127,10 +141,7 @@ def _in_words(error: dict[str, Any], model: type[Settings], location: Sequence[i
 
 def shown(value: object) -> str:
     """A value as a YAML might spell it, on one line and not too long."""
-    if isinstance(value, dict | list | bool | None):
-        text = json.dumps(value)
-    else:
-        text = repr(value)
+    text = json.dumps(value) if isinstance(value, dict | list | bool | None) else repr(value)
     return text if len(text) <= _FOUND_CHARACTERS else text[: _FOUND_CHARACTERS - 3] + "..."
 
 
@@ -144,6 +155,25 @@ def _decimal_hint(text: str) -> str:
         return ""
     plain = repr(value)
     return f": write {plain if '.' in plain else plain.replace('e', '.0e')}"
+
+
+@cache
+def added_settings(source: Path, families: frozenset[str]) -> frozenset[str] | None:
+    """Settings that an algorithm's `Config` adds to those of its family, read from its source: its import takes torch.
+
+    Args:
+        source: the module.
+        families: names of the settings classes there are.
+
+    Returns: names of fields; None where the source does not tell.
+    """
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Config":
+            names = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
+            return frozenset(name.id for name in names if isinstance(name, ast.Name))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "Config":
+            return frozenset() if ast.unparse(node.value) in families else None
+    return None
 
 
 def _name(part: int | str) -> str:
@@ -169,10 +199,12 @@ def _keys_of(location: Sequence[int | str], content: object, kind: str) -> list[
     """The parts of pydantic's location that are keys of the content; the others name kinds of values."""
     keys: list[int | str] = []
     for number, part in enumerate(location, start=1):
-        if (isinstance(content, dict) and part in content) or (
-            isinstance(content, list | tuple) and isinstance(part, int) and part < len(content)
-        ):
-            content = content[part]
+        if isinstance(content, dict):
+            inside = part in content
+        else:
+            inside = isinstance(content, list | tuple) and isinstance(part, int)
+        if inside:
+            content = cast(Any, content)[part]
         elif number < len(location) or kind != "missing":
             continue
         keys.append(part)

@@ -1,0 +1,56 @@
+"""What is committed under results/: every digest, and a sample of traces drawn anew from the commit's hash."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from replication.config import WORKFLOW
+from replication.results_readme import results_readme
+from replication.verify import check_experiment
+from replication.verify_run import check_run, read_run_record
+
+ROOT = WORKFLOW.parent
+RESULTS = ROOT / "results"
+SAMPLE = 6
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def committed_runs() -> list[Path]:
+    return sorted(ROOT / line for line in git("ls-files", "results/runs").splitlines() if line.endswith("/run.json"))
+
+
+def test_every_committed_file_is_the_one_its_record_names() -> None:
+    files = {ROOT / line for line in git("ls-files", "results/runs").splitlines()}
+    named = set()
+    for path in committed_runs():
+        record = read_run_record(path.parent)
+        named |= {path.parent / name for name in (*record["files"], "run.json", "embedding.csv", "clip.webp")}
+        assert not str(record["provenance"]["commit"]).endswith("-dirty"), path
+    assert files <= named
+
+
+def test_a_sample_of_committed_traces_is_played_again() -> None:
+    runs = committed_runs()
+    chance = random.Random(git("rev-parse", "HEAD"))
+    for path in chance.sample(runs, min(SAMPLE, len(runs))):
+        assert check_run(path.parent).episodes > 0
+
+
+@pytest.mark.parametrize(
+    "name", sorted({line.split("/")[1] for line in git("ls-files", "results").splitlines() if "/tables/" in line})
+)
+def test_committed_tables_figures_and_pages_are_what_the_runs_give(name: str) -> None:
+    assert check_experiment(name, RESULTS).cells > 0
+
+
+def test_the_readme_of_the_results_is_up_to_date() -> None:
+    assert (RESULTS / "README.md").read_text(encoding="utf-8") == results_readme(RESULTS), (
+        "python -m replication render readme"
+    )
