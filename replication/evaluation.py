@@ -29,7 +29,7 @@ Purpose = Literal["final_evaluation", "periodic_evaluation"]
 class Viewing:
     """What a policy needs to see, whatever the protocol: its pipeline, its history and its own action repeat."""
 
-    frame_pipeline: Literal["nature", "dopamine"]
+    frame_pipeline: Literal["nature", "dopamine", "none"]
     frame_stack: int
     frame_skip: int
 

@@ -129,14 +129,18 @@ def judge_rows(
 
 
 def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
-    """Every departure of a run: those its variant and protocol declare, and those of preset, budget and game."""
+    """Every departure of a run: those its variant and protocol declare, and those of preset, budget and game.
+
+    What concerns only rows that do not apply (training, to an agent that does not train) is no departure.
+    """
     variant, protocol, preset = run.variant, run.protocol, run.preset
     trained = run.budget.steps * protocol.training.frame_skip or None
     judged = judge_rows(variant, protocol, preset, trained)
     moved: dict[str, list[str]] = {}
     for found in judged:
         moved.setdefault(found.status, []).append(found.row.row)
-    declared = [*variant.deviations, *protocol.deviations]
+    here = {name for found in judged for name in found.status.split(", ")}
+    declared = [known for known in (*variant.deviations, *protocol.deviations) if known.id in here]
     if preset and (rows := moved.get(f"preset-{preset.preset}")):
         declared.append(_of_preset(preset, rows))
     if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replication.atari.emulator import Emulator, open_emulator
+from replication.atari.frames import NoPipeline
 from replication.atari.presentation import PresentedGame
 from replication.config import Presentation
 from replication.errors import ReplicationError
@@ -50,7 +50,7 @@ def replay_by_protocol(
     check_emulator(header, console, path)
     emulator = _GivenFrames(console)
     noops, stickiness = _streams(header)
-    game = PresentedGame(emulator, presentation, _NoPictures(), header.frame_skip, noops, stickiness)
+    game = PresentedGame(emulator, presentation, NoPipeline(), header.frame_skip, noops, stickiness)
     for number, episode in enumerate(trace.episodes):
         try:
             emulator.expect(episode)
@@ -121,21 +121,6 @@ class _GivenFrames:
                 f"frame {self.frame} (the first is 1): the trace gives action {given}, the protocol {action_code}"
             )
         return self._act(action_code)
-
-
-class _NoPictures:
-    """A frame pipeline that looks at nothing."""
-
-    def clear(self) -> None: ...
-
-    def paint(self, emulator: Emulator, repeat_index: int | None) -> None: ...
-
-    def grab(self, out: NDArray[np.uint8]) -> None: ...
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None: ...
 
 
 def _play(

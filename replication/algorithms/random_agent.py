@@ -29,4 +29,4 @@ def policy(num_actions: int) -> Policy:
 
 def viewing(config: UntrainedConfig) -> Viewing:
     """It sees nothing, and holds an action for its own number of frames."""
-    return Viewing("nature", 1, config.action_period_frames)
+    return Viewing("none", 1, config.action_period_frames)

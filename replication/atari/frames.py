@@ -44,9 +44,26 @@ class FramePipeline(Protocol):
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-def frame_pipeline(name: Literal["nature", "dopamine"], frame_skip: int) -> FramePipeline:
-    """The pipeline a variant names."""
+def frame_pipeline(name: Literal["nature", "dopamine", "none"], frame_skip: int) -> FramePipeline:
+    """The pipeline a variant names; `none` for an agent that looks at nothing."""
+    if name == "none":
+        return NoPipeline()
     return NaturePipeline() if name == "nature" else DopaminePipeline(frame_skip)
+
+
+class NoPipeline:
+    """Looks at nothing: every frame stays as it is."""
+
+    def clear(self) -> None: ...
+
+    def paint(self, emulator: Emulator, repeat_index: int | None) -> None: ...
+
+    def grab(self, out: NDArray[np.uint8]) -> None: ...
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None: ...
 
 
 class NaturePipeline:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from replication.atari.emulator import AtariEmulator, Emulator, open_emulator, rom_md5
 from replication.errors import ReplicationError
-from replication.games import ATARI57
+from replication.games import ATARI57, NATURE49
+from tests.continue_elsewhere import STEPS, play, presented, stored
 
 pytestmark = pytest.mark.rom
 
@@ -64,6 +70,23 @@ def test_a_reset_right_after_restoring_is_the_reset_there_would_have_been(game: 
 def test_every_game_continues_exactly(game: str) -> None:
     for played in (0, 1, 119, 500):
         _continues_exactly(game, played, reset_after=150)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["nature", "sticky"])
+def test_every_game_of_the_article_continues_exactly_in_another_process(protocol: str, tmp_path: Path) -> None:
+    entries, expected = [], []
+    for name in NATURE49:
+        game, streams = presented(name, protocol)
+        game.begin_episode()
+        play(game, streams, 130)
+        entries.append({"game": name, "protocol": protocol, "state": stored(game, streams)})
+        expected.append(play(game, streams, STEPS))
+    (tmp_path / "states.json").write_text(json.dumps(entries))
+    command = [sys.executable, "-m", "tests.continue_elsewhere", str(tmp_path / "states.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = done.stdout.split()
+    assert [n for n, one, other in zip(NATURE49, found, expected, strict=True) if one != other] == []
 
 
 def test_any_number_of_resets_can_be_saved() -> None:
