@@ -1,6 +1,6 @@
 """Building blocks of the networks: convolutions as the papers had them, and their initialisations.
 
-Networks take pixels as bytes and divide by 255 themselves. Parameters are built uninitialised and filled from a
+Networks take pixels as bytes and scale them by 1/255 themselves. Parameters are built uninitialised and filled from a
 numpy stream, so that no global generator is ever used and every device starts from the same numbers.
 """
 
@@ -40,11 +40,15 @@ class Convolutions(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [batch, stack, 84, 84] to float32 [batch, num_features]."""
-        x = pixels.to(torch.float32) / 255.0
-        for layer, (before, after) in zip(self.layers, self.padding, strict=True):
+        x = pixels.to(torch.float32)
+        for number, (layer, (before, after)) in enumerate(zip(self.layers, self.padding, strict=True)):
             if after:
                 x = functional.pad(x, (before, after, before, after))
-            x = functional.relu(layer(x))
+            assert isinstance(layer, nn.Conv2d)
+            # The pixels' division by 255 is done on the first weights instead, a thousandth of the numbers. Autograd
+            # goes through it, so the optimiser sees the gradient of the weights as they are.
+            weight = layer.weight / 255.0 if number == 0 else layer.weight
+            x = functional.relu(functional.conv2d(x, weight, layer.bias, tuple(layer.stride)))
         return x.flatten(1)
 
 

@@ -2,14 +2,19 @@
 
 Both keep their running means as named tensors, so that a checkpoint is a plain list of arrays. Deliberately not
 torch.optim: its RMSprop adds the constant outside the root, which makes a first step on a small gradient eight
-times larger than the released program's.
+times larger than the released program's. On a CPU an update is one pass over each parameter, compiled; elsewhere it is
+torch's operations in the same order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numba import njit
+from numpy.typing import NDArray
 from torch import Tensor
 
 from replication.config import AdamConfig, CenteredRMSPropConfig
@@ -36,6 +41,10 @@ class CenteredRMSProp:
         """Apply one update; `gradients` are in the order of the parameters."""
         c = self.config
         for w, g, m, v in zip(self.parameters, gradients, self.mean_gradient, self.mean_square, strict=True):
+            if w.device.type == "cpu":
+                numbers = np.array([c.decay, 1.0 - c.decay, c.learning_rate, c.epsilon], dtype=np.float32)
+                _rmsprop_pass(*_flat(w, g, m, v), numbers)  # type: ignore[call-arg]
+                continue
             m.mul_(c.decay).add_(g, alpha=1.0 - c.decay)
             v.mul_(c.decay).addcmul_(g, g, value=1.0 - c.decay)
             root = torch.addcmul(v, m, m, value=-1.0).add_(c.epsilon).sqrt_()
@@ -68,6 +77,12 @@ class Adam:
         self.updates += 1
         t = self.updates.item()
         for w, g, m, v in zip(self.parameters, gradients, self.mean, self.mean_square, strict=True):
+            if w.device.type == "cpu":
+                corrections = (1.0 - c.beta2**t, c.learning_rate / (1.0 - c.beta1**t))
+                decays = (c.beta1, 1.0 - c.beta1, c.beta2, 1.0 - c.beta2)
+                numbers = np.array([*decays, *corrections, c.epsilon], dtype=np.float32)
+                _adam_pass(*_flat(w, g, m, v), numbers)  # type: ignore[call-arg]
+                continue
             m.mul_(c.beta1).add_(g, alpha=1.0 - c.beta1)
             v.mul_(c.beta2).addcmul_(g, g, value=1.0 - c.beta2)
             root = (v / (1.0 - c.beta2**t)).sqrt_().add_(c.epsilon)
@@ -77,6 +92,47 @@ class Adam:
         """Named tensors, to be stored and to be filled in place when a run is resumed."""
         means = {f"mean.{i}": m for i, m in enumerate(self.mean)}
         return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)} | {"updates": self.updates}
+
+
+# error_model: division is not checked, or nothing is vectorised. No fastmath: every operation is rounded as written.
+@njit(error_model="numpy", cache=True)
+def _rmsprop_pass(
+    w: NDArray[np.float32],
+    g: NDArray[np.float32],
+    m: NDArray[np.float32],
+    v: NDArray[np.float32],
+    numbers: NDArray[np.float32],
+) -> None:
+    decay, rest, learning_rate, epsilon = numbers
+    for i in range(w.size):
+        m[i] = decay * m[i] + rest * g[i]
+        v[i] = decay * v[i] + rest * (g[i] * g[i])
+        w[i] -= learning_rate * g[i] / np.sqrt(v[i] - m[i] * m[i] + epsilon)
+
+
+@njit(error_model="numpy", cache=True)
+def _adam_pass(
+    w: NDArray[np.float32],
+    g: NDArray[np.float32],
+    m: NDArray[np.float32],
+    v: NDArray[np.float32],
+    numbers: NDArray[np.float32],
+) -> None:
+    beta1, rest1, beta2, rest2, correction, step, epsilon = numbers
+    for i in range(w.size):
+        m[i] = beta1 * m[i] + rest1 * g[i]
+        v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
+        w[i] -= step * m[i] / (np.sqrt(v[i] / correction) + epsilon)
+
+
+def _flat(w: Tensor, g: Tensor, *means: Tensor) -> list[NDArray[Any]]:
+    """The memory of a parameter, its gradient and its running means, float32 [numel] each, element by element alike.
+
+    The views are made anew each time: a parameter that changes its memory format takes new memory.
+    """
+    if g.stride() != w.stride():
+        g = torch.empty_like(w).copy_(g)
+    return [tensor.detach().as_strided((tensor.numel(),), (1,)).numpy() for tensor in (w, g, *means)]
 
 
 Optimizer = CenteredRMSProp | Adam

@@ -68,18 +68,25 @@ def test_d11_dopamine_initialisation_is_glorot_with_zero_biases() -> None:
 
 
 def test_i7_d12_pixels_are_divided_by_255_once() -> None:
+    """A white frame is what a frame of ones would be to the same weights, whichever of the two is divided."""
     network = _filled(NATURE, 4)
     white = torch.full((1, 4, 84, 84), 255, dtype=torch.uint8)
     first = network.convolutions.layers[0]
     seen: list[torch.Tensor] = []
     original = functional.conv2d
+
+    def convolve(*given: torch.Tensor) -> torch.Tensor:
+        seen.append(original(*given))
+        return seen[-1]
+
     try:
-        functional.conv2d = lambda x, *rest: seen.append(x) or original(x, *rest)  # type: ignore[assignment]
+        functional.conv2d = convolve  # type: ignore[assignment]
         network(white)
     finally:
         functional.conv2d = original
-    assert seen[0].min() == seen[0].max() == 1.0
-    assert first.weight.shape[1] == 4
+    expected = original(torch.ones(1, 4, 84, 84), first.weight, first.bias, first.stride)
+    torch.testing.assert_close(seen[0], expected, rtol=1e-5, atol=1e-6)
+    assert expected.abs().max() > 0.05
 
 
 def test_two_streams_fill_differently_and_one_stream_equally() -> None:

@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from replication.config import AdamConfig, CenteredRMSPropConfig
-from replication.optimizers import Adam, CenteredRMSProp
+from replication.algorithms import dqn
+from replication.config import AdamConfig, CenteredRMSPropConfig, load_variant, variant_config
+from replication.optimizers import Adam, CenteredRMSProp, build_optimizer
 
 NATURE = CenteredRMSPropConfig(
     name="centered_rmsprop", learning_rate=0.00025, decay=0.95, epsilon=0.01, mean_square_start=0.0
@@ -86,3 +87,27 @@ def test_a_stored_optimizer_continues_exactly() -> None:
         for optimiser_ in (optimizer, resumed):
             optimiser_.step([torch.tensor([0.1, 0.2, -0.3])])
         assert torch.equal(weight, again)
+
+
+@pytest.mark.parametrize("variant", ["dqn", "dqn_quickstart"])
+@pytest.mark.parametrize("contiguous_gradient", [True, False])
+def test_the_compiled_pass_is_the_equation_whatever_the_memory_format(variant: str, contiguous_gradient: bool) -> None:
+    """A convolution's weights lie channels-last; their gradient may lie otherwise."""
+    config = variant_config(load_variant(variant), dqn.Config).optimizer
+    stream = torch.Generator().manual_seed(0)
+    w = torch.randn((32, 4, 8, 8), generator=stream).to(memory_format=torch.channels_last)
+    optimizer = build_optimizer([w], config)
+    expected, m, v = w.double(), torch.zeros_like(w).double(), torch.zeros_like(w).double()
+    for t in range(1, 4):
+        g = torch.randn((32, 4, 8, 8), generator=stream)
+        optimizer.step([g if contiguous_gradient else g.to(memory_format=torch.channels_last)])
+        g = g.double()
+        if isinstance(config, CenteredRMSPropConfig):
+            m, v = config.decay * m + (1 - config.decay) * g, config.decay * v + (1 - config.decay) * g**2
+            expected = expected - config.learning_rate * g / (v - m**2 + config.epsilon).sqrt()
+        else:
+            m, v = config.beta1 * m + (1 - config.beta1) * g, config.beta2 * v + (1 - config.beta2) * g**2
+            root = (v / (1 - config.beta2**t)).sqrt() + config.epsilon
+            expected = expected - config.learning_rate * m / (1 - config.beta1**t) / root
+    torch.testing.assert_close(w.double(), expected, rtol=1e-6, atol=1e-6)
+    assert w.is_contiguous(memory_format=torch.channels_last)
