@@ -138,9 +138,9 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
     judged = judge_rows(variant, protocol, preset, trained)
     moved: dict[str, list[str]] = {}
     for found in judged:
-        moved.setdefault(found.status, []).append(found.row.row)
-    here = {name for found in judged for name in found.status.split(", ")}
-    declared = [known for known in (*variant.deviations, *protocol.deviations) if known.id in here]
+        for name in found.status.split(", "):
+            moved.setdefault(name, []).append(found.row.row)
+    declared = [known for known in (*variant.deviations, *protocol.deviations) if known.id in moved]
     if preset and (rows := moved.get(f"preset-{preset.preset}")):
         declared.append(_of_preset(preset, rows))
     if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):
@@ -162,6 +162,9 @@ def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
     """All settings in force by dotted name; parts that are absent have no names."""
     content = {"config": variant.config, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
+    final = content["protocol"]["final_evaluation"]
+    if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own
+        final["epsilon"] = variant.config.get("evaluation_epsilon")
     if frames is not None:
         content["budget"] = {"frames": frames}
     return dict(_flat("", content))
@@ -190,13 +193,24 @@ def _status(row: Row, variant: Variant, settings: Mapping[str, Any], declared: S
 def _departure(
     row: Row, variant: Variant, protocol: Protocol, preset: Preset | None, settings: Mapping[str, Any]
 ) -> str:
-    """What moved a row that no YAML declares: the preset, the choice of another protocol, the budget."""
+    """What moved a row that no YAML declares: the preset, the choice of another protocol, the budget.
+
+    Each is named only for settings it has a hand in; a setting that none of them explains is undeclared.
+    """
     differing = {n for n, value in row.expected.items() if _plain(settings.get(n, value)) != _plain(value)}
-    if preset is not None:
-        return f"preset-{preset.preset}"
-    if protocol.protocol != variant.protocol and all(name.startswith("protocol.") for name in differing):
-        return f"protocol-{protocol.protocol}"
-    return "budget" if differing == {"budget.frames"} else UNDECLARED
+    overridden = {} if preset is None else dict(_flat("", {"config": preset.config, "protocol": preset.protocol}))
+    another = protocol.protocol != variant.protocol
+    moved_by = {
+        "" if preset is None else f"preset-{preset.preset}": differing & overridden.keys(),
+        f"protocol-{protocol.protocol}": {name for name in differing if another and name.startswith("protocol.")},
+        "budget": differing & {"budget.frames"},
+    }
+    names = []
+    for name, moved in moved_by.items():
+        if moved & differing:  # what an earlier one explains is not asked of a later one
+            names.append(name)
+            differing -= moved
+    return UNDECLARED if differing else ", ".join(names)
 
 
 def _of_preset(preset: Preset, rows: Sequence[str]) -> Deviation:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from replication.atari.emulator import rom_md5
+from replication.atari.palette import palette_rgb
 from replication.evaluation import score
 from replication.fidelity import deviations_in_force
 from replication.files import sha256, write_atomically
@@ -111,6 +112,7 @@ def _provenance(run: Run) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: version(name) for name in ("ale-py", "gymnasium", "numpy", "torch")},
         "rom_md5": rom_md5(run.game),
+        "palette_sha256": sha256(palette_rgb().tobytes()),
         "command": " ".join(["python -m replication", *sys.argv[1:]]),
     }
 

@@ -39,7 +39,8 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
     record = json.loads(next((tmp_path / "results").rglob("run.json")).read_bytes())
     assert record["budget"] == {"frames": 2400, "iterations": 0, "steps": 600}
     assert record["evaluated_network"]["network"] == "best"
-    assert {"commit", "packages", "rom_md5"} <= set(record["provenance"])
+    assert {"commit", "packages", "rom_md5", "palette_sha256"} <= set(record["provenance"])
+    assert 0 < record["counts"]["frames_of_finished_episodes"] <= record["counts"]["frames_nominal"] == 2400
     rows = {row for deviation in record["deviations"] for row in deviation["rows"]}
     assert {"E11", "E12", "E13", "I10", "M4", "M5", "M9", "V4", "V6", "V7", "S1", "S2"} <= rows
     assert _train(tmp_path) == 0

@@ -78,9 +78,9 @@ def test_misspelt_names_offer_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("batch_size", "1e2", r"dqn.yaml: config.batch_size: .*valid integer \(found '1e2'\)"),
+        ("batch_size", "1e2", r"dqn.yaml: config.batch_size: expected a whole number, found '1e2': write 100$"),
         ("batch_size", 32.5, "config.batch_size"),
-        ("batch_size", 0, r"config.batch_size: .*greater than or equal to 1 \(found 0\)"),
+        ("batch_size", 0, r"config.batch_size: expected a number greater than or equal to 1, found 0$"),
         ("discount", 1.5, "config.discount"),
         ("stores_end_frame", False, "truncation_bootstraps needs stores_end_frame"),
         ("loss_reduction", "average", "config.loss_reduction.*'sum' or 'mean'"),

@@ -1,8 +1,8 @@
-"""The loss of DQN against numbers worked by hand (fidelity rows O1, O2, V13, V14)."""
+"""The loss and the network of DQN against numbers worked by hand or written out (fidelity rows N1, N4, O1, O2, O6)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +12,10 @@ from torch import Tensor
 from replication.algorithms import dqn
 from replication.algorithms.contract import Batch, load_algorithm
 from replication.config import load_variant, variant_config
+from replication.engine.learner import Learner
 from replication.errors import ReplicationError
+from replication.random_streams import training_streams
+from replication.replay import Transitions
 
 CONFIG = variant_config(load_variant("dqn"), dqn.Config)
 NO_DRAWS: Mapping[str, Tensor] = {}
@@ -47,17 +50,79 @@ def test_o1_d14_target_is_reward_plus_discounted_best_value_and_has_no_gradient(
     assert q_target_t.grad is None
 
 
-def test_o2_gradient_is_summed_over_the_batch() -> None:
-    """32 equal transitions give 32 times the gradient of one."""
-    gradients = []
-    for size in (1, 32):
-        weight = torch.tensor([0.25], requires_grad=True)
-        batch = _batch([1.0] * size, [0.0] * size, [0] * size)
-        forward = lambda s, w=weight, n=size: w.expand(n, 1)  # noqa: E731
-        total = dqn.loss(forward, forward, batch, NO_DRAWS, CONFIG).per_transition.sum()
-        gradients.append(torch.autograd.grad(total, weight)[0].item())
+class NotedGradients:
+    """Stands in for an optimiser: notes what the learner hands it."""
+
+    def __init__(self, parameters: list[Tensor]) -> None:
+        self.parameters = parameters
+        self.gradients: list[Tensor] = []
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        self.gradients = list(gradients)
+
+
+def _learner_gradients(config: dqn.Config, size: int) -> tuple[Learner, list[Tensor], Transitions]:
+    """What one update of the learner hands to its optimiser, on `size` equal transitions."""
+    learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong"), "cpu")
+    learner.optimizer = noted = NotedGradients(learner.optimizer.parameters)  # type: ignore[assignment]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 1, 84, 84, 4), dtype=np.uint8)
+    states, next_states = np.repeat(pixels, size, axis=1)
+    ones, zeros = np.ones(size, dtype=np.float32), np.zeros(size, dtype=np.int64)
+    transitions = Transitions(states, zeros, ones, 0 * ones, next_states, zeros)
+    learner.update(transitions, np.random.default_rng(0))
+    return learner, noted.gradients, transitions
+
+
+@pytest.mark.parametrize(("reduction", "factor"), [("sum", 32), ("mean", 1)])
+def test_o2_the_learners_gradient_over_32_equal_transitions_is_32_times_that_of_one(
+    reduction: str, factor: int
+) -> None:
+    config = CONFIG.model_copy(update={"loss_reduction": reduction})
+    (_, one, _), (_, many, _) = (_learner_gradients(config, size) for size in (1, 32))
+    for single, whole in zip(one, many, strict=True):
+        torch.testing.assert_close(whole, factor * single, rtol=1e-3, atol=1e-5)
     assert CONFIG.loss_reduction == "sum"
-    assert gradients[1] == pytest.approx(32 * gradients[0])
+
+
+def test_o6_the_optimiser_gets_the_gradient_as_it_is_however_long() -> None:
+    """Stable-Baselines3 clips the norm at 10; this gradient is longer."""
+    learner, gradients, seen = _learner_gradients(CONFIG, 512)
+    online = [parameter.detach().clone().requires_grad_() for parameter in learner.optimizer.parameters]
+    names = [name for name, _ in learner.online.named_parameters()]
+    with torch.enable_grad():
+        pixels = torch.from_numpy(seen.states).permute(0, 3, 1, 2)
+        q = torch.func.functional_call(learner.online, dict(zip(names, online, strict=True)), (pixels,))
+        error = torch.from_numpy(seen.rewards) - q[:, 0]
+        reference = torch.autograd.grad(-(error.detach().clamp(-1, 1) * q[:, 0]).sum(), online)
+    assert torch.cat([gradient.flatten() for gradient in gradients]).norm() > 20
+    for gradient, whole in zip(gradients, reference, strict=True):
+        torch.testing.assert_close(gradient, whole, rtol=1e-3, atol=1e-4)
+
+
+def test_n1_n4_values_are_those_of_the_layers_written_out_with_relu_after_all_but_the_last() -> None:
+    """In float64, without torch's layers: a missing ReLU or half precision is far outside the tolerance."""
+    network = dqn.network(CONFIG, 6)
+    dqn.initialise(network, np.random.default_rng(3), CONFIG)
+    pixels = np.random.default_rng(4).integers(0, 256, (3, 4, 84, 84), dtype=np.uint8)
+    x = pixels / 255.0
+    for layer, stride in zip(network.convolutions.layers, (4, 2, 1), strict=True):
+        weight, bias = (w.detach().double().numpy() for w in (layer.weight, layer.bias))
+        size = weight.shape[-1]
+        windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(2, 3))[:, :, ::stride, ::stride]
+        x = np.maximum(np.einsum("bcyxij,ocij->boyx", windows, weight) + bias[:, None, None], 0)
+    assert x.shape == (3, 64, 7, 7)
+    hidden, values = (
+        [w.detach().double().numpy() for w in layer.parameters()] for layer in (network.hidden, network.values)
+    )
+    before = x.reshape(3, -1) @ hidden[0].T + hidden[1]
+    assert (before < 0).any()  # so that the ReLU has something to do
+    embedded = np.maximum(before, 0)
+    expected = embedded @ values[0].T + values[1]
+    assert (expected < 0).any()
+    found = network(torch.from_numpy(pixels))
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(network.embed(torch.from_numpy(pixels)).detach().numpy(), embedded, atol=2e-6)
+    np.testing.assert_allclose(found.detach().numpy(), expected, atol=2e-6)
 
 
 def test_gradient_of_a_real_batch_equals_a_float64_reference() -> None:

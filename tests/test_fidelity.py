@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from replication.cli import main
-from replication.config import known_names, load_protocol, load_variant
+from replication.config import known_names, load_preset, load_protocol, load_variant
 from replication.errors import ReplicationError
 from replication.fidelity import (
     EXACT,
+    NOT_APPLICABLE,
     RULES,
     UNCONFIRMED,
     UNDECLARED,
@@ -31,6 +32,16 @@ TESTS = Path(__file__).resolve().parent
 ORIGINALS = [load_original(name) for name in known_originals()]
 NATURE_ROWS = {"E": 14, "I": 10, "M": 9, "N": 5, "O": 8, "S": 8, "V": 16}
 """Rows of each section, numbered from 1; E9b and V9b besides."""
+UNSEEN = {
+    "config.evaluation_epsilon": "shown as the final evaluation's epsilon where the protocol leaves it to the paper",
+    "protocol.protocol": "a name",
+    "protocol.title": "a name",
+    "protocol.published_quantity": "which of its numbers a paper prints",
+    "protocol.iteration_steps": "Dopamine's",
+    "protocol.periodic_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
+    "protocol.final_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
+}
+"""Settings that no row on the Nature program shows, and why not."""
 
 
 def statuses(variant: str, **changes: str | None) -> dict[str, str]:
@@ -72,10 +83,41 @@ def test_every_expected_setting_is_shown_and_every_section_named(original: Origi
         assert row.confirmed_by is None or row.tag == "paper"
 
 
+def test_every_setting_stands_in_a_row_or_has_a_reason() -> None:
+    """A setting in no row could be changed without any row noticing."""
+    variant, protocol = load_variant("dqn"), load_protocol("nature").model_dump(exclude={"sources", "deviations"})
+    settings = {*_leaves("config", variant.config), *_leaves("protocol", protocol)}
+    shown = {name for row in load_original("nature_dqn").rows for name in re.findall(r"{([a-z0-9_.]+)}", row.in_force)}
+    unseen = {name for name in settings if not any(name == one or name.startswith(f"{one}.") for one in shown)}
+    assert unseen == UNSEEN.keys()
+
+
+def _leaves(name: str, content: object) -> list[str]:
+    if not isinstance(content, dict):
+        return [name]
+    return [leaf for key, value in content.items() for leaf in _leaves(f"{name}.{key}", value)]
+
+
 @pytest.mark.parametrize("variant", known_names("algorithms"))
 def test_every_difference_is_declared(variant: str) -> None:
     found = statuses(variant)
     assert [row for row, status in found.items() if status == UNDECLARED] == []
+
+
+def test_what_differs_is_not_called_exact() -> None:
+    declared = {
+        "dqn": {"E3", "E7", "E11", "E12", "E13", "I10", "M4", "M5", "M9", "V4", "V6", "V7", "V15", "V16"},
+        "random_10hz": {"E3", "E12", "E13"},
+    }
+    declared["dqn_paper"] = declared["dqn"] | {"S4"}
+    declared["dqn_quickstart"] = declared["dqn"] | {"M1", "N1", "O1", "O2", "O3", "O4", "O5", "S2", "S3", "S4", "S5"}
+    declared["random_60hz"] = declared["random_10hz"] | {"V11"}
+    for variant, rows in declared.items():
+        found = {row: status for row, status in statuses(variant).items() if status not in (EXACT, NOT_APPLICABLE)}
+        assert found.keys() - {"V9b"} == rows, variant
+        assert set(found.values()) - {UNCONFIRMED} <= {
+            deviation.id for deviation in (*load_variant(variant).deviations, *load_protocol("nature").deviations)
+        }
 
 
 def test_every_deviation_names_rows_that_exist() -> None:
@@ -113,6 +155,25 @@ def test_preset_protocol_and_budget_are_named_where_they_move_a_row() -> None:
     assert {"S2", "S3", "S4", "M1", "V1", "V2"} <= set(preset.rows)
 
 
+def test_each_of_preset_protocol_and_budget_is_named_for_the_rows_it_moves_alone() -> None:
+    both = {"game": "breakout", "seed": 1, "protocol": "noop_30min", "preset": "quickstart", "budget_frames": 400_000}
+    found = {deviation.id: deviation.rows for deviation in deviations_in_force(resolve_run(variant="dqn", **both))}
+    assert found["preset-quickstart"] == ("V1", "V2")
+    assert found["protocol-noop_30min"] == ("V9", "V12")
+    assert found["budget"] == ("S1",)
+    scale = load_preset("quickstart")
+    variant = load_variant("dqn", scale)
+    changed = variant.model_copy(update={"config": variant.config | {"discount": 0.98}})
+    judgements = {row.row.row: row.status for row in judge_rows(changed, load_protocol("nature", scale), scale)}
+    assert judgements["O1"] == UNDECLARED  # the preset does not touch it
+
+
+def test_epsilon_left_to_the_paper_is_shown_as_it_is_played() -> None:
+    (found,) = [judgement for judgement in judged("dqn", protocol="noop_30min") if judgement.row.row == "V3"]
+    assert load_protocol("noop_30min").final_evaluation.epsilon is None
+    assert found.status == EXACT and "0.05 in the final evaluation" in found.in_force
+
+
 def test_what_the_article_alone_says_is_unconfirmed_until_a_transcription_is_named() -> None:
     found = judged("dqn")
     assert [judgement.row.row for judgement in found if judgement.status == UNCONFIRMED] == ["V9b"]
@@ -127,6 +188,8 @@ def test_the_nine_games_whose_emulator_changed_are_named() -> None:
     assert (known.id, known.rows) == ("emulator-qbert", ("E13",)) and "signed" in known.what
     others = deviations_in_force(replace(run, game="breakout"))
     assert not [d for d in others if d.id.startswith("emulator-")]
+    pong = {d.id for d in deviations_in_force(replace(run, game="pong"))}
+    assert "emulator-pong" in pong and "emulator-qbert" not in pong
 
 
 def test_counts_add_up_and_the_readme_has_them() -> None:

@@ -300,7 +300,7 @@ def test_m7_ends_and_padding_take_rows() -> None:
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_valid_rows_are_drawn_uniformly_and_no_others(layout: str) -> None:
+def test_m3_valid_rows_are_drawn_uniformly_and_no_others(layout: str) -> None:
     padding_rows, stores_end_frame, bootstraps = LAYOUTS[layout]
     memory = build(
         capacity_rows=60,

@@ -78,6 +78,7 @@ def finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: i
         "counts": {
             "steps": lane.step,
             "frames_nominal": lane.step * protocol.training.frame_skip,
+            "frames_of_finished_episodes": sum(episode.frames for episode in lane.episodes),
             "training_episodes": len(lane.episodes),
         },
         "cost": {"seconds": round(trainee.seconds, 1)},
