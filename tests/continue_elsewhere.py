@@ -14,7 +14,7 @@ from replication.atari.emulator import open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame
 from replication.config import load_protocol
-from replication.engine.checkpoints import _plain, _rich
+from replication.files import plain, rich
 from replication.random_streams import named_stream, restore_stream, stream_state
 
 STEPS = 1_000
@@ -48,14 +48,14 @@ def play(game: PresentedGame, streams: dict[str, np.random.Generator], steps: in
 
 def stored(game: PresentedGame, streams: dict[str, np.random.Generator]) -> dict[str, Any]:
     states = {name: stream_state(stream) for name, stream in streams.items()}
-    plain: dict[str, Any] = _plain({"game": game.state(), "streams": states})
-    return plain
+    content: dict[str, Any] = plain({"game": game.state(), "streams": states})
+    return content
 
 
 def continued(game: str, protocol: str, state: dict[str, Any]) -> str:
     """What is seen when a stored game goes on here."""
     other, streams = presented(game, protocol)
-    content = _rich(state)
+    content = rich(state)
     other.restore(content["game"])
     for name, stream in streams.items():
         restore_stream(stream, content["streams"][name])
