@@ -96,7 +96,7 @@ def _caption(
         "The article's DQN scores, normalised with our random agent at 10 and at 60 actions a second and the article's",
         f"human scores. {coverage(experiment, list(finished))} finished. Change: of the normalised score at 60 Hz, in",
         f"percent of that at 10 Hz. Above {LARGE_PERCENT:g} %: {len(large)} of {len(games)} games ({titles(large)});",
-        f"the article names {len(named)} ({titles(named)}), of which {both} are among them. Where a normalised score is",
+        f"the article names {len(named)} ({titles(named)}), {both} of them among these. Where a normalised score is",
         "near 0, a small change is a large part of it. Source: Mnih et al. 2015, Methods, Evaluation procedure;",
         "Extended Data Table 2.",
     ]

@@ -23,4 +23,4 @@ def test_a_change_is_the_normalised_scores_by_hand(tmp_path: Path) -> None:
     assert (breakout["change %"], breakout["above 5 %"], breakout["named by the article"]) == ("+46.2", "yes", "yes")
     assert (pong["random, 60 Hz"], pong["change %"], pong["above 5 %"]) == ("missing", "missing", "missing")
     assert pong["named by the article"] == "no"
-    assert "Above 5 %: 1 of 2 games (Breakout)" in table.caption and "of which 1 are among them" in table.caption
+    assert "Above 5 %: 1 of 2 games (Breakout)" in table.caption and "1 of them among these" in table.caption
