@@ -84,7 +84,7 @@ class FinalEvaluation(Settings):
     num_episodes: Count
     """Whole episodes."""
     epsilon: Probability | None
-    """None: the variant's own `evaluation_epsilon` (papers differ)."""
+    """Share of random actions; None: the variant's own `evaluation_epsilon` (papers differ)."""
     presentation: Presentation
 
 

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from replication.config import (
-    Deviation,
-    OffPolicyConfig,
-    Protocol,
-    UntrainedConfig,
-    known_names,
-    load_protocol,
-    load_variant,
-)
+from replication.config import FAMILIES, Deviation, Protocol, known_names, load_protocol, load_variant
 from replication.errors import unknown_name
 from replication.fidelity import in_words, load_original
-from replication.validation import Settings
 
 FRAMES_PER_SECOND = 60
-FRAMES_PER_STEP = 4
-"""Of every protocol there is."""
-_HEADED = ("training", "periodic_evaluation", "final_evaluation")
-"""Parts of a protocol that get a heading of their own."""
+
+_UNITS = ("frames", "steps", "rows", "updates", "episodes", "seconds")
+"""A key ends with the unit of its value."""
+_GROUPS = {
+    "What a state is": ("frame_", "reward_"),
+    "Replay": ("replay_", "stores_end_frame", "truncation_bootstraps", "held_out_"),
+    "Loss": ("discount", "n_step", "batch_size", "loss_"),
+    "Schedule": ("update_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),
+    "Network": ("network",),
+    "Optimiser": ("optimizer",),
+}
+"""Heading to how the keys of a variant under it begin; other keys come last, under a heading of their own."""
+_SHOWN_ELSEWHERE = ("protocol", "title", "sources", "deviations")
+"""Fields of a protocol that are no settings."""
 
 
 def description(name: str) -> str:
@@ -43,26 +45,29 @@ def description(name: str) -> str:
 
 
 def _protocol_lines(protocol: Protocol) -> Iterator[str]:
+    step = protocol.training.frame_skip
     yield f"Protocol {protocol.protocol}: {protocol.title}"
-    plain = {"reference_set", "published_quantity", "iteration_steps"}
-    yield from _settings(protocol, protocol.sources, only=plain)
-    for part in _HEADED:
+    fields = {key: field for key, field in type(protocol).model_fields.items() if key not in _SHOWN_ELSEWHERE}
+    parts = [key for key, field in fields.items() if _is_part(field.annotation)]
+    for key, field in fields.items():
+        if key not in parts:
+            yield from _setting(key, getattr(protocol, key), field.description, protocol.sources.get(key), step)
+    for part in parts:
         yield ""
-        yield part.replace("_", " ").capitalize()
+        yield _heading(part)
         content = getattr(protocol, part)
         if content is None:
             yield "  none"
             continue
-        # A source may stand for a whole part.
-        sources = {key.removeprefix(f"{part}."): text for key, text in protocol.sources.items() if key.startswith(part)}
-        if part in sources:
-            yield from _wrapped("  ", f"[{sources[part]}]")
-        yield from _settings(content, sources)
+        if part in protocol.sources:  # a source may stand for a whole part
+            yield from _wrapped("  ", f"[{protocol.sources[part]}]")
+        yield from _part(content, protocol.sources, f"{part}.", step)
     yield from _deviation_lines(protocol.deviations)
 
 
 def _variant_lines(name: str) -> Iterator[str]:
     variant = load_variant(name)
+    step = load_protocol(variant.protocol).training.frame_skip
     yield f"Variant {name}: {variant.title}"
     yield from _wrapped("  ", f"Paper: {variant.paper}")
     yield from _wrapped("  ", f"Held against: {load_original(variant.original).title}")
@@ -70,66 +75,92 @@ def _variant_lines(name: str) -> Iterator[str]:
         "  ", f"Protocol of its paper: {variant.protocol} (python -m replication describe {variant.protocol})"
     )
     yield f"  Algorithm: replication/algorithms/{variant.module}.py"
-    yield ""
-    yield "Settings (a step is an agent's decision, 4 emulator frames)"
-    known: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
-    family = known[variant.family]
-    for key, value in variant.config.items():
-        field = family.model_fields.get(key)
-        meaning = field.description if field is not None else None
-        yield from _setting(key, value, meaning, variant.sources.get(key))
+    if variant.family == "off_policy":
+        yield from _wrapped("  ", f"A step is an agent's decision, {step} emulator frames; a row is a frame in memory.")
+    fields = FAMILIES[variant.family].model_fields
+    for heading, keys in _grouped(list(variant.config)).items():
+        yield ""
+        yield heading
+        for key in keys:
+            meaning = fields[key].description if key in fields else None
+            yield from _setting(key, variant.config[key], meaning, variant.sources.get(key), step)
     yield from _deviation_lines(variant.deviations)
 
 
-def _settings(
-    content: BaseModel, sources: Mapping[str, str], only: set[str] | None = None, indent: str = "  "
-) -> Iterator[str]:
+def _grouped(keys: Sequence[str]) -> dict[str, list[str]]:
+    """Heading to keys, each key once."""
+    groups = {
+        heading: [key for key in keys if key.startswith(beginnings)]
+        for heading, beginnings in _GROUPS.items()
+        if any(key.startswith(beginnings) for key in keys)
+    }
+    others = [key for key in keys if not any(key in group for group in groups.values())]
+    return groups | ({"Other settings" if groups else "Settings": others} if others else {})
+
+
+def _part(content: BaseModel, sources: Mapping[str, str], where: str, step: int, indent: str = "  ") -> Iterator[str]:
+    """The settings of a part of a protocol; `where` is what its keys begin with among the sources."""
     for key, field in type(content).model_fields.items():
-        if only is not None and key not in only:
-            continue
-        value = getattr(content, key)
+        value, source = getattr(content, key), sources.get(where + key)
         if isinstance(value, BaseModel):
-            yield f"{indent}{key}"
-            yield from _settings(value, sources, indent=indent + "  ")
+            yield from _wrapped(indent, _with_meaning(key, field.description, source))
+            yield from _part(value, sources, f"{where}{key}.", step, indent + "  ")
         else:
-            yield from _setting(key, value, field.description, sources.get(key), indent)
+            yield from _setting(key, value, field.description, source, step, indent)
 
 
-def _setting(key: str, value: Any, meaning: str | None, source: str | None, indent: str = "  ") -> Iterator[str]:
-    text = f"{key}: {_value(key, value)}"
+def _setting(
+    key: str, value: Any, meaning: str | None, source: str | None, step: int, indent: str = "  "
+) -> Iterator[str]:
+    yield from _wrapped(indent, _with_meaning(f"{key}: {_value(key, value, step)}", meaning, source))
+
+
+def _with_meaning(text: str, meaning: str | None, source: str | None) -> str:
     if meaning:
         text += f" -- {' '.join(meaning.split())}"
-    if source:
-        text += f" [{source}]"
-    yield from _wrapped(indent, text)
+    return f"{text} [{source}]" if source else text
 
 
-def _value(key: str, value: Any) -> str:
+def _value(key: str, value: Any, step: int) -> str:
     """In words, with the unit the key ends with, and in another unit where that helps."""
-    if key == "convolutions" or (isinstance(value, Mapping) and "convolutions" in value):
-        return _network(value)
-    if key == "epsilon" and isinstance(value, Mapping):
+    if isinstance(value, Mapping):
+        return _nested(value)
+    words, unit = in_words(value), key.rpartition("_")[2]
+    if unit not in _UNITS or value is None:
+        return words
+    if not isinstance(value, int):
+        return f"{words} {unit}"
+    words = f"{words} {unit.removesuffix('s') if value == 1 else unit}"
+    if unit == "frames" and value >= FRAMES_PER_SECOND:
+        words += f" = {_time(value / FRAMES_PER_SECOND)} at {FRAMES_PER_SECOND} a second"
+    return f"{words} = {value * step:,} frames" if unit == "steps" else words
+
+
+def _nested(value: Mapping[str, Any]) -> str:
+    """One readable line for what has a shape that is known; key by key for the rest."""
+    keys = value.keys()
+    if keys == {"start", "end", "decay_starts_after_steps", "decay_steps"}:
         after, over = value["decay_starts_after_steps"], value["decay_steps"]
         return f"{value['start']:g} until step {after:,}, then linear to {value['end']:g} over {over:,} steps"
-    if key == "replay_start":
-        return f"when more than {value['count']:,} {value['unit']} have passed"
-    words = in_words(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if key.endswith("_frames") and value is not None:
-        seconds = f" = {_time(value / FRAMES_PER_SECOND)}" if whole and value >= FRAMES_PER_SECOND else ""
-        return f"{words} frames{seconds}"
-    if key.endswith("_steps") and whole:
-        return f"{words} steps = {value * FRAMES_PER_STEP:,} frames"
-    if key.endswith("_rows") and whole:
-        return f"{words} rows"
-    return words
+    if keys == {"count", "unit"}:
+        return f"when more than {value['count']:,} {value['unit']} have passed, learning starts"
+    if "convolutions" in keys:
+        layers = ", ".join(f"{c['channels']}@{c['kernel']}x{c['kernel']}/{c['stride']}" for c in value["convolutions"])
+        rest = {key: inner for key, inner in value.items() if key != "convolutions"}
+        return f"convolutions {layers} (channels@kernel/stride); {in_words(rest)}"
+    if "name" in keys:
+        return f"{value['name']}: {in_words({key: inner for key, inner in value.items() if key != 'name'})}"
+    return in_words(value)
 
 
-def _network(value: Any) -> str:
-    layers = value["convolutions"]
-    shown = ", ".join(f"{c['channels']}@{c['kernel']}x{c['kernel']}/{c['stride']}" for c in layers)
-    rest = in_words({key: inner for key, inner in value.items() if key != "convolutions"})
-    return f"convolutions {shown}; {rest}"
+def _is_part(annotation: Any) -> bool:
+    """Whether a field holds settings of its own, or may."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
+
+
+def _heading(key: str) -> str:
+    return key.replace("_", " ").capitalize()
 
 
 def _time(seconds: float) -> str:

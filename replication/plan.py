@@ -86,21 +86,21 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     for plan in plans:
         speed = f"{plan.speed.training:,.0f} ({plan.speed.origin})" if plan.speed else "does not train"
         covered = f"{plan.done} of {plan.total}"
-        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", _hours(plan.seconds), speed))
+        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", hours_text(plan.seconds), speed))
     done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
     seconds = sum(plan.seconds for plan in plans)
     frames = sum(plan.frames_to_go for plan in plans)
-    rows.append(("in all", f"{done} of {total}", f"{frames:,}", _hours(seconds), ""))
+    rows.append(("in all", f"{done} of {total}", f"{frames:,}", hours_text(seconds), ""))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, *numbers, note in rows:
         aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
         lines.append("  ".join([name.ljust(widths[0]), *aligned, note]).rstrip())
     if done == total:
         return "\n".join([*lines, "", "every run is there; only tables, figures and the page may have to be made"])
-    wall = max(seconds / cores, *(plan.longest_seconds for plan in plans))
     lines += [
         "",
-        f"time: about {_time(wall)} with {cores} runs at a time; evaluations are taken at their longest",
+        f"time: about {time_text(wall_seconds(plans, cores))} with {cores} runs at a time; "
+        "evaluations are taken at their longest",
     ]
     for plan in plans:
         if plan.memory and plan.done < plan.total:
@@ -143,6 +143,11 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
             )
         )
     return plans
+
+
+def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:
+    """Estimated time on the clock with that many runs at a time: no less than the longest run takes alone."""
+    return max([sum(plan.seconds for plan in plans) / cores, *(plan.longest_seconds for plan in plans)])
 
 
 def steps_to_go(run: Run, state: Path) -> int:
@@ -269,10 +274,12 @@ def parameter_count(network: NetworkConfig, channels: int, num_actions: int) -> 
     return count + num_actions * (network.hidden_units + 1)
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds < 2 * 3600 else f"{_hours(seconds)} hours"
+def time_text(seconds: float) -> str:
+    """Minutes below two hours, else hours, with the unit."""
+    return f"{seconds / 60:.0f} minutes" if seconds < 2 * 3600 else f"{hours_text(seconds)} hours"
 
 
-def _hours(seconds: float) -> str:
+def hours_text(seconds: float) -> str:
+    """Hours, without the unit."""
     hours = seconds / 3600
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2f}"
