@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from replication.games import ATARI57, ATARI100K26, NATURE49, find_game
 from replication.runs import Run, resolve_run
 from replication.validation import Settings, read_yaml, validated
 
+PACKAGE = Path(__file__).resolve().parent
 GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
 
 
@@ -108,5 +110,25 @@ def load_experiment(name: str) -> Experiment:
         raise ReplicationError(
             f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {name!r}"
         )
-    experiment.runs()
+    _check_names(experiment, path)
+    try:
+        experiment.runs()
+    except ReplicationError as error:
+        if str(config.WORKFLOW) in str(error):  # a file that it names is at fault
+            raise
+        raise ReplicationError(f"{path}: {error}") from None
     return experiment
+
+
+def _check_names(experiment: Experiment, path: Path) -> None:
+    """Tables, figures and the published source exist: said before anything is trained, and without importing them."""
+    for kind, names in (("tables", experiment.tables), ("figures", experiment.figures)):
+        known = [module.stem for module in (PACKAGE / kind).glob("*.py") if module.stem != "__init__"]
+        for name in names:
+            if name not in known:
+                raise ReplicationError(f"{path}: {kind}: {unknown_name(kind.removesuffix('s'), name, known)}")
+    if experiment.published is not None:
+        sources = [file.name.partition(".")[0] for file in (PACKAGE / "published").rglob("*.csv*")]
+        if experiment.published.source not in sources:
+            hint = unknown_name("published source", experiment.published.source, sources)
+            raise ReplicationError(f"{path}: published.source: {hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -44,6 +45,44 @@ def canonical_json(content: Any) -> bytes:
 def readable_json(content: Any) -> bytes:
     """Sorted and indented, for files that people read too."""
     return (json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def plain(content: Any) -> Any:
+    """Bytes and arrays as words, so that JSON can hold them."""
+    import numpy as np  # only here: plans are made without it
+
+    if isinstance(content, bytes):
+        return {"bytes": base64.b64encode(content).decode()}
+    if isinstance(content, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(content).tobytes()).decode()
+        return {"array": data, "dtype": str(content.dtype), "shape": list(content.shape)}
+    if isinstance(content, dict):
+        return {str(key): plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(value) for value in content]
+    if isinstance(content, np.generic):
+        return content.item()
+    return content
+
+
+def rich(content: Any) -> Any:
+    """The inverse of `plain`.
+
+    Raises:
+        ValueError, TypeError: it did not come from `plain`.
+    """
+    import numpy as np
+
+    if isinstance(content, dict) and set(content) == {"bytes"}:
+        return base64.b64decode(content["bytes"], validate=True)
+    if isinstance(content, dict) and set(content) == {"array", "dtype", "shape"}:
+        data = base64.b64decode(content["array"], validate=True)
+        return np.frombuffer(data, dtype=content["dtype"]).reshape(content["shape"]).copy()
+    if isinstance(content, dict):
+        return {key: rich(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [rich(value) for value in content]
+    return content
 
 
 def sha256(data: bytes) -> str:

@@ -31,11 +31,15 @@ def read_record(run: Run, results: Path) -> dict[str, Any] | None:
         record = json.loads(data)
         found = record["result_digest"]
         whole = data == sealed_record(record)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise ReplicationError(f"{path}: not a run record ({error}); remove {path.parent} to make it again") from None
+    except OSError as error:
+        raise ReplicationError(f"{path}: cannot be read ({error.strerror}); allow reading it") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise ReplicationError(f"{path}: not a run record ({reason}); remove {path.parent} to make it again") from None
     if found != run.result_digest:
+        text = found[:12] if isinstance(found, str) and found.isalnum() else repr(found)[:40]
         raise ReplicationError(
-            f"{path}: result_digest: found {str(found)[:12]}, expected {run.result_digest[:12]}; the results of "
+            f"{path}: result_digest: found {text}, expected {run.result_digest[:12]}; the results of "
             "another run: move them away"
         )
     if not whole:
@@ -63,8 +67,13 @@ def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
 
 def checkpoint_step(run: Run, state: Path) -> int:
     """Agent steps that the newest checkpoint of a run has behind it; 0 where there is none."""
-    numbers = (path.name.removeprefix("checkpoint_") for path in run.state_folder(state).glob("checkpoint_*"))
-    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+    return max((step for step, _ in checkpoints(run.state_folder(state))), default=0)
+
+
+def checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    """Step and place of each checkpoint in a run's state, oldest first; leftovers of interrupted writes are none."""
+    named = [(path.name.removeprefix("checkpoint_"), path) for path in folder.glob("checkpoint_*")]
+    return sorted((int(step), path) for step, path in named if step.isascii() and step.isdigit())
 
 
 def failure_path(run: Run, state: Path) -> Path:
@@ -83,6 +92,7 @@ def read_failure(run: Run, state: Path) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(path.read_bytes())
-        return {"reason": str(record["reason"]), "checkpoint_step": int(record["checkpoint_step"])}
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        reason = " ".join(str(record["reason"]).split())
+        return {"reason": reason, "checkpoint_step": int(record["checkpoint_step"])}
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError) as error:
         raise ReplicationError(f"{path}: not a record of a failure ({error}); remove it to go on") from None

@@ -202,7 +202,7 @@ def _keys_of(location: Sequence[int | str], content: object, kind: str) -> list[
         if isinstance(content, dict):
             inside = part in content
         else:
-            inside = isinstance(content, list | tuple) and isinstance(part, int)
+            inside = isinstance(content, list | tuple) and isinstance(part, int) and part < len(content)
         if inside:
             content = cast(Any, content)[part]
         elif number < len(location) or kind != "missing":
@@ -233,14 +233,21 @@ def _settings_in(annotation: Any) -> list[type[Settings]]:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML's safe loader, but a key that stands twice is an error: by itself it would keep the last one silently."""
+    """YAML's safe loader, without its surprises: by itself it would keep the last of two equal keys silently.
+
+    Merged mappings (`<<`) are refused too: one that merges itself keeps the loader busy for minutes.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
-                if key_node.value in seen:
+            if isinstance(key_node, yaml.ScalarNode):
+                problem = ""
+                if key_node.tag == "tag:yaml.org,2002:merge":
+                    problem = "found a merged mapping (<<); write its keys out"
+                elif key_node.value in seen:
                     problem = f"key {shown(key_node.value)} stands there a second time; remove one of them"
+                if problem:
                     raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
                 seen.add(key_node.value)
         return super().construct_mapping(node, deep)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from replication.cli import main
 from replication.engine.learner import Learner
+from replication.fidelity import deviations_in_force
 from replication.runs import resolve_run
 
 
@@ -39,8 +41,13 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
     record = json.loads(next((tmp_path / "results").rglob("run.json")).read_bytes())
     assert record["budget"] == {"frames": 2400, "iterations": 0, "steps": 600}
     assert record["evaluated_network"]["network"] == "best"
-    assert {"commit", "packages", "rom_md5", "palette_sha256"} <= set(record["provenance"])
+    assert {"commit", "packages", "rom_md5", "palette_sha256", "command"} <= set(record["provenance"])
+    assert record["provenance"]["packages"]["ale-py"] == version("ale-py")
     assert 0 < record["counts"]["frames_of_finished_episodes"] <= record["counts"]["frames_nominal"] == 2400
+    run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
+    in_force = [deviation.id for deviation in deviations_in_force(run)]
+    assert [deviation["id"] for deviation in record["deviations"]] == in_force
+    assert {"dqn-memory", "nature-cap", "preset-smoke", "budget"} <= set(in_force)
     rows = {row for deviation in record["deviations"] for row in deviation["rows"]}
     assert {"E11", "E12", "E13", "I10", "M4", "M5", "M9", "V4", "V6", "V7", "S1", "S2"} <= rows
     assert _train(tmp_path) == 0
@@ -121,6 +128,7 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, num
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_lane_that_diverges_stops_says_where_and_keeps_its_checkpoint(tmp_path: Path, capsys, monkeypatch) -> None:
     update, calls = Learner.update, []
 

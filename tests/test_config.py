@@ -10,6 +10,7 @@ import yaml
 from replication import config
 from replication.config import OffPolicyConfig, known_names, load_preset, load_protocol, load_variant, variant_config
 from replication.errors import ReplicationError
+from replication.fidelity import judge_rows
 
 
 @pytest.fixture
@@ -40,6 +41,21 @@ def test_deviation_ids_are_unique() -> None:
     loaded = [*map(load_protocol, known_names("protocols")), *map(load_variant, known_names("algorithms"))]
     ids = [deviation.id for one in loaded for deviation in one.deviations]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("protocol", known_names("protocols"))
+@pytest.mark.parametrize(
+    ("variant", "rows"),
+    [
+        ("dqn", {"E3", "E12", "E13", "I10", "V4", "V7", "V15", "V16"}),
+        ("dqn_dopamine", {"D19", "D24", "D27", "D28", "D29"}),
+    ],
+)
+def test_what_differs_under_every_protocol_is_declared_under_each(variant: str, rows: set[str], protocol: str) -> None:
+    loaded, shown = load_variant(variant), load_protocol(protocol)
+    ids = {deviation.id for deviation in (*loaded.deviations, *shown.deviations)}
+    found = {judged.row.row: judged.status for judged in judge_rows(loaded, shown)}
+    assert {row: found[row] for row in rows if not set(found[row].split(", ")) <= ids} == {}
 
 
 def test_dqn_paper_differs_from_dqn_in_the_target_period_alone() -> None:

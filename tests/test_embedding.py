@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replication.embedding import StateSample, coordinates, embed
+from replication.embedding import StateSample, activations_path, coordinates, embed
 from replication.errors import ReplicationError
 from replication.evaluation import score
 from replication.traces import read_trace
@@ -49,6 +49,10 @@ def test_v16_a_run_leaves_activations_that_embed_to_its_evaluation(tmp_path: Pat
     for row in rows:
         assert 0 <= int(row["frame"]) < trace.episodes[int(row["episode"])].scored_frames
     assert {int(row["episode"]) for row in rows} == {0, 1}
+    with np.load(activations_path(run, tmp_path / "state")) as stored:
+        assert stored["hidden"].shape == (len(rows), 512)
+        assert stored["hidden"].min() == 0.0 < stored["hidden"].max()  # after its ReLU
+        assert [row["value"] for row in rows] == [f"{value:.5g}" for value in stored["values"]]
     before = path.read_bytes()
     path.unlink()
     assert embed(run, tmp_path / "results", tmp_path / "state").read_bytes() == before

@@ -9,6 +9,7 @@ import torch
 from replication.config import EpsilonConfig
 from replication.engine.lane import NO_DECISION
 from replication.random_streams import stream_state, training_streams
+from replication.traces import new_trace
 from tests.lanes import RecordingLearner, advance, build, fingerprint, smoke_run
 
 
@@ -69,8 +70,25 @@ def test_d19_d20_dopamine_takes_a_step_per_action_and_pads_each_episode_with_thr
     assert lane.memory.rows_appended == 300 + 3 * begun
 
 
-def test_s7_ties_and_random_actions_are_uniform_over_all_actions() -> None:
-    trainee = build(smoke_run())
+def test_d2_d3_dopamine_plays_whole_games_from_a_plain_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainee = build(smoke_run("dqn_dopamine"))
+    RecordingLearner(trainee)
+    lane, results = trainee.lane, []
+    step = lane.game.step
+    monkeypatch.setattr(lane.game, "step", lambda action: results.append(step(action)) or results[-1])
+    advance([trainee])
+    assert lane.recorder is not None
+    trace = new_trace(lane.recorder, lane.run, lane.run.protocol.training, 4, "training")
+    assert len(trace.episodes) >= 2 and {episode.noop_frames for episode in trace.episodes} == {0}
+    # Lives are lost on the way, yet padding is written for whole games alone.
+    assert any(result.life_lost and not result.ended for result in results)
+    begun = len(lane.episodes) + (not lane._starts_trajectory)
+    assert lane.memory.rows_appended - lane.step == 3 * begun
+
+
+@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
+def test_s7_d28_ties_and_random_actions_are_uniform_over_all_actions(variant: str) -> None:
+    trainee = build(smoke_run(variant))
     RecordingLearner(trainee)
     advance([trainee], 600)
     chosen = [decision for decision in trainee.lane.decisions if decision != NO_DECISION]
@@ -90,7 +108,7 @@ def test_s8_held_out_transitions_are_sampled_once_when_learning_starts() -> None
     assert len(trainee.lane.held_out.actions) == 20
 
 
-def test_v7_evaluating_leaves_training_as_it_was() -> None:
+def test_v7_r1_evaluating_leaves_training_as_it_was() -> None:
     evaluated, plain = build(smoke_run()), build(smoke_run())
     object.__setattr__(plain.lane.run.protocol, "periodic_evaluation", None)
     advance([evaluated])
@@ -100,6 +118,16 @@ def test_v7_evaluating_leaves_training_as_it_was() -> None:
     one, other = fingerprint(evaluated), fingerprint(plain)
     for key in ("tensors", "decisions", "streams", "episodes"):
         assert one[key] == other[key], key
+
+
+def test_v14_each_error_of_the_held_out_curve_is_clipped_to_one() -> None:
+    trainee = build(smoke_run())
+    advance([trainee], 102)
+    assert trainee.lane.held_out is not None
+    with torch.no_grad():
+        trainee.learner.online.values.bias.fill_(50.0)  # type: ignore[union-attr, operator]
+    _, td_error = trainee.learner.held_out_statistics(trainee.lane.held_out, np.random.default_rng(0))
+    assert td_error == 1.0
 
 
 @pytest.mark.rom

@@ -38,7 +38,7 @@ def test_v9_thirty_episodes_of_at_most_five_minutes_count_raw_rewards() -> None:
     assert score(trace) == pytest.approx(np.mean([episode.raw_return for episode in trace.episodes]))
 
 
-def test_the_cap_counts_frames_after_the_no_ops_and_truncates() -> None:
+def test_v9_the_cap_counts_frames_after_the_no_ops_and_truncates() -> None:
     presentation = _final().model_copy(update={"episode_cap_frames": 40})
     trace = evaluate(_uniform, smoke_run(), presentation, SEEN, "final_evaluation", num_episodes=3)
     assert [episode.ending for episode in trace.episodes] == ["truncated"] * 3

@@ -21,6 +21,8 @@ from replication.engine.session import INTERRUPTED_EXIT_CODE
 from replication.files import sha256
 from tests.lanes import smoke_run
 
+pytestmark = pytest.mark.slow
+
 RUN = smoke_run("dqn", "catch")
 
 

@@ -66,7 +66,7 @@ def test_every_row_is_there() -> None:
     expected = {f"{section}{number}" for section, last in NATURE_ROWS.items() for number in range(1, last + 1)}
     assert set(found) == expected | {"E9b", "V9b"} and len(found) == len(set(found))
     assert [row.row for row in load_original(RULES).rows] == ["R1", "R2", "R3", "R4", "R5"]
-    assert [row.row for row in load_original("dopamine_dqn").rows] == [f"D{n}" for n in range(1, 28)]
+    assert [row.row for row in load_original("dopamine_dqn").rows] == [f"D{n}" for n in range(1, 30)]
 
 
 @pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)
@@ -204,8 +204,8 @@ def test_counts_add_up_and_the_readme_has_them() -> None:
 def test_the_command_prints_every_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fidelity", "--variant", "dqn_dopamine"]) == 0
     said = capsys.readouterr().out
-    assert all(re.search(rf"^D{number} ", said, re.MULTILINE) for number in range(1, 28))
-    assert "32 rows: " in said and "sticky-stream" in said and "departs:" in said
+    assert all(re.search(rf"^D{number} ", said, re.MULTILINE) for number in range(1, 30))
+    assert "34 rows: " in said and "sticky-stream" in said and "departs:" in said
     assert main(["fidelity", "--variant", "dqnn"]) == 2
     assert "did you mean 'dqn'" in capsys.readouterr().err
 

@@ -33,7 +33,7 @@ def test_n2_d10_no_padding_gives_3136_features_and_same_padding_7744() -> None:
     assert dqn.network(DOPAMINE, 6).convolutions.num_features == 7_744
 
 
-def test_same_padding_puts_the_odd_pixel_after() -> None:
+def test_d10_same_padding_puts_the_odd_pixel_after() -> None:
     network = _filled(DOPAMINE, 4)
     pixels = torch.randint(0, 256, (2, 4, 84, 84), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     first, second, third = network.convolutions.layers

@@ -56,6 +56,20 @@ def test_d17_d18_dopamine_mean_square_starts_at_one() -> None:
     assert _change_after_one_step(1.0, config) == pytest.approx(expected, rel=1e-5)
 
 
+def test_d17_dopamines_constant_is_inside_the_root() -> None:
+    config = variant_config(load_variant("dqn_dopamine"), dqn.Config).optimizer
+    weight, decayed = torch.zeros(1), 500
+    optimizer = build_optimizer([weight], config)
+    for _ in range(decayed):  # while the mean square is near 1 no constant shows
+        optimizer.step([torch.zeros(1)])
+    assert weight.item() == 0.0
+    optimizer.step([torch.full((1,), 0.001)])
+    v = 0.95 ** (decayed + 1) + 0.05 * 0.001**2
+    m = 0.05 * 0.001
+    # Outside the root the step would be 14 times larger.
+    assert -weight.item() == pytest.approx(0.00025 * 0.001 / math.sqrt(v - m**2 + 0.00001), rel=1e-5)
+
+
 def test_adam_equals_torch_optim() -> None:
     config = AdamConfig(name="adam", learning_rate=0.0001, beta1=0.9, beta2=0.999, epsilon=0.00015)
     generator = torch.Generator().manual_seed(0)

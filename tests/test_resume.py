@@ -17,7 +17,7 @@ from tests.lanes import advance, build, fingerprint, smoke_run
     ("variant", "game", "stop"),
     [("dqn", "catch", 57), ("dqn", "catch", 555), ("dqn_quickstart", "catch", 333), ("dqn_dopamine", "catch", 222)],
 )
-def test_r2_m9_continuing_equals_never_stopping(tmp_path: Path, variant: str, game: str, stop: int) -> None:
+def test_r2_m9_s8_continuing_equals_never_stopping(tmp_path: Path, variant: str, game: str, stop: int) -> None:
     # A memory smaller than the run, so that the ring has wrapped when the run is stopped.
     whole = build(smoke_run(variant, game), replay_capacity_rows=150)
     advance([whole])
@@ -35,6 +35,9 @@ def test_r2_m9_continuing_equals_never_stopping(tmp_path: Path, variant: str, ga
     # The log of decisions is kept from a keyframe on, which may be another one.
     one["decisions"] = other["decisions"] = None
     assert one == other
+    assert whole.lane.held_out is not None and second.lane.held_out is not None
+    pairs = zip(whole.lane.held_out, second.lane.held_out, strict=True)
+    assert all(a.tobytes() == b.tobytes() for a, b in pairs)
     if whole.lane.recorder is not None:
         traces = [
             serialise_trace(new_trace(t.lane.recorder, t.lane.run, t.lane.run.protocol.training, 4, "training"))

@@ -241,6 +241,7 @@ def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys,
     assert "was ended from outside" in line and "--cores 1" in line
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_flipped_byte_never_passes(made: Path, data: st.DataObject) -> None:
@@ -261,6 +262,7 @@ def test_a_flipped_byte_never_passes(made: Path, data: st.DataObject) -> None:
         path.write_bytes(whole)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_flipped_byte_of_a_trace_never_passes_when_every_digest_is_made_to_fit(

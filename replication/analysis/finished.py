@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
+from replication.files import sha256
 from replication.run_records import read_record
 from replication.runs import Run
 
@@ -75,7 +77,15 @@ def coverage(experiment: Experiment, finished: list[FinishedRun]) -> Coverage:
 
 
 def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
-    tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+    digests = record.get("files", {})
+    if not isinstance(digests, dict):
+        raise ReplicationError(
+            f"{folder}/run.json: files: expected names with digests; remove {folder} to make it again"
+        )
+    tables = {
+        name: _read_table(folder / f"{name}.csv", columns, digests.get(f"{name}.csv"))
+        for name, columns in COLUMNS.items()
+    }
     needed = {
         "scores": run.protocol.final_evaluation is not None,
         "iterations": run.protocol.published_quantity == "training_iterations" and run.budget.iterations > 0,
@@ -91,17 +101,30 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
     return FinishedRun(run, folder, record, tables.pop("scores"), **tables)
 
 
-def _read_table(path: Path, columns: list[str]) -> pd.DataFrame | None:
+def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame | None:
+    """A table of a run; `digest` is the one its record has of the file, None where the record has none."""
     if not path.exists():
-        return None
+        if digest is None:
+            return None
+        raise ReplicationError(f"{path}: found no such file, run.json names it; remove {path.parent} to make it again")
     try:
-        table = pd.read_csv(path)
-    except (ValueError, OSError) as error:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReplicationError(f"{path}: cannot be read ({error.strerror}); allow reading it") from None
+    if digest is not None and sha256(data) != digest:
         raise ReplicationError(
-            f"{path}: not readable as CSV ({error}); remove {path.parent} to make it again"
+            f"{path}: its digest is not the one in run.json, it was changed; remove {path.parent} to make it again"
+        )
+    try:
+        table = pd.read_csv(io.BytesIO(data), low_memory=False)
+    except (ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise ReplicationError(
+            f"{path}: not readable as CSV ({reason}); remove {path.parent} to make it again"
         ) from None
     if list(table.columns) != columns:
-        raise ReplicationError(f"{path}: columns: found {', '.join(table.columns)}, expected {', '.join(columns)}")
+        found = ", ".join(name if name.isprintable() else repr(name) for name in map(str, table.columns))
+        raise ReplicationError(f"{path}: columns: found {found}, expected {', '.join(columns)}")
     for name in (name for name in columns if name not in _NOT_NUMBERS):
         cells = table[name]
         wrong = ~np.isfinite(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))

@@ -12,7 +12,6 @@ The frames of the replay memory are not stored: they follow from the keyframe an
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import sys
@@ -22,19 +21,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from replication.engine.lane import NO_DECISION, EpisodeRecord, IterationRecord, Keyframe, Lane
+from replication.engine.lane import GAME_STREAMS, NO_DECISION, EpisodeRecord, IterationRecord, Keyframe, Lane
 from replication.engine.off_policy import CurvePoint, Trainee
 from replication.errors import ReplicationError
-from replication.files import readable_json, sha256, write_atomically
+from replication.files import plain, readable_json, rich, sha256, write_atomically
 from replication.random_streams import restore_stream, stream_state
 from replication.replay import Transitions
+from replication.run_records import checkpoints
 from replication.trace_file import Episode, parse_trace, serialise_trace
 from replication.traces import new_trace
 from replication.validation import Settings, validated
@@ -43,16 +42,31 @@ VERSION = 1
 KEPT = 2
 """Checkpoints on disk; the older one serves if the newer one is damaged."""
 
-_FILES = ("tensors.safetensors", "lane.json", "decisions.bin", "training.trace")
 _REMOVE = "it comes from another version of the emulator or of this program: remove the folder to train from the start"
+
+
+_Number = Annotated[int, Field(ge=0, lt=2**40)]
+
+
+class _CannotBeReadError(ReplicationError):
+    """A file may well be whole, but it is not to be had: nothing is set aside for that."""
+
+
+class _Manifest(Settings):
+    """manifest.json."""
+
+    version: int
+    training_digest: str
+    step: _Number
+    sha256: dict[str, str]
 
 
 class _LaneContent(Settings):
     """lane.json."""
 
-    step: Annotated[int, Field(ge=0)]
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    rows_appended: Annotated[int, Field(ge=0)]
+    step: _Number
+    seconds: Annotated[float, Field(ge=0)]
+    rows_appended: _Number
     stack_sha256: str
     streams: dict[str, dict[str, Any]]
     episodes: tuple[EpisodeRecord, ...]
@@ -81,10 +95,17 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         ReplicationError: it cannot be written; earlier checkpoints are untouched.
     """
     lane = trainee.lane
+    final = folder / f"checkpoint_{lane.step:010d}"
+    if final.exists():
+        try:
+            _read(final, lane)
+            return final  # a step has one state
+        except ReplicationError as error:
+            _set_aside(final, error)
     keyframe = _oldest_needed(lane)
     files = {
         "tensors.safetensors": save({name: t.contiguous() for name, t in _tensors(trainee).items()}),
-        "lane.json": readable_json(_plain(_lane_content(trainee, keyframe))),
+        "lane.json": readable_json(plain(_lane_content(trainee, keyframe))),
         "decisions.bin": zlib.compress(bytes(lane.decisions[keyframe.step - lane.decisions_from_step :]), 1),
     }
     if lane.recorder is not None:
@@ -98,47 +119,72 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         "step": lane.step,
         "sha256": {name: sha256(data) for name, data in files.items()},
     }
-    final = folder / f"checkpoint_{lane.step:010d}"
     beside = folder / f".{final.name}.{uuid.uuid4().hex[:8]}.part"
     try:
         for name, data in files.items():
             write_atomically(beside / name, data)
         write_atomically(beside / "manifest.json", readable_json(manifest))
-        if final.exists():
-            shutil.rmtree(final)
         beside.rename(final)
+        for old in checkpoint_folders(folder)[:-KEPT]:
+            shutil.rmtree(old)
+    except OSError as error:
+        raise ReplicationError(
+            f"{final}: could not be written ({error.strerror}); make room or allow writing there, then run again"
+        ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    for old in checkpoint_folders(folder)[:-KEPT]:
-        shutil.rmtree(old)
     return final
 
 
 def checkpoint_folders(folder: Path) -> list[Path]:
     """Checkpoints of a run, oldest first; leftovers of interrupted writes are no checkpoints."""
-    return sorted(path for path in folder.glob("checkpoint_*") if path.name.removeprefix("checkpoint_").isdecimal())
+    return [path for _, path in checkpoints(folder)]
 
 
 def restore_newest(trainee: Trainee, folder: Path) -> int | None:
-    """Continue a lane from the newest whole checkpoint, which must not lie beyond the run's budget.
+    """Continue a lane from the newest usable checkpoint, which must not lie beyond the run's budget.
+
+    What is damaged is set aside: renamed, never deleted.
 
     Returns: its step, or None where there is no checkpoint.
     Raises:
-        ReplicationError: a checkpoint is there, but none is whole and of this run.
+        ReplicationError: a checkpoint is there, but none is whole and of this run; or a file cannot be read.
     """
     found = checkpoint_folders(folder)
+    unplayable: list[tuple[Path, ReplicationError]] = []
     for path in reversed(found):
         try:
-            stored = _decode(trainee, _read(path, trainee.lane.run.training_digest), path)
+            stored = _decode(trainee, _read(path, trainee.lane), path)
+        except _CannotBeReadError:
+            raise
         except ReplicationError as error:
-            print(f"warning: {error}; set aside", file=sys.stderr)
-            path.rename(path.with_name(f"damaged_{path.name}_{uuid.uuid4().hex[:8]}"))
+            _set_aside(path, error)
             continue
-        _restore(trainee, stored, path)
+        try:
+            _restore(trainee, stored, path)
+        except ReplicationError as error:
+            unplayable.append((path, error))
+            continue
+        for other, why in unplayable:
+            _set_aside(other, why)
         return trainee.lane.step
+    if unplayable:  # by another version of the emulator perhaps: they stay, for the one that wrote them
+        raise unplayable[0][1]
     if found:
-        raise ReplicationError(f"{folder}: no checkpoint is whole; remove the folder to train from the start")
+        raise ReplicationError(
+            f"{folder}: no checkpoint is whole, they are set aside as damaged_*; put a whole one back under its name, "
+            "or run again to train from the start"
+        )
     return None
+
+
+def _set_aside(path: Path, why: ReplicationError) -> None:
+    """Rename a damaged checkpoint, so that it is neither used nor lost."""
+    print(f"warning: {why}; set aside", file=sys.stderr)
+    try:
+        path.rename(path.with_name(f"damaged_{path.name}_{uuid.uuid4().hex[:8]}"))
+    except OSError as error:
+        raise ReplicationError(f"{path}: cannot be set aside ({error.strerror}); allow writing there") from None
 
 
 def _tensors(trainee: Trainee) -> dict[str, Tensor]:
@@ -171,26 +217,34 @@ def _oldest_needed(lane: Lane) -> Keyframe:
     return [keyframe for keyframe in lane.keyframes if keyframe.rows_appended <= max(0, held_from)][-1]
 
 
-def _read(path: Path, training_digest: str) -> dict[str, bytes]:
+def _read(path: Path, lane: Lane) -> dict[str, bytes]:
     """All files of a checkpoint, checked against its manifest."""
+    names = {"tensors.safetensors", "lane.json", "decisions.bin"} | ({"training.trace"} if lane.recorder else set())
+    place = path / "manifest.json"
     try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        digests: dict[str, str] = manifest["sha256"]
-        version, identity = manifest["version"], manifest["training_digest"]
-        files = {name: (path / name).read_bytes() for name in digests if name in _FILES}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ReplicationError(f"{path}: not a whole checkpoint ({error})") from None
-    if version != VERSION:
-        raise ReplicationError(f"{path}/manifest.json: version: found {version}, this program reads {VERSION}")
-    if identity != training_digest:
-        raise ReplicationError(f"{path}/manifest.json: training_digest: another run's ({str(identity)[:12]})")
-    missing = {"tensors.safetensors", "lane.json", "decisions.bin"} - set(files)
-    if missing:
-        raise ReplicationError(f"{path}/manifest.json: sha256: {min(missing)} is missing")
+        manifest = validated(_Manifest, json.loads(_read_bytes(place)), place)
+    except (ValueError, RecursionError) as error:
+        raise ReplicationError(f"{place}: not readable as JSON ({_reason(error)})") from None
+    if manifest.version != VERSION:
+        raise ReplicationError(f"{place}: version: found {manifest.version}, this program reads {VERSION}")
+    if manifest.training_digest != lane.run.training_digest:
+        raise ReplicationError(f"{place}: training_digest: another run's ({manifest.training_digest[:12]!r})")
+    if set(manifest.sha256) != names:
+        raise ReplicationError(f"{place}: sha256: found {sorted(manifest.sha256)}, expected {sorted(names)}")
+    files = {name: _read_bytes(path / name) for name in sorted(names)}
     for name, data in files.items():
-        if sha256(data) != digests[name]:
+        if sha256(data) != manifest.sha256[name]:
             raise ReplicationError(f"{path}/{name}: its digest is not the manifest's; the file is damaged")
     return files
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise ReplicationError(f"{path}: missing; not a whole checkpoint") from None
+    except OSError as error:
+        raise _CannotBeReadError(f"{path}: cannot be read ({error.strerror}); allow it, then run again") from None
 
 
 def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
@@ -198,22 +252,17 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
     lane, where = trainee.lane, path / "lane.json"
     try:
         content = validated(_LaneContent, json.loads(files["lane.json"]), where)
-        keyframe = replace(content.keyframe, game=_rich(content.keyframe.game))
+        keyframe = replace(content.keyframe, game=rich(content.keyframe.game))
     except (ValueError, TypeError, RecursionError) as error:
-        raise ReplicationError(f"{where}: not the record of a lane ({type(error).__name__})") from None
-    if set(content.streams) != set(lane.streams) or not set(keyframe.streams) <= set(lane.streams):
-        raise ReplicationError(f"{where}: streams: found {', '.join(sorted(content.streams))}")
+        raise ReplicationError(f"{where}: not the record of a lane ({_reason(error)})") from None
+    for found, expected in ((content.streams, set(lane.streams)), (keyframe.streams, set(GAME_STREAMS))):
+        if set(found) != expected:
+            raise ReplicationError(f"{where}: streams: found {sorted(found)}, expected {sorted(expected)}")
     try:
         tensors = load(files["tensors.safetensors"])
-    except SafetensorError as error:
-        raise ReplicationError(f"{path}/tensors.safetensors: not readable ({error})") from None
-    for name, tensor in trainee.learner.tensors().items():
-        found = tensors.get(name)
-        if found is None or (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
-            shown = "no such tensor" if found is None else f"{found.dtype} {list(found.shape)}"
-            raise ReplicationError(
-                f"{path}/tensors.safetensors: {name}: found {shown}, expected {tensor.dtype} {list(tensor.shape)}"
-            )
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ReplicationError(f"{path}/tensors.safetensors: not readable ({_reason(error)})") from None
+    _check_tensors(trainee, tensors, path / "tensors.safetensors")
     steps = content.step - keyframe.step
     try:
         unpacking = zlib.decompressobj()
@@ -227,13 +276,34 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
         )
     finished: tuple[Episode, ...] = ()
     if lane.recorder is not None:
-        if "training.trace" not in files:
-            raise ReplicationError(f"{path}/training.trace: missing")
         finished = parse_trace(files["training.trace"], path / "training.trace").episodes
     return _Stored(content, keyframe, tensors, decisions, finished)
 
 
+def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> None:
+    """The names, types and shapes that this lane has; best network and held-out transitions may not be there yet."""
+    lane, learner = trainee.lane, trainee.learner
+    expected = {name: _kind(tensor) for name, tensor in learner.tensors().items()}
+    if _under("best", tensors):
+        expected |= {f"best.{name}": _kind(tensor) for name, tensor in learner.online.state_dict().items()}
+    if _under("held_out", tensors):
+        number = lane.config.held_out_transitions
+        states, whole, real = f"uint8 {[number, *lane.stack.shape]}", f"int64 {[number]}", f"float32 {[number]}"
+        kinds = (states, whole, real, real, states, whole)
+        expected |= {f"held_out.{name}": kind for name, kind in zip(Transitions._fields, kinds, strict=True)}
+    found = {name: _kind(tensor) for name, tensor in tensors.items()}
+    for name in sorted(expected | found):
+        ours, theirs = (them.get(name, "no such tensor") for them in (found, expected))
+        if ours != theirs:
+            raise ReplicationError(f"{path}: {name!r}: found {ours}, expected {theirs}")
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
 def _restore(trainee: Trainee, stored: _Stored, path: Path) -> None:
+    """Put a lane where it was stored; what an attempt before has left in it is overwritten."""
     lane, learner, content = trainee.lane, trainee.learner, stored.content
     try:
         with torch.no_grad():
@@ -254,47 +324,25 @@ def _restore(trainee: Trainee, stored: _Stored, path: Path) -> None:
         same = (
             lane.step == content.step
             and lane.memory.rows_appended == content.rows_appended
+            and (tuple(lane.episodes), tuple(lane.iterations)) == (content.episodes, content.iterations)
+            and (lane.recorder is None or tuple(lane.recorder.episodes) == stored.finished)
             and emulated == {name: content.streams[name] for name in stored.keyframe.streams}
             and sha256(lane.stack.tobytes()) == content.stack_sha256
         )
         for name, stream in lane.streams.items():
             restore_stream(stream, content.streams[name])
-    except (ValueError, TypeError, KeyError, IndexError, AssertionError) as error:
-        # Content that is well formed and makes no sense; whatever playing it runs into.
-        raise ReplicationError(f"{path}: cannot be continued ({type(error).__name__}: {error}); {_REMOVE}") from None
+    except ReplicationError as error:
+        raise ReplicationError(f"{path}: {error}") from None
+    except Exception as error:
+        # Content that is well formed and makes no sense; whatever playing it runs into, in Python or the emulator.
+        raise ReplicationError(f"{path}: cannot be continued ({_reason(error)}); {_REMOVE}") from None
     if not same:
         raise ReplicationError(f"{path}: playing its decisions again ended elsewhere than it was saved; {_REMOVE}")
 
 
+def _reason(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _under(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
-
-
-def _plain(content: Any) -> Any:
-    """Bytes and arrays as words, so that JSON can hold them."""
-    if isinstance(content, bytes):
-        return {"bytes": base64.b64encode(content).decode()}
-    if isinstance(content, np.ndarray):
-        data = base64.b64encode(np.ascontiguousarray(content).tobytes()).decode()
-        return {"array": data, "dtype": str(content.dtype), "shape": list(content.shape)}
-    if isinstance(content, dict):
-        return {str(key): _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    if isinstance(content, np.generic):
-        return content.item()
-    return content
-
-
-def _rich(content: Any) -> Any:
-    """The inverse of `_plain`."""
-    if isinstance(content, dict) and set(content) == {"bytes"}:
-        return base64.b64decode(content["bytes"])
-    if isinstance(content, dict) and set(content) == {"array", "dtype", "shape"}:
-        data = base64.b64decode(content["array"])
-        return np.frombuffer(data, dtype=content["dtype"]).reshape(content["shape"]).copy()
-    if isinstance(content, dict):
-        return {key: _rich(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_rich(value) for value in content]
-    return content

@@ -10,30 +10,40 @@ from replication.errors import ReplicationError
 from replication.frame_store import Storage, typical_bytes
 from replication.plan import checkpoint_bytes
 from replication.resources import available_memory_bytes, free_disk_bytes
+from replication.run_records import checkpoints
 from replication.runs import Run
 
 
 def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, storage: Storage, state: Path) -> None:
     """Compare replay memories with the memory available, and checkpoints with the free disk.
 
-    A compressed memory counts as that of a busy game.
+    A compressed memory counts as that of a busy game, of as many rows as the budget can fill; an array is there whole.
+    Checkpoints are the two that are kept and the one being written, less those that lie there already.
 
     Raises:
         ReplicationError: there is too little of either.
     """
-    _, each = typical_bytes(config.replay_capacity_rows, storage)
+    steps = runs[0].budget.steps
+    fills_part = storage == "lz4" and steps and not config.replay_padding_rows
+    rows = min(steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
+    _, each = typical_bytes(rows, storage)
     needed, available = each * len(runs), available_memory_bytes()
     if needed > available:
-        fewer = f"train at most {available // each} lanes at a time" if available >= each else ""
+        fewer = f"train at most {available // each} at a time" if available >= each else ""
         packed = "take --replay-storage lz4" if storage == "raw" else ""
         advice = " or ".join(part for part in (packed, fewer) if part) or "free memory, or take a larger machine"
         raise ReplicationError(
-            f"memory: {len(runs)} replay memories of {config.replay_capacity_rows:,} rows ({storage}) need "
+            f"memory: {len(runs)} replay memories of {rows:,} rows ({storage}) need "
             f"{needed / 1e9:.1f} GB, {available / 1e9:.1f} GB are available; {advice}"
         )
-    needed, free = sum(checkpoint_bytes(run) for run in runs), free_disk_bytes(state)
+    there = sum(_bytes_of(folder) for run in runs for _, folder in checkpoints(run.state_folder(state)))
+    needed, free = sum(checkpoint_bytes(run) * 3 // 2 for run in runs) - there, free_disk_bytes(state)
     if needed > free:
         raise ReplicationError(
-            f"{state}: the checkpoints of {len(runs)} runs need {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free; "
-            "make room, or name another disk with --state"
+            f"{state}: the checkpoints of {len(runs)} runs need another {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are "
+            "free; make room, or name another disk with --state"
         )
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*") if file.is_file())

@@ -17,13 +17,13 @@ import pandas as pd
 from replication.errors import ReplicationError, unknown_name
 from replication.games import ATARI57, NATURE49
 from replication.published.schemas import SCORES, TABLES, Origin, ReferenceSetName, Start
-from replication.published.tables import read_table
+from replication.published.tables import in_words, read_table
 
 PUBLISHED: Final = Path(__file__).resolve().parent
 """The folder of the published numbers."""
 
 _GAME_SETS: Final = {"nature49": NATURE49, "atari57": ATARI57}
-_COUNTED_GAMES: Final = re.compile(r"([1-9]\d*) games")
+_COUNTED_GAMES: Final = re.compile(r"([1-9][0-9]{0,2}) games")
 _NATURE_CAP_FRAMES: Final = 18_000
 
 
@@ -161,8 +161,8 @@ def _check_scores(path: Path, table: pd.DataFrame) -> None:
         counted = _COUNTED_GAMES.fullmatch(stated[0])
         if len(stated) > 1 or not (counted or stated[0] in _GAME_SETS):
             raise ReplicationError(
-                f"{path}: {algorithm}: game_set: found {', '.join(stated)}, expected one of nature49, atari57 or "
-                "'N games' for the whole algorithm"
+                f"{path}: {in_words([str(algorithm)])}: game_set: found {in_words(stated)}, expected one of nature49, "
+                "atari57 or 'N games' for the whole algorithm"
             )
         games = set(rows["game"])
         expected = int(counted[1]) if counted else len(_GAME_SETS[stated[0]])
@@ -170,7 +170,8 @@ def _check_scores(path: Path, table: pd.DataFrame) -> None:
         if wrong or len(games) != expected:
             kind = "missing" if wrong and wrong[0] not in games else "surplus"
             which = f" ({kind}: {wrong[0]})" if wrong else ""
-            raise ReplicationError(f"{path}: {algorithm}: game: found {len(games)} games{which}, expected {stated[0]}")
+            whose = in_words([str(algorithm)])
+            raise ReplicationError(f"{path}: {whose}: game: found {len(games)} games{which}, expected {stated[0]}")
     for line, row in enumerate(table.itertuples(), start=2):
         found = str(row.reference_set)
         five_minutes, human_starts = row.cap_frames == _NATURE_CAP_FRAMES, row.start == "human_starts"

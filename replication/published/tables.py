@@ -7,11 +7,13 @@ expected. Rows are counted as an editor counts lines: the header is row 1.
 from __future__ import annotations
 
 import csv
+import difflib
 import gzip
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
@@ -21,8 +23,8 @@ import pandas as pd
 from replication.errors import ReplicationError, unknown_name
 
 # Stricter than float(): no exponent, no underscore, no "nan", no blanks around it.
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-_COUNT = re.compile(r"\d+")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_COUNT = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,11 @@ def read_table(path: Path, schema: Schema) -> pd.DataFrame:
     header, rows, lines = _cells(path)
     missing = [name for name in schema.columns if name not in header]
     if missing:
+        unknown = [name for name in header if name not in schema.columns]
+        near = difflib.get_close_matches(missing[0], unknown, n=1, cutoff=0.5)
+        instead = f" (found {near[0]!r})" if near else ""
         raise ReplicationError(
-            f"{path}: row 1: {missing[0]}: no such column found, expected columns {', '.join(schema.columns)}"
+            f"{path}: row 1: {missing[0]}: no such column found{instead}, expected columns {', '.join(schema.columns)}"
         )
     if len(header) != len(schema.columns):
         surplus = next(name for name in header if name not in schema.columns or header.count(name) > 1)
@@ -97,7 +102,7 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
                 lines.append(reader.line_num)
     except FileNotFoundError:
         raise ReplicationError(f"{path}: not found, expected a CSV of published numbers") from None
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise ReplicationError(f"{path}: not readable as CSV ({error}); restore the file") from None
     if len(rows) < 2:
         raise ReplicationError(f"{path}: found {len(rows)} rows, expected a header and at least one row")
@@ -143,6 +148,11 @@ def _expected(column: Column) -> str:
     return f"{what}{least}{most}"
 
 
+def in_words(cells: Iterable[str]) -> str:
+    """Cells for a message: plain, but for what would break its line."""
+    return ", ".join(cell if cell.isprintable() else repr(cell) for cell in cells)
+
+
 def _check_rows(path: Path, schema: Schema, cells: Mapping[str, list[str]], lines: list[int]) -> None:
     """No row twice, none missing, none that does not belong."""
     keys = list(zip(*(cells[name] for name in schema.key), strict=True))
@@ -150,7 +160,7 @@ def _check_rows(path: Path, schema: Schema, cells: Mapping[str, list[str]], line
     for line, key in zip(lines, keys, strict=True):
         if key in first_lines:
             raise ReplicationError(
-                f"{path}: row {line}: {', '.join(schema.key)}: found {', '.join(key)} again, expected it once "
+                f"{path}: row {line}: {', '.join(schema.key)}: found {in_words(key)} again, expected it once "
                 f"(row {first_lines[key]})"
             )
         first_lines[key] = line
@@ -170,6 +180,6 @@ def _check_rows(path: Path, schema: Schema, cells: Mapping[str, list[str]], line
             row = fixed | dict(zip(schema.complete, combination, strict=True))
             if tuple(row[name] for name in schema.key) not in first_lines:
                 raise ReplicationError(
-                    f"{path}: {', '.join(schema.key)}: found no row for {', '.join(row[name] for name in schema.key)}, "
+                    f"{path}: {', '.join(schema.key)}: found no row for {in_words(row[name] for name in schema.key)}, "
                     f"expected {per_group} rows{' for each ' + ', '.join(groups) if groups else ''}"
                 )

@@ -186,7 +186,7 @@ def test_d7_dopamine_is_gray_then_maximum_then_area_resize(game: str) -> None:
         np.testing.assert_array_equal(out, cv2.resize(pooled, (84, 84), interpolation=cv2.INTER_AREA))
 
 
-def test_d7_dopamine_shows_a_reset_alone_and_keeps_a_stale_frame_at_game_over() -> None:
+def test_d7_d29_dopamine_shows_a_reset_alone_and_keeps_a_stale_frame_at_game_over() -> None:
     white, black = np.full((210, 160), 14, dtype=np.uint8), np.zeros((210, 160), dtype=np.uint8)
     pipeline, out = DopaminePipeline(4), np.empty((84, 84), dtype=np.uint8)
     pipeline.paint(Screen(white), 3)
