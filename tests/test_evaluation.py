@@ -96,12 +96,13 @@ def test_v8_only_a_strictly_higher_score_replaces_the_best_network(monkeypatch: 
 
 @pytest.mark.parametrize(("variant", "period"), [("random_10hz", 6), ("random_60hz", 1)])
 def test_v11_the_random_agent_draws_an_action_every_6th_frame_and_holds_it(variant: str, period: int) -> None:
-    from replication.config import UntrainedConfig, variant_config
+    from replication.algorithms import random_agent
+    from replication.config import variant_config
 
     run = resolve_run(variant=variant, game="catch", seed=1)
-    skip = variant_config(run.variant, UntrainedConfig).action_period_frames
-    assert skip == period
-    trace = evaluate(_uniform, run, _final(run), Viewing("nature", 1, skip), "final_evaluation", num_episodes=3)
+    viewing = random_agent.viewing(variant_config(run.variant, random_agent.Config))
+    assert viewing.frame_skip == period
+    trace = evaluate(random_agent.policy(3), run, _final(run), viewing, "final_evaluation", num_episodes=3)
     for episode in trace.episodes:
         frames = np.repeat(episode.codes, episode.lengths)[episode.noop_frames :]
         changes = np.flatnonzero(np.diff(frames)) + 1

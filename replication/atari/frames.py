@@ -100,7 +100,8 @@ class NaturePipeline:
 class DopaminePipeline:
     """Gray screens of the repeat's last two frames; after a reset the second is zeros.
 
-    Where the game is over inside a repeat nothing is fetched, so the frame is stale, as in the original.
+    Where the game is over inside a repeat nothing is fetched, so the frame is stale, as in Dopamine before April 2022
+    (9e8c66a); it is neither stored nor acted on.
 
     Source: google/dopamine 5873f54 dopamine/discrete_domains/atari_lib.py.
     """
