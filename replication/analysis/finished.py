@@ -115,6 +115,8 @@ def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame 
         raise ReplicationError(
             f"{path}: its digest is not the one in run.json, it was changed; remove {path.parent} to make it again"
         )
+    if b"\0" in data:  # pandas takes it for the end of a line
+        raise ReplicationError(f"{path}: not readable as CSV (a NUL byte); remove {path.parent} to make it again")
     try:
         table = pd.read_csv(io.BytesIO(data), low_memory=False)
     except (ValueError, OverflowError) as error:
@@ -122,6 +124,10 @@ def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame 
         raise ReplicationError(
             f"{path}: not readable as CSV ({reason}); remove {path.parent} to make it again"
         ) from None
+    if not isinstance(table.index, pd.RangeIndex):  # rows with more cells than the heading
+        raise ReplicationError(
+            f"{path}: found rows of more than {len(columns)} cells; remove {path.parent} to make it again"
+        )
     if list(table.columns) != columns:
         found = ", ".join(name if name.isprintable() else repr(name) for name in map(str, table.columns))
         raise ReplicationError(f"{path}: columns: found {found}, expected {', '.join(columns)}")
