@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         ReplicationError: the disk is full, or the folder cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    beside = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
@@ -34,6 +35,29 @@ def write_atomically(path: Path, data: bytes) -> None:
             beside.unlink()
         raise ReplicationError(
             f"{path}: could not be written ({error.strerror}); make room or allow writing there, then run again"
+        ) from None
+
+
+def part_of(path: Path) -> Path:
+    """Where `path` is written before it is renamed: a hidden name beside it, its own each time."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what writes that were killed left below `folder`; the caller is the only one that writes there.
+
+    Raises:
+        ReplicationError: a leftover cannot be removed.
+    """
+    try:
+        for part in list(folder.rglob(".*.part")):
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReplicationError(
+            f"{folder}: the leftovers of an earlier run cannot be removed ({error.strerror}); allow writing there"
         ) from None
 
 

@@ -17,8 +17,10 @@ from replication.cli import main
 from replication.embedding import activations_path
 from replication.engine import session
 from replication.engine.checkpoints import checkpoint_folders
+from replication.engine.machine import Machine
 from replication.engine.session import INTERRUPTED_EXIT_CODE
 from replication.files import sha256
+from replication.runs import resolve_run
 from tests.lanes import smoke_run
 
 pytestmark = pytest.mark.slow
@@ -66,11 +68,35 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, whole: Path, monkeyp
 
 
 def test_a_second_process_refuses_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with session._locked(RUN.state_folder(tmp_path / "state")):
+    machine = Machine(tmp_path / "results", tmp_path / "state", "cpu", "lz4", 600.0, None, quiet=True)
+    with session._locked(RUN, machine):
         assert train(tmp_path) == 2
     (line,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("error:")]
     assert "another process is training this run" in line
     assert train(tmp_path) == 0
+
+
+@pytest.mark.parametrize("variant", ["dqn", "random_10hz"])
+def test_what_a_killed_write_left_is_removed_where_it_lies(tmp_path: Path, variant: str) -> None:
+    """A kill within a write leaves a hidden file or folder; the same run removes its own, and no other's."""
+    budget = {} if variant == "random_10hz" else {"budget_frames": 2_400}
+    run = resolve_run(variant=variant, game="catch", seed=1, preset="smoke", **budget)
+    places = [run.results_folder(tmp_path / "results"), run.state_folder(tmp_path / "state")]
+    for place in places:
+        (place / ".checkpoint_0000000100.0123abcd.part").mkdir(parents=True)
+        (place / ".checkpoint_0000000100.0123abcd.part" / "lane.json").write_text("half")
+        (place / ".training.csv.0123abcd.part").write_text("half")
+        (place / "evaluations").mkdir()
+        (place / "evaluations" / ".step_0000000400.trace.0123abcd.part").write_text("half")
+    neighbour = places[0].parent / "0123456789ab" / ".run.json.0123abcd.part"
+    neighbour.parent.mkdir()
+    neighbour.write_text("another's")
+    spent = [f"--{key.replace('_', '-')}={value}" for key, value in budget.items()]
+    command = ["train", "--variant", variant, "--game", "catch", "--seed", "1", "--preset", "smoke", *spent]
+    assert main([*command, f"--results={tmp_path / 'results'}", f"--state={tmp_path / 'state'}", "--quiet"]) == 0
+    assert (places[0] / "run.json").exists()
+    assert not [part for place in places for part in place.rglob("*.part*")]
+    assert neighbour.exists()
 
 
 @pytest.mark.parametrize("part", ["results", "state"])

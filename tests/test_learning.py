@@ -1,4 +1,4 @@
-"""A small agent learns: clearly better than random on the toy game, in a minute."""
+"""A small agent learns: clearly better than random on the toy game, in a minute or two."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _returns(folder) -> list[float]:
 def test_the_quickstart_agent_learns_to_catch(tmp_path) -> None:
     where = ["--state", str(tmp_path / "state"), "--quiet", "--game", "catch", "--seed", "1"]
     learnt, chance = tmp_path / "learnt", tmp_path / "chance"
-    budget = ["--budget-frames", "48000"]
+    budget = ["--budget-frames", "64000"]
     assert main(["train", "--variant", "dqn_quickstart", *budget, "--results", str(learnt), *where]) == 0
     assert main(["train", "--variant", "random_10hz", "--results", str(chance), *where]) == 0
     trained, random = np.array(_returns(learnt)), np.array(_returns(chance))

@@ -30,7 +30,7 @@ from torch import Tensor
 from replication.engine.lane import GAME_STREAMS, NO_DECISION, EpisodeRecord, IterationRecord, Keyframe, Lane
 from replication.engine.off_policy import CurvePoint, Trainee
 from replication.errors import ReplicationError
-from replication.files import plain, readable_json, rich, sha256, write_atomically
+from replication.files import part_of, plain, readable_json, rich, sha256, write_atomically
 from replication.random_streams import restore_stream, stream_state
 from replication.replay import Transitions
 from replication.run_records import checkpoints
@@ -119,7 +119,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         "step": lane.step,
         "sha256": {name: sha256(data) for name, data in files.items()},
     }
-    beside = folder / f".{final.name}.{uuid.uuid4().hex[:8]}.part"
+    beside = part_of(final)
     try:
         for name, data in files.items():
             write_atomically(beside / name, data)

@@ -27,7 +27,7 @@ from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, train
 from replication.engine.room import ensure_room
 from replication.errors import ReplicationError
-from replication.files import readable_json, write_atomically
+from replication.files import readable_json, remove_parts, write_atomically
 from replication.frame_store import build_frame_store, storage_text
 from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
@@ -55,7 +55,8 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     _ensure_folder(machine.results)
     if missing[0].variant.family == "untrained":
         for run in missing:
-            evaluate_untrained(run, machine)
+            with _locked(run, machine):
+                evaluate_untrained(run, machine)
         return 0
     healthy = [run for run in missing if read_failure(run, machine.state) is None]
     code = _train_cohort(healthy, machine) if healthy else 0
@@ -73,7 +74,7 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     say(storage_text(config.replay_capacity_rows, machine.storage) + each)
     with ExitStack() as held:
         for run in runs:
-            held.enter_context(_locked(run.state_folder(machine.state)))
+            held.enter_context(_locked(run, machine))
         ensure_room(runs, config, machine.storage, machine.state)
         stop = held.enter_context(_signals())
         trainees = [_build(run, algorithm, config, machine) for run in runs]
@@ -221,12 +222,15 @@ def _ensure_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process a run; the kernel frees the lock however the process ends.
+def _locked(run: Run, machine: Machine) -> Iterator[None]:
+    """One process a run, which begins by removing what a killed one left half written.
+
+    The kernel frees the lock however the process ends.
 
     Raises:
-        ReplicationError: another process trains this run, or the folder cannot be written.
+        ReplicationError: another process has this run in hand, or its folders cannot be written.
     """
+    folder = run.state_folder(machine.state)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("w")
@@ -237,4 +241,6 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ReplicationError(f"{folder}: another process is training this run; wait for it to end") from None
+        remove_parts(folder)
+        remove_parts(run.results_folder(machine.results))
         yield
