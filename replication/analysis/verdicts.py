@@ -64,7 +64,7 @@ def judge(ours: Estimate, published: Estimate, level: float, *, stand_in: bool) 
         word = "replicated"
     elif low > margin or high < -margin:
         word = "differs"
-    reason = f"difference {apart.mean:+.1f} [{low:+.1f}, {high:+.1f}] normalised points, margin {margin:.1f}"
+    reason = f"difference {apart.mean:+z.1f} [{low:+z.1f}, {high:+z.1f}] normalised points, margin {margin:.1f}"
     if stand_in:
         reason += "; with a stand-in spread"
     return Verdict(word, reason, apart.mean, low, high, margin, stand_in)

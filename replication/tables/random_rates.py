@@ -41,18 +41,18 @@ def build(experiment: Experiment, results: Path) -> Table:
         means = [_mean(finished, rate, game) for rate in RATES]
         row = {"game": find_game(game).title, "DQN (published)": f"{published[game]:,.1f}"}
         for rate, mean in zip(("10 Hz", "60 Hz"), means, strict=True):
-            row[f"random, {rate}"] = "missing" if mean is None else f"{mean:,.1f}"
+            row[f"random, {rate}"] = "missing" if mean is None else f"{mean:z,.1f}"
         change = _change(float(published[game]), game, references, means)
         if change is None:
             row |= {"normalized %, 10 Hz": "missing", "normalized %, 60 Hz": "missing", "change %": "missing"}
         else:
             slow, fast, percent = change
             row |= {
-                "normalized %, 10 Hz": f"{slow:,.1f}",
-                "normalized %, 60 Hz": f"{fast:,.1f}",
-                "change %": f"{percent:+.1f}",
+                "normalized %, 10 Hz": f"{slow:z,.1f}",
+                "normalized %, 60 Hz": f"{fast:z,.1f}",
+                "change %": "of zero" if percent is None else f"{percent:+z.1f}",
             }
-            if abs(percent) > LARGE_PERCENT:
+            if percent is not None and abs(percent) > LARGE_PERCENT:
                 large.append(game)
         row["above 5 %"] = "missing" if change is None else "yes" if game in large else "no"
         row["named by the article"] = "yes" if game in NAMED_BY_THE_ARTICLE else "no"
@@ -72,8 +72,11 @@ def _mean(finished: Sequence[FinishedRun], variant: str, game: str) -> float | N
 
 def _change(
     dqn: float, game: str, references: ReferenceSet, means: Sequence[float | None]
-) -> tuple[float, float, float] | None:
-    """The normalised score of DQN with each random score, and by how many percent the second is off the first."""
+) -> tuple[float, float, float | None] | None:
+    """The normalised score of DQN with each random score, and by how many percent the second is off the first.
+
+    Returns: None where a rate has no score; no percentage where the first is zero (Montezuma's Revenge: all are 0).
+    """
     normalized = []
     for mean in means:
         if mean is None:
@@ -81,7 +84,7 @@ def _change(
         ours = replace(references, random={**references.random, game: mean})
         normalized.append(normalized_score(dqn, game, ours))
     slow, fast = normalized
-    return slow, fast, 100.0 * (fast - slow) / abs(slow)
+    return slow, fast, 100.0 * (fast - slow) / abs(slow) if slow else None
 
 
 def _caption(

@@ -220,8 +220,8 @@ def _frames(run: Run) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "missing" if value is None else f"{value:,.1f}"
+    return "missing" if value is None else f"{value:z,.1f}"
 
 
 def _range(of: tuple[float, float] | None) -> str:
-    return "none" if of is None else f"{of[0]:,.1f} to {of[1]:,.1f}"
+    return "none" if of is None else f"{of[0]:z,.1f} to {of[1]:z,.1f}"

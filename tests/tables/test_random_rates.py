@@ -24,3 +24,16 @@ def test_a_change_is_the_normalised_scores_by_hand(tmp_path: Path) -> None:
     assert (pong["random, 60 Hz"], pong["change %"], pong["above 5 %"]) == ("missing", "missing", "missing")
     assert pong["named by the article"] == "no"
     assert "Above 5 %: 1 of 2 games (Breakout)" in table.caption and "1 of them among these" in table.caption
+
+
+def test_a_change_of_nothing_has_no_percentage(tmp_path: Path) -> None:
+    """Montezuma's Revenge: DQN, random play and so the normalised score are 0."""
+    groups = [{"variants": ["random_10hz", "random_60hz"], "games": ["montezuma_revenge"], "budget_frames": None}]
+    experiment = made_up_experiment(groups, published={"source": "nature_2015_table2", "algorithm": "random"})
+    for run in experiment.runs():
+        write_finished(run, tmp_path, [0.0] * 30)
+    table = build(experiment, tmp_path)
+    (row,) = table.frame.to_dict("records")
+    assert (row["normalized %, 10 Hz"], row["normalized %, 60 Hz"]) == ("0.0", "0.0")
+    assert (row["change %"], row["above 5 %"]) == ("of zero", "no")
+    assert "Above 5 %: 0 of 1 games (none)" in table.caption
