@@ -200,6 +200,8 @@ class OffPolicyConfig(Settings):
     """Share of random actions where the protocol leaves it to the paper."""
     held_out_transitions: Annotated[int, Field(ge=0)]
     """Random-policy transitions set aside when learning starts, for the predicted-Q and TD-error curves."""
+    precision: Literal["float32", "bfloat16"]
+    """Of the networks' arithmetic in an update; acting, the loss, the optimiser and what is stored are float32."""
     network: NetworkConfig
     optimizer: Annotated[CenteredRMSPropConfig | AdamConfig, Field(discriminator="name")]
 
@@ -284,10 +286,8 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
     path, content = _read("algorithms", "variant", name)
     variant = validated(Variant, content, path)
     _check_name(path, "variant", variant.variant)
-    if variant.protocol not in known_names("protocols"):
-        raise ReplicationError(
-            f"{path}: protocol: {unknown_name('protocol', variant.protocol, known_names('protocols'))}"
-        )
+    if variant.protocol not in (known := known_names("protocols")):
+        raise ReplicationError(f"{path}: protocol: {unknown_name('protocol', variant.protocol, known)}")
     _check_config(variant, path)
     if preset is not None:
         variant = variant.model_copy(update={"config": overridden(variant.config, preset.config)})
@@ -334,8 +334,7 @@ def _algorithm_modules() -> list[str]:
 
 
 def _added_settings(module: str) -> frozenset[str] | None:
-    families = frozenset(family.__name__ for family in FAMILIES.values())
-    return added_settings(ALGORITHMS / f"{module}.py", families)
+    return added_settings(ALGORITHMS / f"{module}.py", frozenset(family.__name__ for family in FAMILIES.values()))
 
 
 def _check_name(path: Path, key: str, found: str) -> None:

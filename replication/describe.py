@@ -23,7 +23,7 @@ _GROUPS = {
     "Replay": ("replay_", "stores_end_frame", "truncation_bootstraps", "held_out_"),
     "Loss": ("discount", "n_step", "batch_size", "loss_"),
     "Schedule": ("update_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),
-    "Network": ("network",),
+    "Network": ("network", "precision"),
     "Optimiser": ("optimizer",),
 }
 """Heading to how the keys of a variant under it begin; other keys come last, under a heading of their own."""

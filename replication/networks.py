@@ -7,6 +7,8 @@ numpy stream, so that no global generator is ever used and every device starts f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -52,9 +54,38 @@ class Convolutions(nn.Module):
         return x.flatten(1)
 
 
+class Output(nn.Linear):
+    """A network's last linear layer, float32 in every precision: values lie closer together than bfloat16 can tell."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.weight.dtype))
+
+
+def in_precision(network: nn.Module, precision: Literal["float32", "bfloat16"]) -> Callable[[Tensor], Tensor]:
+    """The network with the arithmetic of its layers in another precision; parameters and outputs stay float32.
+
+    bfloat16 products are summed in float32. The layers' results are rounded to 8 bits, but for the last one's.
+    """
+
+    def rounded(pixels: Tensor) -> Tensor:
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            outputs: Tensor = network(pixels)
+        return outputs.float()
+
+    return rounded if precision == "bfloat16" else network
+
+
 def uninitialised_linear(inputs: int, outputs: int) -> nn.Linear:
     """A linear layer whose weights are still to be filled."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    return layer
+
+
+def uninitialised_output(inputs: int, outputs: int) -> Output:
+    """A last layer whose weights are still to be filled."""
+    layer: Output = nn.utils.skip_init(Output, inputs, outputs)
     return layer
 
 

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
 from replication.config import OffPolicyConfig
-from replication.networks import FILLS, Convolutions, uninitialised_linear
+from replication.networks import FILLS, Convolutions, uninitialised_linear, uninitialised_output
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
 
@@ -47,7 +47,7 @@ class Network(nn.Module):
         super().__init__()
         self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
         self.hidden = uninitialised_linear(self.convolutions.num_features, config.network.hidden_units)
-        self.values = uninitialised_linear(config.network.hidden_units, num_actions)
+        self.values = uninitialised_output(config.network.hidden_units, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""

@@ -82,7 +82,7 @@ def finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: i
             "training_episodes": len(lane.episodes),
         },
         "cost": {"seconds": round(trainee.seconds, 1)},
-        "machine": {"device": machine.device, "lanes": lanes, "precision": "float32"},
+        "machine": {"device": machine.device, "lanes": lanes, "precision": config.precision},
     }
     tables = {
         "curve": [asdict(point) for point in trainee.curve],

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from replication.algorithms.contract import Algorithm, Batch, DrawSpec
 from replication.errors import ReplicationError
+from replication.networks import in_precision
 from replication.optimizers import build_optimizer
 from replication.replay import Transitions
 
@@ -79,7 +80,8 @@ class Learner:
             FloatingPointError: the loss is not a finite number; nothing was changed.
         """
         draws = self._draws(stream, len(transitions.rewards))
-        losses = self.algorithm.loss(self.online, self.target, self._batch(transitions), draws, self.config)
+        online, target = (in_precision(network, self.config.precision) for network in (self.online, self.target))
+        losses = self.algorithm.loss(online, target, self._batch(transitions), draws, self.config)
         total = losses.per_transition.sum() if self.config.loss_reduction == "sum" else losses.per_transition.mean()
         if not math.isfinite(total.item()):
             raise FloatingPointError(f"the loss is {total.item()}")
