@@ -1,17 +1,19 @@
 """Playing a policy by a protocol, with a trace of everything the emulator was given.
 
 Every evaluation has a power-on emulator and streams of its own, so it neither disturbs training nor depends on
-when it is made. Its episodes are played one after another on that emulator, as on a console.
+when it is made. Its episodes are played one after another on that emulator, as on a console. Evaluations of many runs
+can be played side by side, a step at a time, so that one batched network can answer for all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replication.atari.emulator import open_emulator
 from replication.atari.frames import frame_pipeline
@@ -44,6 +46,10 @@ def score(trace: Trace) -> float:
     return float(np.mean(returns)) if returns else math.nan
 
 
+Evaluation = Generator[NDArray[np.uint8], int, Trace]
+"""Under way: it shows the newest frames, uint8 [84, 84, stack], is sent an action, and ends in its trace."""
+
+
 def evaluate(
     policy: Policy,
     run: Run,
@@ -71,19 +77,79 @@ def evaluate(
 
     Returns: the trace, one entry per episode.
     """
+    stream = exploration_stream(run, purpose, index)
+    evaluation = begin_evaluation(
+        run,
+        presentation,
+        viewing,
+        purpose,
+        index=index,
+        num_episodes=num_episodes,
+        num_steps=num_steps,
+        report=report,
+    )
+    (trace,) = play_side_by_side([evaluation], lambda stacks: {0: policy(stacks[0], stream)})
+    return trace
+
+
+def play_side_by_side(
+    evaluations: Sequence[Evaluation], choose: Callable[[Mapping[int, NDArray[np.uint8]]], Mapping[int, int]]
+) -> list[Trace]:
+    """Advance evaluations a step at a time until all have ended.
+
+    Args:
+        evaluations: not begun yet.
+        choose: from the newest frames of those still under way to their actions, by place in `evaluations`.
+
+    Returns: their traces, in order.
+    """
+    shown: dict[int, NDArray[np.uint8]] = {}
+    traces: dict[int, Trace] = {}
+
+    def advance(place: int, action: int | None) -> None:
+        try:
+            shown[place] = evaluations[place].send(action)  # type: ignore[arg-type]  # None begins a generator
+        except StopIteration as end:
+            shown.pop(place, None)
+            traces[place] = end.value
+
+    for place in range(len(evaluations)):
+        advance(place, None)
+    while shown:
+        for place, action in choose(shown).items():
+            advance(place, action)
+    return [traces[place] for place in range(len(evaluations))]
+
+
+def exploration_stream(run: Run, purpose: Purpose, index: int) -> np.random.Generator:
+    """What an evaluation's policy draws from."""
+    return named_stream(run.seed, run.game, f"{purpose}/exploration", index)
+
+
+def begin_evaluation(
+    run: Run,
+    presentation: Presentation,
+    viewing: Viewing,
+    purpose: Purpose,
+    *,
+    index: int = 0,
+    num_episodes: int | None = None,
+    num_steps: int | None = None,
+    report: Callable[[int], object] = lambda episodes: None,
+) -> Evaluation:
+    """An evaluation that is played from outside; the arguments are those of `evaluate`, whose policy is the caller.
+
+    Yields: the newest frames; the array is overwritten in the next step.
+    Returns: the trace, one entry per episode.
+    """
     assert (num_episodes is None) != (num_steps is None)
-    streams = {
-        name: named_stream(run.seed, run.game, f"{purpose}/{name}", index)
-        for name in ("noop_starts", "stickiness", "exploration")
-    }
     recorder = RecordingEmulator(open_emulator(run.game))
     game = PresentedGame(
         recorder,
         presentation,
         frame_pipeline(viewing.frame_pipeline, viewing.frame_skip),
         viewing.frame_skip,
-        streams["noop_starts"],
-        streams["stickiness"],
+        *(named_stream(run.seed, run.game, f"{purpose}/{name}", index) for name in ("noop_starts", "stickiness")),
     )
     stack = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
     steps = episodes = 0
@@ -93,7 +159,8 @@ def evaluate(
         recorder.mark_scored(True)
         ending: Literal["terminated", "truncated", "unfinished"] = "unfinished"
         while ending == "unfinished" and steps != num_steps:
-            result = game.step(policy(stack, streams["exploration"]))
+            action = yield stack
+            result = game.step(action)
             push_frame(stack, game.observation, clear=False)
             steps += 1
             if result.ended:

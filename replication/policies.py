@@ -24,11 +24,19 @@ def epsilon_greedy(
 
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:368-412.
     """
-    if stream.random() < epsilon:
-        return int(stream.integers(num_actions))
-    q = values()
-    greedy = np.flatnonzero(q == q.max())
-    return int(greedy[stream.integers(len(greedy))])
+    action = explore(epsilon, num_actions, stream)
+    return greedy(values(), stream) if action is None else action
+
+
+def explore(epsilon: float, num_actions: int, stream: np.random.Generator) -> int | None:
+    """A uniformly random action with probability epsilon, else None: the values decide."""
+    return int(stream.integers(num_actions)) if stream.random() < epsilon else None
+
+
+def greedy(values: NDArray[np.float32], stream: np.random.Generator) -> int:
+    """The action of the largest value, float32 [num_actions]; one of them at random where several are."""
+    best = np.flatnonzero(values == values.max())
+    return int(best[stream.integers(len(best))])
 
 
 def push_frame(stack: NDArray[np.uint8], frame: NDArray[np.uint8], *, clear: bool) -> None:

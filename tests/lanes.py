@@ -46,6 +46,7 @@ class RecordingLearner:
 
     def __init__(self, trainee: Trainee, values: NDArray[np.float32] | None = None) -> None:
         self.lane = trainee.lane
+        self.num_actions = self.lane.game.num_actions
         self.draws_spec: dict[str, Any] = {}
         self.values = np.zeros(self.lane.game.num_actions, dtype=np.float32) if values is None else values
         self.events: list[tuple[str, int]] = []

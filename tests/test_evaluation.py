@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 
 from replication.atari.emulator import open_emulator
+from replication.engine.batching import IN_TURN
 from replication.engine.off_policy import evaluate_periodically
-from replication.evaluation import Viewing, evaluate, score
+from replication.evaluation import (
+    Viewing,
+    begin_evaluation,
+    evaluate,
+    exploration_stream,
+    play_side_by_side,
+    score,
+)
 from replication.runs import resolve_run
 from replication.traces import re_emulate, verify_trace
 from tests.lanes import RecordingLearner, build, smoke_run
@@ -72,6 +80,27 @@ def test_evaluations_are_equal_by_index_and_differ_across_indices() -> None:
     assert played(1) != played(2)
 
 
+def test_evaluations_side_by_side_are_what_each_is_alone() -> None:
+    """Of different games and lengths: one ends while the other goes on."""
+    runs = [smoke_run("dqn", "pong"), smoke_run("dqn", "catch", seed=2)]
+    alone = [evaluate(_uniform, run, _final(run), SEEN, "periodic_evaluation", num_steps=300) for run in runs[:1]]
+    alone.append(evaluate(_uniform, runs[1], _final(runs[1]), SEEN, "periodic_evaluation", num_episodes=2))
+    streams = [exploration_stream(run, "periodic_evaluation", 0) for run in runs]
+    lengths = [{"num_steps": 300}, {"num_episodes": 2}]
+    begun = [
+        begin_evaluation(run, _final(run), SEEN, "periodic_evaluation", **length)
+        for run, length in zip(runs, lengths, strict=True)
+    ]
+    asked: list[int] = []
+
+    def choose(stacks):
+        asked.append(len(stacks))
+        return {place: _uniform(stack, streams[place]) for place, stack in stacks.items()}
+
+    assert play_side_by_side(begun, choose) == alone
+    assert asked[0] == 2 and asked[-1] == 1
+
+
 def test_v5_lost_lives_do_not_end_an_evaluation_episode() -> None:
     trace = evaluate(lambda stack, stream: 0, smoke_run(), _final(), SEEN, "final_evaluation", num_episodes=1)
     fresh = open_emulator("catch")
@@ -89,7 +118,7 @@ def test_v8_only_a_strictly_higher_score_replaces_the_best_network(monkeypatch: 
     monkeypatch.setattr(off_policy, "score", lambda trace: next(scores))
     for step in (200, 400, 600, 800, 1000):
         trainee.lane.step = step
-        evaluate_periodically(trainee, trainee.lane.config)
+        evaluate_periodically([trainee], trainee.lane.config, IN_TURN)
     assert [point.is_best for point in trainee.curve] == [False, True, False, False, True]
     assert trainee.curve[0].score is None
 

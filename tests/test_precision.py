@@ -75,12 +75,12 @@ def test_an_agent_learns_in_bfloat16() -> None:
     run = resolve_run(variant="dqn_quickstart", game="catch", seed=1, budget_frames=64_000)
     trainee = build(run, precision="bfloat16")
     advance([trainee])
-    final, config, num_actions = run.protocol.final_evaluation, trainee.lane.config, trainee.lane.game.num_actions
+    final, config = run.protocol.final_evaluation, trainee.lane.config
     assert final is not None
     viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
     returns = []
     for epsilon in (0.05, 1.0):
-        policy = greedy_policy(trainee.learner, num_actions, epsilon)
+        policy = greedy_policy(trainee.learner, epsilon)
         trace = evaluate(policy, run, final.presentation, viewing, "final_evaluation", num_episodes=30)
         returns.append(np.array([episode.raw_return for episode in trace.episodes]))
     trained, random = returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from replication.algorithms import random_agent
 from replication.atari.emulator import open_emulator
 from replication.config import OffPolicyConfig, UntrainedConfig, variant_config
 from replication.embedding import PERPLEXITY, POINTS, SEED, StateSample, activations_path, store_activations
+from replication.engine.batching import Networks
 from replication.engine.learner import Learner
 from replication.engine.machine import BAR, Machine, say
-from replication.engine.off_policy import Trainee, greedy_policy
+from replication.engine.off_policy import Trainee, act
 from replication.engine.policy_check import network_path, store_network
 from replication.errors import ReplicationError
-from replication.evaluation import Viewing, evaluate, score
-from replication.policies import Policy
+from replication.evaluation import Viewing, begin_evaluation, evaluate, exploration_stream, play_side_by_side, score
 from replication.results import write_results
 from replication.runs import Run
 from replication.traces import Trace, new_trace
@@ -38,7 +39,18 @@ def evaluate_untrained(run: Run, machine: Machine) -> None:
         raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
     policy = random_agent.policy(len(open_emulator(run.game).minimal_actions))
     started = time.monotonic()
-    trace = _final_evaluation(policy, run, random_agent.viewing(config), machine)
+    viewing, final = random_agent.viewing(config), run.protocol.final_evaluation
+    name = f"{run.name}: final evaluation"
+    with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
+        trace = evaluate(
+            policy,
+            run,
+            final.presentation,
+            viewing,
+            "final_evaluation",
+            num_episodes=final.num_episodes,
+            report=lambda episodes: bar.update(),
+        )
     facts = {
         "evaluated_network": None,
         "cost": {"seconds": round(time.monotonic() - started, 1)},
@@ -47,28 +59,74 @@ def evaluate_untrained(run: Run, machine: Machine) -> None:
     _announce(run, write_results(run, machine.results, evaluation=trace, training=None, tables={}, facts=facts), trace)
 
 
-def finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: int) -> None:
-    """Evaluate by the protocol and write the results."""
-    lane, learner = trainee.lane, trainee.learner
+def finish(
+    trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, networks: Networks, lanes: int
+) -> None:
+    """Evaluate by the protocol, side by side, and write the results of each; they were trained as so many lanes."""
+    evaluated = [_choose_network(trainee) for trainee in trainees]
+    evaluations: list[Trace | None] = [None] * len(trainees)
+    if trainees and trainees[0].lane.run.protocol.final_evaluation is not None:
+        for trainee in trainees:
+            store_network(trainee.learner, network_path(trainee.lane.run, machine.state))
+        networks.keep([trainee.learner for trainee in trainees])
+        evaluations = list(_evaluate_networks(trainees, config, machine, networks))
+    for trainee, evaluation, network in zip(trainees, evaluations, evaluated, strict=True):
+        folder = _write(trainee, evaluation, network, machine, lanes)
+        _announce(trainee.lane.run, folder, evaluation)
+
+
+def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
+    """Make the online network the one that the protocol evaluates; which that is, as run.json says it."""
+    final = trainee.lane.run.protocol.final_evaluation
+    if final is None:
+        return None
+    if final.network == "best" and trainee.best is not None:
+        trainee.learner.online.load_state_dict(trainee.best)
+        return {"network": "best", "step": max(point.step for point in trainee.curve if point.is_best)}
+    return {"network": "final", "step": trainee.lane.step}
+
+
+def _evaluate_networks(
+    trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, networks: Networks
+) -> list[Trace]:
+    """The final evaluations of a cohort; what the last hidden layers make of their states is kept for t-SNE."""
+    samples = [StateSample(POINTS) for _ in trainees]
+    epsilons, streams, evaluations = {}, {}, []
+    final = trainees[0].lane.run.protocol.final_evaluation
+    assert final is not None
+    total, name = final.num_episodes * len(trainees), ", ".join(trainee.lane.run.name for trainee in trainees)
+    with tqdm(total=total, unit="episodes", desc=f"{name}: final evaluation", disable=machine.quiet, **BAR) as bar:
+        for place, run in enumerate(trainee.lane.run for trainee in trainees):
+            epsilons[place] = run.final_epsilon(final)
+            streams[place] = exploration_stream(run, "final_evaluation", 0)
+            evaluations.append(
+                begin_evaluation(
+                    run,
+                    final.presentation,
+                    Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip),
+                    "final_evaluation",
+                    num_episodes=final.num_episodes,
+                    report=lambda episodes: bar.update(),
+                )
+            )
+
+        def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
+            for place, stack in stacks.items():
+                samples[place].see(stack)
+            seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
+            return act(seen, epsilons, streams, networks)
+
+        traces = play_side_by_side(evaluations, choose)
+    for trainee, sample, trace in zip(trainees, samples, traces, strict=True):
+        _store_activations(trainee.learner, sample, trace, activations_path(trainee.lane.run, machine.state))
+    return traces
+
+
+def _write(
+    trainee: Trainee, evaluation: Trace | None, evaluated: dict[str, Any] | None, machine: Machine, lanes: int
+) -> Path:
+    lane, config = trainee.lane, trainee.lane.config
     run, protocol = lane.run, lane.run.protocol
-    evaluated: dict[str, Any] | None = None
-    evaluation: Trace | None = None
-    if protocol.final_evaluation is not None:
-        evaluated = {"network": "final", "step": lane.step}
-        if protocol.final_evaluation.network == "best" and trainee.best is not None:
-            evaluated = {"network": "best", "step": max(p.step for p in trainee.curve if p.is_best)}
-            learner.online.load_state_dict(trainee.best)
-        policy = greedy_policy(learner, lane.game.num_actions, run.final_epsilon(protocol.final_evaluation))
-        store_network(learner, network_path(run, machine.state))
-        viewing = Viewing(config.frame_pipeline, config.frame_stack, protocol.final_evaluation.presentation.frame_skip)
-        sample = StateSample(POINTS)
-
-        def watched(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-            sample.see(stack)
-            return policy(stack, stream)
-
-        evaluation = _final_evaluation(watched, run, viewing, machine)
-        _store_activations(learner, sample, evaluation, activations_path(run, machine.state))
     training: Trace | None = None
     if lane.recorder is not None:
         training = new_trace(lane.recorder, run, protocol.training, protocol.training.frame_skip, "training")
@@ -89,8 +147,7 @@ def finish(trainee: Trainee, config: OffPolicyConfig, machine: Machine, lanes: i
         "training": [{"episode": i, **asdict(record)} for i, record in enumerate(lane.episodes)],
         "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(lane.iterations)],
     }
-    folder = write_results(run, machine.results, evaluation=evaluation, training=training, tables=tables, facts=facts)
-    _announce(run, folder, evaluation)
+    return write_results(run, machine.results, evaluation=evaluation, training=training, tables=tables, facts=facts)
 
 
 def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace, path: Path) -> None:
@@ -101,22 +158,6 @@ def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace,
     episodes = np.searchsorted(ends, steps, side="right")
     frames = (steps - np.concatenate([[0], ends])[episodes]) * skip
     store_activations(path, *learner.activations(np.stack(sample.states)), episodes, frames)
-
-
-def _final_evaluation(policy: Policy, run: Run, viewing: Viewing, machine: Machine) -> Trace:
-    final = run.protocol.final_evaluation
-    assert final is not None
-    name = f"{run.name}: final evaluation"
-    with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
-        return evaluate(
-            policy,
-            run,
-            final.presentation,
-            viewing,
-            "final_evaluation",
-            num_episodes=final.num_episodes,
-            report=lambda episodes: bar.update(),
-        )
 
 
 def _announce(run: Run, folder: Path, evaluation: Trace | None) -> None:

@@ -52,6 +52,7 @@ class Learner:
         """Build both networks; `streams` are the run's `initialisation` and `target_initialisation`."""
         self.algorithm = algorithm
         self.config = config
+        self.num_actions = num_actions
         self.device = torch.device(device)
         self.online = algorithm.network(config, num_actions)
         self.target = algorithm.network(config, num_actions)
@@ -147,13 +148,19 @@ class Learner:
 
     def _draws(self, stream: np.random.Generator, batch_size: int) -> dict[str, Tensor]:
         return {
-            name: torch.from_numpy(_draw(spec, stream, batch_size)).to(self.device)
+            name: torch.from_numpy(draw(spec, stream, batch_size)).to(self.device)
             for name, spec in self.draws_spec.items()
         }
 
 
-def _draw(spec: DrawSpec, stream: np.random.Generator, batch_size: int) -> NDArray[np.float32]:
-    shape = (batch_size, *spec.shape) if spec.per_transition else spec.shape
+def draw(spec: DrawSpec, stream: np.random.Generator, batch_size: int) -> NDArray[np.float32]:
+    """One random array that a loss asks for, float32 of `draw_shape`."""
+    shape = draw_shape(spec, batch_size)
     if spec.distribution == "uniform":
         return stream.random(shape, dtype=np.float32)
     return stream.standard_normal(shape, dtype=np.float32)
+
+
+def draw_shape(spec: DrawSpec, batch_size: int) -> tuple[int, ...]:
+    """[batch, *shape] where each transition has its own, else [*shape]."""
+    return (batch_size, *spec.shape) if spec.per_transition else spec.shape

@@ -7,7 +7,7 @@ evaluated at the same ticks; a lane's numbers do not depend on its neighbours.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replication.config import OffPolicyConfig
+from replication.engine.batching import IN_TURN, Networks, Seen
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner
-from replication.evaluation import Viewing, evaluate, score
-from replication.policies import Policy, epsilon_greedy
+from replication.evaluation import Viewing, begin_evaluation, exploration_stream, play_side_by_side, score
+from replication.policies import Policy, epsilon_greedy, explore, greedy
 from replication.random_streams import named_stream
 from replication.schedules import epsilon_at, is_due
 from replication.traces import Trace
@@ -59,7 +60,7 @@ class Trainee:
         return self.failure is None and not self.lane.done
 
 
-def train(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Iterator[None]:
+def train(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks = IN_TURN) -> Iterator[None]:
     """Advance every lane by one agent step a turn, until all have spent their budget.
 
     Between two turns every lane is in a state from which it can be stored and continued.
@@ -68,55 +69,68 @@ def train(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Iterator[None
     before they choose (`acts_before_update` is false).
     """
     while active := [trainee for trainee in trainees if trainee.active]:
+        networks.keep([trainee.learner for trainee in active])
         actions: list[int | None] = []
         if config.acts_before_update:
-            actions = choose_actions(active, config)
-        learn(active, config)
+            actions = choose_actions(active, config, networks)
+        learn(active, config, networks)
         for trainee in active:
             trainee.lane.step += 1
         if not config.acts_before_update:
-            actions = choose_actions(active, config)
+            actions = choose_actions(active, config, networks)
         for trainee, action in zip(active, actions, strict=True):
             trainee.lane.play(action)
-        for trainee in active:
-            if trainee.failure is None and evaluation_is_due(trainee.lane):
-                evaluate_periodically(trainee, config)
+        due = [trainee for trainee in active if trainee.failure is None and evaluation_is_due(trainee.lane)]
+        if due:
+            evaluate_periodically(due, config, networks)
         yield
 
 
-def choose_actions(trainees: Sequence[Trainee], config: OffPolicyConfig) -> list[int | None]:
-    """Epsilon-greedy on the online network; None where a trajectory's last frame is perceived."""
-    actions: list[int | None] = []
-    for trainee in trainees:
-        lane, learner = trainee.lane, trainee.learner
-        if lane.at_end:
-            actions.append(None)
-            continue
-        epsilon = epsilon_at(lane.step, config.epsilon)
-        stream = lane.streams["exploration"]
-        actions.append(_act(epsilon, learner, lane.game.num_actions, lane.stack, stream))
-    return actions
+def choose_actions(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> list[int | None]:
+    """Epsilon-greedy on the online networks; None where a trajectory's last frame is perceived."""
+    playing = {place: trainee for place, trainee in enumerate(trainees) if not trainee.lane.at_end}
+    epsilons = {place: epsilon_at(trainee.lane.step, config.epsilon) for place, trainee in playing.items()}
+    streams = {place: trainee.lane.streams["exploration"] for place, trainee in playing.items()}
+    seen = {place: (trainee.learner, trainee.lane.stack) for place, trainee in playing.items()}
+    actions = act(seen, epsilons, streams, networks)
+    return [actions.get(place) for place in range(len(trainees))]
 
 
-def learn(trainees: Sequence[Trainee], config: OffPolicyConfig) -> None:
+def act(
+    seen: Mapping[int, Seen],
+    epsilons: Mapping[int, float],
+    streams: Mapping[int, np.random.Generator],
+    networks: Networks,
+) -> dict[int, int]:
+    """An epsilon-greedy action for each state; values are asked for only where they decide."""
+    explored = {place: explore(epsilons[place], seen[place][0].num_actions, streams[place]) for place in seen}
+    open_places = [place for place, action in explored.items() if action is None]
+    values = dict(zip(open_places, networks.action_values([seen[place] for place in open_places]), strict=True))
+    return {
+        place: greedy(values[place], streams[place]) if action is None else action for place, action in explored.items()
+    }
+
+
+def learn(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> None:
     """Update and copy the target network where due; set transitions aside when learning starts.
 
     A lane whose loss is no finite number fails: it ends this turn with the others and takes part in no further one.
     """
-    for trainee in trainees:
-        lane, learner = trainee.lane, trainee.learner
-        if not lane.learning_started:
-            continue
+    learning = [trainee for trainee in trainees if trainee.lane.learning_started]
+    for lane in (trainee.lane for trainee in learning):
         if lane.held_out is None and config.held_out_transitions:
             lane.held_out = lane.memory.sample(lane.streams["replay"], config.held_out_transitions)
-        if is_due(lane.step, config.update_period_steps):
-            transitions = lane.memory.sample(lane.streams["replay"], config.batch_size)
-            try:
-                learner.update(transitions, lane.streams["loss"])
-            except FloatingPointError as error:
-                trainee.failure = f"{error} at step {lane.step:,}"
-        if is_due(lane.step, config.target_update_period_steps):
-            learner.copy_to_target()
+    updated = [trainee for trainee in learning if is_due(trainee.lane.step, config.update_period_steps)]
+    studied = []
+    for trainee in updated:
+        streams = trainee.lane.streams
+        transitions = trainee.lane.memory.sample(streams["replay"], config.batch_size)
+        studied.append((trainee.learner, transitions, streams["loss"]))
+    for trainee, failure in zip(updated, networks.update(studied), strict=True):
+        if failure is not None:
+            trainee.failure = f"{failure} at step {trainee.lane.step:,}"
+    copied = [trainee for trainee in learning if is_due(trainee.lane.step, config.target_update_period_steps)]
+    networks.copy_to_target([trainee.learner for trainee in copied])
 
 
 def evaluation_is_due(lane: Lane) -> bool:
@@ -125,55 +139,69 @@ def evaluation_is_due(lane: Lane) -> bool:
     return periodic is not None and is_due(lane.step, periodic.period_steps) and lane.learning_started
 
 
-def evaluate_periodically(trainee: Trainee, config: OffPolicyConfig) -> None:
-    """Play the online network apart from training; keep it if its score exceeds all earlier ones."""
-    lane, learner = trainee.lane, trainee.learner
+def evaluate_periodically(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> None:
+    """Play the online networks apart from training, side by side; keep one whose score exceeds all its earlier ones."""
+    for trainee, trace in zip(trainees, _periodic_traces(trainees, config, networks), strict=True):
+        lane, learner = trainee.lane, trainee.learner
+        value = td_error = None
+        if lane.held_out is not None:
+            # A stream of its own: looking at the held-out transitions must not shift what training draws.
+            apart = named_stream(lane.run.seed, lane.run.game, "held_out_loss", _evaluation_index(lane))
+            value, td_error = learner.held_out_statistics(lane.held_out, apart)
+        found = score(trace)
+        earlier = [point.score for point in trainee.curve if point.score is not None]
+        is_best = not math.isnan(found) and (not earlier or found > max(earlier))
+        if is_best:
+            trainee.best = learner.online_parameters()
+        trainee.fresh_trace = trace
+        trainee.curve.append(
+            CurvePoint(
+                step=lane.step,
+                score=None if math.isnan(found) else found,
+                episodes=sum(episode.ending != "unfinished" for episode in trace.episodes),
+                held_out_value=value,
+                held_out_td_error=td_error,
+                epsilon=epsilon_at(lane.step, config.epsilon),
+                is_best=is_best,
+            )
+        )
+
+
+def _periodic_traces(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> list[Trace]:
+    epsilons, streams, evaluations = {}, {}, []
+    for place, lane in enumerate(trainee.lane for trainee in trainees):
+        periodic, index = lane.run.protocol.periodic_evaluation, _evaluation_index(lane)
+        assert periodic is not None
+        epsilons[place] = periodic.epsilon
+        streams[place] = exploration_stream(lane.run, "periodic_evaluation", index)
+        evaluations.append(
+            begin_evaluation(
+                lane.run,
+                periodic.presentation,
+                Viewing(config.frame_pipeline, config.frame_stack, periodic.presentation.frame_skip),
+                "periodic_evaluation",
+                index=index,
+                num_steps=periodic.length_steps,
+            )
+        )
+
+    def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
+        seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
+        return act(seen, epsilons, streams, networks)
+
+    return play_side_by_side(evaluations, choose)
+
+
+def _evaluation_index(lane: Lane) -> int:
     periodic = lane.run.protocol.periodic_evaluation
     assert periodic is not None
-    index = lane.step // periodic.period_steps
-    trace = evaluate(
-        greedy_policy(learner, lane.game.num_actions, periodic.epsilon),
-        lane.run,
-        periodic.presentation,
-        Viewing(config.frame_pipeline, config.frame_stack, periodic.presentation.frame_skip),
-        "periodic_evaluation",
-        index=index,
-        num_steps=periodic.length_steps,
-    )
-    value = td_error = None
-    if lane.held_out is not None:
-        # A stream of its own: looking at the held-out transitions must not shift what training draws.
-        apart = named_stream(lane.run.seed, lane.run.game, "held_out_loss", index)
-        value, td_error = learner.held_out_statistics(lane.held_out, apart)
-    found = score(trace)
-    earlier = [point.score for point in trainee.curve if point.score is not None]
-    is_best = not math.isnan(found) and (not earlier or found > max(earlier))
-    if is_best:
-        trainee.best = learner.online_parameters()
-    trainee.fresh_trace = trace
-    trainee.curve.append(
-        CurvePoint(
-            step=lane.step,
-            score=None if math.isnan(found) else found,
-            episodes=sum(episode.ending != "unfinished" for episode in trace.episodes),
-            held_out_value=value,
-            held_out_td_error=td_error,
-            epsilon=epsilon_at(lane.step, config.epsilon),
-            is_best=is_best,
-        )
-    )
+    return lane.step // periodic.period_steps
 
 
-def greedy_policy(learner: Learner, num_actions: int, epsilon: float) -> Policy:
+def greedy_policy(learner: Learner, epsilon: float) -> Policy:
     """The learner's online network, epsilon-greedy."""
 
     def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-        return _act(epsilon, learner, num_actions, stack, stream)
+        return epsilon_greedy(epsilon, learner.num_actions, lambda: learner.action_values(stack), stream)
 
     return policy
-
-
-def _act(
-    epsilon: float, learner: Learner, num_actions: int, stack: NDArray[np.uint8], stream: np.random.Generator
-) -> int:
-    return epsilon_greedy(epsilon, num_actions, lambda: learner.action_values(stack), stream)

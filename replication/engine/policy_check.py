@@ -119,5 +119,5 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
                 f"{path}: not the network of {run.name} ({type(error).__name__}); remove it"
             ) from None
         viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
-        policy = greedy_policy(learner, num_actions, run.final_epsilon(final))
+        policy = greedy_policy(learner, run.final_epsilon(final))
     return evaluate(policy, run, final.presentation, viewing, "final_evaluation", num_episodes=final.num_episodes)

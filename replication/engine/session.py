@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from replication.algorithms.contract import Algorithm, load_algorithm
 from replication.config import OffPolicyConfig, variant_config
+from replication.engine.batching import IN_TURN, Networks
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.finish import evaluate_untrained, finish
 from replication.engine.lane import Lane
@@ -78,13 +79,14 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
         ensure_room(runs, config, machine.storage, machine.state)
         stop = held.enter_context(_signals())
         trainees = [_build(run, algorithm, config, machine) for run in runs]
-        _train(trainees, config, machine, stop)
+        networks = IN_TURN
+        _train(trainees, config, machine, networks, stop)
         if stop:
             reason = "after --max-seconds" if OUT_OF_TIME in stop else "by a signal"
             say(f"stopped {reason}; checkpoints are written, the same command continues")
             return INTERRUPTED_EXIT_CODE
-        for trainee in (trainee for trainee in trainees if trainee.failure is None):
-            finish(trainee, config, machine, lanes=len(trainees))
+        sound = [trainee for trainee in trainees if trainee.failure is None]
+        finish(sound, config, machine, networks, lanes=len(trainees))
     return 0
 
 
@@ -100,7 +102,9 @@ def _build(run: Run, algorithm: Algorithm, config: OffPolicyConfig, machine: Mac
     return trainee
 
 
-def _train(trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, stop: list[int]) -> None:
+def _train(
+    trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, networks: Networks, stop: list[int]
+) -> None:
     """Train until every budget is spent or a signal comes, with a checkpoint now and then and one at the end."""
     skip = trainees[0].lane.run.protocol.training.frame_skip
     bar = tqdm(
@@ -115,7 +119,7 @@ def _train(trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machin
     )
     started = last = time.monotonic()
     before = [trainee.seconds for trainee in trainees]
-    for _ in train(trainees, config):
+    for _ in train(trainees, config, networks):
         bar.update(sum(trainee.active for trainee in trainees) * skip)
         if trainees[0].lane.step % 500 == 0:
             bar.set_postfix_str(_latest(trainees), refresh=False)

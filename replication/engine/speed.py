@@ -45,7 +45,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     before = lane.step
     training = _rate(lambda: sum(1 for _ in islice(turns, 20)), seconds)
     assert lane.step > before
-    policy = greedy_policy(learner, lane.game.num_actions, config.evaluation_epsilon)
+    policy = greedy_policy(learner, config.evaluation_epsilon)
     shown = run.protocol.training
     viewing = Viewing(config.frame_pipeline, config.frame_stack, shown.frame_skip)
 
