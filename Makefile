@@ -1,14 +1,17 @@
 # Every target works in a fresh clone: the environment is built first where it is missing or older than the lock.
 # VENV: folder of the environment. PYTHON: the interpreter it is built from, 3.11 or newer.
+# BENCHMARK_VENV: folder of the environment in which Stable-Baselines3 is measured beside us.
 VENV ?= .venv
+BENCHMARK_VENV ?= .benchmark-venv
 PYTHON ?= python3
 
 BIN := $(VENV)/bin
 # The lock an environment was built from lies in it, and dates it.
 INSTALLED := $(VENV)/requirements.lock
+BENCHMARK_INSTALLED := $(BENCHMARK_VENV)/sb3.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart check verify soak test
+.PHONY: help venv quickstart check verify soak benchmark test
 
 # Rules of the workflow call `python`, which must be the environment's.
 check test: export PATH := $(abspath $(BIN)):$(PATH)
@@ -38,6 +41,14 @@ verify: $(INSTALLED) ## Play every committed trace again and derive every commit
 
 soak: $(INSTALLED) ## Kill training runs hundreds of times; each must end with the bytes of one that was not
 	$(BIN)/python -m tests.soak --kills 150
+
+benchmark: $(INSTALLED) $(BENCHMARK_INSTALLED) ## Measure what a step costs here, beside Stable-Baselines3: about 10 minutes
+	$(BIN)/python -m replication benchmark --sb3 $(BENCHMARK_VENV)/bin/python
+
+$(BENCHMARK_INSTALLED): replication/benchmark/sb3.lock
+	$(PYTHON) -m venv $(BENCHMARK_VENV)
+	$(BENCHMARK_VENV)/bin/python -m pip install --quiet --requirement $<
+	cp $< $@
 
 test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
 	$(BIN)/pytest -m "not gpu" --numprocesses auto

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from replication.arguments import at_least_one, device, seconds, whole_number
+from replication.benchmark import command as benchmark
 from replication.config import known_names
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.runs import Run, resolve_run, state_root
-from replication.validation import number_hint
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,37 +40,6 @@ class _Parser(argparse.ArgumentParser):
         raise ReplicationError(f"{' '.join(message.split())}; see {self.prog} --help")
 
 
-def _whole_number(text: str) -> int:
-    """An argument that counts something; `1e6` is none."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}{number_hint(text)}") from None
-
-
-def _at_least_one(text: str) -> int:
-    number = _whole_number(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, found {number}")
-    return number
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, found {text!r}")
-    return number
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", text):
-        raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:N, found {text!r}")
-    return text
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m replication", description="Replicate published deep-RL results.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -86,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--measure", action="store_true", help="with -n: measure this machine's speed first, about 10 s a variant"
     )
-    run.add_argument("--cores", type=_at_least_one, help="runs at a time (default: all cores)")
+    run.add_argument("--cores", type=at_least_one, help="runs at a time (default: all cores)")
     run.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
     run.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
     run.set_defaults(command=_run)
@@ -97,15 +65,15 @@ def _parser() -> argparse.ArgumentParser:
         "Given again after an interruption, the same command continues.",
     )
     _add_runs(train)
-    train.add_argument("--device", type=_device, default="cpu", help="cpu (default) or cuda")
+    train.add_argument("--device", type=device, default="cpu", help="cpu (default) or cuda")
     train.add_argument(
         "--replay-storage",
         default="lz4",
         choices=["lz4", "raw"],
         help="frames of the replay memory compressed without loss (default), or as one array of 7 GB per million",
     )
-    train.add_argument("--checkpoint-seconds", type=_seconds, default=600.0, help="time between checkpoints")
-    train.add_argument("--max-seconds", type=_seconds, help="stop cleanly before a wall limit, with exit code 75")
+    train.add_argument("--checkpoint-seconds", type=seconds, default=600.0, help="time between checkpoints")
+    train.add_argument("--max-seconds", type=seconds, help="stop cleanly before a wall limit, with exit code 75")
     train.add_argument("--quiet", action="store_true", help="no progress bar")
     train.set_defaults(command=_train)
     embed = commands.add_parser(
@@ -140,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)"
     )
-    doctor.add_argument("--cores", type=_at_least_one, help="runs at a time (default: all cores)")
+    doctor.add_argument("--cores", type=at_least_one, help="runs at a time (default: all cores)")
     doctor.set_defaults(command=_doctor)
     verify = commands.add_parser(
         "verify",
@@ -150,11 +118,18 @@ def _parser() -> argparse.ArgumentParser:
         "is 2.",
     )
     verify.add_argument("results", nargs="?", type=Path, default=Path("results"), help="default: results")
-    verify.add_argument("--cores", type=_at_least_one, help="runs played at a time (default: all cores)")
+    verify.add_argument("--cores", type=at_least_one, help="runs played at a time (default: all cores)")
     verify.add_argument("--policy", action="store_true", help="also play stored networks again; needs torch")
     verify.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
     verify.add_argument("--quiet", action="store_true", help="no progress bar")
     verify.set_defaults(command=_verify)
+    benchmark.add_arguments(
+        commands.add_parser(
+            "benchmark",
+            help="what a step costs here, beside what the machine can do and beside other programs",
+            description=benchmark.DESCRIPTION,
+        )
+    )
     film = commands.add_parser(
         "film",
         help="draw an episode of a trace as an animated WebP",
@@ -163,9 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         "episode as clip.webp there.",
     )
     film.add_argument("path", type=Path, nargs="+", help="a trace, or folders of finished runs")
-    film.add_argument("--episode", type=_whole_number, help="number of the episode, the first is 0")
-    film.add_argument("--first-frame", type=_whole_number, default=1, help="where to begin, 60 a second (default: 1)")
-    film.add_argument("--last-frame", type=_whole_number, help="where to end (default: with the episode)")
+    film.add_argument("--episode", type=whole_number, help="number of the episode, the first is 0")
+    film.add_argument("--first-frame", type=whole_number, default=1, help="where to begin, 60 a second (default: 1)")
+    film.add_argument("--last-frame", type=whole_number, help="where to end (default: with the episode)")
     film.add_argument("--output", type=Path, help="default: episode_N.webp here")
     film.set_defaults(command=_film)
     render = commands.add_parser(
@@ -186,10 +161,10 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     """The arguments that name runs and where their files lie."""
     parser.add_argument("--variant", required=True, help=f"one of: {', '.join(known_names('algorithms'))}")
     parser.add_argument("--game", required=True, nargs="+", help="ROM names, such as pong ms_pacman")
-    parser.add_argument("--seed", required=True, nargs="+", type=_whole_number, help="integers >= 0")
-    parser.add_argument("--budget-frames", type=_whole_number, help="emulator frames of training (4 an agent step)")
+    parser.add_argument("--seed", required=True, nargs="+", type=whole_number, help="integers >= 0")
+    parser.add_argument("--budget-frames", type=whole_number, help="emulator frames of training (4 an agent step)")
     parser.add_argument(
-        "--budget-iterations", type=_whole_number, help="iterations of training, for protocols that have them"
+        "--budget-iterations", type=whole_number, help="iterations of training, for protocols that have them"
     )
     parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")

@@ -106,7 +106,7 @@ def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
 
 def _provenance(run: Run) -> dict[str, Any]:
     return {
-        "commit": _git_commit(),
+        "commit": git_commit(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
@@ -117,7 +117,7 @@ def _provenance(run: Run) -> dict[str, Any]:
     }
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit the program was started from, marked when the tree had changes; None outside a repository."""
     here = Path(__file__).resolve().parent
     try:

@@ -1,0 +1,43 @@
+"""What arguments of the command line may be; what they are not is said in one line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+
+from replication.validation import number_hint
+
+
+def whole_number(text: str) -> int:
+    """An argument that counts something; `1e6` is none."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}{number_hint(text)}") from None
+
+
+def at_least_one(text: str) -> int:
+    """An argument that counts something there must be of."""
+    number = whole_number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, found {number}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """An argument that is a span of time."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, found {text!r}")
+    return number
+
+
+def device(text: str) -> str:
+    """An argument that names a device as torch does."""
+    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", text):
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:N, found {text!r}")
+    return text

@@ -1,0 +1,78 @@
+"""Our training loop as a measured program: `python -m replication.benchmark.our_loop GAME`.
+
+It is the loop of `python -m replication train --variant dqn`, at the settings that every program here is given.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from replication.algorithms.contract import load_algorithm
+from replication.benchmark.pacing import Pace, peak_memory_bytes
+from replication.benchmark.parts import checkpoint_bytes, lane_parts, network_flop
+from replication.config import EpsilonConfig, OffPolicyConfig, ReplayStart, variant_config
+from replication.engine.lane import Lane
+from replication.engine.learner import Learner, prepare_torch
+from replication.engine.off_policy import Trainee, train
+from replication.frame_store import ROW_BYTES, SLOT_BYTES, build_frame_store
+from replication.runs import resolve_run
+
+CAPACITY_ROWS = 100_000
+LEARNING_STARTS_STEPS = 5_000
+EPSILON = 0.1
+UNREACHED_FRAMES = 200_000_000
+"""Budget of a run that is stopped long before it is spent."""
+
+
+def shared_settings(config: OffPolicyConfig) -> OffPolicyConfig:
+    """The variant's settings with what all programs are given: a memory that fits, and learning that starts soon."""
+    explored = {"decay_starts_after_steps": LEARNING_STARTS_STEPS, "decay_steps": 1}
+    return config.model_copy(
+        update={
+            "replay_capacity_rows": CAPACITY_ROWS,
+            "replay_start": ReplayStart(count=LEARNING_STARTS_STEPS, unit="steps"),
+            "epsilon": EpsilonConfig(start=1.0, end=EPSILON, **explored),
+        }
+    )
+
+
+def main(game: str) -> None:
+    """Train until nobody asks any more; checkpoints that are timed are written where it was started."""
+    prepare_torch()
+    run = resolve_run(variant="dqn", game=game, seed=1, budget_frames=UNREACHED_FRAMES)
+    algorithm = load_algorithm(run.variant.module)
+    config = shared_settings(variant_config(run.variant, algorithm.Config))
+    lane = Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
+    trainee = Trainee(lane, Learner(algorithm, config, lane.game.num_actions, lane.streams, "cpu"))
+
+    def facts() -> dict[str, Any]:
+        peak_bytes = peak_memory_bytes()  # first: what follows takes memory of its own
+        return {
+            "peak_bytes_beyond_replay": peak_bytes - lane.memory.nbytes,
+            "replay_bytes_per_transition": replay_bytes_per_transition(lane),
+            "checkpoint_bytes": checkpoint_bytes(trainee, Path.cwd()),
+            "flop": network_flop(trainee, config),
+            "versions": {name: version(name) for name in ("torch", "numpy", "numba", "ale-py", "lz4")},
+        }
+
+    pace = Pace(facts, lambda: lane_parts(trainee, config, Path.cwd()))
+    perceives_end = lane.at_end
+    for _ in train([trainee], config):
+        # The released program's step that perceives a trajectory's last frame plays nothing: others have none.
+        if not perceives_end:
+            pace.step()
+        perceives_end = lane.at_end
+
+
+def replay_bytes_per_transition(lane: Lane) -> float:
+    """Memory a row takes once the replay memory is full: its frame, and its share of what is there from the start."""
+    capacity_rows = lane.config.replay_capacity_rows
+    fixed_bytes = SLOT_BYTES + ROW_BYTES
+    return (lane.memory.nbytes - capacity_rows * fixed_bytes) / len(lane.memory) + fixed_bytes
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
