@@ -8,7 +8,7 @@ torch's operations in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,21 +39,33 @@ class CenteredRMSProp:
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; `gradients` are in the order of the parameters."""
-        c = self.config
         for w, g, m, v in zip(self.parameters, gradients, self.mean_gradient, self.mean_square, strict=True):
             if w.device.type == "cpu":
-                numbers = np.array([c.decay, 1.0 - c.decay, c.learning_rate, c.epsilon], dtype=np.float32)
-                _rmsprop_pass(*_flat(w, g, m, v), numbers)  # type: ignore[call-arg]
-                continue
-            m.mul_(c.decay).add_(g, alpha=1.0 - c.decay)
-            v.mul_(c.decay).addcmul_(g, g, value=1.0 - c.decay)
-            root = torch.addcmul(v, m, m, value=-1.0).add_(c.epsilon).sqrt_()
-            w.addcdiv_(g, root, value=-c.learning_rate)
+                self._step_compiled(w, g, m, v)
+            else:
+                self._step_by_operations(w, g, m, v)
+
+    def _step_compiled(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
+        c = self.config
+        numbers = np.array([c.decay, 1.0 - c.decay, c.learning_rate, c.epsilon], dtype=np.float32)
+        _rmsprop_pass(*_flat(w, g, m, v), numbers)  # type: ignore[call-arg]
+
+    def _step_by_operations(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
+        c = self.config
+        m.mul_(c.decay).add_(g, alpha=1.0 - c.decay)
+        v.mul_(c.decay).addcmul_(g, g, value=1.0 - c.decay)
+        root = torch.addcmul(v, m, m, value=-1.0).add_(c.epsilon).sqrt_()
+        w.addcdiv_(g, root, value=-c.learning_rate)
 
     def state(self) -> dict[str, Tensor]:
         """Named tensors, to be stored and to be filled in place when a run is resumed."""
         means = {f"mean_gradient.{i}": m for i, m in enumerate(self.mean_gradient)}
         return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)}
+
+    def keep_in(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with these tensors, named as in `state`, in place of its own."""
+        self.mean_gradient = [state[f"mean_gradient.{i}"] for i in range(len(self.parameters))]
+        self.mean_square = [state[f"mean_square.{i}"] for i in range(len(self.parameters))]
 
 
 class Adam:
@@ -68,30 +80,49 @@ class Adam:
         self.parameters = list(parameters)
         self.mean = [torch.zeros_like(w) for w in self.parameters]
         self.mean_square = [torch.zeros_like(w) for w in self.parameters]
-        self.updates = torch.zeros((), dtype=torch.float64)
+        self.updates = torch.zeros((), dtype=torch.float64, device=self.parameters[0].device)
+        """Steps taken; or [lanes], where the first dimension of each parameter is that of lanes."""
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; `gradients` are in the order of the parameters."""
-        c = self.config
         self.updates += 1
-        t = self.updates.item()
         for w, g, m, v in zip(self.parameters, gradients, self.mean, self.mean_square, strict=True):
             if w.device.type == "cpu":
-                corrections = (1.0 - c.beta2**t, c.learning_rate / (1.0 - c.beta1**t))
-                decays = (c.beta1, 1.0 - c.beta1, c.beta2, 1.0 - c.beta2)
-                numbers = np.array([*decays, *corrections, c.epsilon], dtype=np.float32)
-                _adam_pass(*_flat(w, g, m, v), numbers)  # type: ignore[call-arg]
-                continue
-            m.mul_(c.beta1).add_(g, alpha=1.0 - c.beta1)
-            v.mul_(c.beta2).addcmul_(g, g, value=1.0 - c.beta2)
-            root = (v / (1.0 - c.beta2**t)).sqrt_().add_(c.epsilon)
-            w.addcdiv_(m, root, value=-c.learning_rate / (1.0 - c.beta1**t))
+                self._step_compiled(w, g, m, v)
+            else:
+                self._step_by_operations(w, g, m, v)
+
+    def _step_compiled(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
+        c = self.config
+        counts = self.updates.reshape(-1).tolist()
+        lanes = (flat.reshape(len(counts), -1) for flat in _flat(w, g, m, v))
+        for t, *arrays in zip(counts, *lanes, strict=True):
+            corrections = (1.0 - c.beta2**t, c.learning_rate / (1.0 - c.beta1**t))
+            decays = (c.beta1, 1.0 - c.beta1, c.beta2, 1.0 - c.beta2)
+            numbers = np.array([*decays, *corrections, c.epsilon], dtype=np.float32)
+            _adam_pass(*arrays, numbers)  # type: ignore[call-arg]
+
+    def _step_by_operations(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
+        c = self.config
+        # The counts stay on the device: a recorded step must not hold the number that was there when it was recorded.
+        t = self.updates.reshape(self.updates.shape + (1,) * (w.ndim - self.updates.ndim))
+        correction, step = 1.0 - torch.pow(c.beta2, t), c.learning_rate / (1.0 - torch.pow(c.beta1, t))
+        m.mul_(c.beta1).add_(g, alpha=1.0 - c.beta1)
+        v.mul_(c.beta2).addcmul_(g, g, value=1.0 - c.beta2)
+        root = (v / correction.to(w.dtype)).sqrt_().add_(c.epsilon)
+        w.addcdiv_(m * step.to(w.dtype), root, value=-1.0)
 
     def state(self) -> dict[str, Tensor]:
         """Named tensors, to be stored and to be filled in place when a run is resumed."""
         means = {f"mean.{i}": m for i, m in enumerate(self.mean)}
         return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)} | {"updates": self.updates}
+
+    def keep_in(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with these tensors, named as in `state`, in place of its own."""
+        self.mean = [state[f"mean.{i}"] for i in range(len(self.parameters))]
+        self.mean_square = [state[f"mean_square.{i}"] for i in range(len(self.parameters))]
+        self.updates = state["updates"]
 
 
 # error_model: division is not checked, or nothing is vectorised. No fastmath: every operation is rounded as written.

@@ -13,6 +13,7 @@ from replication.benchmark.child import Child
 from replication.benchmark.floor import FLOP, floor_parts, floor_seconds
 from replication.benchmark.loops import (
     CLEANRL,
+    COHORT,
     OURS,
     PAIR,
     PARTS,
@@ -60,6 +61,7 @@ def made_up(**programs: dict[str, list[float]]) -> GameFigures:
         Key(OURS, "matrix_product"): [0.1, 0.2],
         Key(OURS, "convolution"): [1.0, 1.0],
         Key(OURS, "evaluation"): [0.001, 0.001],
+        Key(OURS, COHORT): [0.044, 0.080],
     }
     for program, timed_parts in programs.items():
         seconds |= {Key({"ours": OURS, "sb3": SB3}[program], what): each for what, each in timed_parts.items()}
@@ -109,6 +111,8 @@ def test_a_figure_stands_beside_the_floor_and_the_other_program_of_the_same_roun
     assert {found["whole loop", program]["median"] for program in (CLEANRL, PFRL)} == {"not measured"}
     pair = found["two runs side by side on two cores, over one alone", OURS]
     assert (pair["median"], pair["low"], pair["high"], pair["unit"]) == ("1.80", "1.60", "2.00", "times")
+    cohort = found["a step of 4 lanes in one process, over one alone", OURS]
+    assert (cohort["median"], cohort["low"], cohort["high"], cohort["unit"]) == ("4.20", "4.00", "4.40", "times")
     assert found["replay memory, a transition", OURS][f"beside {SB3}"] == "0.01 of its bytes"
 
 

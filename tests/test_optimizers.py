@@ -125,3 +125,40 @@ def test_the_compiled_pass_is_the_equation_whatever_the_memory_format(variant: s
             expected = expected - config.learning_rate * m / (1 - config.beta1**t) / root
     torch.testing.assert_close(w.double(), expected, rtol=1e-6, atol=1e-6)
     assert w.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine", "dqn_quickstart"])
+def test_a_devices_operations_are_the_compiled_pass(variant: str) -> None:
+    """The equation is written twice: as one pass for a CPU, and as torch's operations for other devices."""
+    config = variant_config(load_variant(variant), dqn.Config).optimizer
+    stream = torch.Generator().manual_seed(0)
+    weights = torch.randn((5, 7), generator=stream)
+    one, other = (build_optimizer([weights.clone()], config) for _ in range(2))
+    other._step_compiled = other._step_by_operations  # type: ignore[method-assign]
+    for _ in range(20):
+        gradient = [torch.randn((5, 7), generator=stream)]
+        one.step(gradient)
+        other.step(gradient)
+    torch.testing.assert_close(one.parameters[0], other.parameters[0], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(one.state(), other.state(), rtol=1e-6, atol=1e-7)
+    assert not torch.equal(one.parameters[0], weights)
+
+
+@pytest.mark.parametrize("by_operations", [False, True])
+def test_adam_on_stacked_lanes_counts_each_by_itself(by_operations: bool) -> None:
+    config = variant_config(load_variant("dqn_quickstart"), dqn.Config).optimizer
+    stream = torch.Generator().manual_seed(0)
+    alone = [build_optimizer([torch.zeros((4, 3))], config) for _ in range(2)]
+    stacked = build_optimizer([torch.zeros((2, 4, 3))], config)
+    stacked.keep_in(stacked.state() | {"updates": torch.zeros(2, dtype=torch.float64)})
+    stacked.state()["updates"][1] = alone[1].state()["updates"].fill_(40.0).item()
+    if by_operations:
+        stacked._step_compiled = stacked._step_by_operations  # type: ignore[method-assign, union-attr]
+    for _ in range(3):
+        gradients = torch.randn((2, 4, 3), generator=stream)
+        stacked.step([gradients])
+        for optimizer, gradient in zip(alone, gradients, strict=True):
+            optimizer.step([gradient])
+    assert stacked.state()["updates"].tolist() == [3.0, 43.0]
+    for k, optimizer in enumerate(alone):
+        torch.testing.assert_close(stacked.parameters[0][k], optimizer.parameters[0], rtol=1e-6, atol=1e-9)

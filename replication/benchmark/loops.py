@@ -36,6 +36,8 @@ PARTS = {
 }
 PAIR = "pair"
 """Two runs of ours at once, each on a core of its own."""
+COHORT, COHORT_LANES = "cohort", 4
+"""So many runs of ours as the lanes of one process, a step of all."""
 PART_SHARE = 0.1
 """Of the time a whole loop is given; a part varies less."""
 WARM_UP_SECONDS = 20.0
@@ -67,7 +69,7 @@ class Plan:
 
 
 class Key(NamedTuple):
-    """A program, and the part of it, LOOP or PAIR."""
+    """A program, and the part of it, LOOP, PAIR or COHORT."""
 
     program: str
     what: str
@@ -138,24 +140,27 @@ def _measure_game(plan: Plan, game: str, advance: Callable[[float], None]) -> Ga
     cores = usable_cores()
     with ExitStack() as held:
         programs = _started(plan, game, cores[0] if cores else None, held)
+        cohort = held.enter_context(_ours(plan, game, cores[0] if cores else None, COHORT_LANES))
         second = held.enter_context(_ours(plan, game, cores[1])) if len(cores) > 1 else None
         say(f"{game}: {', '.join(programs)}: {WARM_UP_STEPS:,} agent steps to warm up")
         # Ours last: what another's environment lacks is said as soon as it is known.
         answers = {name: programs[name].answer() for name in reversed(programs)}
         facts = {name: answers[name] for name in programs}
-        if second is not None:
-            second.answer()
-        advance(len(programs) * WARM_UP_SECONDS)
+        for child in (cohort, second):
+            if child is not None:
+                child.answer()
+        advance((len(programs) + COHORT_LANES) * WARM_UP_SECONDS)
         say(f"{game}: {plan.rounds} rounds of each in turn")
         seconds = alternate(
-            _timings(plan, programs, second), plan.rounds, lambda timing: advance(timing.planned_seconds)
+            _timings(plan, programs, cohort, second), plan.rounds, lambda timing: advance(timing.planned_seconds)
         )
     return GameFigures(game, facts, seconds)
 
 
-def _timings(plan: Plan, programs: dict[str, Child], second: Child | None) -> list[Timing]:
+def _timings(plan: Plan, programs: dict[str, Child], cohort: Child, second: Child | None) -> list[Timing]:
     """The timings of one round: whole loops next to each other, then their parts."""
     timings = [_timing(child, name, LOOP, plan.seconds) for name, child in programs.items()]
+    timings.append(Timing(Key(OURS, COHORT), plan.seconds, lambda: cohort.each_seconds(LOOP, plan.seconds)))
     if second is not None:
         first = programs[OURS]
         timings.append(Timing(Key(OURS, PAIR), plan.seconds, lambda: _side_by_side(first, second, plan.seconds)))
@@ -205,8 +210,8 @@ def _started(plan: Plan, game: str, core: int | None, held: ExitStack) -> dict[s
     return programs
 
 
-def _ours(plan: Plan, game: str, core: int | None) -> Child:
-    command = [sys.executable, "-m", "replication.benchmark.our_loop", game]
+def _ours(plan: Plan, game: str, core: int | None, lanes: int = 1) -> Child:
+    command = [sys.executable, "-m", "replication.benchmark.our_loop", game, str(lanes)]
     return Child(
         OURS, command, place=plan.state, core=core, mending="python -m replication doctor says what is missing"
     )
@@ -245,6 +250,6 @@ def _planned_seconds(plan: Plan) -> float:
     """Estimated time of one game."""
     named = {OURS: True, SB3: plan.sb3, CLEANRL: plan.cleanrl, PFRL: plan.pfrl}
     programs = [name for name, given in named.items() if given is not None]
-    loops = len(programs) + (len(usable_cores()) > 1)
+    loops = len(programs) + 1 + (len(usable_cores()) > 1)
     parts = sum(len(PARTS.get(name, ())) for name in programs)
-    return len(programs) * WARM_UP_SECONDS + plan.rounds * plan.seconds * (loops + PART_SHARE * parts)
+    return (len(programs) + COHORT_LANES) * WARM_UP_SECONDS + plan.rounds * plan.seconds * (loops + PART_SHARE * parts)

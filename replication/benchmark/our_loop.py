@@ -1,4 +1,4 @@
-"""Our training loop as a measured program: `python -m replication.benchmark.our_loop GAME`.
+"""Our training loop as a measured program: `python -m replication.benchmark.our_loop GAME LANES`.
 
 It is the loop of `python -m replication train --variant dqn`, at the settings that every program here is given.
 """
@@ -39,32 +39,37 @@ def shared_settings(config: OffPolicyConfig) -> OffPolicyConfig:
     )
 
 
-def main(game: str) -> None:
-    """Train until nobody asks any more; checkpoints that are timed are written where it was started."""
+def main(game: str, lanes: int) -> None:
+    """Train until nobody asks any more, one run or several as lanes; checkpoints are written where it was started."""
     prepare_torch()
-    run = resolve_run(variant="dqn", game=game, seed=1, budget_frames=UNREACHED_FRAMES)
-    algorithm = load_algorithm(run.variant.module)
-    config = shared_settings(variant_config(run.variant, algorithm.Config))
-    lane = Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
-    trainee = Trainee(lane, Learner(algorithm, config, lane.game.num_actions, lane.streams, "cpu"))
+    trainees = [_trainee(game, seed) for seed in range(1, lanes + 1)]
+    first, config = trainees[0], trainees[0].lane.config
 
     def facts() -> dict[str, Any]:
         peak_bytes = peak_memory_bytes()  # first: what follows takes memory of its own
         return {
-            "peak_bytes_beyond_replay": peak_bytes - lane.memory.nbytes,
-            "replay_bytes_per_transition": replay_bytes_per_transition(lane),
-            "checkpoint_bytes": checkpoint_bytes(trainee, Path.cwd()),
-            "flop": network_flop(trainee, config),
+            "peak_bytes_beyond_replay": peak_bytes - sum(trainee.lane.memory.nbytes for trainee in trainees),
+            "replay_bytes_per_transition": replay_bytes_per_transition(first.lane),
+            "checkpoint_bytes": checkpoint_bytes(first, Path.cwd()),
+            "flop": network_flop(first, config),
             "versions": {name: version(name) for name in ("torch", "numpy", "numba", "ale-py", "lz4")},
         }
 
-    pace = Pace(facts, lambda: lane_parts(trainee, config, Path.cwd()))
-    perceives_end = lane.at_end
-    for _ in train([trainee], config):
+    pace = Pace(facts, lambda: lane_parts(first, config, Path.cwd()))
+    perceive_end = [trainee.lane.at_end for trainee in trainees]
+    for _ in train(trainees, config):
         # The released program's step that perceives a trajectory's last frame plays nothing: others have none.
-        if not perceives_end:
+        if not all(perceive_end):
             pace.step()
-        perceives_end = lane.at_end
+        perceive_end = [trainee.lane.at_end for trainee in trainees]
+
+
+def _trainee(game: str, seed: int) -> Trainee:
+    run = resolve_run(variant="dqn", game=game, seed=seed, budget_frames=UNREACHED_FRAMES)
+    algorithm = load_algorithm(run.variant.module)
+    config = shared_settings(variant_config(run.variant, algorithm.Config))
+    lane = Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
+    return Trainee(lane, Learner(algorithm, config, lane.game.num_actions, lane.streams, "cpu"))
 
 
 def replay_bytes_per_transition(lane: Lane) -> float:
@@ -75,4 +80,4 @@ def replay_bytes_per_transition(lane: Lane) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

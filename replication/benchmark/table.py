@@ -17,7 +17,7 @@ import psutil
 
 from replication.benchmark.child import usable_cores
 from replication.benchmark.floor import FLOP, floor_seconds
-from replication.benchmark.loops import CLEANRL, OURS, PAIR, PFRL, SB3, GameFigures, Key, Plan
+from replication.benchmark.loops import CLEANRL, COHORT, COHORT_LANES, OURS, PAIR, PFRL, SB3, GameFigures, Key, Plan
 from replication.benchmark.our_loop import EPSILON
 from replication.benchmark.pacing import LOOP, UPDATE_PERIOD_STEPS, WARM_UP_STEPS
 from replication.config import load_protocol
@@ -97,7 +97,7 @@ def _game_rows(figures: GameFigures) -> list[dict[str, str]]:
             elif quantity.key == LOOP:
                 rows.append(_row(figures.game, quantity.what, program, NOT_MEASURED))
         if quantity.key == LOOP:
-            rows.append(_pair_row(figures))
+            rows += [_pair_row(figures), _cohort_row(figures)]
     for key, what, unit, scale in FACTS:
         theirs = figures.facts.get(SB3, {}).get(key)
         for program in (OURS, SB3):
@@ -131,6 +131,13 @@ def _pair_row(figures: GameFigures) -> dict[str, str]:
         return _row(figures.game, what, OURS, NOT_MEASURED)
     alone = figures.seconds[Key(OURS, LOOP)]
     return _row(figures.game, what, OURS, *_spread([a / p for a, p in zip(alone, pair, strict=True)]), unit="times")
+
+
+def _cohort_row(figures: GameFigures) -> dict[str, str]:
+    """What a step of several lanes costs, in steps of one run alone; as many as there are lanes, at best."""
+    what = f"a step of {COHORT_LANES} lanes in one process, over one alone"
+    steps = zip(figures.seconds[Key(OURS, COHORT)], figures.seconds[Key(OURS, LOOP)], strict=True)
+    return _row(figures.game, what, OURS, *_spread([all_lanes / alone for all_lanes, alone in steps]), unit="times")
 
 
 def _row(

@@ -1,7 +1,7 @@
 """How the networks of a cohort are computed: in turn on a CPU, in stacks on a GPU, behind one interface.
 
-On a CPU batching the lanes was measured slower (0.57 times as many updates a second), on a GPU a lane alone would
-leave the device idle.
+On a CPU batching the lanes was measured slower (results/benchmark/README.md); on a GPU a lane alone would leave the
+device idle.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.engine.learner import Learner
+from replication.engine.stack import Stack, take_out
 from replication.replay import Transitions
 
 Seen = tuple[Learner, NDArray[np.uint8]]
@@ -66,3 +67,54 @@ class InTurn:
 
 
 IN_TURN = InTurn()
+
+
+class InStacks:
+    """Learners with equal shapes in one batched call: the lanes whose games have as many actions form a stack."""
+
+    def __init__(self) -> None:
+        """No stack yet: `keep` forms them."""
+        self._stacks: dict[int, Stack] = {}
+        """By number of actions."""
+
+    def keep(self, learners: Sequence[Learner]) -> None:
+        """Form the stacks of these learners, anew where one has joined or left."""
+        members: dict[int, list[Learner]] = {}
+        for learner in learners:
+            members.setdefault(learner.num_actions, []).append(learner)
+        for num_actions in self._stacks.keys() | members.keys():
+            now, stack = members.get(num_actions, []), self._stacks.get(num_actions)
+            before = [] if stack is None else stack.learners
+            if now == before:
+                continue
+            for learner in before:
+                if learner not in now:
+                    take_out(learner)
+            self._stacks.pop(num_actions, None)
+            if now:
+                self._stacks[num_actions] = Stack(now)
+
+    def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
+        """A forward pass of each stack in which a lane is asked; the others of it are shown blank states."""
+        states = dict(seen)
+        values: dict[Learner, NDArray[np.float32]] = {}
+        for stack in self._stacks.values():
+            if asked := [learner for learner in stack.learners if learner in states]:
+                blank = np.zeros_like(states[asked[0]])
+                shown = np.stack([states.get(learner, blank) for learner in stack.learners])
+                values |= zip(stack.learners, stack.action_values(shown), strict=True)
+        return [values[learner] for learner, _ in seen]
+
+    def update(self, studied: Sequence[Studied]) -> list[str | None]:
+        """An update of each stack in which a lane learns; the others of it stay as they are."""
+        given = {learner: (transitions, stream) for learner, transitions, stream in studied}
+        failures: dict[Learner, str | None] = {}
+        for stack in self._stacks.values():
+            if any(learner in given for learner in stack.learners):
+                found = stack.update([given.get(learner) for learner in stack.learners])
+                failures |= zip(stack.learners, found, strict=True)
+        return [failures[learner] for learner, _, _ in studied]
+
+    def copy_to_target(self, learners: Sequence[Learner]) -> None:
+        """A copy each: not often enough to be worth one call."""
+        IN_TURN.copy_to_target(learners)

@@ -1,6 +1,6 @@
 """The networks of one lane: acting values, updates, target copies. Learners of a cohort are updated in turn.
 
-On a CPU stacking the lanes into one batch was measured slower (0.57 times), so each lane has its own modules.
+On a CPU stacking the lanes into one batch was measured slower (results/benchmark/README.md): each lane has its modules.
 """
 
 from __future__ import annotations
@@ -16,26 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replication.algorithms.contract import Algorithm, Batch, DrawSpec
-from replication.errors import ReplicationError
 from replication.networks import in_precision
 from replication.optimizers import build_optimizer
 from replication.replay import Transitions
 
 
-def prepare_torch(device: str) -> None:
-    """One thread and exact float32, so that equal seeds give equal bytes.
-
-    Raises:
-        ReplicationError: the device is not there.
-    """
+def prepare_torch() -> None:
+    """One thread and exact float32, so that equal seeds give equal bytes."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by deterministic matrix products
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ReplicationError(f"device {device}: torch sees no CUDA device here; use --device cpu")
 
 
 class Learner:

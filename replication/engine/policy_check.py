@@ -47,7 +47,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     Raises:
         ReplicationError: the first run whose trace differs: file, episode.
     """
-    prepare_torch("cpu")
+    prepare_torch()
     played = absent = 0
     for folder in tqdm(folders, unit="runs", desc="verify --policy", disable=quiet):
         path = folder / "evaluation.trace"

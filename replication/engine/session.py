@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -19,8 +20,9 @@ from tqdm import tqdm
 
 from replication.algorithms.contract import Algorithm, load_algorithm
 from replication.config import OffPolicyConfig, variant_config
-from replication.engine.batching import IN_TURN, Networks
+from replication.engine.batching import IN_TURN, InStacks, Networks
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
+from replication.engine.devices import ensure_device_room, leased_device
 from replication.engine.finish import evaluate_untrained, finish
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner, prepare_torch
@@ -68,7 +70,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
 
 
 def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
-    prepare_torch(machine.device)
+    prepare_torch()
     algorithm = load_algorithm(runs[0].variant.module)
     config = variant_config(runs[0].variant, algorithm.Config)
     each = f", for each of {len(runs)} lanes" if len(runs) > 1 else ""
@@ -76,10 +78,12 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     with ExitStack() as held:
         for run in runs:
             held.enter_context(_locked(run, machine))
+        machine = replace(machine, device=held.enter_context(leased_device(machine.device)))
         ensure_room(runs, config, machine.storage, machine.state)
+        ensure_device_room(len(runs), algorithm, config, machine.device)
         stop = held.enter_context(_signals())
         trainees = [_build(run, algorithm, config, machine) for run in runs]
-        networks = IN_TURN
+        networks: Networks = InStacks() if machine.device.startswith("cuda") else IN_TURN
         _train(trainees, config, machine, networks, stop)
         if stop:
             reason = "after --max-seconds" if OUT_OF_TIME in stop else "by a signal"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -11,14 +12,14 @@ from replication.config import ReplayStart, variant_config
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.off_policy import Trainee, greedy_policy, train
-from replication.evaluation import Viewing, evaluate
+from replication.evaluation import Viewing, begin_evaluation
 from replication.frame_store import build_frame_store
 from replication.runs import Run
 
 _ROWS = 5_000
 _WARM_UP_STEPS = 300
 """Compiled functions are ready and learning has started."""
-_PLAYED_STEPS = 200
+_PLAYED_STEPS = 50
 """Between two looks at the clock."""
 
 
@@ -31,7 +32,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
 
     Returns: agent steps a second in training without its evaluations, and in evaluation; on one core of the CPU.
     """
-    prepare_torch("cpu")
+    prepare_torch()
     algorithm = load_algorithm(run.variant.module)
     small = {"replay_capacity_rows": _ROWS, "replay_start": ReplayStart(count=100, unit="steps")}
     # Learning with the greediest exploration of the schedule: that is how most of a run is spent.
@@ -49,8 +50,14 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     shown = run.protocol.training
     viewing = Viewing(config.frame_pipeline, config.frame_stack, shown.frame_skip)
 
+    # Played for ever: powering on an emulator takes as long as a hundred steps, and is done once an evaluation.
+    evaluation = begin_evaluation(run, shown, viewing, "periodic_evaluation", num_steps=sys.maxsize)
+    stack = next(evaluation)
+
     def play() -> int:
-        evaluate(policy, run, shown, viewing, "periodic_evaluation", num_steps=_PLAYED_STEPS)
+        nonlocal stack
+        for _ in range(_PLAYED_STEPS):
+            stack = evaluation.send(policy(stack, lane.streams["exploration"]))
         return _PLAYED_STEPS
 
     return training, _rate(play, seconds)

@@ -1,0 +1,230 @@
+"""The networks of K lanes as one: every lane acts in one batched call, and learns in another.
+
+For a device that is hardly busy with one lane. Each parameter, target parameter and running mean of K learners lies in
+one tensor [K, ...], whose parts the learners go on using as their own; so all that a learner does by itself
+(evaluations, checkpoints, figures) stays as it is. An algorithm speaks of one run here too: its loss is mapped over the
+lanes by `torch.func.vmap`, so it must be made of operations on tensors, without branches on their values.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from replication.algorithms.contract import Batch, Forward
+from replication.engine.captured import Inputs, captured
+from replication.engine.learner import Learner, draw, draw_shape
+from replication.frame_store import FRAME_SHAPE
+from replication.networks import Convolutions, convolve_by_product, in_precision
+from replication.optimizers import build_optimizer
+from replication.replay import Transitions
+
+
+class Stack:
+    """K learners of one configuration whose networks have equal shapes, acting and learning together.
+
+    A lane's numbers are those of its learner alone up to rounding: sums are taken in another order.
+    """
+
+    def __init__(self, learners: Sequence[Learner]) -> None:
+        """Copy the learners' tensors into stacked ones and point the learners at these.
+
+        A stack in which one of them was before is not to be used again.
+
+        Raises:
+            ValueError: configurations, devices or the shapes of parameters differ.
+        """
+        self.learners = list(learners)
+        first = self.learners[0]
+        if any(each.config != first.config or each.device != first.device for each in self.learners):
+            raise ValueError("learners of one stack have one configuration and one device")
+        self.config, self.algorithm, self.device = first.config, first.algorithm, first.device
+        self._network = _without_numbers(first.online)
+        self._online = _stacked([_tensors(learner.online) for learner in self.learners])
+        self._target = _stacked([_tensors(learner.target) for learner in self.learners])
+        state = _stacked([learner.optimizer.state() for learner in self.learners])
+        for k, learner in enumerate(self.learners):
+            for network, stacked in ((learner.online, self._online), (learner.target, self._target)):
+                for name, tensor in _tensors(network).items():
+                    tensor.data = stacked[name][k]
+            learner.optimizer.keep_in({name: tensor[k] for name, tensor in state.items()})
+        self._parameters = [self._online[name].requires_grad_() for name, _ in first.online.named_parameters()]
+        self._optimizer = build_optimizer(self._parameters, self.config.optimizer)
+        self._optimizer.keep_in(state)
+        self._gradients: Sequence[Tensor] = ()
+        self._states = Inputs({"states": (self._shape(1), torch.uint8)}, self.device)
+        self._batch = Inputs(self._batch_kinds(), self.device)
+        self._evaluate = captured(self._action_values, self.device)
+        self._differentiate = captured(self._losses_and_gradients, self.device)
+        before = [tensor.clone() for tensor in self._learned()]
+        self._step = captured(self._optimizer_step, self.device)
+        for tensor, kept in zip(self._learned(), before, strict=True):
+            tensor.copy_(kept)
+
+    def action_values(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Q(s, .) of each lane's online network for its state: uint8 [K, 84, 84, stack] to float32 [K, actions]."""
+        self._states.host["states"][:, 0] = torch.from_numpy(states)
+        self._states.send()
+        values: NDArray[np.float32] = self._evaluate().cpu().numpy()
+        return values
+
+    def update(self, studied: Sequence[tuple[Transitions, np.random.Generator] | None]) -> list[str | None]:
+        """One optimiser step for each lane on its own minibatch.
+
+        Args:
+            studied: for each lane `config.batch_size` transitions, and the stream that feeds the random arrays its loss
+                asks for; or None: the lane is not to learn now, and nothing of it changes.
+
+        Returns: for each lane None, or why nothing of it was changed: its loss is not a finite number.
+        """
+        for k, given in enumerate(studied):
+            if given is not None:
+                self._fill(k, *given)
+        self._batch.send()
+        losses = self._differentiate().tolist()
+        failures = [
+            f"the loss is {loss}" if given is not None and not math.isfinite(loss) else None
+            for loss, given in zip(losses, studied, strict=True)
+        ]
+        # The step is for all lanes; one that is to stay as it was is put back, which is rare.
+        stays = [k for k, given in enumerate(studied) if given is None or failures[k] is not None]
+        before = [(tensor[k], tensor[k].clone()) for tensor in self._learned() for k in stays]
+        self._step()
+        for part, kept in before:
+            part.copy_(kept)
+        return failures
+
+    def _fill(self, k: int, transitions: Transitions, stream: np.random.Generator) -> None:
+        """Put a lane's minibatch and its random arrays where the device's copy is made from."""
+        host = self._batch.host
+        assert len(transitions.rewards) == self.config.batch_size
+        for name in ("states", "actions", "rewards", "discounts", "next_states"):
+            host[name][k] = torch.from_numpy(getattr(transitions, name))
+        for name, spec in self.learners[k].draws_spec.items():
+            host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
+
+    def _action_values(self) -> Tensor:
+        with torch.no_grad():
+            values: Tensor = vmap(self._lane_values)(self._online, _pixels(self._states.device["states"]))
+        return values
+
+    def _lane_values(self, online: Mapping[str, Tensor], pixels: Tensor) -> Tensor:
+        """One lane's values, float32 [actions], of pixels [1, stack, 84, 84]."""
+        return self.algorithm.action_values(self._bound(online)(pixels))[0]
+
+    def _losses_and_gradients(self) -> Tensor:
+        """Each lane's reduced loss, float32 [K]; the gradients of all are left for the step."""
+        arrays = self._batch.device
+        batch = {
+            "s_tm1": _pixels(arrays["states"]),
+            "a_tm1": arrays["actions"],
+            "r_t": arrays["rewards"],
+            "discount_t": arrays["discounts"],
+            "s_t": _pixels(arrays["next_states"]),
+        }
+        draws = {name: arrays[f"draws.{name}"] for name in self.learners[0].draws_spec}
+        losses: Tensor = vmap(self._lane_loss)(self._online, self._target, batch, draws)
+        # No lane's loss depends on another's parameters: the gradient of the sum is the gradients of all.
+        self._gradients = torch.autograd.grad(losses.sum(), self._parameters)
+        return losses.detach()
+
+    def _lane_loss(
+        self,
+        online: Mapping[str, Tensor],
+        target: Mapping[str, Tensor],
+        batch: Mapping[str, Tensor],
+        draws: Mapping[str, Tensor],
+    ) -> Tensor:
+        """One lane's reduced loss, as Learner.update has it."""
+        precision = self.config.precision
+        forwards = in_precision(self._bound(online), precision), in_precision(self._bound(target), precision)
+        losses = self.algorithm.loss(*forwards, Batch(**batch), draws, self.config).per_transition
+        return losses.sum() if self.config.loss_reduction == "sum" else losses.mean()
+
+    def _optimizer_step(self) -> None:
+        self._optimizer.step(self._gradients)
+
+    def _bound(self, tensors: Mapping[str, Tensor]) -> Forward:
+        """The network with one lane's numbers."""
+
+        def forward(pixels: Tensor) -> Tensor:
+            outputs: Tensor = functional_call(self._network, dict(tensors), (pixels,), strict=True)
+            return outputs
+
+        return forward
+
+    def _learned(self) -> list[Tensor]:
+        """The stacked tensors that a step changes."""
+        return [parameter.detach() for parameter in self._parameters] + list(self._optimizer.state().values())
+
+    def _shape(self, batch_size: int) -> tuple[int, ...]:
+        """Of the states of all lanes."""
+        return (len(self.learners), batch_size, *FRAME_SHAPE, self.config.frame_stack)
+
+    def _batch_kinds(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        lanes, size = len(self.learners), self.config.batch_size
+        kinds: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+            "states": (self._shape(size), torch.uint8),
+            "actions": ((lanes, size), torch.int64),
+            "rewards": ((lanes, size), torch.float32),
+            "discounts": ((lanes, size), torch.float32),
+            "next_states": (self._shape(size), torch.uint8),
+        }
+        for name, spec in self.learners[0].draws_spec.items():
+            kinds[f"draws.{name}"] = ((lanes, *draw_shape(spec, size)), torch.float32)
+        return kinds
+
+
+def take_out(learner: Learner) -> None:
+    """Give a learner tensors of its own again, with its numbers as they are; its stack is not to be used again.
+
+    The lanes that go on are put into a new stack. Without this the learner would hold the memory of all of the old one.
+    """
+    for network in (learner.online, learner.target):
+        for tensor in _tensors(network).values():
+            tensor.data = tensor.detach().clone()
+    learner.optimizer.keep_in({name: tensor.clone() for name, tensor in learner.optimizer.state().items()})
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer of a network."""
+    return dict(network.named_parameters()) | dict(network.named_buffers())
+
+
+def _stacked(lanes: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """By name [K, *shape]: lane after lane in memory, each laid out as it was (convolutions channels-last).
+
+    Raises:
+        ValueError: names or shapes differ.
+    """
+    kinds = [{name: tensor.shape for name, tensor in lane.items()} for lane in lanes]
+    if any(kind != kinds[0] for kind in kinds):
+        raise ValueError("networks of one stack have parameters of the same names and shapes")
+    stacked = {}
+    for name, like in lanes[0].items():
+        shape, stride = (len(lanes), *like.shape), (like.numel(), *like.stride())
+        stacked[name] = torch.empty_strided(shape, stride, dtype=like.dtype, device=like.device)
+        for part, lane in zip(stacked[name], lanes, strict=True):
+            part.copy_(lane[name].detach())
+    return stacked
+
+
+def _without_numbers(network: nn.Module) -> nn.Module:
+    """The network's layers alone, with the form of convolution that suits stacked lanes."""
+    layers = copy.deepcopy(network).to("meta")
+    for module in layers.modules():
+        if isinstance(module, Convolutions):
+            module.convolve = convolve_by_product
+    return layers
+
+
+def _pixels(states: Tensor) -> Tensor:
+    """uint8 [K, batch, 84, 84, stack] to the same bytes seen as [K, batch, stack, 84, 84]."""
+    return states.permute(0, 1, 4, 2, 3)
