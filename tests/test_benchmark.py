@@ -157,6 +157,7 @@ def test_programs_take_turns_in_every_round() -> None:
     assert found == {Key("A", LOOP): [1.0, 3.0, 5.0], Key("B", LOOP): [2.0, 4.0, 6.0]}
 
 
+@pytest.mark.slow
 def test_a_program_trains_while_it_is_asked_to_and_stands_still_between(tmp_path: Path) -> None:
     with stub(tmp_path, "one") as one, stub(tmp_path, "other") as other:
         for child in (one, other):
@@ -186,6 +187,7 @@ def test_what_is_timed_is_done_once_before_and_at_least_once() -> None:
     assert (done, len(calls)) == (7, 2) and spent_seconds >= 0
 
 
+@pytest.mark.slow
 def test_calls_of_a_script_of_others_are_counted(tmp_path: Path) -> None:
     (tmp_path / "agents.py").write_text("class Agent:\n    def act(self, seen):\n        return seen + 1\n")
     script = tmp_path / "script.py"
@@ -204,6 +206,7 @@ def test_calls_of_a_script_of_others_are_counted(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- errors
 
 
+@pytest.mark.slow
 def test_a_program_that_dies_says_its_last_words(tmp_path: Path) -> None:
     dying = "import sys; sys.exit('first\\nthe last straw')"
     line = r"^stub: ended with code 1 \(the last straw\); look into the test$"
@@ -222,7 +225,11 @@ def test_a_program_that_dies_says_its_last_words(tmp_path: Path) -> None:
         ({"games": ["pongg"]}, "there is no game 'pongg'; did you mean 'pong'"),
         ({"sb3": Path("nowhere/python")}, "--sb3: there is no python at nowhere/python; expected one such as"),
         ({"sb3": WORKFLOW.parent / "README.md"}, "README.md cannot be run .* builds its environment"),
-        ({"sb3": Path(sys.executable)}, "No module named 'stable_baselines3'.*; `make benchmark` builds"),
+        pytest.param(
+            {"sb3": Path(sys.executable)},
+            "No module named 'stable_baselines3'.*; `make benchmark` builds",
+            marks=pytest.mark.slow,
+        ),
         (
             {"pfrl": Script(Path("nowhere"), Path(sys.executable))},
             "--pfrl: nowhere has no examples/atari/.*train_dqn.py",

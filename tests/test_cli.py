@@ -56,7 +56,11 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
 
 @pytest.mark.parametrize(
     ("variant", "budget"),
-    [("dqn", "--budget-frames=1200"), ("dqn_dopamine", "--budget-iterations=1"), ("random_10hz", "")],
+    [
+        ("dqn", "--budget-frames=1200"),
+        pytest.param("dqn_dopamine", "--budget-iterations=1", marks=pytest.mark.slow),
+        ("random_10hz", ""),
+    ],
 )
 def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path, variant: str, budget: str) -> None:
     for name in ("one", "two"):
@@ -66,6 +70,7 @@ def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path, variant: st
     assert [p.read_bytes() for p in newest[0]] == [p.read_bytes() for p in newest[1]]
 
 
+@pytest.mark.slow
 def test_a_longer_budget_continues_the_shorter_one_and_equals_training_at_once(tmp_path: Path) -> None:
     assert _train(tmp_path / "steps", budget="--budget-frames=1200") == 0
     assert _train(tmp_path / "steps") == 0
@@ -161,6 +166,7 @@ def test_a_lane_that_diverges_stops_says_where_and_keeps_its_checkpoint(tmp_path
     assert scores[0][0].read_bytes() == scores[1][0].read_bytes()
 
 
+@pytest.mark.slow
 def test_parameters_that_are_not_finite_are_never_stored(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(Learner, "is_finite", lambda self: False)
     assert _train(tmp_path) == 2

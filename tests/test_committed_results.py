@@ -36,6 +36,7 @@ def test_every_committed_file_is_the_one_its_record_names() -> None:
     assert files <= named
 
 
+@pytest.mark.slow
 def test_a_sample_of_committed_traces_is_played_again() -> None:
     runs = committed_runs()
     chance = random.Random(git("rev-parse", "HEAD"))

@@ -108,6 +108,7 @@ def test_s8_held_out_transitions_are_sampled_once_when_learning_starts() -> None
     assert len(trainee.lane.held_out.actions) == 20
 
 
+@pytest.mark.slow
 def test_v7_r1_evaluating_leaves_training_as_it_was() -> None:
     evaluated, plain = build(smoke_run()), build(smoke_run())
     object.__setattr__(plain.lane.run.protocol, "periodic_evaluation", None)
@@ -131,7 +132,7 @@ def test_v14_each_error_of_the_held_out_curve_is_clipped_to_one() -> None:
 
 
 @pytest.mark.rom
-@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
+@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
 def test_lanes_of_a_mixed_cohort_equal_the_runs_alone_bit_for_bit(variant: str) -> None:
     games = [("pong", 1), ("breakout", 2), ("freeway", 1), ("catch", 5)]
     changes = {"budget_iterations": 1} if variant == "dqn_dopamine" else {"budget_frames": 1_000}
@@ -145,7 +146,7 @@ def test_lanes_of_a_mixed_cohort_equal_the_runs_alone_bit_for_bit(variant: str) 
         assert fingerprint(alone) == fingerprint(trainee), game
 
 
-@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine", "dqn_quickstart"])
+@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow), "dqn_quickstart"])
 def test_e12_same_seed_same_bytes_and_two_seeds_differ(variant: str) -> None:
     one, same, other = (build(smoke_run(variant, seed=seed)) for seed in (1, 1, 2))
     weights = [next(iter(trainee.learner.online.parameters())) for trainee in (one, same, other)]
@@ -192,6 +193,7 @@ def test_a_loss_gets_the_arrays_it_asks_for_from_its_own_stream(monkeypatch: pyt
     assert stream_state(trainee.lane.streams["loss"]) != untouched
 
 
+@pytest.mark.slow
 def test_a_lane_whose_loss_is_not_a_number_freezes_and_its_neighbour_trains_on() -> None:
     frozen, other, alone = build(smoke_run(seed=1)), build(smoke_run(seed=2)), build(smoke_run(seed=2))
     with torch.no_grad():

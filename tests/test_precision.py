@@ -21,7 +21,7 @@ a gradient is a sum whose terms cancel.
 """
 
 
-@pytest.mark.parametrize("game", ["catch", "breakout"])
+@pytest.mark.parametrize("game", ["catch", pytest.param("breakout", marks=pytest.mark.slow)])
 def test_n4_loss_and_gradients_in_bfloat16_are_near_those_in_float32(game: str) -> None:
     """From the same networks and batch, as they are after some training."""
     trainee = build(smoke_run("dqn", game))

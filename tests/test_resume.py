@@ -15,7 +15,12 @@ from tests.lanes import advance, build, fingerprint, smoke_run
 
 @pytest.mark.parametrize(
     ("variant", "game", "stop"),
-    [("dqn", "catch", 57), ("dqn", "catch", 555), ("dqn_quickstart", "catch", 333), ("dqn_dopamine", "catch", 222)],
+    [
+        ("dqn", "catch", 57),
+        pytest.param("dqn", "catch", 555, marks=pytest.mark.slow),
+        pytest.param("dqn_quickstart", "catch", 333, marks=pytest.mark.slow),
+        pytest.param("dqn_dopamine", "catch", 222, marks=pytest.mark.slow),
+    ],
 )
 def test_r2_m9_s8_continuing_equals_never_stopping(tmp_path: Path, variant: str, game: str, stop: int) -> None:
     # A memory smaller than the run, so that the ring has wrapped when the run is stopped.

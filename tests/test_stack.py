@@ -56,8 +56,8 @@ def assert_equal(stacked: list[Learner], alone: list[Learner]) -> None:
     assert_near(stacked, alone, online=EXACT, target=0.0, means=EXACT)
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
+@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("optimizer", ["its own", "adam"])
 def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: str, reduction: str, lanes: int) -> None:
@@ -79,7 +79,7 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: st
             assert_equal(stacked, alone[::-1])
 
 
-@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
+@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
 def test_float32_is_near(variant: str) -> None:
     """At full size. From one update on, ReLUs that passed a gradient in one and not in the other add up."""
     stacked, alone = pairs(2, variant, small=False)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import time_shares as shares
 from tests.time_shares import time_shares
 
@@ -24,6 +26,7 @@ def test_many_files_are_summed_up() -> None:
     assert len(lines) == shares.SHOWN + 2 and lines[-2].endswith("3 tests  3 others")
 
 
+@pytest.mark.slow
 def test_a_long_session_prints_how_its_time_was_shared_out(tmp_path: Path) -> None:
     tests = "import pytest\n\n@pytest.mark.parametrize('i', range(60))\ndef test_nothing(i):\n    pass\n"
     (tmp_path / "test_many.py").write_text(tests)
