@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,20 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise ReplicationError(
             f"{path}: could not be written ({error.strerror}); make room or allow writing there, then run again"
         ) from None
+
+
+def ensure_folder(folder: Path, mending: str) -> None:
+    """Make a folder and see that files can be written there: said before hours of work, not after them.
+
+    Raises:
+        ReplicationError: they cannot; `mending` says what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ReplicationError(f"{folder}: cannot be written ({error.strerror}); {mending}") from None
 
 
 def part_of(path: Path) -> Path:

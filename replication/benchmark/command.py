@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from replication.arguments import at_least_one, seconds
-from replication.errors import ReplicationError
+from replication.files import ensure_folder
 from replication.runs import state_root
 
 DESCRIPTION = (
@@ -59,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
     from replication.tables import write_table
 
     state = state_root()
-    _ensure_folder(options.output, "name another with --output")
-    _ensure_folder(state, "name another by setting REPLICATION_STATE")
+    ensure_folder(options.output, "name another with --output")
+    ensure_folder(state, "name another by setting REPLICATION_STATE")
     plan = Plan(
         games=options.games,
         rounds=options.rounds,
@@ -75,17 +74,3 @@ def run(options: argparse.Namespace) -> int:
     for path in write_table(table, options.output):
         print(path)
     return 0
-
-
-def _ensure_folder(folder: Path, mending: str) -> None:
-    """Said before minutes of measuring, not after them.
-
-    Raises:
-        ReplicationError: files cannot be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ReplicationError(f"{folder}: cannot be written ({error.strerror}); {mending}") from None

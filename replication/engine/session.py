@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 
 import numpy as np
@@ -30,7 +28,7 @@ from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, train
 from replication.engine.room import ensure_room
 from replication.errors import ReplicationError
-from replication.files import readable_json, remove_parts, write_atomically
+from replication.files import ensure_folder, readable_json, remove_parts, write_atomically
 from replication.frame_store import build_frame_store, storage_text
 from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
@@ -55,7 +53,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
             say(f"{run.name}: finished, nothing to be done ({run.results_folder(machine.results)})")
     if not missing:
         return 0
-    _ensure_folder(machine.results)
+    ensure_folder(machine.results, "name another with --results")
     if missing[0].variant.family == "untrained":
         for run in missing:
             with _locked(run, machine):
@@ -213,20 +211,6 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _ensure_folder(folder: Path) -> None:
-    """Said before training, not after it.
-
-    Raises:
-        ReplicationError: results cannot be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ReplicationError(f"{folder}: cannot be written ({error.strerror}); name another with --results") from None
 
 
 @contextmanager
