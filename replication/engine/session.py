@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
 from tqdm import tqdm
 
 from replication.algorithms.contract import Algorithm, load_algorithm
@@ -23,6 +22,7 @@ from replication.engine.batching import IN_TURN, Networks
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.finish import evaluate_untrained, finish
 from replication.engine.lane import Lane
+from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, train
@@ -184,14 +184,14 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
 
 
-def _budget_steps(lane: Lane) -> int:
+def _budget_steps(lane: AnyLane) -> int:
     budget = lane.run.budget
     return budget.steps or budget.iterations * (lane.run.protocol.iteration_steps or 0)
 
 
 def _latest(trainees: Sequence[Trainee]) -> str:
-    """Mean return of each lane's last ten training episodes."""
-    means = [np.mean([e.raw_return for e in t.lane.episodes[-10:]]) if t.lane.episodes else None for t in trainees]
+    """Mean return of each lane's last training episodes."""
+    means = [trainee.lane.recent_return for trainee in trainees]
     return "return " + " ".join("-" if mean is None else f"{mean:.1f}" for mean in means)
 
 
