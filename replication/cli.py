@@ -56,6 +56,13 @@ def _at_least_one(text: str) -> int:
     return number
 
 
+def _at_least_none(text: str) -> int:
+    number = _whole_number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {number}")
+    return number
+
+
 def _seconds(text: str) -> float:
     try:
         number = float(text)
@@ -98,6 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_runs(train)
     train.add_argument("--device", type=_device, default="cpu", help="cpu (default) or cuda")
+    train.add_argument(
+        "--workers",
+        type=_at_least_none,
+        help="processes that the lanes are dealt to; 0: they live in this one (default: 0 on a CPU, else one a core)",
+    )
     train.add_argument(
         "--replay-storage",
         default="lz4",
@@ -302,7 +314,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from replication.engine.machine import Machine
+    from replication.engine.machine import Machine, default_workers
     from replication.engine.session import execute
 
     machine = Machine(
@@ -313,6 +325,7 @@ def _train(options: argparse.Namespace) -> int:
         checkpoint_seconds=options.checkpoint_seconds,
         max_seconds=options.max_seconds,
         quiet=options.quiet,
+        workers=default_workers(options.device) if options.workers is None else options.workers,
     )
     return execute(_runs(options), machine)
 

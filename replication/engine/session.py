@@ -10,6 +10,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,15 +22,15 @@ from replication.config import OffPolicyConfig, variant_config
 from replication.engine.batching import IN_TURN, Networks
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.finish import evaluate_untrained, finish
-from replication.engine.lane import Lane
 from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, train
 from replication.engine.room import ensure_room
+from replication.engine.workers import open_lanes
 from replication.errors import ReplicationError
 from replication.files import readable_json, remove_parts, write_atomically
-from replication.frame_store import build_frame_store, storage_text
+from replication.frame_store import storage_text
 from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
 from replication.traces import serialise_trace
@@ -78,7 +79,9 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
             held.enter_context(_locked(run, machine))
         ensure_room(runs, config, machine.storage, machine.state)
         stop = held.enter_context(_signals())
-        trainees = [_build(run, algorithm, config, machine) for run in runs]
+        lanes = held.enter_context(open_lanes(runs, config, machine))
+        trainees = [_build(lane, algorithm, machine) for lane in lanes]
+        _continue_all(trainees, machine)
         networks = IN_TURN
         _train(trainees, config, machine, networks, stop)
         if stop:
@@ -90,16 +93,26 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     return 0
 
 
-def _build(run: Run, algorithm: Algorithm, config: OffPolicyConfig, machine: Machine) -> Trainee:
-    """A lane with its learner, at its start or where its newest checkpoint left it."""
-    lane = Lane(run, config, build_frame_store(machine.storage, config.replay_capacity_rows))
-    learner = Learner(algorithm, config, lane.game.num_actions, lane.streams, machine.device)
-    trainee = Trainee(lane, learner)
-    if checkpoint_folders(run.state_folder(machine.state)):
-        say(f"{run.name}: continuing from its checkpoint; its replay memory is played again")
-        restore_newest(trainee, run.state_folder(machine.state))
-        say(f"{run.name}: continued at step {lane.step:,}")
-    return trainee
+def _build(lane: AnyLane, algorithm: Algorithm, machine: Machine) -> Trainee:
+    """A lane with its learner, at its start."""
+    return Trainee(lane, Learner(algorithm, lane.config, lane.num_actions, lane.streams, machine.device))
+
+
+def _continue_all(trainees: Sequence[Trainee], machine: Machine) -> None:
+    """Bring each lane to where its newest checkpoint left it; the lanes of different workers at the same time."""
+    hands = max(1, min(machine.workers, len(trainees)))
+
+    def continue_some(some: Sequence[Trainee]) -> None:
+        for trainee in some:
+            run = trainee.lane.run
+            if checkpoint_folders(run.state_folder(machine.state)):
+                say(f"{run.name}: continuing from its checkpoint; its replay memory is played again")
+                restore_newest(trainee, run.state_folder(machine.state))
+                say(f"{run.name}: continued at step {trainee.lane.step:,}")
+
+    with ThreadPoolExecutor(hands) as pool:
+        for _ in pool.map(continue_some, [trainees[first::hands] for first in range(hands)]):
+            pass
 
 
 def _train(
