@@ -27,7 +27,7 @@ def test_s4_exactly_2500_updates_lie_between_two_copies_of_the_released_program(
     run = smoke_run(preset=None, budget_frames=4 * 75_000)
     trainee = build(run, replay_capacity_rows=1_000)
     learner = RecordingLearner(trainee)
-    trainee.lane.memory.sample = lambda stream, size: None  # type: ignore[method-assign, assignment, return-value]
+    trainee.lane.memory.sample = lambda *given: None  # type: ignore[method-assign, assignment, return-value]
     advance([trainee])
     updates, copies = learner.at("update"), learner.at("copy")
     assert updates[0] == 50_004

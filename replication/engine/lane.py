@@ -96,8 +96,14 @@ class Lane:
         self._starts_trajectory = True
         self._last = StepResult(0.0, False, False, False)
         self._batch: Transitions
+        self._batch_place: Transitions | None = None
         self._chosen: int | None = None
         self._begin_episode()
+
+    def show_in(self, stack: NDArray[np.uint8], batch: Transitions) -> None:
+        """Have the newest frames and minibatches in these arrays from now on, which others may see."""
+        stack[:] = self.stack
+        self.stack, self._batch_place = stack, batch
 
     @property
     def num_actions(self) -> int:
@@ -117,7 +123,7 @@ class Lane:
         return float(np.mean([episode.raw_return for episode in recent])) if recent else None
 
     def begin_batch(self) -> None:
-        self._batch = self.sample(self.config.batch_size)
+        self._batch = self.memory.sample(self.streams["replay"], self.config.batch_size, self._batch_place)
 
     def batch(self) -> Transitions:
         return self._batch

@@ -52,11 +52,6 @@ class SharedLanes:
         """The minibatch of one lane, as a view."""
         return Transitions(*(array[place] for array in self.batches))
 
-    def keep_batch(self, place: int, batch: Transitions) -> None:
-        """Copy a minibatch to where `batch_of` sees it."""
-        for name, array in self.batches._asdict().items():
-            array[place] = getattr(batch, name)
-
 
 def shared_memory(lanes: int, batch_size: int, frame_stack: int) -> int:
     """A descriptor of memory of zeros for so many lanes, to be mapped by `SharedLanes`, here and in workers."""

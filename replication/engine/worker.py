@@ -46,8 +46,9 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
             self._connection = Connection(ours.detach())
-        self._posted: dict[int, list[int]] = {PLAY: [], BATCH: [], WATCH: []}
-        self._newest = {PLAY: 0, BATCH: 0, WATCH: 0}
+        # In the order in which they are sent: a minibatch is drawn before the step under way is remembered.
+        self._posted: dict[int, list[int]] = {BATCH: [], PLAY: [], WATCH: []}
+        self._newest = {BATCH: 0, PLAY: 0, WATCH: 0}
         self._sent = self._received = 0
         self._found: dict[int, Any] = {}
         self._send(array("h", (REQUEST,)), assignment)

@@ -12,6 +12,7 @@ Each is answered in its turn: by an empty message, by FOUND and what a request f
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import sys
@@ -74,9 +75,9 @@ class _Host:
         self._methods = {PLAY: self._play, BATCH: self._draw, WATCH: self._watch}
         self._evaluations: dict[int, Evaluation] = {}
         self._traces: dict[int, Trace] = {}
+        self._episodes_shown = [-1] * len(self._lanes)
         for number, (lane, place) in enumerate(zip(self._lanes, self._places, strict=True)):
-            self._shared.stacks[place] = lane.stack
-            lane.stack = self._shared.stacks[place]
+            lane.show_in(self._shared.stacks[place], self._shared.batch_of(place))
             self._show(number)
 
     def num_actions(self) -> list[int]:
@@ -106,6 +107,7 @@ class _Host:
         return self._lanes[number].past()
 
     def restore(self, number: int, past: Past) -> None:
+        self._episodes_shown[number] = -1  # as many as before may be others
         self._lanes[number].restore(past)
         self._show(number)
 
@@ -140,9 +142,7 @@ class _Host:
         self._show(number)
 
     def _draw(self, number: int, action: int | None) -> None:
-        lane = self._lanes[number]
-        lane.begin_batch()
-        self._shared.keep_batch(self._places[number], lane.batch())
+        self._lanes[number].begin_batch()
 
     def _watch(self, number: int, action: int | None) -> None:
         place = self._places[number]
@@ -160,8 +160,10 @@ class _Host:
         counts[place, AT_END] = lane.at_end
         counts[place, ROWS_APPENDED] = lane.memory.rows_appended
         counts[place, ITERATIONS] = len(lane.iterations)
-        recent = lane.recent_return
-        self._shared.recent_returns[place] = float("nan") if recent is None else recent
+        if len(lane.episodes) != self._episodes_shown[number]:
+            self._episodes_shown[number] = len(lane.episodes)
+            recent = lane.recent_return
+            self._shared.recent_returns[place] = math.nan if recent is None else recent
 
     def _in_words(self, number: int, error: Exception) -> ReplicationError:
         if isinstance(error, ReplicationError):
