@@ -77,7 +77,7 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     with ExitStack() as held:
         for run in runs:
             held.enter_context(_locked(run, machine))
-        ensure_room(runs, config, machine.storage, machine.state)
+        ensure_room(runs, config, machine)
         stop = held.enter_context(_signals())
         lanes = held.enter_context(open_lanes(runs, config, machine))
         trainees = [_build(lane, algorithm, machine) for lane in lanes]
