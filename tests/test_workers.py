@@ -285,7 +285,10 @@ while True:
         assert process.stdout is not None and process.stdout.readline() == "busy\n"
         assert process.poll() is None
         ours.close()
-        assert process.wait(WAIT_SECONDS) == 0
+        try:
+            assert process.wait(WAIT_SECONDS) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
