@@ -25,6 +25,14 @@ def at_least_one(text: str) -> int:
     return number
 
 
+def none_or_more(text: str) -> int:
+    """An argument that counts something there may be none of."""
+    number = whole_number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {number}")
+    return number
+
+
 def seconds(text: str) -> float:
     """An argument that is a span of time."""
     try:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from replication.arguments import at_least_one, device, seconds, whole_number
+from replication.arguments import at_least_one, device, none_or_more, seconds, whole_number
 from replication.benchmark import command as benchmark
 from replication.config import known_names
 from replication.errors import ReplicationError
@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_runs(train)
     train.add_argument("--device", type=device, default="cpu", help="cpu (default) or cuda")
+    train.add_argument(
+        "--workers",
+        type=none_or_more,
+        help="processes that the lanes are dealt to; 0: they live in this one (default: 0 on a CPU, else one a core)",
+    )
     train.add_argument(
         "--replay-storage",
         default="lz4",
@@ -277,7 +282,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from replication.engine.machine import Machine
+    from replication.engine.machine import Machine, default_workers
     from replication.engine.session import execute
 
     machine = Machine(
@@ -288,6 +293,7 @@ def _train(options: argparse.Namespace) -> int:
         checkpoint_seconds=options.checkpoint_seconds,
         max_seconds=options.max_seconds,
         quiet=options.quiet,
+        workers=default_workers(options.device) if options.workers is None else options.workers,
     )
     return execute(_runs(options), machine)
 

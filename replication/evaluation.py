@@ -46,8 +46,11 @@ def score(trace: Trace) -> float:
     return float(np.mean(returns)) if returns else math.nan
 
 
-Evaluation = Generator[NDArray[np.uint8], int, Trace]
-"""Under way: it shows the newest frames, uint8 [84, 84, stack], is sent an action, and ends in its trace."""
+Evaluation = Generator[NDArray[np.uint8] | None, int | None, Trace]
+"""Under way: it shows the newest frames, uint8 [84, 84, stack], is sent an action, and ends in its trace.
+
+One that is played in another process shows None first, once it has passed the action on; sent None, it waits there.
+"""
 
 
 def evaluate(
@@ -105,19 +108,21 @@ def play_side_by_side(
     """
     shown: dict[int, NDArray[np.uint8]] = {}
     traces: dict[int, Trace] = {}
-
-    def advance(place: int, action: int | None) -> None:
-        try:
-            shown[place] = evaluations[place].send(action)  # type: ignore[arg-type]  # None begins a generator
-        except StopIteration as end:
-            shown.pop(place, None)
-            traces[place] = end.value
-
-    for place in range(len(evaluations)):
-        advance(place, None)
-    while shown:
-        for place, action in choose(shown).items():
-            advance(place, action)
+    sent: Mapping[int, int | None] = dict.fromkeys(range(len(evaluations)))  # None begins a generator
+    while sent:
+        passed_on: dict[int, None] = {}
+        for place, action in sent.items():
+            try:
+                stack = evaluations[place].send(action)
+            except StopIteration as end:
+                shown.pop(place, None)
+                traces[place] = end.value
+                continue
+            if stack is None:
+                passed_on[place] = None
+            else:
+                shown[place] = stack
+        sent = passed_on or (choose(shown) if shown else {})
     return [traces[place] for place in range(len(evaluations))]
 
 
@@ -160,6 +165,7 @@ def begin_evaluation(
         ending: Literal["terminated", "truncated", "unfinished"] = "unfinished"
         while ending == "unfinished" and steps != num_steps:
             action = yield stack
+            assert action is not None, "a state was shown and no action sent"
             result = game.step(action)
             push_frame(stack, game.observation, clear=False)
             steps += 1

@@ -35,8 +35,9 @@ def explore(epsilon: float, num_actions: int, stream: np.random.Generator) -> in
 
 def greedy(values: NDArray[np.float32], stream: np.random.Generator) -> int:
     """The action of the largest value, float32 [num_actions]; one of them at random where several are."""
-    best = np.flatnonzero(values == values.max())
-    return int(best[stream.integers(len(best))])
+    (best,) = (values == values.max()).nonzero()
+    # One of one takes nothing from the stream, but some time.
+    return int(best[0 if len(best) == 1 else stream.integers(len(best))])
 
 
 def push_frame(stack: NDArray[np.uint8], frame: NDArray[np.uint8], *, clear: bool) -> None:

@@ -13,6 +13,7 @@ Source: google-deepmind/dqn dqn/TransitionTable.lua; google/dopamine dopamine/re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ DRAWS_BEFORE_LOOKING = 64
 
 
 class Transitions(NamedTuple):
-    """A batch; its arrays are the caller's to keep."""
+    """A batch; its arrays are the caller's to keep, or those that the caller gave for it."""
 
     states: NDArray[np.uint8]
     """[batch, 84, 84, stack], C-contiguous; newest frame last, zeros for frames before the trajectory's first."""
@@ -157,12 +158,12 @@ class ReplayMemory:
         self._next_position = 0
         self._awaits_end_frame = False
 
-    def sample(self, stream: np.random.Generator, batch_size: int) -> Transitions:
+    def sample(self, stream: np.random.Generator, batch_size: int, into: Transitions | None = None) -> Transitions:
         """Draw transitions uniformly, with replacement (M3).
 
         Ages are drawn uniformly over the range that holds all valid rows, and only the invalid ones are drawn again.
         Whether a draw is kept depends on that draw alone, so each place of the batch is uniform over the valid rows
-        and independent of the others.
+        and independent of the others. They are put `into` arrays of this batch size, where these are given.
 
         Raises:
             ReplicationError: no row held begins a transition.
@@ -181,7 +182,7 @@ class ReplayMemory:
             invalid = invalid[~self.valid_acting_row(rows[invalid])]
             if not invalid.size:
                 break
-        return self.transitions_at(rows)
+        return self.transitions_at(rows, into)
 
     def valid_acting_row(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
@@ -196,8 +197,9 @@ class ReplayMemory:
         valid: NDArray[np.bool_] = whole & (self._actions[rows] != NO_ACTION)
         return valid
 
-    def transitions_at(self, rows: NDArray[np.int64]) -> Transitions:
+    def transitions_at(self, rows: NDArray[np.int64], into: Transitions | None = None) -> Transitions:
         """The transitions that begin at physical rows, int64 [batch], all of them valid; repeated rows are allowed."""
+        found = _room_for(len(rows), self.frame_stack) if into is None else into
         rewards = np.zeros(len(rows), dtype=np.float64)
         steps = np.zeros(len(rows), dtype=np.int64)
         outcomes = np.zeros(len(rows), dtype=np.uint8)
@@ -212,18 +214,19 @@ class ReplayMemory:
         next_positions = positions + steps
         if not self.stores_end_frame:
             next_positions[outcomes != 0] = -1
-        stacks = self._stacks(np.stack([rows, rows + steps]), np.stack([positions, next_positions]))
-        return Transitions(
-            states=stacks[0],
-            actions=self._actions[rows].astype(np.int64),
-            rewards=rewards.astype(np.float32),
-            discounts=discounts.astype(np.float32),
-            next_states=stacks[1],
-            rows=rows,
+        self._stack(
+            np.stack([rows, rows + steps]), np.stack([positions, next_positions]), (found.states, found.next_states)
         )
+        found.actions[:] = self._actions[rows]
+        found.rewards[:] = rewards
+        found.discounts[:] = discounts
+        found.rows[:] = rows
+        return found
 
-    def _stacks(self, newest: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Histories that end at the rows `newest`, int64 [2, batch]: uint8 [2, batch, 84, 84, stack].
+    def _stack(
+        self, newest: NDArray[np.int64], positions: NDArray[np.int64], into: Sequence[NDArray[np.uint8]]
+    ) -> None:
+        """Put histories that end at the rows `newest`, int64 [2, batch], into 2 arrays uint8 [batch, 84, 84, stack].
 
         `positions`, int64 [2, batch], are those rows' indices in their trajectories. Frames before index 0 are zeros
         (I9), and with a position of -1 all are. Each frame that is needed is fetched once.
@@ -236,11 +239,8 @@ class ReplayMemory:
         blank = int(unique[0] == -1)
         frames[:blank] = 0
         self._frames.gather(unique[blank:], frames[blank:])
-        stacks = np.empty((*newest.shape, *FRAME_SHAPE, self.frame_stack), dtype=np.uint8)
-        _interleave(
-            frames, which.reshape(-1, self.frame_stack), stacks.reshape(newest.size, FRAME_BYTES, self.frame_stack)
-        )
-        return stacks
+        for channels, stacks in zip(which.reshape(wanted.shape), into, strict=True):
+            _interleave(frames, channels, stacks.reshape(-1, FRAME_BYTES, self.frame_stack))
 
     def _write(self, frame: NDArray[np.uint8], action: int, reward: float, outcome: int, position: int) -> None:
         row = self.rows_appended % self.capacity_rows
@@ -259,6 +259,18 @@ class ReplayMemory:
         if self._awaits_end_frame:
             return "its trajectory's last frame, with NO_ACTION"
         return "the first of a trajectory" if self._next_position == 0 else "an action within its trajectory"
+
+
+def _room_for(batch_size: int, frame_stack: int) -> Transitions:
+    states = (batch_size, *FRAME_SHAPE, frame_stack)
+    return Transitions(
+        states=np.empty(states, dtype=np.uint8),
+        actions=np.empty(batch_size, dtype=np.int64),
+        rewards=np.empty(batch_size, dtype=np.float32),
+        discounts=np.empty(batch_size, dtype=np.float32),
+        next_states=np.empty(states, dtype=np.uint8),
+        rows=np.empty(batch_size, dtype=np.int64),
+    )
 
 
 @njit(cache=True, nogil=True)

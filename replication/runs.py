@@ -89,6 +89,11 @@ class Run:
         """For people: variant, game and seed."""
         return f"{self.variant.variant} {self.game} seed {self.seed}"
 
+    @property
+    def publishes_training(self) -> bool:
+        """Whether the returns of its training episodes are what was published, so that their traces are kept."""
+        return self.protocol.published_quantity == "training_iterations"
+
     def final_epsilon(self, final: FinalEvaluation) -> float:
         """The protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
         if final.epsilon is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,10 @@ from replication.algorithms.contract import load_algorithm
 from replication.config import variant_config
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner
+from replication.engine.machine import Machine
 from replication.engine.off_policy import Trainee, train
+from replication.engine.workers import open_lanes
+from replication.files import plain
 from replication.frame_store import build_frame_store
 from replication.random_streams import stream_state
 from replication.replay import Transitions
@@ -31,7 +37,29 @@ def build(run: Run, **changes: Any) -> Trainee:
     algorithm = load_algorithm(run.variant.module)
     config = variant_config(run.variant, algorithm.Config).model_copy(update=changes)
     lane = Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
-    return Trainee(lane, Learner(algorithm, config, lane.game.num_actions, lane.streams, "cpu"))
+    return Trainee(lane, Learner(algorithm, config, lane.num_actions, lane.streams, "cpu"))
+
+
+@contextmanager
+def cohort(runs: Sequence[Run], workers: int, **changes: Any) -> Iterator[list[Trainee]]:
+    """The lanes of runs of one variant with their learners, in so many workers."""
+    algorithm = load_algorithm(runs[0].variant.module)
+    config = variant_config(runs[0].variant, algorithm.Config).model_copy(update=changes)
+    machine = Machine(Path(), Path(), "cpu", "lz4", 600.0, None, quiet=True, workers=workers)
+    with open_lanes(runs, config, machine) as lanes:
+        yield [Trainee(lane, Learner(algorithm, config, lane.num_actions, lane.streams, "cpu")) for lane in lanes]
+
+
+def whole_state(trainee: Trainee) -> dict[str, object]:
+    """Everything a run is, as comparable plain data, wherever its lane lives."""
+    tensors = trainee.learner.tensors() | {f"best.{name}": tensor for name, tensor in (trainee.best or {}).items()}
+    return {
+        "past": plain(asdict(trainee.lane.past())),
+        "tensors": {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
+        "held_out": [array.tobytes() for array in trainee.lane.held_out or ()],
+        "curve": list(trainee.curve),
+        "failure": trainee.failure,
+    }
 
 
 def advance(trainees: list[Trainee], steps: int | None = None) -> None:
@@ -46,9 +74,9 @@ class RecordingLearner:
 
     def __init__(self, trainee: Trainee, values: NDArray[np.float32] | None = None) -> None:
         self.lane = trainee.lane
-        self.num_actions = self.lane.game.num_actions
+        self.num_actions = self.lane.num_actions
         self.draws_spec: dict[str, Any] = {}
-        self.values = np.zeros(self.lane.game.num_actions, dtype=np.float32) if values is None else values
+        self.values = np.zeros(self.lane.num_actions, dtype=np.float32) if values is None else values
         self.events: list[tuple[str, int]] = []
         trainee.learner = self  # type: ignore[assignment]
 

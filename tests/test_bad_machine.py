@@ -119,6 +119,7 @@ def test_two_processes_on_one_run_one_of_them_trains(tmp_path: Path, whole: Path
             ["--replay-storage=raw"],
             "(raw) need 14.1 GB, 8.0 GB are available; take --replay-storage lz4 or train at",
         ),
+        (3e9, ["--workers=8"], "(lz4) in 2 worker processes need 4.0 GB, 3.0 GB are available; train at most 1 "),
     ],
 )
 def test_too_little_memory_is_said_before_anything_is_trained(

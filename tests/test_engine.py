@@ -27,7 +27,7 @@ def test_s4_exactly_2500_updates_lie_between_two_copies_of_the_released_program(
     run = smoke_run(preset=None, budget_frames=4 * 75_000)
     trainee = build(run, replay_capacity_rows=1_000)
     learner = RecordingLearner(trainee)
-    trainee.lane.memory.sample = lambda stream, size: None  # type: ignore[method-assign, assignment, return-value]
+    trainee.lane.memory.sample = lambda *given: None  # type: ignore[method-assign, assignment, return-value]
     advance([trainee])
     updates, copies = learner.at("update"), learner.at("copy")
     assert updates[0] == 50_004
@@ -137,7 +137,7 @@ def test_lanes_of_a_mixed_cohort_equal_the_runs_alone_bit_for_bit(variant: str) 
     games = [("pong", 1), ("breakout", 2), ("freeway", 1), ("catch", 5)]
     changes = {"budget_iterations": 1} if variant == "dqn_dopamine" else {"budget_frames": 1_000}
     together = [build(smoke_run(variant, game, seed, **changes)) for game, seed in games]
-    assert len({trainee.lane.game.num_actions for trainee in together}) == 3
+    assert len({trainee.lane.num_actions for trainee in together}) == 3
     steps = 140  # learning starts after 100
     advance(together, steps)
     for trainee, (game, seed) in zip(together, games, strict=True):

@@ -42,34 +42,38 @@ def shared_settings(config: OffPolicyConfig) -> OffPolicyConfig:
 def main(game: str, lanes: int) -> None:
     """Train until nobody asks any more, one run or several as lanes; checkpoints are written where it was started."""
     prepare_torch()
-    trainees = [_trainee(game, seed) for seed in range(1, lanes + 1)]
-    first, config = trainees[0], trainees[0].lane.config
+    played = [_lane(game, seed) for seed in range(1, lanes + 1)]
+    trainees = [_trainee(lane) for lane in played]
+    first, config, memory = trainees[0], played[0].config, played[0].memory
 
     def facts() -> dict[str, Any]:
         peak_bytes = peak_memory_bytes()  # first: what follows takes memory of its own
         return {
-            "peak_bytes_beyond_replay": peak_bytes - sum(trainee.lane.memory.nbytes for trainee in trainees),
-            "replay_bytes_per_transition": replay_bytes_per_transition(first.lane),
+            "peak_bytes_beyond_replay": peak_bytes - sum(lane.memory.nbytes for lane in played),
+            "replay_bytes_per_transition": replay_bytes_per_transition(played[0]),
             "checkpoint_bytes": checkpoint_bytes(first, Path.cwd()),
-            "flop": network_flop(first, config),
+            "flop": network_flop(first, memory, config),
             "versions": {name: version(name) for name in ("torch", "numpy", "numba", "ale-py", "lz4")},
         }
 
-    pace = Pace(facts, lambda: lane_parts(first, config, Path.cwd()))
-    perceive_end = [trainee.lane.at_end for trainee in trainees]
+    pace = Pace(facts, lambda: lane_parts(first, memory, config, Path.cwd()))
+    perceive_end = [lane.at_end for lane in played]
     for _ in train(trainees, config):
         # The released program's step that perceives a trajectory's last frame plays nothing: others have none.
         if not all(perceive_end):
             pace.step()
-        perceive_end = [trainee.lane.at_end for trainee in trainees]
+        perceive_end = [lane.at_end for lane in played]
 
 
-def _trainee(game: str, seed: int) -> Trainee:
+def _lane(game: str, seed: int) -> Lane:
     run = resolve_run(variant="dqn", game=game, seed=seed, budget_frames=UNREACHED_FRAMES)
-    algorithm = load_algorithm(run.variant.module)
-    config = shared_settings(variant_config(run.variant, algorithm.Config))
-    lane = Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
-    return Trainee(lane, Learner(algorithm, config, lane.game.num_actions, lane.streams, "cpu"))
+    config = shared_settings(variant_config(run.variant, load_algorithm(run.variant.module).Config))
+    return Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
+
+
+def _trainee(lane: Lane) -> Trainee:
+    algorithm = load_algorithm(lane.run.variant.module)
+    return Trainee(lane, Learner(algorithm, lane.config, lane.num_actions, lane.streams, "cpu"))
 
 
 def replay_bytes_per_transition(lane: Lane) -> float:

@@ -21,6 +21,7 @@ from replication.engine.learner import Learner
 from replication.engine.off_policy import Trainee, greedy_policy
 from replication.evaluation import Viewing, evaluate
 from replication.random_streams import training_streams
+from replication.replay import ReplayMemory
 
 STEPS_AT_A_TIME = 50
 """Between two looks at the clock, where one step takes microseconds."""
@@ -31,11 +32,12 @@ Part = Callable[[], int]
 """Does some of a thing and returns how many."""
 
 
-def lane_parts(trainee: Trainee, config: OffPolicyConfig, folder: Path) -> dict[str, Part]:
+def lane_parts(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig, folder: Path) -> dict[str, Part]:
     """What a step is made of, by name; none of them changes the lane or its networks.
 
     Args:
-        trainee: between two steps, its replay memory filled.
+        trainee: between two steps.
+        memory: of its lane, filled.
         config: its settings.
         folder: where checkpoints are written, and removed.
     """
@@ -45,15 +47,15 @@ def lane_parts(trainee: Trainee, config: OffPolicyConfig, folder: Path) -> dict[
     chance = np.random.default_rng(0)
 
     def sample() -> int:
-        lane.memory.sample(chance, config.batch_size)
+        memory.sample(chance, config.batch_size)
         return 1
 
     def update() -> int:
-        other.update(lane.memory.sample(chance, config.batch_size), chance)
+        other.update(memory.sample(chance, config.batch_size), chance)
         return 1
 
     def update_bfloat16() -> int:
-        rounded.update(lane.memory.sample(chance, config.batch_size), chance)
+        rounded.update(memory.sample(chance, config.batch_size), chance)
         return 1
 
     def act() -> int:
@@ -78,10 +80,10 @@ def lane_parts(trainee: Trainee, config: OffPolicyConfig, folder: Path) -> dict[
     return {**floor_parts(), **emulated, **learned, "evaluation": _evaluation(trainee, config, other)}
 
 
-def network_flop(trainee: Trainee, config: OffPolicyConfig) -> dict[str, int]:
+def network_flop(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig) -> dict[str, int]:
     """Floating-point operations of one update and of acting once, as torch counts them."""
     other = _second_learner(trainee, config)
-    transitions = trainee.lane.memory.sample(np.random.default_rng(0), config.batch_size)
+    transitions = memory.sample(np.random.default_rng(0), config.batch_size)
     with FlopCounterMode(display=False) as updating:
         other.update(transitions, np.random.default_rng(0))
     with FlopCounterMode(display=False) as acting:
@@ -101,7 +103,7 @@ def _second_learner(trainee: Trainee, config: OffPolicyConfig) -> Learner:
     """Networks like the lane's, to be worked on without changing its run."""
     run = trainee.lane.run
     streams = training_streams(run.seed, run.game)
-    return Learner(load_algorithm(run.variant.module), config, trainee.lane.game.num_actions, streams, "cpu")
+    return Learner(load_algorithm(run.variant.module), config, trainee.lane.num_actions, streams, "cpu")
 
 
 def _emulation(trainee: Trainee) -> Part:

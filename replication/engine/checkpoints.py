@@ -27,23 +27,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from replication.engine.lane import GAME_STREAMS, NO_DECISION, EpisodeRecord, IterationRecord, Keyframe, Lane
+from replication.engine.lane import GAME_STREAMS, NO_DECISION
+from replication.engine.lane_contract import EpisodeRecord, IterationRecord, Keyframe, Past
 from replication.engine.off_policy import CurvePoint, Trainee
 from replication.errors import ReplicationError
 from replication.files import part_of, plain, readable_json, rich, sha256, write_atomically
-from replication.random_streams import restore_stream, stream_state
+from replication.frame_store import FRAME_SHAPE
 from replication.replay import Transitions
 from replication.run_records import checkpoints
-from replication.trace_file import Episode, parse_trace, serialise_trace
-from replication.traces import new_trace
+from replication.runs import Run
+from replication.trace_file import parse_trace, serialise_trace
 from replication.validation import Settings, validated
 
 VERSION = 1
 KEPT = 2
 """Checkpoints on disk; the older one serves if the newer one is damaged."""
-
-_REMOVE = "it comes from another version of the emulator or of this program: remove the folder to train from the start"
-
 
 _Number = Annotated[int, Field(ge=0, lt=2**40)]
 
@@ -79,12 +77,10 @@ class _LaneContent(Settings):
 class _Stored:
     """A checkpoint as it was read."""
 
-    content: _LaneContent
-    keyframe: Keyframe
+    past: Past
+    seconds: float
+    curve: tuple[CurvePoint, ...]
     tensors: dict[str, Tensor]
-    decisions: bytes
-    finished: tuple[Episode, ...]
-    """Training episodes, where they are the published quantity."""
 
 
 def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
@@ -98,21 +94,18 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
     final = folder / f"checkpoint_{lane.step:010d}"
     if final.exists():
         try:
-            _read(final, lane)
+            _read(final, lane.run)
             return final  # a step has one state
         except ReplicationError as error:
             _set_aside(final, error)
-    keyframe = _oldest_needed(lane)
+    past = lane.past()
     files = {
         "tensors.safetensors": save({name: t.contiguous() for name, t in _tensors(trainee).items()}),
-        "lane.json": readable_json(plain(_lane_content(trainee, keyframe))),
-        "decisions.bin": zlib.compress(bytes(lane.decisions[keyframe.step - lane.decisions_from_step :]), 1),
+        "lane.json": readable_json(plain(_lane_content(trainee, past))),
+        "decisions.bin": zlib.compress(past.decisions, 1),
     }
-    if lane.recorder is not None:
-        shown = lane.run.protocol.training
-        files["training.trace"] = serialise_trace(
-            new_trace(lane.recorder, lane.run, shown, shown.frame_skip, "training")
-        )
+    if past.training is not None:
+        files["training.trace"] = serialise_trace(past.training)
     manifest = {
         "version": VERSION,
         "training_digest": lane.run.training_digest,
@@ -154,7 +147,7 @@ def restore_newest(trainee: Trainee, folder: Path) -> int | None:
     unplayable: list[tuple[Path, ReplicationError]] = []
     for path in reversed(found):
         try:
-            stored = _decode(trainee, _read(path, trainee.lane), path)
+            stored = _decode(trainee, _read(path, trainee.lane.run), path)
         except _CannotBeReadError:
             raise
         except ReplicationError as error:
@@ -196,30 +189,25 @@ def _tensors(trainee: Trainee) -> dict[str, Tensor]:
     return named
 
 
-def _lane_content(trainee: Trainee, keyframe: Keyframe) -> dict[str, Any]:
-    lane = trainee.lane
+def _lane_content(trainee: Trainee, past: Past) -> dict[str, Any]:
     return {
-        "step": lane.step,
+        "step": past.step,
         "seconds": trainee.seconds,
-        "rows_appended": lane.memory.rows_appended,
-        "stack_sha256": sha256(lane.stack.tobytes()),
-        "streams": {name: stream_state(stream) for name, stream in lane.streams.items()},
-        "episodes": [asdict(record) for record in lane.episodes],
-        "iterations": [asdict(record) for record in lane.iterations],
+        "rows_appended": past.rows_appended,
+        "stack_sha256": past.stack_sha256,
+        "streams": past.streams,
+        "episodes": [asdict(record) for record in past.episodes],
+        "iterations": [asdict(record) for record in past.iterations],
         "curve": [asdict(point) for point in trainee.curve],
-        "keyframe": asdict(keyframe),
+        "keyframe": asdict(past.keyframe),
     }
 
 
-def _oldest_needed(lane: Lane) -> Keyframe:
-    """The latest keyframe from which every row the replay memory holds can be played again."""
-    held_from = lane.memory.rows_appended - lane.config.replay_capacity_rows
-    return [keyframe for keyframe in lane.keyframes if keyframe.rows_appended <= max(0, held_from)][-1]
-
-
-def _read(path: Path, lane: Lane) -> dict[str, bytes]:
+def _read(path: Path, run: Run) -> dict[str, bytes]:
     """All files of a checkpoint, checked against its manifest."""
-    names = {"tensors.safetensors", "lane.json", "decisions.bin"} | ({"training.trace"} if lane.recorder else set())
+    names = {"tensors.safetensors", "lane.json", "decisions.bin"}
+    if run.publishes_training:
+        names.add("training.trace")
     place = path / "manifest.json"
     try:
         manifest = validated(_Manifest, json.loads(_read_bytes(place)), place)
@@ -227,7 +215,7 @@ def _read(path: Path, lane: Lane) -> dict[str, bytes]:
         raise ReplicationError(f"{place}: not readable as JSON ({_reason(error)})") from None
     if manifest.version != VERSION:
         raise ReplicationError(f"{place}: version: found {manifest.version}, this program reads {VERSION}")
-    if manifest.training_digest != lane.run.training_digest:
+    if manifest.training_digest != run.training_digest:
         raise ReplicationError(f"{place}: training_digest: another run's ({manifest.training_digest[:12]!r})")
     if set(manifest.sha256) != names:
         raise ReplicationError(f"{place}: sha256: found {sorted(manifest.sha256)}, expected {sorted(names)}")
@@ -270,14 +258,25 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
         whole = unpacking.eof and len(decisions) == steps
     except zlib.error:
         whole, decisions = False, b""
-    if not whole or not set(decisions) <= {NO_DECISION, *range(lane.game.num_actions)}:
+    if not whole or not set(decisions) <= {NO_DECISION, *range(lane.num_actions)}:
         raise ReplicationError(
             f"{path}/decisions.bin: found no {steps} decisions, expected one a step since its keyframe"
         )
-    finished: tuple[Episode, ...] = ()
-    if lane.recorder is not None:
-        finished = parse_trace(files["training.trace"], path / "training.trace").episodes
-    return _Stored(content, keyframe, tensors, decisions, finished)
+    training = None
+    if lane.run.publishes_training:
+        training = parse_trace(files["training.trace"], path / "training.trace")
+    past = Past(
+        step=content.step,
+        rows_appended=content.rows_appended,
+        stack_sha256=content.stack_sha256,
+        streams=content.streams,
+        episodes=content.episodes,
+        iterations=content.iterations,
+        training=training,
+        keyframe=keyframe,
+        decisions=decisions,
+    )
+    return _Stored(past, content.seconds, content.curve, tensors)
 
 
 def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> None:
@@ -288,7 +287,11 @@ def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> 
         expected |= {f"best.{name}": _kind(tensor) for name, tensor in learner.online.state_dict().items()}
     if _under("held_out", tensors):
         number = lane.config.held_out_transitions
-        states, whole, real = f"uint8 {[number, *lane.stack.shape]}", f"int64 {[number]}", f"float32 {[number]}"
+        states, whole, real = (
+            f"uint8 {[number, *FRAME_SHAPE, lane.config.frame_stack]}",
+            f"int64 {[number]}",
+            f"float32 {[number]}",
+        )
         kinds = (states, whole, real, real, states, whole)
         expected |= {f"held_out.{name}": kind for name, kind in zip(Transitions._fields, kinds, strict=True)}
     found = {name: _kind(tensor) for name, tensor in tensors.items()}
@@ -304,40 +307,20 @@ def _kind(tensor: Tensor) -> str:
 
 def _restore(trainee: Trainee, stored: _Stored, path: Path) -> None:
     """Put a lane where it was stored; what an attempt before has left in it is overwritten."""
-    lane, learner, content = trainee.lane, trainee.learner, stored.content
+    lane, learner = trainee.lane, trainee.learner
+    with torch.no_grad():
+        for name, tensor in learner.tensors().items():
+            tensor.copy_(stored.tensors[name])
+    parts = {part: _under(part, stored.tensors) for part in ("best", "held_out")}
+    trainee.best = {name: tensor.to(learner.device) for name, tensor in parts["best"].items()} or None
+    held_out = {name: tensor.numpy() for name, tensor in parts["held_out"].items()}
+    lane.held_out = Transitions(**held_out) if held_out else None
+    trainee.seconds = stored.seconds
+    trainee.curve = list(stored.curve)
     try:
-        with torch.no_grad():
-            for name, tensor in learner.tensors().items():
-                tensor.copy_(stored.tensors[name])
-        parts = {part: _under(part, stored.tensors) for part in ("best", "held_out")}
-        trainee.best = {name: tensor.to(learner.device) for name, tensor in parts["best"].items()} or None
-        held_out = {name: tensor.numpy() for name, tensor in parts["held_out"].items()}
-        lane.held_out = Transitions(**held_out) if held_out else None
-        trainee.seconds = content.seconds
-        trainee.curve = list(content.curve)
-        lane.episodes = list(content.episodes)
-        lane.iterations = list(content.iterations)
-        if lane.recorder is not None:
-            lane.recorder.continue_after(stored.finished[: stored.keyframe.episodes])
-        lane.replay_decisions(stored.keyframe, stored.decisions)
-        emulated = {name: stream_state(lane.streams[name]) for name in stored.keyframe.streams}
-        same = (
-            lane.step == content.step
-            and lane.memory.rows_appended == content.rows_appended
-            and (tuple(lane.episodes), tuple(lane.iterations)) == (content.episodes, content.iterations)
-            and (lane.recorder is None or tuple(lane.recorder.episodes) == stored.finished)
-            and emulated == {name: content.streams[name] for name in stored.keyframe.streams}
-            and sha256(lane.stack.tobytes()) == content.stack_sha256
-        )
-        for name, stream in lane.streams.items():
-            restore_stream(stream, content.streams[name])
+        lane.restore(stored.past)
     except ReplicationError as error:
         raise ReplicationError(f"{path}: {error}") from None
-    except Exception as error:
-        # Content that is well formed and makes no sense; whatever playing it runs into, in Python or the emulator.
-        raise ReplicationError(f"{path}: cannot be continued ({_reason(error)}); {_REMOVE}") from None
-    if not same:
-        raise ReplicationError(f"{path}: playing its decisions again ended elsewhere than it was saved; {_REMOVE}")
 
 
 def _reason(error: BaseException) -> str:

@@ -22,10 +22,10 @@ from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, act
 from replication.engine.policy_check import network_path, store_network
 from replication.errors import ReplicationError
-from replication.evaluation import Viewing, begin_evaluation, evaluate, exploration_stream, play_side_by_side, score
+from replication.evaluation import evaluate, exploration_stream, play_side_by_side, score
 from replication.results import write_results
 from replication.runs import Run
-from replication.traces import Trace, new_trace
+from replication.trace_file import Trace
 
 
 def evaluate_untrained(run: Run, machine: Machine) -> None:
@@ -96,14 +96,12 @@ def _evaluate_networks(
     assert final is not None
     total, name = final.num_episodes * len(trainees), ", ".join(trainee.lane.run.name for trainee in trainees)
     with tqdm(total=total, unit="episodes", desc=f"{name}: final evaluation", disable=machine.quiet, **BAR) as bar:
-        for place, run in enumerate(trainee.lane.run for trainee in trainees):
-            epsilons[place] = run.final_epsilon(final)
-            streams[place] = exploration_stream(run, "final_evaluation", 0)
+        for place, lane in enumerate(trainee.lane for trainee in trainees):
+            epsilons[place] = lane.run.final_epsilon(final)
+            streams[place] = exploration_stream(lane.run, "final_evaluation", 0)
             evaluations.append(
-                begin_evaluation(
-                    run,
+                lane.begin_evaluation(
                     final.presentation,
-                    Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip),
                     "final_evaluation",
                     num_episodes=final.num_episodes,
                     report=lambda episodes: bar.update(),
@@ -127,27 +125,27 @@ def _write(
 ) -> Path:
     lane, config = trainee.lane, trainee.lane.config
     run, protocol = lane.run, lane.run.protocol
-    training: Trace | None = None
-    if lane.recorder is not None:
-        training = new_trace(lane.recorder, run, protocol.training, protocol.training.frame_skip, "training")
+    past = lane.past()
     facts = {
         "evaluated_network": evaluated,
         "embedding": {"perplexity": PERPLEXITY, "seed": SEED, "most_points": POINTS},
         "counts": {
             "steps": lane.step,
             "frames_nominal": lane.step * protocol.training.frame_skip,
-            "frames_of_finished_episodes": sum(episode.frames for episode in lane.episodes),
-            "training_episodes": len(lane.episodes),
+            "frames_of_finished_episodes": sum(episode.frames for episode in past.episodes),
+            "training_episodes": len(past.episodes),
         },
         "cost": {"seconds": round(trainee.seconds, 1)},
         "machine": {"device": machine.device, "lanes": lanes, "precision": config.precision},
     }
     tables = {
         "curve": [asdict(point) for point in trainee.curve],
-        "training": [{"episode": i, **asdict(record)} for i, record in enumerate(lane.episodes)],
-        "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(lane.iterations)],
+        "training": [{"episode": i, **asdict(record)} for i, record in enumerate(past.episodes)],
+        "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(past.iterations)],
     }
-    return write_results(run, machine.results, evaluation=evaluation, training=training, tables=tables, facts=facts)
+    return write_results(
+        run, machine.results, evaluation=evaluation, training=past.training, tables=tables, facts=facts
+    )
 
 
 def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace, path: Path) -> None:

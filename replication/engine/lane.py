@@ -7,8 +7,8 @@ instead of the replay memory's gigabytes: the frames are made again by playing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,24 @@ from numpy.typing import NDArray
 from replication.atari.emulator import Emulator, open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame, StepResult
-from replication.config import OffPolicyConfig
+from replication.config import OffPolicyConfig, Presentation
+from replication.engine.lane_contract import (
+    EpisodeRecord,
+    IterationRecord,
+    Keyframe,
+    Past,
+    budget_is_spent,
+    learning_has_started,
+)
+from replication.errors import ReplicationError
+from replication.evaluation import Evaluation, Purpose, Viewing, begin_evaluation
+from replication.files import sha256
 from replication.frame_store import FrameStore
 from replication.policies import push_frame
 from replication.random_streams import restore_stream, stream_state, training_streams
 from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, TRUNCATED, ReplayMemory, Transitions
 from replication.runs import Run
-from replication.traces import RecordingEmulator
+from replication.traces import RecordingEmulator, new_trace
 
 NO_DECISION = 255
 """In the log of decisions: a step that perceived a trajectory's last frame and chose nothing."""
@@ -31,44 +42,18 @@ KEYFRAMES_PER_MEMORY = 16
 """Snapshots kept per replay capacity; restoring emulates at most 1/16 more than the memory holds."""
 
 GAME_STREAMS = ("noop_starts", "stickiness")
+LANE_STREAMS = (*GAME_STREAMS, "replay")
+"""The streams a lane draws from by itself; from the others draws who chooses its actions and learns."""
 
+RECENT_EPISODES = 10
 
-@dataclass(frozen=True)
-class EpisodeRecord:
-    """A finished training episode."""
-
-    end_step: int
-    raw_return: float
-    frames: int
-    ending: Literal["terminated", "truncated"]
-
-
-@dataclass(frozen=True)
-class IterationRecord:
-    """A finished iteration of training (Dopamine): whole episodes, at least `iteration_steps` long."""
-
-    end_step: int
-    steps: int
-    episodes: int
-    mean_return: float
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """Where a lane stood when an episode was about to begin."""
-
-    step: int
-    rows_appended: int
-    episodes: int
-    iterations: int
-    iteration_start_step: int
-    iteration_first_episode: int
-    game: dict[str, Any]
-    streams: dict[str, dict[str, Any]]
+STARTS_AGAIN = (
+    "it comes from another version of the emulator or of this program: remove the folder to train from the start"
+)
 
 
 class Lane:
-    """One run: perceives, remembers and plays; the engine chooses its actions and learns from its memory."""
+    """A lane in this process; what its members are to the engine is said in `AnyLane`."""
 
     def __init__(self, run: Run, config: OffPolicyConfig, frames: FrameStore) -> None:
         """Power on the game and begin the first episode."""
@@ -77,7 +62,7 @@ class Lane:
         self.streams = training_streams(run.seed, run.game)
         emulator: Emulator = open_emulator(run.game)
         self.recorder: RecordingEmulator | None = None
-        if run.protocol.published_quantity == "training_iterations":
+        if run.publishes_training:
             emulator = self.recorder = RecordingEmulator(emulator)
         shown = run.protocol.training
         self.game = PresentedGame(
@@ -110,19 +95,61 @@ class Lane:
         self.held_out: Transitions | None = None
         self._starts_trajectory = True
         self._last = StepResult(0.0, False, False, False)
+        self._batch: Transitions
+        self._batch_place: Transitions | None = None
+        self._chosen: int | None = None
         self._begin_episode()
+
+    def show_in(self, stack: NDArray[np.uint8], batch: Transitions) -> None:
+        """Have the newest frames and minibatches in these arrays from now on, which others may see."""
+        stack[:] = self.stack
+        self.stack, self._batch_place = stack, batch
+
+    @property
+    def num_actions(self) -> int:
+        return self.game.num_actions
 
     @property
     def done(self) -> bool:
-        """Whether the budget is spent."""
-        budget = self.run.budget
-        return len(self.iterations) >= budget.iterations if budget.iterations else self.step >= budget.steps
+        return budget_is_spent(self.run, self.step, len(self.iterations))
 
     @property
     def learning_started(self) -> bool:
-        """Whether more than `replay_start` steps or rows have passed, counted before this step is added."""
-        start = self.config.replay_start
-        return (self.step if start.unit == "steps" else self.memory.rows_appended) > start.count
+        return learning_has_started(self.config, self.step, self.memory.rows_appended)
+
+    @property
+    def recent_return(self) -> float | None:
+        recent = self.episodes[-RECENT_EPISODES:]
+        return float(np.mean([episode.raw_return for episode in recent])) if recent else None
+
+    def begin_batch(self) -> None:
+        self._batch = self.memory.sample(self.streams["replay"], self.config.batch_size, self._batch_place)
+
+    def batch(self) -> Transitions:
+        return self._batch
+
+    def sample(self, batch_size: int) -> Transitions:
+        return self.memory.sample(self.streams["replay"], batch_size)
+
+    def begin_play(self, action: int | None) -> None:
+        self._chosen = action
+
+    def end_play(self) -> None:
+        self.play(self._chosen)
+
+    def begin_evaluation(
+        self,
+        presentation: Presentation,
+        purpose: Purpose,
+        *,
+        index: int = 0,
+        num_episodes: int | None = None,
+        num_steps: int | None = None,
+        report: Callable[[int], object] = lambda episodes: None,
+    ) -> Evaluation:
+        viewing = Viewing(self.config.frame_pipeline, self.config.frame_stack, presentation.frame_skip)
+        length = {"num_episodes": num_episodes, "num_steps": num_steps}
+        return begin_evaluation(self.run, presentation, viewing, purpose, index=index, report=report, **length)
 
     def play(self, action: int | None) -> None:
         """Execute the action of this step and remember it; None: perceive a trajectory's last frame.
@@ -149,6 +176,55 @@ class Lane:
             self.at_end = True
         elif outcome:
             self._begin_again()
+
+    def past(self) -> Past:
+        held_from = max(0, self.memory.rows_appended - self.config.replay_capacity_rows)
+        # The latest from which every row the replay memory holds can be played again.
+        keyframe = [keyframe for keyframe in self.keyframes if keyframe.rows_appended <= held_from][-1]
+        shown = self.run.protocol.training
+        return Past(
+            step=self.step,
+            rows_appended=self.memory.rows_appended,
+            stack_sha256=sha256(self.stack.tobytes()),
+            streams={name: stream_state(stream) for name, stream in self.streams.items()},
+            episodes=tuple(self.episodes),
+            iterations=tuple(self.iterations),
+            training=new_trace(self.recorder, self.run, shown, shown.frame_skip, "training") if self.recorder else None,
+            keyframe=keyframe,
+            decisions=bytes(self.decisions[keyframe.step - self.decisions_from_step :]),
+        )
+
+    def restore(self, past: Past) -> None:
+        try:
+            same = self._played_again(past)
+        except ReplicationError:
+            raise
+        except Exception as error:
+            # Content that is well formed and makes no sense; whatever playing it runs into, here or in the emulator.
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ReplicationError(f"cannot be continued ({reason}); {STARTS_AGAIN}") from None
+        if not same:
+            raise ReplicationError(f"playing its decisions again ended elsewhere than it was saved; {STARTS_AGAIN}")
+
+    def _played_again(self, past: Past) -> bool:
+        """Play from the keyframe on; whether it ended where it was saved."""
+        self.episodes = list(past.episodes)
+        self.iterations = list(past.iterations)
+        finished = past.training.episodes if past.training else ()
+        if self.recorder is not None:
+            self.recorder.continue_after(finished[: past.keyframe.episodes])
+        self.replay_decisions(past.keyframe, past.decisions)
+        same = (
+            self.step == past.step
+            and self.memory.rows_appended == past.rows_appended
+            and (tuple(self.episodes), tuple(self.iterations)) == (past.episodes, past.iterations)
+            and (self.recorder is None or tuple(self.recorder.episodes) == finished)
+            and all(stream_state(self.streams[name]) == past.streams[name] for name in GAME_STREAMS)
+            and sha256(self.stack.tobytes()) == past.stack_sha256
+        )
+        for name, stream in self.streams.items():
+            restore_stream(stream, past.streams[name])
+        return same
 
     def replay_decisions(self, keyframe: Keyframe, decisions: bytes) -> None:
         """Go back to a keyframe and play the logged decisions again; memory, counters and streams follow."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,15 @@ class Machine:
     max_seconds: float | None
     """Of training in this process, after which it stops as if a signal had come; None: no limit."""
     quiet: bool
+    workers: int = 0
+    """Processes that the lanes of a cohort are dealt to; 0: they live in this one."""
+
+
+def default_workers(device: str) -> int:
+    """None on a CPU, which the networks need; beside a GPU one for each core that this process may use."""
+    if device == "cpu":
+        return 0
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def say(line: str) -> None:

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from replication.config import OffPolicyConfig
 from replication.engine.batching import IN_TURN, Networks, Seen
-from replication.engine.lane import Lane
+from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner
-from replication.evaluation import Viewing, begin_evaluation, exploration_stream, play_side_by_side, score
+from replication.evaluation import exploration_stream, play_side_by_side, score
 from replication.policies import Policy, epsilon_greedy, explore, greedy
 from replication.random_streams import named_stream
 from replication.schedules import epsilon_at, is_due
@@ -42,7 +42,7 @@ class CurvePoint:
 class Trainee:
     """A lane with its learner, and what its periodic evaluations found."""
 
-    lane: Lane
+    lane: AnyLane
     learner: Learner
     curve: list[CurvePoint] = field(default_factory=list)
     best: dict[str, Tensor] | None = None
@@ -66,34 +66,36 @@ def train(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networ
     Between two turns every lane is in a state from which it can be stored and continued.
 
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:300-365 for the order inside a step; Dopamine's agents learn
-    before they choose (`acts_before_update` is false).
+    before they choose (`acts_before_update` is false). What was begun may be under way elsewhere, so lanes that live in
+    workers draw minibatches while actions are chosen, and play while the networks learn.
     """
     while active := [trainee for trainee in trainees if trainee.active]:
         networks.keep([trainee.learner for trainee in active])
-        actions: list[int | None] = []
+        lesson = begin_lesson(active, config)
         if config.acts_before_update:
-            actions = choose_actions(active, config, networks)
-        learn(active, config, networks)
+            begin_to_play(active, config, networks)
+        learn(lesson, networks)
         for trainee in active:
             trainee.lane.step += 1
         if not config.acts_before_update:
-            actions = choose_actions(active, config, networks)
-        for trainee, action in zip(active, actions, strict=True):
-            trainee.lane.play(action)
+            begin_to_play(active, config, networks)
+        for trainee in active:
+            trainee.lane.end_play()
         due = [trainee for trainee in active if trainee.failure is None and evaluation_is_due(trainee.lane)]
         if due:
             evaluate_periodically(due, config, networks)
         yield
 
 
-def choose_actions(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> list[int | None]:
-    """Epsilon-greedy on the online networks; None where a trajectory's last frame is perceived."""
+def begin_to_play(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> None:
+    """Choose the actions of this step, epsilon-greedy; nothing where a trajectory's last frame is perceived."""
     playing = {place: trainee for place, trainee in enumerate(trainees) if not trainee.lane.at_end}
     epsilons = {place: epsilon_at(trainee.lane.step, config.epsilon) for place, trainee in playing.items()}
     streams = {place: trainee.lane.streams["exploration"] for place, trainee in playing.items()}
     seen = {place: (trainee.learner, trainee.lane.stack) for place, trainee in playing.items()}
     actions = act(seen, epsilons, streams, networks)
-    return [actions.get(place) for place in range(len(trainees))]
+    for place, trainee in enumerate(trainees):
+        trainee.lane.begin_play(actions.get(place))
 
 
 def act(
@@ -111,29 +113,40 @@ def act(
     }
 
 
-def learn(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> None:
-    """Update and copy the target network where due; set transitions aside when learning starts.
+@dataclass(frozen=True)
+class Lesson:
+    """Who has an update due in this step, on a minibatch that is being drawn, and whose target network is copied."""
 
-    A lane whose loss is no finite number fails: it ends this turn with the others and takes part in no further one.
-    """
+    updated: list[Trainee]
+    copied: list[Trainee]
+
+
+def begin_lesson(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Lesson:
+    """Have minibatches drawn where an update is due; set transitions aside when learning starts."""
     learning = [trainee for trainee in trainees if trainee.lane.learning_started]
     for lane in (trainee.lane for trainee in learning):
         if lane.held_out is None and config.held_out_transitions:
-            lane.held_out = lane.memory.sample(lane.streams["replay"], config.held_out_transitions)
+            lane.held_out = lane.sample(config.held_out_transitions)
     updated = [trainee for trainee in learning if is_due(trainee.lane.step, config.update_period_steps)]
-    studied = []
     for trainee in updated:
-        streams = trainee.lane.streams
-        transitions = trainee.lane.memory.sample(streams["replay"], config.batch_size)
-        studied.append((trainee.learner, transitions, streams["loss"]))
-    for trainee, failure in zip(updated, networks.update(studied), strict=True):
+        trainee.lane.begin_batch()
+    copied = [trainee for trainee in learning if is_due(trainee.lane.step, config.target_update_period_steps)]
+    return Lesson(updated, copied)
+
+
+def learn(lesson: Lesson, networks: Networks) -> None:
+    """Update and copy the target networks where due.
+
+    A lane whose loss is no finite number fails: it ends this turn with the others and takes part in no further one.
+    """
+    studied = [(each.learner, each.lane.batch(), each.lane.streams["loss"]) for each in lesson.updated]
+    for trainee, failure in zip(lesson.updated, networks.update(studied), strict=True):
         if failure is not None:
             trainee.failure = f"{failure} at step {trainee.lane.step:,}"
-    copied = [trainee for trainee in learning if is_due(trainee.lane.step, config.target_update_period_steps)]
-    networks.copy_to_target([trainee.learner for trainee in copied])
+    networks.copy_to_target([trainee.learner for trainee in lesson.copied])
 
 
-def evaluation_is_due(lane: Lane) -> bool:
+def evaluation_is_due(lane: AnyLane) -> bool:
     """Every `period_steps`, once learning has started (google-deepmind/dqn dqn/train_agent.lua:106)."""
     periodic = lane.run.protocol.periodic_evaluation
     return periodic is not None and is_due(lane.step, periodic.period_steps) and lane.learning_started
@@ -174,15 +187,9 @@ def _periodic_traces(trainees: Sequence[Trainee], config: OffPolicyConfig, netwo
         assert periodic is not None
         epsilons[place] = periodic.epsilon
         streams[place] = exploration_stream(lane.run, "periodic_evaluation", index)
+        length = periodic.length_steps
         evaluations.append(
-            begin_evaluation(
-                lane.run,
-                periodic.presentation,
-                Viewing(config.frame_pipeline, config.frame_stack, periodic.presentation.frame_skip),
-                "periodic_evaluation",
-                index=index,
-                num_steps=periodic.length_steps,
-            )
+            lane.begin_evaluation(periodic.presentation, "periodic_evaluation", index=index, num_steps=length)
         )
 
     def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
@@ -192,7 +199,7 @@ def _periodic_traces(trainees: Sequence[Trainee], config: OffPolicyConfig, netwo
     return play_side_by_side(evaluations, choose)
 
 
-def _evaluation_index(lane: Lane) -> int:
+def _evaluation_index(lane: AnyLane) -> int:
     periodic = lane.run.protocol.periodic_evaluation
     assert periodic is not None
     return lane.step // periodic.period_steps

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.config import OffPolicyConfig
+from replication.engine.machine import Machine
 from replication.errors import ReplicationError
-from replication.frame_store import Storage, typical_bytes
+from replication.frame_store import typical_bytes
 from replication.plan import checkpoint_bytes
 from replication.resources import available_memory_bytes, free_disk_bytes
 from replication.run_records import checkpoints
 from replication.runs import Run
 
+WORKER_BYTES = 110_000_000
+"""What a worker process takes without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
 
-def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, storage: Storage, state: Path) -> None:
+
+def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> None:
     """Compare replay memories with the memory available, and checkpoints with the free disk.
 
     A compressed memory counts as that of a busy game, of as many rows as the budget can fill; an array is there whole.
@@ -23,17 +27,20 @@ def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, storage: Storage, 
     Raises:
         ReplicationError: there is too little of either.
     """
+    storage, state, workers = machine.storage, machine.state, min(machine.workers, len(runs))
     steps = runs[0].budget.steps
     fills_part = storage == "lz4" and steps and not config.replay_padding_rows
     rows = min(steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
     _, each = typical_bytes(rows, storage)
-    needed, available = each * len(runs), available_memory_bytes()
+    beside, available = workers * WORKER_BYTES, available_memory_bytes()
+    needed, fit = each * len(runs) + beside, (available - beside) // each
     if needed > available:
-        fewer = f"train at most {available // each} at a time" if available >= each else ""
+        fewer = f"train at most {fit} at a time" if fit >= 1 else ""
         packed = "take --replay-storage lz4" if storage == "raw" else ""
         advice = " or ".join(part for part in (packed, fewer) if part) or "free memory, or take a larger machine"
+        processes = f" in {workers} worker processes" if workers else ""
         raise ReplicationError(
-            f"memory: {len(runs)} replay memories of {rows:,} rows ({storage}) need "
+            f"memory: {len(runs)} replay memories of {rows:,} rows ({storage}){processes} need "
             f"{needed / 1e9:.1f} GB, {available / 1e9:.1f} GB are available; {advice}"
         )
     there = sum(_bytes_of(folder) for run in runs for _, folder in checkpoints(run.state_folder(state)))

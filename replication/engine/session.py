@@ -9,11 +9,11 @@ import fcntl
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import FrameType
 
-import numpy as np
 from tqdm import tqdm
 
 from replication.algorithms.contract import Algorithm, load_algorithm
@@ -22,14 +22,15 @@ from replication.engine.batching import IN_TURN, InStacks, Networks
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.devices import ensure_device_room, leased_device
 from replication.engine.finish import evaluate_untrained, finish
-from replication.engine.lane import Lane
+from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, train
 from replication.engine.room import ensure_room
+from replication.engine.workers import open_lanes
 from replication.errors import ReplicationError
 from replication.files import ensure_folder, readable_json, remove_parts, write_atomically
-from replication.frame_store import build_frame_store, storage_text
+from replication.frame_store import storage_text
 from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
 from replication.traces import serialise_trace
@@ -77,10 +78,12 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
         for run in runs:
             held.enter_context(_locked(run, machine))
         machine = replace(machine, device=held.enter_context(leased_device(machine.device)))
-        ensure_room(runs, config, machine.storage, machine.state)
+        ensure_room(runs, config, machine)
         ensure_device_room(len(runs), algorithm, config, machine.device)
         stop = held.enter_context(_signals())
-        trainees = [_build(run, algorithm, config, machine) for run in runs]
+        lanes = held.enter_context(open_lanes(runs, config, machine))
+        trainees = [_build(lane, algorithm, machine) for lane in lanes]
+        _continue_all(trainees, machine)
         networks: Networks = InStacks() if machine.device.startswith("cuda") else IN_TURN
         _train(trainees, config, machine, networks, stop)
         if stop:
@@ -92,16 +95,26 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     return 0
 
 
-def _build(run: Run, algorithm: Algorithm, config: OffPolicyConfig, machine: Machine) -> Trainee:
-    """A lane with its learner, at its start or where its newest checkpoint left it."""
-    lane = Lane(run, config, build_frame_store(machine.storage, config.replay_capacity_rows))
-    learner = Learner(algorithm, config, lane.game.num_actions, lane.streams, machine.device)
-    trainee = Trainee(lane, learner)
-    if checkpoint_folders(run.state_folder(machine.state)):
-        say(f"{run.name}: continuing from its checkpoint; its replay memory is played again")
-        restore_newest(trainee, run.state_folder(machine.state))
-        say(f"{run.name}: continued at step {lane.step:,}")
-    return trainee
+def _build(lane: AnyLane, algorithm: Algorithm, machine: Machine) -> Trainee:
+    """A lane with its learner, at its start."""
+    return Trainee(lane, Learner(algorithm, lane.config, lane.num_actions, lane.streams, machine.device))
+
+
+def _continue_all(trainees: Sequence[Trainee], machine: Machine) -> None:
+    """Bring each lane to where its newest checkpoint left it; the lanes of different workers at the same time."""
+    hands = max(1, min(machine.workers, len(trainees)))
+
+    def continue_some(some: Sequence[Trainee]) -> None:
+        for trainee in some:
+            run = trainee.lane.run
+            if checkpoint_folders(run.state_folder(machine.state)):
+                say(f"{run.name}: continuing from its checkpoint; its replay memory is played again")
+                restore_newest(trainee, run.state_folder(machine.state))
+                say(f"{run.name}: continued at step {trainee.lane.step:,}")
+
+    with ThreadPoolExecutor(hands) as pool:
+        for _ in pool.map(continue_some, [trainees[first::hands] for first in range(hands)]):
+            pass
 
 
 def _train(
@@ -186,14 +199,14 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
 
 
-def _budget_steps(lane: Lane) -> int:
+def _budget_steps(lane: AnyLane) -> int:
     budget = lane.run.budget
     return budget.steps or budget.iterations * (lane.run.protocol.iteration_steps or 0)
 
 
 def _latest(trainees: Sequence[Trainee]) -> str:
-    """Mean return of each lane's last ten training episodes."""
-    means = [np.mean([e.raw_return for e in t.lane.episodes[-10:]]) if t.lane.episodes else None for t in trainees]
+    """Mean return of each lane's last training episodes."""
+    means = [trainee.lane.recent_return for trainee in trainees]
     return "return " + " ".join("-" if mean is None else f"{mean:.1f}" for mean in means)
 
 

@@ -57,6 +57,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     def play() -> int:
         nonlocal stack
         for _ in range(_PLAYED_STEPS):
+            assert stack is not None, "a game in this process shows a state at once"
             stack = evaluation.send(policy(stack, lane.streams["exploration"]))
         return _PLAYED_STEPS
 
