@@ -15,6 +15,7 @@ from replication.config import known_names
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.runs import Run, resolve_run, state_root
+from replication.workflow_command import exec_snakemake, known_profiles, snakemake_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         "--measure", action="store_true", help="with -n: measure this machine's speed first, about 10 s a variant"
     )
     run.add_argument("--cores", type=at_least_one, help="runs at a time (default: all cores)")
+    run.add_argument(
+        "--profile",
+        default="default",
+        choices=known_profiles(),
+        help="default: a run a core; gpu: all runs of a variant as lanes of a cohort",
+    )
     run.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
     run.add_argument("--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)")
     run.set_defaults(command=_run)
@@ -197,7 +204,6 @@ def _runs(options: argparse.Namespace) -> list[Run]:
 
 def _run(options: argparse.Namespace) -> int:
     from replication.plan import measure_speeds, print_plan
-    from replication.workflow_command import exec_snakemake, snakemake_command
 
     load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
     if options.dry_run:
@@ -205,10 +211,12 @@ def _run(options: argparse.Namespace) -> int:
         if options.measure:
             measure_speeds(options.experiment, state)
         print_plan(options.experiment, options.results, state, options.cores)
+        if options.profile != "default":
+            print(f"hours are those of CPU cores; what profile {options.profile} takes, no run here has shown")
         return 0
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
-    exec_snakemake(snakemake_command(options.experiment, options.results, options.cores))
+    exec_snakemake(snakemake_command(options.experiment, options.results, options.cores, profile=options.profile))
     return 0
 
 

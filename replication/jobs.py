@@ -5,11 +5,14 @@ Evaluated at every start of Snakemake, so nothing here imports torch, numpy or p
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field
 
 from replication.config import WORKFLOW, Count
 from replication.errors import ReplicationError
@@ -17,7 +20,7 @@ from replication.experiments import Experiment, known_experiments, load_experime
 from replication.files import canonical_json, sha256
 from replication.run_records import record_path, unfinished
 from replication.runs import Run
-from replication.validation import Settings, validated
+from replication.validation import Settings, shown, validated
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -27,6 +30,12 @@ _SETTINGS = ("algorithms", "protocols", "presets", "originals")
 _T = TypeVar("_T")
 
 
+def _lanes(given: object) -> object:
+    if given != "auto" and (type(given) is not int or given < 1):
+        raise ValueError(f"expected auto or a whole number greater than or equal to 1, found {shown(given)}")
+    return given
+
+
 class WorkflowConfig(Settings):
     """What `snakemake --config` accepts."""
 
@@ -34,10 +43,15 @@ class WorkflowConfig(Settings):
     """Name of a file of workflow/experiments."""
     results: str
     """Root of the results."""
-    lanes: Count
-    """Runs that may train in one process; 1: each run is a job of its own."""
+    lanes: Annotated[int | Literal["auto"], BeforeValidator(_lanes)]
+    """Runs that may train in one process; 1: each run is a job of its own; auto: as many as its memory holds."""
+    memory_gb: Annotated[float, Field(gt=0)] | None
+    """Of one process, for `lanes: auto`; None: what this machine has. A cluster must be told: each of its machines
+    reads the workflow again and has to find the same cohorts."""
     device: str
     """Where training happens: cpu or cuda. Where lanes > 1 it is usually cuda."""
+    workers: Count | None
+    """Beside a GPU: processes that emulate for one that learns, and the threads of its job; None: one a core."""
     max_seconds: Count | None
     """Of training in one job; with `--retries N` a job that is out of time is started again and continues."""
 
@@ -51,7 +65,8 @@ def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
     if not given.get("experiment"):
         known = ", ".join(known_experiments())
         raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
-    defaults = {"results": "results", "lanes": 1, "device": "cpu", "max_seconds": None}
+    left_out = dict.fromkeys(("memory_gb", "workers", "max_seconds"))
+    defaults = {"results": "results", "lanes": 1, "device": "cpu", **left_out}
     return validated(WorkflowConfig, defaults | dict(given), Path("--config"))
 
 
@@ -66,6 +81,7 @@ class Jobs:
     missing: tuple[Run, ...]
     results: Path
     device: str
+    workers: int | None
     max_seconds: int | None
 
     @property
@@ -92,23 +108,37 @@ class Jobs:
         """The values a wildcard (variant, game, seed, digest) of a run trained alone may take, as a closed regex."""
         return "|".join(sorted({self._wildcards(run)[key] for run in self.alone})) or "none"
 
-    def command_of(self, wildcards: Mapping[str, str]) -> str:
-        """The command that makes the run of these wildcards.
+    def run_of(self, wildcards: Mapping[str, str]) -> Run:
+        """The run of these wildcards.
 
         Raises:
             ReplicationError: each value belongs to some run of the experiment, but not together to one.
         """
         for run in self.alone:
             if all(wildcards[key] == value for key, value in self._wildcards(run).items()):
-                return self.command([run])
+                return run
         raise ReplicationError(f"experiment {self.experiment.experiment} has no run {dict(wildcards)}")
+
+    def gpus(self, run: Run) -> int:
+        """GPUs that the job of a run, or of a cohort with it, takes."""
+        return int(self.device != "cpu" and run.variant.family != "untrained")
+
+    def threads(self, run: Run, cores: int | None) -> int:
+        """Cores that the job of a run, or of a cohort with it, takes.
+
+        Args:
+            run: one on a CPU is one thread; beside a GPU each worker is.
+            cores: of the machine, as Snakemake knows them; None: it runs elsewhere.
+        """
+        return (self.workers or cores or os.cpu_count() or 1) if self.gpus(run) else 1
 
     def command(self, runs: Sequence[Run]) -> str:
         """The shell command that trains and evaluates runs, embeds what their networks saw, and films their best."""
         arguments = run_arguments(runs, self.results)
         train = f"python -m replication train {arguments}"
-        if self.device != "cpu":
+        if self.gpus(runs[0]):
             train += f" --device {shlex.quote(self.device)}"
+            train += f" --workers {self.workers}" if self.workers else ""
         if self.max_seconds is not None:
             train += f" --max-seconds {self.max_seconds}"
         if runs[0].variant.family == "untrained" or runs[0].protocol.final_evaluation is None:
@@ -173,12 +203,25 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
     runs = experiment.runs()
     results = Path(config.results)
     missing = tuple(unfinished(runs, results))
-    cohorts = form_cohorts(runs, missing, config.lanes)
-    return Jobs(experiment, runs, cohorts, missing, results, config.device, config.max_seconds)
+    cohorts = form_cohorts(runs, missing, lambda run: _most_lanes(run, config))
+    return Jobs(experiment, runs, cohorts, missing, results, config.device, config.workers, config.max_seconds)
 
 
-def form_cohorts(runs: Sequence[Run], missing: Sequence[Run], lanes: int) -> tuple[tuple[Run, ...], ...]:
-    """Split the runs of each variant into cohorts of at most `lanes`, and keep those with at least two runs missing.
+def _most_lanes(run: Run, config: WorkflowConfig) -> int:
+    if config.lanes != "auto":
+        return config.lanes
+    # Only here: what a replay memory takes is known beside its code, and that imports numpy.
+    from replication.plan import lanes_that_fit
+    from replication.resources import total_memory_bytes
+
+    memory_bytes = total_memory_bytes() if config.memory_gb is None else int(config.memory_gb * 1e9)
+    return lanes_that_fit(run, memory_bytes, config.workers or os.cpu_count() or 1)
+
+
+def form_cohorts(
+    runs: Sequence[Run], missing: Sequence[Run], most_lanes: Callable[[Run], int]
+) -> tuple[tuple[Run, ...], ...]:
+    """Split the runs of each variant into cohorts, and keep those with at least two runs missing.
 
     The split does not depend on what is finished: a cohort that is started again has the lanes it had before, and the
     workers of a cluster, which read the workflow again later, find the same cohorts.
@@ -186,7 +229,7 @@ def form_cohorts(runs: Sequence[Run], missing: Sequence[Run], lanes: int) -> tup
     Args:
         runs: of the experiment, in order.
         missing: those that are not finished; a cohort holds no others.
-        lanes: the most runs a process can train.
+        most_lanes: the most runs like this one that a process may train.
 
     Returns: runs of one variant, protocol, preset and budget, whose games x seeds are a full grid. Everything else is
         left to be trained alone: agents that do not train, and games that lack a seed others have.
@@ -201,6 +244,7 @@ def form_cohorts(runs: Sequence[Run], missing: Sequence[Run], lanes: int) -> tup
         games, seeds = _unique(run.game for run in group), _unique(run.seed for run in group)
         if len(group) != len(games) * len(seeds):
             continue
+        lanes = most_lanes(group[0])
         many_seeds = min(lanes, len(seeds))
         many_games = max(1, lanes // len(seeds))
         for some_games in _chunks(games, many_games):

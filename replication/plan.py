@@ -18,7 +18,7 @@ from typing import Any
 from replication.config import WORKFLOW, NetworkConfig, OffPolicyConfig
 from replication.experiments import load_experiment
 from replication.files import readable_json, write_atomically
-from replication.frame_store import FRAME_SHAPE, storage_text
+from replication.frame_store import FRAME_SHAPE, Storage, storage_text, typical_bytes
 from replication.games import find_game
 from replication.run_records import checkpoint_step, unfinished
 from replication.runs import Run
@@ -241,6 +241,32 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
             training, playing = measure_speed(run, seconds)
             found = {"machine": _machine(), "config": run.variant.config, "training": training, "playing": playing}
             write_atomically(_speed_path(run, state), readable_json(found))
+
+
+# ---------------------------------------------------------------- memory
+
+WORKER_BYTES = 110_000_000
+"""What a worker process takes without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
+LEARNER_BYTES = 3_000_000_000
+"""What the process that learns takes on the host beside a GPU, with a margin: torch's libraries and CUDA's context."""
+
+
+def rows_held(run: Run, config: OffPolicyConfig, storage: Storage) -> int:
+    """Rows of a run's replay memory that will take memory: compressed, no more than its budget fills."""
+    fills_part = storage == "lz4" and run.budget.steps and not config.replay_padding_rows
+    return min(run.budget.steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
+
+
+def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
+    """Runs like this one that one process can train, their frames compressed, each counted as a busy game; at least 1.
+
+    Args:
+        run: a run that trains.
+        memory_bytes: of the machine; a tenth is left to everything else.
+        workers: processes that emulate for the one that learns.
+    """
+    _, each = typical_bytes(rows_held(run, off_policy_config(run), "lz4"), "lz4")
+    return max(1, (memory_bytes * 9 // 10 - LEARNER_BYTES - workers * WORKER_BYTES) // each)
 
 
 # ---------------------------------------------------------------- disk

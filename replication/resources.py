@@ -13,6 +13,11 @@ def available_memory_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def total_memory_bytes() -> int:
+    """Memory of this machine, whatever is in it."""
+    return int(psutil.virtual_memory().total)
+
+
 def free_disk_bytes(path: Path) -> int:
     """Free space where a file would lie; the folder need not exist yet."""
     place = path.resolve()

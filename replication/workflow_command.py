@@ -10,8 +10,17 @@ from pathlib import Path
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 
+PROFILES = WORKFLOW / "profiles"
 
-def snakemake_command(experiment: str, results: Path, cores: int | None, targets: Sequence[str] = ()) -> list[str]:
+
+def known_profiles() -> list[str]:
+    """The ways to run an experiment that the workflow brings along."""
+    return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
+
+
+def snakemake_command(
+    experiment: str, results: Path, cores: int | None, targets: Sequence[str] = (), profile: str = "default"
+) -> list[str]:
     """The command line that brings an experiment to its page.
 
     Args:
@@ -19,12 +28,13 @@ def snakemake_command(experiment: str, results: Path, cores: int | None, targets
         results: root of the results; a relative one lies under the root of the repository.
         cores: jobs at a time; None: as many as the profile says.
         targets: rules such as `runs` or `partial`; none: the page.
+        profile: one of `known_profiles()`.
     """
     root = WORKFLOW.parent
     return [
         *(sys.executable, "-m", "snakemake", *targets),
         *("--snakefile", str(root / "Snakefile"), "--directory", str(root)),
-        *("--workflow-profile", str(WORKFLOW / "profiles" / "default")),
+        *("--workflow-profile", str(PROFILES / profile)),
         *(["--cores", str(cores)] if cores is not None else []),
         *("--config", f"experiment={experiment}", f"results={results}"),
     ]

@@ -9,13 +9,10 @@ from replication.config import OffPolicyConfig
 from replication.engine.machine import Machine
 from replication.errors import ReplicationError
 from replication.frame_store import typical_bytes
-from replication.plan import checkpoint_bytes
+from replication.plan import WORKER_BYTES, checkpoint_bytes, rows_held
 from replication.resources import available_memory_bytes, free_disk_bytes
 from replication.run_records import checkpoints
 from replication.runs import Run
-
-WORKER_BYTES = 110_000_000
-"""What a worker process takes without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
 
 
 def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> None:
@@ -28,9 +25,7 @@ def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) 
         ReplicationError: there is too little of either.
     """
     storage, state, workers = machine.storage, machine.state, min(machine.workers, len(runs))
-    steps = runs[0].budget.steps
-    fills_part = storage == "lz4" and steps and not config.replay_padding_rows
-    rows = min(steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
+    rows = rows_held(runs[0], config, storage)
     _, each = typical_bytes(rows, storage)
     beside, available = workers * WORKER_BYTES, available_memory_bytes()
     needed, fit = each * len(runs) + beside, (available - beside) // each

@@ -14,14 +14,19 @@ from replication.cli import _parser, _runs
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
+from replication.frame_store import typical_bytes
 from replication.jobs import build_jobs, cohort_name, form_cohorts, run_arguments, workflow_config
 from replication.run_records import sealed_record
 from replication.runs import Run, resolve_run
-from replication.workflow_command import snakemake_command
+from replication.workflow_command import known_profiles, snakemake_command
 
 
 def _run(game: str, seed: int, **changes) -> Run:
     return resolve_run(**({"variant": "dqn", "game": game, "seed": seed, "budget_frames": 4_000} | changes))
+
+
+def _cohorts(runs: list[Run], missing: list[Run], lanes: int) -> tuple[tuple[Run, ...], ...]:
+    return form_cohorts(runs, missing, lambda run: lanes)
 
 
 def _named(runs: list[tuple[str, int]]) -> list[Run]:
@@ -56,12 +61,12 @@ def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed() -> None:
 
 def test_cohorts_are_grids_of_at_most_so_many_lanes() -> None:
     runs = _named([(game, seed) for game in ("pong", "breakout", "freeway") for seed in (1, 2)])
-    names = [[(r.game, r.seed) for r in cohort] for cohort in form_cohorts(runs, runs, 4)]
+    names = [[(r.game, r.seed) for r in cohort] for cohort in _cohorts(runs, runs, 4)]
     assert names == [[("pong", 1), ("pong", 2), ("breakout", 1), ("breakout", 2)], [("freeway", 1), ("freeway", 2)]]
     # Fewer lanes than seeds: one game, some seeds; a cohort of one is trained alone.
-    names = [[(r.game, r.seed) for r in c] for c in form_cohorts(_named([("pong", s) for s in (1, 2, 3)]), runs, 2)]
+    names = [[(r.game, r.seed) for r in c] for c in _cohorts(_named([("pong", s) for s in (1, 2, 3)]), runs, 2)]
     assert names == [[("pong", 1), ("pong", 2)]]
-    assert form_cohorts(runs, runs, 1) == ()
+    assert _cohorts(runs, runs, 1) == ()
 
 
 def test_cohorts_never_mix_what_one_command_cannot_say() -> None:
@@ -73,14 +78,14 @@ def test_cohorts_never_mix_what_one_command_cannot_say() -> None:
         _run("pong", 1, variant="dqn_paper"),
         *(_run("pong", s, variant="random_10hz", budget_frames=None) for s in (1, 2)),
     ]
-    assert form_cohorts(different, different, 8) == ()
+    assert _cohorts(different, different, 8) == ()
     ragged = _named([("pong", 1), ("pong", 2), ("breakout", 1)])
-    assert form_cohorts(ragged, ragged, 8) == ()
+    assert _cohorts(ragged, ragged, 8) == ()
 
 
 def test_a_cohort_keeps_its_lanes_when_others_are_finished() -> None:
     runs = _named([(game, 1) for game in ("pong", "breakout", "freeway", "seaquest")])
-    before, after = form_cohorts(runs, runs, 2), form_cohorts(runs, runs[1:], 2)
+    before, after = _cohorts(runs, runs, 2), _cohorts(runs, runs[1:], 2)
     assert [cohort_name(c) for c in after] == [cohort_name(before[1])]
 
 
@@ -109,6 +114,35 @@ def test_a_limit_of_time_reaches_the_command() -> None:
     assert "--max-seconds 600 " in jobs.command([jobs.runs[0]])
 
 
+def test_a_cohort_takes_the_lanes_its_memory_holds() -> None:
+    given = {"experiment": "nature_table2", "lanes": "auto", "memory_gb": 64, "workers": 8}
+    jobs = build_jobs(workflow_config(given))
+    largest = max(len(cohort) for cohort in jobs.cohorts)
+    _, each = typical_bytes(1_000_000, "lz4")
+    assert 0.8 * 64e9 < largest * each < 0.9 * 64e9
+    assert {run.variant.family for cohort in jobs.cohorts for run in cohort} == {"off_policy"}
+    # More memory, fewer cohorts; the machine's own where none is named.
+    assert len(build_jobs(workflow_config(given | {"memory_gb": 512})).cohorts) < len(jobs.cohorts)
+    assert build_jobs(workflow_config(given | {"memory_gb": None})).cohorts
+    # The runs, their digests and their files are the same however they are grouped.
+    alone = build_jobs(workflow_config({"experiment": "nature_table2"}))
+    assert alone.cohorts == () and alone.run_files == jobs.run_files
+
+
+def test_a_job_beside_a_gpu_takes_it_and_the_cores_of_its_workers() -> None:
+    given = {"experiment": "nature_table2", "device": "cuda", "lanes": 4}
+    jobs = build_jobs(workflow_config(given))
+    trained, untrained = jobs.cohorts[0][0], next(r for r in jobs.runs if r.variant.family == "untrained")
+    assert (jobs.gpus(trained), jobs.threads(trained, 16)) == (1, 16)
+    assert (jobs.gpus(untrained), jobs.threads(untrained, 16)) == (0, 1)
+    assert "cuda" not in jobs.command([untrained]) and "--workers" not in jobs.command([trained])
+    shared = build_jobs(workflow_config(given | {"workers": 6}))
+    assert shared.threads(trained, 16) == 6
+    assert "--device cuda --workers 6" in shared.command([trained])
+    on_cpu = build_jobs(workflow_config(given | {"device": "cpu"}))
+    assert (on_cpu.gpus(trained), on_cpu.threads(trained, 16)) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -116,6 +150,9 @@ def test_a_limit_of_time_reaches_the_command() -> None:
         ({"experiment": "quickstarts"}, "did you mean 'quickstart'"),
         ({"experiment": "quickstart", "lane": 4}, "did you mean 'lanes'"),
         ({"experiment": "quickstart", "lanes": 0}, "lanes: .*greater than or equal to 1"),
+        ({"experiment": "quickstart", "lanes": "automatic"}, "lanes: expected auto or a whole .*found 'automatic'"),
+        ({"experiment": "quickstart", "workers": 1.5}, "workers: expected a whole number, found 1.5"),
+        ({"experiment": "quickstart", "memory_gb": 0}, "memory_gb: .*greater than 0"),
     ],
 )
 def test_a_bad_configuration_is_one_line(given: dict, expected: str) -> None:
@@ -155,8 +192,11 @@ def test_run_hands_over_with_the_profile() -> None:
     assert command[1:4] == ["-m", "snakemake", "partial"]
     assert command[command.index("--cores") + 1] == "3"
     assert command[command.index("--config") + 1 :] == ["experiment=quickstart", "results=elsewhere"]
-    profile = Path(command[command.index("--workflow-profile") + 1])
-    assert (profile / "config.yaml").is_file()
+    assert known_profiles() == ["default", "gpu"]
+    for name in known_profiles():
+        command = snakemake_command("quickstart", Path("elsewhere"), cores=None, profile=name)
+        profile = Path(command[command.index("--workflow-profile") + 1])
+        assert profile.name == name and (profile / "config.yaml").is_file()
     assert "--cores" not in snakemake_command("quickstart", Path("results"), cores=None)
 
 

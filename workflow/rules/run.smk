@@ -15,9 +15,11 @@ rule run:
         digest=JOBS.pattern("digest"),
     conda:
         "../envs/replication.yaml"
-    threads: 1
+    threads: lambda wildcards: JOBS.threads(JOBS.run_of(wildcards), workflow.cores)
+    resources:
+        gpu=lambda wildcards: JOBS.gpus(JOBS.run_of(wildcards)),
     params:
-        command=JOBS.command_of,
+        command=lambda wildcards: JOBS.command([JOBS.run_of(wildcards)]),
     message:
         "{wildcards.variant} {wildcards.game} seed {wildcards.seed}"
     # tee shows progress and keeps it; -i lets it outlive a Ctrl-C, at which the run writes a checkpoint and says so.
@@ -37,7 +39,9 @@ for cohort in JOBS.cohorts:
             f"{LOGS}/cohorts/{jobs.cohort_name(cohort)}.log",
         conda:
             "../envs/replication.yaml"
-        threads: 1
+        threads: JOBS.threads(cohort[0], workflow.cores)
+        resources:
+            gpu=JOBS.gpus(cohort[0]),
         params:
             command=JOBS.command(cohort),
         message:
