@@ -291,9 +291,9 @@ def test_the_whole_benchmark_of_a_toy_game_without_other_programs(tmp_path: Path
     with (tmp_path / "output" / "table.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
     ours = [row for row in found if row["program"] == OURS]
-    assert (
-        len({row["what"] for row in ours}) == len(ours) == len(PARTS[OURS]) + 3 + 3
-    )  # loop, pair, cohort; three of bytes
+    several = 3  # the loop, the pair, the cohort
+    of_bytes = 3
+    assert len({row["what"] for row in ours}) == len(ours) == len(PARTS[OURS]) + several + of_bytes
     assert [row for row in ours if row["median"] == "not measured" and "two runs" not in row["what"]] == []
     assert [row["median"] for row in found if row["program"] == SB3] == ["not measured"]
     assert list((tmp_path / "state").iterdir()) == []
