@@ -10,9 +10,10 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from replication.config import FAMILIES, Deviation, Protocol, known_names, load_protocol, load_variant
+from replication.config import known_names, load_protocol, load_variant
 from replication.errors import unknown_name
 from replication.fidelity import in_words, load_original
+from replication.settings import FAMILIES, Deviation, Protocol
 
 FRAMES_PER_SECOND = 60
 

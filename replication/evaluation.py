@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from replication.atari.emulator import open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame
-from replication.config import Presentation
 from replication.policies import Policy, push_frame
 from replication.random_streams import named_stream
 from replication.runs import Run
+from replication.settings import Presentation
 from replication.traces import RecordingEmulator, Trace, new_trace
 
 Purpose = Literal["final_evaluation", "periodic_evaluation"]

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from replication import config
-from replication.config import Count
 from replication.errors import ReplicationError, unknown_name
 from replication.games import ATARI57, ATARI100K26, NATURE49, find_game
 from replication.runs import Run, resolve_run
+from replication.settings import Count
 from replication.validation import Settings, read_yaml, validated
 
 PACKAGE = Path(__file__).resolve().parent

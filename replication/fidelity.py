@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from replication import config
-from replication.config import Deviation, Preset, Protocol, Variant
 from replication.errors import unknown_name
 from replication.runs import Run
+from replication.settings import Deviation, Preset, Protocol, Variant
 from replication.validation import Settings, read_yaml, validated
 
 RULES = "suite"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from replication.config import Preset, known_names, load_preset, load_protocol, load_variant
+from replication.config import known_names, load_preset, load_protocol, load_variant
 from replication.errors import ReplicationError
 from replication.fidelity import (
     EXACT,
@@ -20,6 +20,7 @@ from replication.fidelity import (
     load_original,
 )
 from replication.files import write_atomically
+from replication.settings import Preset
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 _BEGIN, _END = "<!-- fidelity counts: python -m replication render readme -->", "<!-- end of fidelity counts -->"

@@ -14,12 +14,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from replication.config import WORKFLOW, Count
+from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import canonical_json, sha256
 from replication.run_records import record_path, unfinished
 from replication.runs import Run
+from replication.settings import Count
 from replication.validation import Settings, shown, validated
 
 PACKAGE = Path(__file__).resolve().parent

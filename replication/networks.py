@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from replication.config import Convolution, NetworkConfig
+from replication.settings import Convolution, NetworkConfig
 
 
 class Convolutions(nn.Module):
@@ -98,17 +98,15 @@ class Output(nn.Linear):
             return super().forward(x.to(self.weight.dtype))
 
 
-def in_precision(
-    network: Callable[[Tensor], Tensor], precision: Literal["float32", "bfloat16"]
-) -> Callable[[Tensor], Tensor]:
+def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "bfloat16"]) -> Callable[..., Tensor]:
     """The network with the arithmetic of its layers in another precision; parameters and outputs stay float32.
 
     bfloat16 products are summed in float32. The layers' results are rounded to 8 bits, but for the last one's.
     """
 
-    def rounded(pixels: Tensor) -> Tensor:
+    def rounded(pixels: Tensor, *draws: Tensor) -> Tensor:
         with torch.autocast(pixels.device.type, torch.bfloat16):
-            outputs = network(pixels)
+            outputs = network(pixels, *draws)
         return outputs.float()
 
     return rounded if precision == "bfloat16" else network

@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from replication.config import AdamConfig, CenteredRMSPropConfig
+from replication.settings import AdamConfig, CenteredRMSPropConfig
 
 
 class CenteredRMSProp:

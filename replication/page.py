@@ -19,7 +19,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replication.analysis.finished import FinishedRun, coverage, load_runs
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
-from replication.config import Deviation
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
 from replication.files import sha256, write_atomically
@@ -27,6 +26,7 @@ from replication.games import find_game
 from replication.jobs import run_arguments
 from replication.page_fidelity import shown_fidelity
 from replication.runs import Run
+from replication.settings import Deviation
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _LARGEST_SVG_BYTES = 2_000_000

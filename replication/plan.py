@@ -15,13 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from replication.config import WORKFLOW, NetworkConfig, OffPolicyConfig
+from replication.config import WORKFLOW
 from replication.experiments import load_experiment
 from replication.files import readable_json, write_atomically
 from replication.frame_store import FRAME_SHAPE, Storage, storage_text, typical_bytes
 from replication.games import find_game
 from replication.run_records import checkpoint_step, unfinished
 from replication.runs import Run
+from replication.settings import NetworkConfig, OffPolicyConfig
 from replication.validation import validated
 
 ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "dqn_dopamine": 100.0, "dqn_quickstart": 100.0}

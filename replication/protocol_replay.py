@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from replication.atari.emulator import Emulator, open_emulator
 from replication.atari.frames import NoPipeline
 from replication.atari.presentation import PresentedGame
-from replication.config import Presentation
 from replication.errors import ReplicationError
 from replication.random_streams import named_stream, training_streams
+from replication.settings import Presentation
 from replication.trace_file import RESET, Episode, Trace, TraceHeader
 from replication.traces import check_emulator, emulator_digests, other_emulator
 

@@ -54,6 +54,8 @@ class Transitions(NamedTuple):
     """[batch, 84, 84, stack], like `states`; all zeros after a trajectory's end where no end row holds its frame."""
     rows: NDArray[np.int64]
     """[batch], physical rows of the actions."""
+    weights: NDArray[np.float32]
+    """[batch], importance weights of the losses, at most 1; all 1 where sampling is not by priority."""
 
 
 class ReplayMemory:
@@ -221,6 +223,7 @@ class ReplayMemory:
         found.rewards[:] = rewards
         found.discounts[:] = discounts
         found.rows[:] = rows
+        found.weights[:] = 1.0
         return found
 
     def _stack(
@@ -270,6 +273,7 @@ def _room_for(batch_size: int, frame_stack: int) -> Transitions:
         discounts=np.empty(batch_size, dtype=np.float32),
         next_states=np.empty(states, dtype=np.uint8),
         rows=np.empty(batch_size, dtype=np.int64),
+        weights=np.empty(batch_size, dtype=np.float32),
     )
 
 

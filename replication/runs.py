@@ -13,11 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from replication.config import FinalEvaluation, Preset, Protocol, Variant, load_preset, load_protocol, load_variant
+from replication.config import load_preset, load_protocol, load_variant
 from replication.errors import ReplicationError
 from replication.files import canonical_json, sha256
 from replication.games import find_game
 from replication.schedules import steps_of_frames
+from replication.settings import FinalEvaluation, Preset, Protocol, Variant
 
 NUMERICS_VERSION = {"off_policy": 2, "untrained": 1}
 """One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from replication.config import EpsilonConfig
 from replication.errors import ReplicationError
+from replication.settings import EpsilonConfig
 
 
 def epsilon_at(step: int, config: EpsilonConfig) -> float:

@@ -37,9 +37,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from replication.config import Count, Probability
 from replication.errors import ReplicationError
 from replication.files import canonical_json, write_atomically
+from replication.settings import Count, Probability
 from replication.validation import Settings, validated
 
 FORMAT_VERSION = 1

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.atari.emulator import Emulator, rom_md5
-from replication.config import Presentation
 from replication.errors import ReplicationError
 from replication.runs import Run
+from replication.settings import Presentation
 from replication.trace_file import RESET
 from replication.trace_file import Ending as Ending
 from replication.trace_file import Episode as Episode

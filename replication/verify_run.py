@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from replication.config import FinalEvaluation, Presentation
 from replication.errors import ReplicationError
 from replication.evaluation import score
 from replication.files import sha256
@@ -20,6 +19,7 @@ from replication.protocol_replay import replay_by_protocol
 from replication.results import FORMAT, csv_bytes, score_rows
 from replication.run_records import sealed_record
 from replication.runs import record_digests
+from replication.settings import FinalEvaluation, Presentation
 from replication.trace_file import Trace, read_trace
 from replication.validation import validated
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from replication.algorithms.contract import Algorithm, load_algorithm
-from replication.config import AdamConfig, load_variant, variant_config
-from replication.engine.learner import Learner
+from replication.config import load_variant, variant_config
+from replication.engine.learner import Learned, Learner
 from replication.optimizers import build_optimizer
 from replication.replay import Transitions
+from replication.settings import AdamConfig
 
 NUM_ACTIONS = 3
+SOUND = Learned(None, None)
+"""An update that succeeded, of transitions that are not sampled by priority."""
 ADAM = AdamConfig(name="adam", learning_rate=0.0001, beta1=0.9, beta2=0.999, epsilon=0.00015)
 
 
@@ -59,7 +64,13 @@ def minibatch(stream: np.random.Generator, size: int = 2) -> Transitions:
         discounts=stream.choice([0.0, 0.99], size, p=[0.1, 0.9]).astype(np.float32),
         next_states=next_states,
         rows=np.arange(size),
+        weights=np.ones(size, dtype=np.float32),
     )
+
+
+def shown(states: NDArray[np.uint8]) -> Sequence[tuple[NDArray[np.uint8], tuple[()]]]:
+    """What a stack is asked the values of: a state of each lane, for networks that draw nothing."""
+    return [(state, ()) for state in states]
 
 
 def loss_stream(seed: int) -> np.random.Generator:

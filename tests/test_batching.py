@@ -67,7 +67,7 @@ def test_a_lane_that_ends_or_fails_keeps_its_numbers_while_the_others_train() ->
     assert all(torch.equal(now[name], then[name]) for now, then in zip(still, before[1:], strict=True) for name in now)
     assert not torch.equal(going["online.hidden.weight"], before[0]["online.hidden.weight"])
     networks.keep([failed.learner, ended.learner])  # evaluated together at the end
-    values = networks.action_values([(each.learner, each.lane.stack) for each in (ended, failed)])
+    values = networks.action_values([(each.learner, each.lane.stack, ()) for each in (ended, failed)])
     for found, each in zip(values, (ended, failed), strict=True):
         np.testing.assert_allclose(found, each.learner.action_values(each.lane.stack), rtol=1e-4)
 

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from replication import config
-from replication.config import OffPolicyConfig, known_names, load_preset, load_protocol, load_variant, variant_config
+from replication.config import known_names, load_preset, load_protocol, load_variant, variant_config
 from replication.errors import ReplicationError
 from replication.fidelity import judge_rows
+from replication.settings import OffPolicyConfig
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from replication import describe
 from replication.cli import main
-from replication.config import Count, Protocol, known_names, load_protocol, load_variant
+from replication.config import known_names, load_protocol, load_variant
 from replication.describe import description
+from replication.settings import Count, Protocol
 
 PARTS = {"training": "Training", "periodic_evaluation": "Periodic evaluation", "final_evaluation": "Final evaluation"}
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from replication.config import EpsilonConfig
 from replication.engine.lane import NO_DECISION
 from replication.random_streams import stream_state, training_streams
+from replication.settings import EpsilonConfig
 from replication.traces import new_trace
 from tests.lanes import RecordingLearner, advance, build, fingerprint, smoke_run
 

@@ -14,8 +14,9 @@ from replication.algorithms import random_agent
 from replication.atari.emulator import open_emulator
 from replication.atari.palette import palette_rgb
 from replication.cli import main
-from replication.config import UntrainedConfig, variant_config
+from replication.config import variant_config
 from replication.evaluation import evaluate
+from replication.settings import UntrainedConfig
 from replication.trace_file import Trace, read_trace, write_trace
 from tests.lanes import smoke_run
 

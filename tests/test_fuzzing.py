@@ -24,12 +24,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replication.analysis.finished import FinishedRun, load_runs
-from replication.config import Preset, Protocol, Variant, load_preset, load_protocol, load_variant
+from replication.config import load_preset, load_protocol, load_variant
 from replication.experiments import load_experiment
 from replication.published import PUBLISHED, published_scores, published_table
 from replication.published.schemas import SCORES, TABLES
 from replication.run_records import sealed_record
 from replication.runs import Budget, Run
+from replication.settings import Preset, Protocol, Variant
 from replication.trace_file import Episode, Trace, TraceHeader, parse_trace, serialise_trace
 from replication.validation import Settings
 from tests.bad_input import copy_workflow, loaded, seal_record

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from replication.algorithms import dqn
-from replication.config import AdamConfig, CenteredRMSPropConfig, load_variant, variant_config
+from replication.config import load_variant, variant_config
 from replication.optimizers import Adam, CenteredRMSProp, build_optimizer
+from replication.settings import AdamConfig, CenteredRMSPropConfig
 
 NATURE = CenteredRMSPropConfig(
     name="centered_rmsprop", learning_rate=0.00025, decay=0.95, epsilon=0.01, mean_square_start=0.0

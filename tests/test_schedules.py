@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from replication.config import EpsilonConfig
 from replication.errors import ReplicationError
 from replication.schedules import epsilon_at, is_due, steps_of_frames
+from replication.settings import EpsilonConfig
 
 NATURE = EpsilonConfig(start=1.0, end=0.1, decay_starts_after_steps=50_000, decay_steps=1_000_000)
 DOPAMINE = EpsilonConfig(start=1.0, end=0.01, decay_starts_after_steps=20_000, decay_steps=250_000)

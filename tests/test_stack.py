@@ -17,11 +17,11 @@ from torch.nn import functional
 from replication.algorithms import dqn
 from replication.algorithms.contract import DrawSpec, Losses
 from replication.engine.checkpoints import restore_newest, save_checkpoint
-from replication.engine.learner import Learner
+from replication.engine.learner import Learned, Learner
 from replication.engine.stack import Stack, take_out
 from replication.random_streams import stream_state
 from tests.lanes import advance, build, smoke_run
-from tests.stacks import ADAM, apart, kept, learner, loss_stream, minibatch, same_bits
+from tests.stacks import ADAM, SOUND, apart, kept, learner, loss_stream, minibatch, same_bits, shown
 
 EXACT = 1e-12
 """In float64, relative by norm; after 20 updates 1e-15 was found."""
@@ -67,13 +67,13 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: st
     stack = Stack(stacked)
     for update in range(1, 21):
         update_alone(alone, studied(lanes, update))
-        assert stack.update(studied(lanes, update)) == [None] * lanes
+        assert stack.update(studied(lanes, update)) == [SOUND] * lanes
         if update in (1, 20):
             assert_equal(stacked, alone)
     assert all(apart(kept(each), before)["online"] > 1e-4 for each, before in zip(alone, start, strict=True))
     states = np.stack([batch.states[0] for batch, _ in studied(lanes)])
     expected = np.stack([each.action_values(state) for each, state in zip(alone, states, strict=True)])
-    np.testing.assert_allclose(stack.action_values(states), expected, rtol=EXACT)
+    np.testing.assert_allclose(stack.action_values(shown(states)), expected, rtol=EXACT)
     if lanes > 1:  # what is compared is not the same for every lane
         with pytest.raises(AssertionError):
             assert_equal(stacked, alone[::-1])
@@ -98,7 +98,7 @@ def test_updates_in_bfloat16_are_as_near_as_their_rounding() -> None:
     exact, _ = pairs(2)
     stack = Stack(stacked)
     states = np.stack([batch.states[0] for batch, _ in studied(2)])
-    np.testing.assert_array_equal(stack.action_values(states), Stack(exact).action_values(states))
+    np.testing.assert_array_equal(stack.action_values(shown(states)), Stack(exact).action_values(shown(states)))
     stack.update(studied(2))
     update_alone(alone, studied(2))
     update_alone(exact, studied(2))
@@ -118,12 +118,13 @@ def noisy_loss(online, target, batch, draws, config) -> Losses:
 
 def test_a_loss_draws_from_its_own_stream_what_it_would_alone() -> None:
     specs = {"taus": DrawSpec("uniform", (8,), per_transition=True), "noise": DrawSpec("normal", (5,), False)}
-    toy = SimpleNamespace(**{name: getattr(dqn, name) for name in ("Config", "network", "initialise", "action_values")})
+    members = ("Config", "network", "initialise", "action_values", "acting_draws_spec")
+    toy = SimpleNamespace(**{name: getattr(dqn, name) for name in members})
     toy.loss, toy.draws_spec = noisy_loss, lambda config, num_actions: specs
     stacked, alone = pairs(3, algorithm=toy, double=True)
     stack, given, same = Stack(stacked), studied(3), studied(3)
     for _ in range(3):
-        assert stack.update(given) == [None] * 3
+        assert stack.update(given) == [SOUND] * 3
         update_alone(alone, same)
     assert_equal(stacked, alone)
     ends = [[stream_state(stream) for _, stream in each] for each in (given, same)]
@@ -140,7 +141,7 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
     disturbed, plain = pairs(3, **changes)
     stack, sound = Stack(disturbed), Stack(plain)
     for update in range(2):
-        assert stack.update(studied(3, update)) == sound.update(studied(3, update)) == [None] * 3
+        assert stack.update(studied(3, update)) == sound.update(studied(3, update)) == [SOUND] * 3
     reason = None
     if number != "no minibatch":
         with torch.no_grad():
@@ -155,7 +156,7 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
         given = studied(3, update)
         if number == "no minibatch":
             given[1] = None
-        assert stack.update(given) == [None, reason, None]
+        assert stack.update(given) == [SOUND, Learned(reason, None), SOUND]
         sound.update(studied(3, update))
     assert same_bits(before, disturbed[1].tensors())
     assert not same_bits(before, plain[1].tensors())
@@ -205,7 +206,7 @@ def test_a_learner_taken_out_keeps_its_numbers_and_goes_on_by_itself() -> None:
     before, remaining = kept(stacked[1]), Stack([stacked[0], stacked[2]])
     for update in (1, 2):
         given = studied(3, update)
-        assert remaining.update([given[0], given[2]]) == [None, None]
+        assert remaining.update([given[0], given[2]]) == [SOUND, SOUND]
         update_alone([alone[0], alone[2]], [given[0], given[2]])
     assert same_bits(before, stacked[1].tensors())
     assert_equal(stacked, alone)
@@ -229,14 +230,15 @@ def test_a_stacked_learner_does_by_itself_all_that_it_did() -> None:
     assert not torch.equal(one.online.values.weight, stacked[0].target.values.weight)
     batch = minibatch(np.random.default_rng(5), 10)
     assert one.held_out_statistics(batch, loss_stream(0)) == other.held_out_statistics(batch, loss_stream(0))
-    assert all(map(np.array_equal, one.activations(batch.states), other.activations(batch.states)))
+    found = [each.activations(batch.states, loss_stream(0)) for each in (one, other)]
+    assert all(map(np.array_equal, *found))
     # Its weights lie as they did, or a convolution alone would take another way through the library.
     strides = [[tensor.stride() for tensor in each.tensors().values()] for each in (one, other)]
     assert strides[0] == strides[1]
     # And the stack computes with what the learner has been given.
     with torch.no_grad():
         one.online.values.bias.add_(7.0)
-    values = stack.action_values(batch.states[:2])
+    values = stack.action_values(shown(batch.states[:2]))
     np.testing.assert_allclose(values[1], one.action_values(batch.states[1]), rtol=1e-5)
     assert values[1].mean() > 6.0 > values[0].mean()
 
@@ -254,7 +256,7 @@ def test_a_checkpoint_is_written_of_a_stacked_learner_and_filled_into_one(tmp_pa
     for trainee in resumed:
         restore_newest(trainee, tmp_path / trainee.lane.run.name.replace("/", "_"))
     assert all(same_bits(trainee.learner.tensors(), each) for trainee, each in zip(resumed, stored, strict=True))
-    assert stack.update(studied(2, 1, size)) == again.update(studied(2, 1, size)) == [None, None]
+    assert stack.update(studied(2, 1, size)) == again.update(studied(2, 1, size)) == [SOUND, SOUND]
     for one, other in zip(trainees, resumed, strict=True):
         assert same_bits(one.learner.tensors(), other.learner.tensors())
         assert not same_bits(one.learner.tensors(), stored[trainees.index(one)])

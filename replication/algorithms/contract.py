@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from torch import Tensor, nn
 
-from replication.config import OffPolicyConfig
 from replication.errors import unknown_name
+from replication.settings import OffPolicyConfig
 
-Forward = Callable[[Tensor], Tensor]
-"""A network bound to its parameters: uint8 pixels [batch, stack, 84, 84] to its outputs."""
+
+class Forward(Protocol):
+    """A network bound to its parameters."""
+
+    def __call__(self, pixels: Tensor, *draws: Tensor) -> Tensor:
+        """uint8 pixels [batch, stack, 84, 84], and the random arrays it may need, to its outputs."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,13 @@ class Losses:
 
 @dataclass(frozen=True)
 class DrawSpec:
-    """A random array that a loss asks for, drawn by the engine from the run's `loss` stream."""
+    """A random array, drawn by the engine: for a loss from the run's `loss` stream, to act from `exploration`."""
 
-    distribution: Literal["uniform", "normal"]
-    """On [0, 1), or of mean 0 and deviation 1."""
+    distribution: Literal["uniform", "normal", "zeros"]
+    """On [0, 1), or of mean 0 and deviation 1; zeros where noise is off."""
     shape: tuple[int, ...]
     per_transition: bool
-    """One such array for each transition of the batch: [batch, *shape]."""
+    """One such array for each transition or state of the batch: [batch, *shape]."""
 
 
 class Algorithm(Protocol):
@@ -68,13 +72,20 @@ class Algorithm(Protocol):
     Config: type[OffPolicyConfig]
 
     def network(self, config: Any, num_actions: int) -> nn.Module:
-        """Build the network, uninitialised. Its `embed(pixels)` gives the last hidden layer, float32 [batch, units]."""
+        """Build the network, uninitialised.
+
+        Called with pixels and then the arrays of `acting_draws_spec`, in that order. Its `embed(pixels)` gives the last
+        hidden layer without noise, float32 [batch, units].
+        """
 
     def initialise(self, network: nn.Module, stream: np.random.Generator, config: Any) -> None:
         """Fill every parameter from the stream."""
 
-    def action_values(self, outputs: Tensor) -> Tensor:
+    def action_values(self, outputs: Tensor, config: Any) -> Tensor:
         """Network outputs to Q(s, a), float32 [batch, actions]: what is acted on and plotted."""
+
+    def acting_draws_spec(self, config: Any, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
+        """The random arrays that the network needs to act, in the order in which it takes them."""
 
     def draws_spec(self, config: Any, num_actions: int) -> Mapping[str, DrawSpec]:
         """The random arrays that `loss` needs, by name."""

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
-from replication.config import OffPolicyConfig
 from replication.networks import FILLS, Convolutions, uninitialised_linear, uninitialised_output
+from replication.settings import OffPolicyConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
 
@@ -69,9 +69,14 @@ def initialise(network: nn.Module, stream: np.random.Generator, config: OffPolic
     FILLS[config.network.initialisation](network, stream)
 
 
-def action_values(outputs: Tensor) -> Tensor:
+def action_values(outputs: Tensor, config: OffPolicyConfig) -> Tensor:
     """The outputs are the values."""
     return outputs
+
+
+def acting_draws_spec(config: OffPolicyConfig, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
+    """The network draws nothing."""
+    return {}
 
 
 def draws_spec(config: OffPolicyConfig, num_actions: int) -> Mapping[str, DrawSpec]:

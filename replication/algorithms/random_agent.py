@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.config import UntrainedConfig
 from replication.evaluation import Viewing
 from replication.policies import Policy
+from replication.settings import UntrainedConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
 

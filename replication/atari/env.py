@@ -12,8 +12,8 @@ from replication.atari.emulator import open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.palette import palette_rgb
 from replication.atari.presentation import PresentedGame
-from replication.config import Presentation
 from replication.policies import push_frame
+from replication.settings import Presentation
 
 
 class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):

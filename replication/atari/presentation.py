@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from replication.atari.emulator import Emulator
 from replication.atari.frames import FramePipeline
-from replication.config import FrameRange, Presentation
+from replication.settings import FrameRange, Presentation
 
 NOOP = 0
 """ALE's code of the action that does nothing."""

@@ -13,12 +13,13 @@ from typing import Any
 from replication.algorithms.contract import load_algorithm
 from replication.benchmark.pacing import Pace, peak_memory_bytes
 from replication.benchmark.parts import checkpoint_bytes, lane_parts, network_flop
-from replication.config import EpsilonConfig, OffPolicyConfig, ReplayStart, variant_config
+from replication.config import variant_config
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.off_policy import Trainee, train
 from replication.frame_store import ROW_BYTES, SLOT_BYTES, build_frame_store
 from replication.runs import resolve_run
+from replication.settings import EpsilonConfig, OffPolicyConfig, ReplayStart
 
 CAPACITY_ROWS = 100_000
 LEARNING_STARTS_STEPS = 5_000

@@ -15,13 +15,13 @@ from replication.atari.emulator import open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame
 from replication.benchmark.floor import floor_parts
-from replication.config import OffPolicyConfig
 from replication.engine.checkpoints import save_checkpoint
 from replication.engine.learner import Learner
 from replication.engine.off_policy import Trainee, greedy_policy
 from replication.evaluation import Viewing, evaluate
 from replication.random_streams import training_streams
 from replication.replay import ReplayMemory
+from replication.settings import OffPolicyConfig
 
 STEPS_AT_A_TIME = 50
 """Between two looks at the clock, where one step takes microseconds."""

@@ -12,12 +12,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.engine.learner import Learner
+from replication.engine.learner import ActingDraws, Learned, Learner
 from replication.engine.stack import Stack, take_out
 from replication.replay import Transitions
 
-Seen = tuple[Learner, NDArray[np.uint8]]
-"""Whose values are wanted, of which state: uint8 [84, 84, stack]."""
+Seen = tuple[Learner, NDArray[np.uint8], ActingDraws]
+"""Whose values are wanted, of which state, uint8 [84, 84, stack]; and the random arrays its network takes."""
 
 Studied = tuple[Learner, Transitions, np.random.Generator]
 """Who learns from which minibatch; the stream feeds what its loss draws."""
@@ -32,8 +32,8 @@ class Networks(Protocol):
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
         """Q(s, .) of each online network in its state, float32 [actions]."""
 
-    def update(self, studied: Sequence[Studied]) -> list[str | None]:
-        """One optimiser step each; why one failed, or None. A failed one is changed no further."""
+    def update(self, studied: Sequence[Studied]) -> list[Learned]:
+        """One optimiser step each. One that fails is changed no further."""
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
         """Target networks become full copies of the online networks."""
@@ -47,18 +47,17 @@ class InTurn:
 
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
         """A forward pass each."""
-        return [learner.action_values(state) for learner, state in seen]
+        return [learner.action_values(state, draws) for learner, state, draws in seen]
 
-    def update(self, studied: Sequence[Studied]) -> list[str | None]:
+    def update(self, studied: Sequence[Studied]) -> list[Learned]:
         """An update each."""
-        failures: list[str | None] = []
+        found: list[Learned] = []
         for learner, transitions, stream in studied:
             try:
-                learner.update(transitions, stream)
-                failures.append(None)
+                found.append(Learned(None, learner.update(transitions, stream)))
             except FloatingPointError as error:
-                failures.append(str(error))
-        return failures
+                found.append(Learned(str(error), None))
+        return found
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
         """A copy each."""
@@ -96,24 +95,23 @@ class InStacks:
 
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
         """A forward pass of each stack in which a lane is asked; the others of it are shown blank states."""
-        states = dict(seen)
+        given = {learner: (state, draws) for learner, state, draws in seen}
         values: dict[Learner, NDArray[np.float32]] = {}
         for stack in self._stacks.values():
-            if asked := [learner for learner in stack.learners if learner in states]:
-                blank = np.zeros_like(states[asked[0]])
-                shown = np.stack([states.get(learner, blank) for learner in stack.learners])
+            if any(learner in given for learner in stack.learners):
+                shown = [given.get(learner) for learner in stack.learners]
                 values |= zip(stack.learners, stack.action_values(shown), strict=True)
-        return [values[learner] for learner, _ in seen]
+        return [values[learner] for learner, _, _ in seen]
 
-    def update(self, studied: Sequence[Studied]) -> list[str | None]:
+    def update(self, studied: Sequence[Studied]) -> list[Learned]:
         """An update of each stack in which a lane learns; the others of it stay as they are."""
         given = {learner: (transitions, stream) for learner, transitions, stream in studied}
-        failures: dict[Learner, str | None] = {}
+        learned: dict[Learner, Learned] = {}
         for stack in self._stacks.values():
             if any(learner in given for learner in stack.learners):
                 found = stack.update([given.get(learner) for learner in stack.learners])
-                failures |= zip(stack.learners, found, strict=True)
-        return [failures[learner] for learner, _, _ in studied]
+                learned |= zip(stack.learners, found, strict=True)
+        return [learned[learner] for learner, _, _ in studied]
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
         """A copy each: not often enough to be worth one call."""

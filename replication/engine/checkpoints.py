@@ -292,7 +292,7 @@ def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> 
             f"int64 {[number]}",
             f"float32 {[number]}",
         )
-        kinds = (states, whole, real, real, states, whole)
+        kinds = (states, whole, real, real, states, whole, real)
         expected |= {f"held_out.{name}": kind for name, kind in zip(Transitions._fields, kinds, strict=True)}
     found = {name: _kind(tensor) for name, tensor in tensors.items()}
     for name in sorted(expected | found):

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 
 from replication.algorithms.contract import Algorithm
-from replication.config import OffPolicyConfig
 from replication.engine.learner import Learner
 from replication.engine.stack import Stack
 from replication.errors import ReplicationError
 from replication.random_streams import training_streams
+from replication.settings import OffPolicyConfig
 
 _MOST_ACTIONS = 18
 """Of any Atari game."""

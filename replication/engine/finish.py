@@ -14,17 +14,18 @@ from tqdm import tqdm
 
 from replication.algorithms import random_agent
 from replication.atari.emulator import open_emulator
-from replication.config import OffPolicyConfig, UntrainedConfig, variant_config
+from replication.config import variant_config
 from replication.embedding import PERPLEXITY, POINTS, SEED, StateSample, activations_path, store_activations
 from replication.engine.batching import Networks
-from replication.engine.learner import Learner
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, act
 from replication.engine.policy_check import network_path, store_network
 from replication.errors import ReplicationError
 from replication.evaluation import evaluate, exploration_stream, play_side_by_side, score
+from replication.random_streams import named_stream
 from replication.results import write_results
 from replication.runs import Run
+from replication.settings import OffPolicyConfig, UntrainedConfig
 from replication.trace_file import Trace
 
 
@@ -112,11 +113,11 @@ def _evaluate_networks(
             for place, stack in stacks.items():
                 samples[place].see(stack)
             seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
-            return act(seen, epsilons, streams, networks)
+            return act(seen, epsilons, streams, networks, evaluating=True)
 
         traces = play_side_by_side(evaluations, choose)
     for trainee, sample, trace in zip(trainees, samples, traces, strict=True):
-        _store_activations(trainee.learner, sample, trace, activations_path(trainee.lane.run, machine.state))
+        _store_activations(trainee, sample, trace, machine)
     return traces
 
 
@@ -148,14 +149,16 @@ def _write(
     )
 
 
-def _store_activations(learner: Learner, sample: StateSample, evaluation: Trace, path: Path) -> None:
+def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace, machine: Machine) -> None:
     """What the network makes of evenly spaced states of its final evaluation, for t-SNE."""
+    run = trainee.lane.run
+    found = trainee.learner.activations(np.stack(sample.states), named_stream(run.seed, run.game, "activations"))
     skip = evaluation.header.frame_skip
     ends = np.cumsum([-(-episode.scored_frames // skip) for episode in evaluation.episodes])
     steps = np.array(sample.steps)
     episodes = np.searchsorted(ends, steps, side="right")
     frames = (steps - np.concatenate([[0], ends])[episodes]) * skip
-    store_activations(path, *learner.activations(np.stack(sample.states)), episodes, frames)
+    store_activations(activations_path(run, machine.state), *found, episodes, frames)
 
 
 def _announce(run: Run, folder: Path, evaluation: Trace | None) -> None:

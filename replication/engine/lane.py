@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from replication.atari.emulator import Emulator, open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame, StepResult
-from replication.config import OffPolicyConfig, Presentation
 from replication.engine.lane_contract import (
     EpisodeRecord,
     IterationRecord,
@@ -33,6 +32,7 @@ from replication.policies import push_frame
 from replication.random_streams import restore_stream, stream_state, training_streams
 from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, TRUNCATED, ReplayMemory, Transitions
 from replication.runs import Run
+from replication.settings import OffPolicyConfig, Presentation
 from replication.traces import RecordingEmulator, new_trace
 
 NO_DECISION = 255

@@ -14,10 +14,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.config import OffPolicyConfig, Presentation
 from replication.evaluation import Evaluation, Purpose
 from replication.replay import Transitions
 from replication.runs import Run
+from replication.settings import OffPolicyConfig, Presentation
 from replication.trace_file import Trace
 
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from replication.algorithms.contract import Algorithm, Batch, DrawSpec
 from replication.networks import in_precision
 from replication.optimizers import build_optimizer
 from replication.replay import Transitions
+from replication.settings import OffPolicyConfig, PrioritisedSampling
+
+ActingDraws = Sequence[NDArray[np.float32]]
+"""The random arrays that a network takes beside the pixels when it acts."""
 
 
 def prepare_torch() -> None:
@@ -29,6 +33,15 @@ def prepare_torch() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+
+
+class Learned(NamedTuple):
+    """What came of an update."""
+
+    failure: str | None
+    """Why nothing was changed; None: it succeeded."""
+    priorities: NDArray[np.float32] | None
+    """Of the transitions, float32 [batch], where they are sampled by priority."""
 
 
 class Learner:
@@ -59,27 +72,40 @@ class Learner:
         self.target.requires_grad_(False)
         self.optimizer = build_optimizer(list(self.online.parameters()), config.optimizer)
         self.draws_spec = dict(algorithm.draws_spec(config, num_actions))
+        self.acting_draws_spec = {
+            evaluating: dict(algorithm.acting_draws_spec(config, num_actions, evaluating=evaluating))
+            for evaluating in (False, True)
+        }
+        """By whether it is evaluated."""
 
-    def action_values(self, stack: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def acting_draws(self, stream: np.random.Generator, *, evaluating: bool, states: int = 1) -> ActingDraws:
+        """The random arrays that the network needs to act in so many states, from the stream, in order."""
+        return [draw(spec, stream, states) for spec in self.acting_draws_spec[evaluating].values()]
+
+    def action_values(self, stack: NDArray[np.uint8], draws: ActingDraws = ()) -> NDArray[np.float32]:
         """Q(s, .) of the online network for one state, uint8 [84, 84, stack] to float32 [actions]."""
         with torch.inference_mode():
-            values = self.algorithm.action_values(self.online(self._pixels(stack[None])))
+            values = self._values(self.online, self._pixels(stack[None]), draws)
         result: NDArray[np.float32] = values[0].cpu().numpy()
         return result
 
-    def update(self, transitions: Transitions, stream: np.random.Generator) -> None:
+    def update(self, transitions: Transitions, stream: np.random.Generator) -> NDArray[np.float32] | None:
         """One optimiser step on a minibatch; `stream` feeds the random arrays the loss asks for.
 
+        Returns: the transitions' new priorities, float32 [batch]; None where sampling asks for none.
         Raises:
             FloatingPointError: the loss is not a finite number; nothing was changed.
         """
         draws = self._draws(stream, len(transitions.rewards))
         online, target = (in_precision(network, self.config.precision) for network in (self.online, self.target))
         losses = self.algorithm.loss(online, target, self._batch(transitions), draws, self.config)
-        total = losses.per_transition.sum() if self.config.loss_reduction == "sum" else losses.per_transition.mean()
+        weights = self._on_device(transitions.weights) if is_prioritised(self.config) else None
+        total = reduced(losses.per_transition, weights, self.config)
         if not math.isfinite(total.item()):
             raise FloatingPointError(f"the loss is {total.item()}")
-        self.optimizer.step(torch.autograd.grad(total, self.optimizer.parameters))
+        gradients = torch.autograd.grad(total, self.optimizer.parameters)
+        self.optimizer.step(clipped(gradients, self.config.gradient_norm_clip))
+        return losses.priority.cpu().numpy() if is_prioritised(self.config) else None
 
     def copy_to_target(self) -> None:
         """The target network becomes a full copy of the online network."""
@@ -94,22 +120,27 @@ class Learner:
         """
         batch = self._batch(transitions)
         with torch.inference_mode():
-            values = self.algorithm.action_values(self.target(batch.s_t)).max(dim=1).values.mean()
+            acting = self.acting_draws(stream, evaluating=True, states=len(transitions.rewards))
+            values = self._values(self.target, batch.s_t, acting).max(dim=1).values.mean()
             draws = self._draws(stream, len(transitions.rewards))
             losses = self.algorithm.loss(self.online, self.target, batch, draws, self.config)
         return float(values), float(losses.priority.mean())
 
-    def activations(self, states: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def activations(
+        self, states: NDArray[np.uint8], stream: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Last hidden layer and largest action value of each state, uint8 [n, 84, 84, stack].
+
+        `stream` feeds the random arrays that the network needs to act.
 
         Returns: float32 [n, units] and float32 [n].
         """
         hidden, values = [], []
         with torch.inference_mode():
             for part in np.array_split(states, max(1, len(states) // 100)):
-                pixels = self._pixels(part)
+                pixels, draws = self._pixels(part), self.acting_draws(stream, evaluating=True, states=len(part))
                 hidden.append(self.online.embed(pixels).cpu().numpy())  # type: ignore[operator]
-                values.append(self.algorithm.action_values(self.online(pixels)).max(dim=1).values.cpu().numpy())
+                values.append(self._values(self.online, pixels, draws).max(dim=1).values.cpu().numpy())
         return np.concatenate(hidden), np.concatenate(values)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -126,29 +157,55 @@ class Learner:
         """A copy of the online network's parameters."""
         return {name: tensor.detach().clone() for name, tensor in self.online.state_dict().items()}
 
+    def _values(self, network: nn.Module, pixels: Tensor, draws: ActingDraws) -> Tensor:
+        """Q(s, .) of each state, float32 [batch, actions]."""
+        return self.algorithm.action_values(network(pixels, *map(self._on_device, draws)), self.config)
+
+    def _on_device(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
     def _pixels(self, states: NDArray[np.uint8]) -> Tensor:
         """uint8 [batch, 84, 84, stack] to the same bytes seen as [batch, stack, 84, 84] in channels-last memory."""
-        return torch.from_numpy(states).to(self.device).permute(0, 3, 1, 2)
+        return self._on_device(states).permute(0, 3, 1, 2)
 
     def _batch(self, transitions: Transitions) -> Batch:
         return Batch(
             s_tm1=self._pixels(transitions.states),
-            a_tm1=torch.from_numpy(transitions.actions).to(self.device),
-            r_t=torch.from_numpy(transitions.rewards).to(self.device),
-            discount_t=torch.from_numpy(transitions.discounts).to(self.device),
+            a_tm1=self._on_device(transitions.actions),
+            r_t=self._on_device(transitions.rewards),
+            discount_t=self._on_device(transitions.discounts),
             s_t=self._pixels(transitions.next_states),
         )
 
     def _draws(self, stream: np.random.Generator, batch_size: int) -> dict[str, Tensor]:
-        return {
-            name: torch.from_numpy(draw(spec, stream, batch_size)).to(self.device)
-            for name, spec in self.draws_spec.items()
-        }
+        return {name: self._on_device(draw(spec, stream, batch_size)) for name, spec in self.draws_spec.items()}
+
+
+def is_prioritised(config: OffPolicyConfig) -> bool:
+    """Whether minibatches are drawn by priority: their losses are weighted, and their priorities renewed."""
+    return isinstance(config.replay_sampling, PrioritisedSampling)
+
+
+def reduced(per_transition: Tensor, weights: Tensor | None, config: OffPolicyConfig) -> Tensor:
+    """The loss of a minibatch, from those of its transitions, float32 [batch], and their importance weights."""
+    weighted = per_transition if weights is None else weights * per_transition
+    return weighted.sum() if config.loss_reduction == "sum" else weighted.mean()
+
+
+def clipped(gradients: Sequence[Tensor], most: float | None) -> Sequence[Tensor]:
+    """Gradients of one lane, scaled so that the Euclidean norm of all together is at most `most`."""
+    if most is None:
+        return gradients
+    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+    factor = torch.clamp(most / norm, max=1.0)
+    return [gradient * factor for gradient in gradients]
 
 
 def draw(spec: DrawSpec, stream: np.random.Generator, batch_size: int) -> NDArray[np.float32]:
-    """One random array that a loss asks for, float32 of `draw_shape`."""
+    """One random array that a loss or a network asks for, float32 of `draw_shape`."""
     shape = draw_shape(spec, batch_size)
+    if spec.distribution == "zeros":
+        return np.zeros(shape, dtype=np.float32)
     if spec.distribution == "uniform":
         return stream.random(shape, dtype=np.float32)
     return stream.standard_normal(shape, dtype=np.float32)

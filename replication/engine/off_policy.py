@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from replication.config import OffPolicyConfig
 from replication.engine.batching import IN_TURN, Networks, Seen
 from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner
@@ -22,6 +21,7 @@ from replication.evaluation import exploration_stream, play_side_by_side, score
 from replication.policies import Policy, epsilon_greedy, explore, greedy
 from replication.random_streams import named_stream
 from replication.schedules import epsilon_at, is_due
+from replication.settings import OffPolicyConfig
 from replication.traces import Trace
 
 
@@ -93,21 +93,29 @@ def begin_to_play(trainees: Sequence[Trainee], config: OffPolicyConfig, networks
     epsilons = {place: epsilon_at(trainee.lane.step, config.epsilon) for place, trainee in playing.items()}
     streams = {place: trainee.lane.streams["exploration"] for place, trainee in playing.items()}
     seen = {place: (trainee.learner, trainee.lane.stack) for place, trainee in playing.items()}
-    actions = act(seen, epsilons, streams, networks)
+    actions = act(seen, epsilons, streams, networks, evaluating=False)
     for place, trainee in enumerate(trainees):
         trainee.lane.begin_play(actions.get(place))
 
 
 def act(
-    seen: Mapping[int, Seen],
+    states: Mapping[int, tuple[Learner, NDArray[np.uint8]]],
     epsilons: Mapping[int, float],
     streams: Mapping[int, np.random.Generator],
     networks: Networks,
+    *,
+    evaluating: bool,
 ) -> dict[int, int]:
-    """An epsilon-greedy action for each state; values are asked for only where they decide."""
-    explored = {place: explore(epsilons[place], seen[place][0].num_actions, streams[place]) for place in seen}
+    """An epsilon-greedy action for each state; values, and what a network draws, are asked for only if they decide."""
+    explored = {
+        place: explore(epsilons[place], learner.num_actions, streams[place]) for place, (learner, _) in states.items()
+    }
     open_places = [place for place, action in explored.items() if action is None]
-    values = dict(zip(open_places, networks.action_values([seen[place] for place in open_places]), strict=True))
+    seen: list[Seen] = []
+    for place in open_places:
+        learner, stack = states[place]
+        seen.append((learner, stack, learner.acting_draws(streams[place], evaluating=evaluating)))
+    values = dict(zip(open_places, networks.action_values(seen), strict=True))
     return {
         place: greedy(values[place], streams[place]) if action is None else action for place, action in explored.items()
     }
@@ -140,9 +148,9 @@ def learn(lesson: Lesson, networks: Networks) -> None:
     A lane whose loss is no finite number fails: it ends this turn with the others and takes part in no further one.
     """
     studied = [(each.learner, each.lane.batch(), each.lane.streams["loss"]) for each in lesson.updated]
-    for trainee, failure in zip(lesson.updated, networks.update(studied), strict=True):
-        if failure is not None:
-            trainee.failure = f"{failure} at step {trainee.lane.step:,}"
+    for trainee, learned in zip(lesson.updated, networks.update(studied), strict=True):
+        if learned.failure is not None:
+            trainee.failure = f"{learned.failure} at step {trainee.lane.step:,}"
     networks.copy_to_target([trainee.learner for trainee in lesson.copied])
 
 
@@ -194,7 +202,7 @@ def _periodic_traces(trainees: Sequence[Trainee], config: OffPolicyConfig, netwo
 
     def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
         seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
-        return act(seen, epsilons, streams, networks)
+        return act(seen, epsilons, streams, networks, evaluating=True)
 
     return play_side_by_side(evaluations, choose)
 
@@ -209,6 +217,9 @@ def greedy_policy(learner: Learner, epsilon: float) -> Policy:
     """The learner's online network, epsilon-greedy."""
 
     def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-        return epsilon_greedy(epsilon, learner.num_actions, lambda: learner.action_values(stack), stream)
+        def values() -> NDArray[np.float32]:
+            return learner.action_values(stack, learner.acting_draws(stream, evaluating=True))
+
+        return epsilon_greedy(epsilon, learner.num_actions, values, stream)
 
     return policy

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from replication.algorithms import random_agent
 from replication.algorithms.contract import load_algorithm
 from replication.atari.emulator import open_emulator
-from replication.config import OffPolicyConfig, UntrainedConfig, variant_config
+from replication.config import variant_config
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.off_policy import greedy_policy
 from replication.errors import ReplicationError
@@ -21,6 +21,7 @@ from replication.files import write_atomically
 from replication.policies import Policy
 from replication.random_streams import training_streams
 from replication.runs import Run, resolve_run
+from replication.settings import OffPolicyConfig, UntrainedConfig
 from replication.trace_file import Trace, read_trace
 from replication.verify_run import read_run_record
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.config import OffPolicyConfig
 from replication.engine.machine import Machine
 from replication.errors import ReplicationError
 from replication.frame_store import typical_bytes
@@ -13,6 +12,7 @@ from replication.plan import WORKER_BYTES, checkpoint_bytes, rows_held
 from replication.resources import available_memory_bytes, free_disk_bytes
 from replication.run_records import checkpoints
 from replication.runs import Run
+from replication.settings import OffPolicyConfig
 
 
 def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> None:

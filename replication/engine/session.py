@@ -17,7 +17,7 @@ from types import FrameType
 from tqdm import tqdm
 
 from replication.algorithms.contract import Algorithm, load_algorithm
-from replication.config import OffPolicyConfig, variant_config
+from replication.config import variant_config
 from replication.engine.batching import IN_TURN, InStacks, Networks
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.devices import ensure_device_room, leased_device
@@ -33,6 +33,7 @@ from replication.files import ensure_folder, readable_json, remove_parts, write_
 from replication.frame_store import storage_text
 from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
+from replication.settings import OffPolicyConfig
 from replication.traces import serialise_trace
 
 INTERRUPTED_EXIT_CODE = 75

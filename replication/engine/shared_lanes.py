@@ -83,6 +83,7 @@ def _layout(lanes: int, batch_size: int, frame_stack: int) -> dict[str, tuple[tu
         "rewards": (each, np.float32),
         "discounts": (each, np.float32),
         "rows": (each, np.int64),
+        "weights": (each, np.float32),
     }
 
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from itertools import islice
 
 from replication.algorithms.contract import load_algorithm
-from replication.config import ReplayStart, variant_config
+from replication.config import variant_config
 from replication.engine.lane import Lane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.off_policy import Trainee, greedy_policy, train
 from replication.evaluation import Viewing, begin_evaluation
 from replication.frame_store import build_frame_store
 from replication.runs import Run
+from replication.settings import ReplayStart
 
 _ROWS = 5_000
 _WARM_UP_STEPS = 300

@@ -20,7 +20,7 @@ from torch.func import functional_call, vmap
 
 from replication.algorithms.contract import Batch, Forward
 from replication.engine.captured import Inputs, captured
-from replication.engine.learner import Learner, draw, draw_shape
+from replication.engine.learner import ActingDraws, Learned, Learner, clipped, draw, draw_shape, is_prioritised, reduced
 from replication.frame_store import FRAME_SHAPE
 from replication.networks import Convolutions, convolve_by_product, in_precision
 from replication.optimizers import build_optimizer
@@ -59,7 +59,7 @@ class Stack:
         self._optimizer = build_optimizer(self._parameters, self.config.optimizer)
         self._optimizer.keep_in(state)
         self._gradients: Sequence[Tensor] = ()
-        self._states = Inputs({"states": (self._shape(1), torch.uint8)}, self.device)
+        self._states = Inputs(self._state_kinds(), self.device)
         self._batch = Inputs(self._batch_kinds(), self.device)
         self._evaluate = captured(self._action_values, self.device)
         self._differentiate = captured(self._losses_and_gradients, self.device)
@@ -68,27 +68,39 @@ class Stack:
         for tensor, kept in zip(self._learned(), before, strict=True):
             tensor.copy_(kept)
 
-    def action_values(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Q(s, .) of each lane's online network for its state: uint8 [K, 84, 84, stack] to float32 [K, actions]."""
-        self._states.host["states"][:, 0] = torch.from_numpy(states)
+    def action_values(self, seen: Sequence[tuple[NDArray[np.uint8], ActingDraws] | None]) -> NDArray[np.float32]:
+        """Q(s, .) of each lane's online network, float32 [K, actions].
+
+        Args:
+            seen: for each lane its state, uint8 [84, 84, stack], and the random arrays that its network takes; or None:
+                its values are not asked for, and mean nothing.
+        """
+        host = self._states.host
+        for k, given in enumerate(seen):
+            if given is not None:
+                state, draws = given
+                host["states"][k, 0] = torch.from_numpy(state)
+                for name, array in zip(self.learners[k].acting_draws_spec[False], draws, strict=True):
+                    host[f"draws.{name}"][k] = torch.from_numpy(array)
         self._states.send()
         values: NDArray[np.float32] = self._evaluate().cpu().numpy()
         return values
 
-    def update(self, studied: Sequence[tuple[Transitions, np.random.Generator] | None]) -> list[str | None]:
+    def update(self, studied: Sequence[tuple[Transitions, np.random.Generator] | None]) -> list[Learned]:
         """One optimiser step for each lane on its own minibatch.
 
         Args:
             studied: for each lane `config.batch_size` transitions, and the stream that feeds the random arrays its loss
                 asks for; or None: the lane is not to learn now, and nothing of it changes.
 
-        Returns: for each lane None, or why nothing of it was changed: its loss is not a finite number.
+        Returns: what came of it for each lane, nothing where none was to learn.
         """
         for k, given in enumerate(studied):
             if given is not None:
                 self._fill(k, *given)
         self._batch.send()
-        losses = self._differentiate().tolist()
+        reduced_losses, priorities = self._differentiate()
+        losses = reduced_losses.tolist()
         failures = [
             f"the loss is {loss}" if given is not None and not math.isfinite(loss) else None
             for loss, given in zip(losses, studied, strict=True)
@@ -99,28 +111,33 @@ class Stack:
         self._step()
         for part, kept in before:
             part.copy_(kept)
-        return failures
+        if not is_prioritised(self.config):
+            return [Learned(failure, None) for failure in failures]
+        found = priorities.cpu().numpy()
+        return [Learned(failure, None if k in stays else found[k]) for k, failure in enumerate(failures)]
 
     def _fill(self, k: int, transitions: Transitions, stream: np.random.Generator) -> None:
         """Put a lane's minibatch and its random arrays where the device's copy is made from."""
         host = self._batch.host
         assert len(transitions.rewards) == self.config.batch_size
-        for name in ("states", "actions", "rewards", "discounts", "next_states"):
+        for name in ("states", "actions", "rewards", "discounts", "next_states", "weights"):
             host[name][k] = torch.from_numpy(getattr(transitions, name))
         for name, spec in self.learners[k].draws_spec.items():
             host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
 
     def _action_values(self) -> Tensor:
         with torch.no_grad():
-            values: Tensor = vmap(self._lane_values)(self._online, _pixels(self._states.device["states"]))
+            arrays = self._states.device
+            draws = [arrays[f"draws.{name}"] for name in self.learners[0].acting_draws_spec[False]]
+            values: Tensor = vmap(self._lane_values)(self._online, _pixels(arrays["states"]), *draws)
         return values
 
-    def _lane_values(self, online: Mapping[str, Tensor], pixels: Tensor) -> Tensor:
+    def _lane_values(self, online: Mapping[str, Tensor], pixels: Tensor, *draws: Tensor) -> Tensor:
         """One lane's values, float32 [actions], of pixels [1, stack, 84, 84]."""
-        return self.algorithm.action_values(self._bound(online)(pixels))[0]
+        return self.algorithm.action_values(self._bound(online)(pixels, *draws), self.config)[0]
 
-    def _losses_and_gradients(self) -> Tensor:
-        """Each lane's reduced loss, float32 [K]; the gradients of all are left for the step."""
+    def _losses_and_gradients(self) -> tuple[Tensor, Tensor]:
+        """Each lane's reduced loss, float32 [K], and its priorities, [K, batch]; gradients are left for the step."""
         arrays = self._batch.device
         batch = {
             "s_tm1": _pixels(arrays["states"]),
@@ -130,10 +147,14 @@ class Stack:
             "s_t": _pixels(arrays["next_states"]),
         }
         draws = {name: arrays[f"draws.{name}"] for name in self.learners[0].draws_spec}
-        losses: Tensor = vmap(self._lane_loss)(self._online, self._target, batch, draws)
+        losses, priorities = vmap(self._lane_loss)(self._online, self._target, batch, draws, arrays["weights"])
         # No lane's loss depends on another's parameters: the gradient of the sum is the gradients of all.
-        self._gradients = torch.autograd.grad(losses.sum(), self._parameters)
-        return losses.detach()
+        gradients = torch.autograd.grad(losses.sum(), self._parameters)
+        self._gradients = vmap(self._lane_clipped)(gradients)
+        return losses.detach(), priorities
+
+    def _lane_clipped(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        return clipped(gradients, self.config.gradient_norm_clip)
 
     def _lane_loss(
         self,
@@ -141,12 +162,14 @@ class Stack:
         target: Mapping[str, Tensor],
         batch: Mapping[str, Tensor],
         draws: Mapping[str, Tensor],
-    ) -> Tensor:
-        """One lane's reduced loss, as Learner.update has it."""
+        weights: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """One lane's reduced loss and priorities, as Learner.update has them."""
         precision = self.config.precision
         forwards = in_precision(self._bound(online), precision), in_precision(self._bound(target), precision)
-        losses = self.algorithm.loss(*forwards, Batch(**batch), draws, self.config).per_transition
-        return losses.sum() if self.config.loss_reduction == "sum" else losses.mean()
+        losses = self.algorithm.loss(*forwards, Batch(**batch), draws, self.config)
+        total = reduced(losses.per_transition, weights if is_prioritised(self.config) else None, self.config)
+        return total, losses.priority
 
     def _optimizer_step(self) -> None:
         self._optimizer.step(self._gradients)
@@ -154,8 +177,8 @@ class Stack:
     def _bound(self, tensors: Mapping[str, Tensor]) -> Forward:
         """The network with one lane's numbers."""
 
-        def forward(pixels: Tensor) -> Tensor:
-            outputs: Tensor = functional_call(self._network, dict(tensors), (pixels,), strict=True)
+        def forward(pixels: Tensor, *draws: Tensor) -> Tensor:
+            outputs: Tensor = functional_call(self._network, dict(tensors), (pixels, *draws), strict=True)
             return outputs
 
         return forward
@@ -168,6 +191,11 @@ class Stack:
         """Of the states of all lanes."""
         return (len(self.learners), batch_size, *FRAME_SHAPE, self.config.frame_stack)
 
+    def _state_kinds(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        draws = self.learners[0].acting_draws_spec[False].items()
+        kinds = {f"draws.{name}": ((len(self.learners), *draw_shape(spec, 1)), torch.float32) for name, spec in draws}
+        return {"states": (self._shape(1), torch.uint8)} | kinds
+
     def _batch_kinds(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         lanes, size = len(self.learners), self.config.batch_size
         kinds: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
@@ -176,6 +204,7 @@ class Stack:
             "rewards": ((lanes, size), torch.float32),
             "discounts": ((lanes, size), torch.float32),
             "next_states": (self._shape(size), torch.uint8),
+            "weights": ((lanes, size), torch.float32),
         }
         for name, spec in self.learners[0].draws_spec.items():
             kinds[f"draws.{name}"] = ((lanes, *draw_shape(spec, size)), torch.float32)

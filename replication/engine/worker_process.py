@@ -24,7 +24,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from replication.config import OffPolicyConfig, Presentation
 from replication.engine.lane import Lane
 from replication.engine.lane_contract import Past
 from replication.engine.shared_lanes import (
@@ -40,6 +39,7 @@ from replication.evaluation import Evaluation, Purpose
 from replication.frame_store import Storage, build_frame_store
 from replication.replay import Transitions
 from replication.runs import Run
+from replication.settings import OffPolicyConfig, Presentation
 from replication.trace_file import Trace
 
 PLAY, BATCH, WATCH, REQUEST = range(4)

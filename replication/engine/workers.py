@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.config import OffPolicyConfig, Presentation
 from replication.engine.lane import LANE_STREAMS, Lane
 from replication.engine.lane_contract import AnyLane, Past, budget_is_spent, learning_has_started
 from replication.engine.machine import Machine
@@ -36,6 +35,7 @@ from replication.frame_store import Storage, build_frame_store
 from replication.random_streams import restore_stream, stream_state, training_streams
 from replication.replay import Transitions
 from replication.runs import Run
+from replication.settings import OffPolicyConfig, Presentation
 from replication.trace_file import Trace
 
 

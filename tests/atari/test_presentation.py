@@ -9,7 +9,8 @@ from scipy import stats
 from replication.atari.emulator import open_emulator
 from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame
-from replication.config import Presentation, load_protocol
+from replication.config import load_protocol
+from replication.settings import Presentation
 from tests.atari.scripted import ScriptedConsole
 
 NATURE = load_protocol("nature").training

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from replication.algorithms import dqn
-from replication.engine.learner import prepare_torch
+from replication.engine.learner import Learned, prepare_torch
 from replication.engine.stack import Stack, take_out
-from tests.stacks import ADAM, apart, kept, learner, loss_stream, minibatch, same_bits
+from tests.stacks import ADAM, SOUND, apart, kept, learner, loss_stream, minibatch, same_bits, shown
 
 pytestmark = [
     pytest.mark.gpu,
@@ -44,15 +44,15 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, changes) -> N
     stacked, alone = (built(variant, small=True, double=True, **changes) for _ in range(2))
     stack = Stack(stacked)
     for update in range(10):
-        assert stack.update(studied(update)) == [None] * LANES
+        assert stack.update(studied(update)) == [SOUND] * LANES
         for each, (batch, stream) in zip(alone, studied(update), strict=True):
             each.update(batch, stream)
         for one, other in zip(stacked, alone, strict=True):
             assert max(apart(one.tensors(), other.tensors()).values()) < 1e-10
     states = np.stack([batch.states[0] for batch, _ in studied(0)])
     expected = np.stack([each.action_values(state) for each, state in zip(alone, states, strict=True)])
-    np.testing.assert_allclose(stack.action_values(states), expected, rtol=1e-10)
-    assert not np.array_equal(stack.action_values(states), stack.action_values(states[::-1].copy()))
+    np.testing.assert_allclose(stack.action_values(shown(states)), expected, rtol=1e-10)
+    assert not np.array_equal(stack.action_values(shown(states)), stack.action_values(shown(states[::-1])))
 
 
 def test_recording_changes_no_number_and_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_equal_starts_give_equal_bits_at_full_size(variant: str) -> None:
         stacked = built(variant)
         stack = Stack(stacked)
         for update in range(5):
-            assert stack.update(studied(update, 32)) == [None] * LANES
+            assert stack.update(studied(update, 32)) == [SOUND] * LANES
         ends.append([kept(each) for each in stacked])
     assert all(same_bits(one, other) for one, other in zip(*ends, strict=True))
 
@@ -100,12 +100,12 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
     with torch.no_grad():
         disturbed[1].online.values.bias.fill_(float("nan"))
     before = [kept(each) for each in disturbed]
-    assert stack.update(studied(0)) == [None, "the loss is nan", None]
+    assert stack.update(studied(0)) == [SOUND, Learned("the loss is nan", None), SOUND]
     sound.update(studied(0))
     assert same_bits(before[1], disturbed[1].tensors())
     assert all(same_bits(disturbed[k].tensors(), plain[k].tensors()) for k in (0, 2))
     before = kept(disturbed[0])
-    assert stack.update([None, *studied(1)[1:]])[2] is None
+    assert stack.update([None, *studied(1)[1:]])[2] == SOUND
     sound.update(studied(1))
     assert same_bits(before, disturbed[0].tensors())
     assert same_bits(disturbed[2].tensors(), plain[2].tensors())
@@ -118,7 +118,7 @@ def test_a_learner_taken_out_keeps_its_numbers_when_the_others_go_on() -> None:
     take_out(stacked[1])
     before, remaining = kept(stacked[1]), Stack([stacked[0], stacked[2]])
     given = studied(1)
-    assert remaining.update([given[0], given[2]]) == [None, None]
+    assert remaining.update([given[0], given[2]]) == [SOUND, SOUND]
     assert same_bits(before, stacked[1].tensors())
     stacked[1].update(*given[1])
     assert not same_bits(before, stacked[1].tensors())

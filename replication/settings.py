@@ -1,0 +1,298 @@
+"""Settings as frozen, validated classes: protocols, variants, presets. No defaults: a YAML states every value.
+
+Every count carries its unit in its name (`_frames` = emulator frames at 60 a second, `_steps` = agent
+decisions, `_rows` = rows of the replay memory). The sentence under a field is what `describe` prints.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from replication.validation import Settings
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
+"""Least and most number of emulator frames, both included; drawn uniformly."""
+
+
+class Deviation(Settings):
+    """One knowing departure from the published program; rendered beside every result it touches."""
+
+    id: str
+    rows: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Rows of the fidelity table it concerns (E11, I10, ...)."""
+    what: str
+    why: str
+    expected_effect: str
+
+
+# ---------------------------------------------------------------- protocols: how games are presented and scored
+
+
+class Presentation(Settings):
+    """How one game is shown to an agent, frame by frame."""
+
+    frame_skip: Count
+    """Emulator frames an action is held for; an agent may bring its own (the random agent's 6)."""
+    sticky_probability: Probability
+    """Chance, per emulator frame, that the action executed last is executed again."""
+    life_loss_ends_trajectory: bool
+    """A lost life ends a training trajectory; it never resets the game."""
+    noops_after_game_over_frames: FrameRange | None
+    """No-op frames after a reset; None: none are played."""
+    noops_after_life_loss_frames: FrameRange | None
+    """No-op frames after a lost life that ended a trajectory; None: none are played."""
+    episode_cap_frames: Count | None
+    """Frames after the starting no-ops at which an episode is truncated; None: never."""
+
+    @model_validator(mode="after")
+    def _ranges_are_in_order(self) -> Presentation:
+        for name in ("noops_after_game_over_frames", "noops_after_life_loss_frames"):
+            frames = getattr(self, name)
+            if frames is not None and frames[0] > frames[1]:
+                raise ValueError(f"{name}: expected the least number before the most, found {list(frames)}")
+        return self
+
+
+class PeriodicEvaluation(Settings):
+    """Evaluation during training, on an emulator of its own; its highest mean return selects the best network."""
+
+    period_steps: Count
+    """Steps between two evaluations."""
+    length_steps: Count
+    """Steps an evaluation has; its last episode may stay unfinished."""
+    epsilon: Probability
+    """Share of random actions."""
+    presentation: Presentation
+
+
+class FinalEvaluation(Settings):
+    """The evaluation a published table prints."""
+
+    network: Literal["best", "final"]
+    """The best of the periodic evaluations, or the one at the end of training."""
+    num_episodes: Count
+    """Whole episodes."""
+    epsilon: Probability | None
+    """Share of random actions; None: the variant's own `evaluation_epsilon` (papers differ)."""
+    presentation: Presentation
+
+
+class Protocol(Settings):
+    """How games are presented in training and in evaluation, and which quantity is the published one."""
+
+    protocol: str
+    title: str
+    reference_set: Literal["nature49_5min", "atari57_30min"]
+    """Random and human scores that normalise."""
+    published_quantity: Literal["final_evaluation", "training_iterations"]
+    """What the paper prints: scores of final evaluations, or training returns by iteration."""
+    training: Presentation
+    iteration_steps: Count | None
+    """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
+    periodic_evaluation: PeriodicEvaluation | None
+    final_evaluation: FinalEvaluation | None
+    sources: dict[str, str]
+    deviations: tuple[Deviation, ...]
+
+
+# ---------------------------------------------------------------- variants: one algorithm with its numbers
+
+
+class Convolution(Settings):
+    channels: Count
+    kernel: Count
+    stride: Count
+
+
+class NetworkConfig(Settings):
+    """Convolutions, one hidden layer, one output per action; ReLU after all but the last."""
+
+    convolutions: tuple[Convolution, ...]
+    padding: Literal["valid", "same"]
+    hidden_units: Count
+    initialisation: Literal["torch7_uniform", "glorot_uniform"]
+
+
+class CenteredRMSPropConfig(Settings):
+    """RMSProp divided by the standard deviation of the gradient, the constant inside the root."""
+
+    name: Literal["centered_rmsprop"]
+    learning_rate: Positive
+    decay: Probability
+    """Of both running means; the paper's "gradient momentum" and "squared gradient momentum"."""
+    epsilon: Positive
+    mean_square_start: Annotated[float, Field(ge=0.0)]
+
+
+class AdamConfig(Settings):
+    name: Literal["adam"]
+    learning_rate: Positive
+    beta1: Probability
+    beta2: Probability
+    epsilon: Positive
+
+
+class ReplayStart(Settings):
+    """Learning starts when strictly more than `count` of `unit` have passed."""
+
+    count: Count
+    unit: Literal["steps", "rows"]
+    """Agent steps taken, or rows in the replay memory (Dopamine counts its padding rows too)."""
+
+
+class EpsilonConfig(Settings):
+    """1 until the decay starts, then linear."""
+
+    start: Probability
+    end: Probability
+    decay_starts_after_steps: Annotated[int, Field(ge=0)]
+    decay_steps: Count
+
+
+class UniformSampling(Settings):
+    """Every transition of the replay memory is as likely as any other."""
+
+    name: Literal["uniform"]
+
+
+class NewestSampling(Settings):
+    """A minibatch is the newest transitions: what is left of a replay memory without replay."""
+
+    name: Literal["newest"]
+
+
+class PrioritisedSampling(Settings):
+    """What the two kinds of prioritised sampling share."""
+
+    exponent: Annotated[float, Field(ge=0.0)]
+    """How much priorities count: 0 is uniform sampling (alpha)."""
+    importance_exponent_start: Probability
+    """How much of the bias is corrected when learning starts (beta)."""
+    importance_exponent_end: Probability
+    """How much once `importance_steps` have passed; in between it grows linearly."""
+    importance_steps: Count
+    """From the start of learning."""
+
+
+class ProportionalSampling(PrioritisedSampling):
+    """P(i) ~ p_i^exponent, with p_i the priority that the loss found last, plus a constant."""
+
+    name: Literal["proportional"]
+    constant: Annotated[float, Field(ge=0.0)]
+    """Added to each priority, so that none is zero."""
+
+
+class RankSampling(PrioritisedSampling):
+    """P(i) ~ 1 / rank(i)^exponent, with rank(i) the place of transition i by priority."""
+
+    name: Literal["rank"]
+    sort_period_steps: Count
+    """Steps between two sorts of the heap that stands for the order by priority."""
+
+
+ReplaySampling = Annotated[
+    UniformSampling | NewestSampling | ProportionalSampling | RankSampling, Field(discriminator="name")
+]
+
+
+class OffPolicyConfig(Settings):
+    """Everything the off-policy engine and the DQN family need; an algorithm may add fields of its own."""
+
+    frame_pipeline: Literal["nature", "dopamine"]
+    """From screens to 84x84 bytes: maximum then gray, cut; or gray then maximum, rounded."""
+    frame_stack: Count
+    """Most recent frames a state has."""
+    reward_clip: Positive
+    """Largest absolute reward stored."""
+    discount: Probability
+    """Of the value one step later."""
+    n_step: Count
+    """Rewards in a target before the value."""
+    batch_size: Count
+    """Transitions in a minibatch."""
+    loss_reduction: Literal["sum", "mean"]
+    """Over the minibatch."""
+    replay_capacity_rows: Count
+    """Single frames the replay memory holds, each with its action, reward and end."""
+    replay_padding_rows: Annotated[int, Field(ge=0)]
+    """Zero rows written before each trajectory."""
+    replay_sampling: ReplaySampling
+    """How minibatches are drawn."""
+    stores_end_frame: bool
+    """A trajectory's last frame takes a row and an agent step, as in the released program."""
+    truncation_bootstraps: bool
+    """Whether the value of the state at the cap enters the target; False stores the cap as terminal."""
+    replay_start: ReplayStart
+    update_period_steps: Count
+    """Steps between two updates, or between two rounds of them."""
+    updates_at_once: Count
+    """Updates in a round, each on a minibatch of its own."""
+    target_update_period_steps: Count
+    """Steps between two copies of the online network into the target network."""
+    target_starts_as_copy: bool
+    """Whether the target network starts as a copy, or initialised apart."""
+    acts_before_update: bool
+    """Order inside a step: the released program chooses the action first, Dopamine updates first."""
+    epsilon: EpsilonConfig
+    """Share of random actions in training."""
+    evaluation_epsilon: Probability
+    """Share of random actions where the protocol leaves it to the paper."""
+    held_out_transitions: Annotated[int, Field(ge=0)]
+    """Random-policy transitions set aside when learning starts, for the predicted-Q and TD-error curves."""
+    gradient_norm_clip: Positive | None
+    """Largest Euclidean norm of the gradient of all parameters together; None: whatever it is."""
+    precision: Literal["float32", "bfloat16"]
+    """Of the networks' arithmetic in an update; acting, the loss, the optimiser and what is stored are float32."""
+    network: NetworkConfig
+    optimizer: Annotated[CenteredRMSPropConfig | AdamConfig, Field(discriminator="name")]
+
+    @model_validator(mode="after")
+    def _truncation_needs_its_frame(self) -> OffPolicyConfig:
+        if self.truncation_bootstraps and not self.stores_end_frame:
+            raise ValueError(
+                "truncation_bootstraps needs stores_end_frame: it asks for the value of the frame at the cap"
+            )
+        return self
+
+
+class UntrainedConfig(Settings):
+    """An agent that learns nothing."""
+
+    action_period_frames: Count
+    """Emulator frames an action is held for."""
+
+
+class Variant(Settings):
+    """One algorithm YAML. `config` is checked by the settings class of its family or algorithm."""
+
+    variant: str
+    title: str
+    module: str
+    """Module of replication.algorithms that holds the network and the loss."""
+    family: Literal["off_policy", "untrained"]
+    paper: str
+    original: str
+    """The program it is compared with, row by row: a file of workflow/originals."""
+    protocol: str
+    """The protocol of its paper, used unless another is asked for."""
+    config: dict[str, Any]
+    sources: dict[str, str]
+    deviations: tuple[Deviation, ...]
+
+
+FAMILIES: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
+"""What the settings of each family must hold."""
+
+
+class Preset(Settings):
+    """Overrides of scale; a part that a variant or protocol does not have is left alone."""
+
+    preset: str
+    title: str
+    config: dict[str, Any]
+    protocol: dict[str, Any]
