@@ -173,7 +173,7 @@ def check_results(runs: Sequence[Run], results: Path) -> Iterator[Finding]:
 def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Finding]:
     """For the runs at a time that are left: a replay memory at the size of a busy game, and a gigabyte of program."""
     from replication.frame_store import typical_bytes
-    from replication.plan import off_policy_config
+    from replication.plan import off_policy_config, priority_bytes
     from replication.resources import available_memory_bytes
 
     try:
@@ -181,7 +181,8 @@ def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Fin
     except ReplicationError:
         return  # said already
     trained = [run for run in left if run.variant.family == "off_policy"]
-    memories = [typical_bytes(off_policy_config(run).replay_capacity_rows, "lz4")[1] for run in trained]
+    configs = [off_policy_config(run) for run in trained]
+    memories = [typical_bytes(each.replay_capacity_rows, "lz4")[1] + priority_bytes(each) for each in configs]
     each = sorted([PROGRAM_BYTES + size for size in memories] + [PROGRAM_BYTES] * (len(left) - len(trained)))
     largest, available = each[-cores:], available_memory_bytes()
     if not left:

@@ -137,9 +137,7 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
                 seconds=sum(seconds),
                 longest_seconds=max(seconds, default=0.0),
                 speed=speed,
-                memory=storage_text(config.replay_capacity_rows, "lz4").removeprefix("replay memory: ")
-                if config
-                else "",
+                memory=memory_text(config) if config else "",
                 state_bytes=sum(checkpoint_bytes(run) for run in left),
             )
         )
@@ -258,6 +256,22 @@ def rows_held(run: Run, config: OffPolicyConfig, storage: Storage) -> int:
     return min(run.budget.steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
 
 
+PRIORITY_BYTES = {"proportional": 16, "rank": 20}
+"""For each row of a replay memory that is sampled by priority: a tree of float64; a heap and cumulative sums."""
+
+
+def priority_bytes(config: OffPolicyConfig) -> int:
+    """What is there of priorities from the start, beside the rows."""
+    return PRIORITY_BYTES.get(config.replay_sampling.name, 0) * config.replay_capacity_rows
+
+
+def memory_text(config: OffPolicyConfig) -> str:
+    """What the replay memory of a run takes, in words."""
+    rows = storage_text(config.replay_capacity_rows, "lz4").removeprefix("replay memory: ")
+    beside = priority_bytes(config)
+    return f"{rows}; priorities {beside / 1e6:.1f} MB" if beside else rows
+
+
 def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
     """Runs like this one that one process can train, their frames compressed, each counted as a busy game; at least 1.
 
@@ -266,7 +280,9 @@ def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
         memory_bytes: of the machine; a tenth is left to everything else.
         workers: processes that emulate for the one that learns.
     """
-    _, each = typical_bytes(rows_held(run, off_policy_config(run), "lz4"), "lz4")
+    config = off_policy_config(run)
+    _, rows = typical_bytes(rows_held(run, config, "lz4"), "lz4")
+    each = rows + priority_bytes(config)
     return max(1, (memory_bytes * 9 // 10 - LEARNER_BYTES - workers * WORKER_BYTES) // each)
 
 
@@ -280,14 +296,14 @@ def off_policy_config(run: Run) -> OffPolicyConfig:
 
 
 def checkpoint_bytes(run: Run) -> int:
-    """Size of the two checkpoints a run keeps: five copies of the parameters, and the held-out transitions."""
+    """Size of the two checkpoints a run keeps: five copies of the parameters, held-out transitions, priorities."""
     if run.variant.family == "untrained":
         return 0
     config = off_policy_config(run)
     num_actions = find_game(run.game).minimal_actions_count
     copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)
     held_out = 2 * config.held_out_transitions * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
-    return 2 * (copies + held_out)
+    return 2 * (copies + held_out + priority_bytes(config) // 2)
 
 
 def parameter_count(network: NetworkConfig, channels: int, num_actions: int) -> int:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -23,6 +22,8 @@ from numpy.typing import NDArray
 
 from replication.errors import ReplicationError
 from replication.frame_store import FRAME_BYTES, FRAME_SHAPE, FrameStore
+from replication.priorities import Priorities, PriorityState
+from replication.transitions import Transitions, room_for
 
 __all__ = ["LIFE_LOST", "NO_ACTION", "TERMINATED", "TRUNCATED", "FrameStore", "ReplayMemory", "Transitions"]
 
@@ -39,25 +40,6 @@ DRAWS_BEFORE_LOOKING = 64
 """Rounds of drawing after which every row is looked at once, in case none can be drawn."""
 
 
-class Transitions(NamedTuple):
-    """A batch; its arrays are the caller's to keep, or those that the caller gave for it."""
-
-    states: NDArray[np.uint8]
-    """[batch, 84, 84, stack], C-contiguous; newest frame last, zeros for frames before the trajectory's first."""
-    actions: NDArray[np.int64]
-    """[batch], indices into the game's actions."""
-    rewards: NDArray[np.float32]
-    """[batch], sum of discount^k times the k-th reward over the steps taken."""
-    discounts: NDArray[np.float32]
-    """[batch], discount to the power of the steps taken, or 0 where no value follows."""
-    next_states: NDArray[np.uint8]
-    """[batch, 84, 84, stack], like `states`; all zeros after a trajectory's end where no end row holds its frame."""
-    rows: NDArray[np.int64]
-    """[batch], physical rows of the actions."""
-    weights: NDArray[np.float32]
-    """[batch], importance weights of the losses, at most 1; all 1 where sampling is not by priority."""
-
-
 class ReplayMemory:
     """The newest `capacity_rows` rows.
 
@@ -70,6 +52,7 @@ class ReplayMemory:
         padding_rows: rows of zeros written before each trajectory.
         stores_end_frame: whether each trajectory ends in a row that holds its last frame and NO_ACTION.
         truncation_bootstraps: whether a value follows the cap, or TRUNCATED is a terminal like the others.
+        priorities: of its rows; None: minibatches are not drawn by priority.
 
     Raises:
         ReplicationError: no transition would ever fit, or the frames to bootstrap from would not be stored.
@@ -86,6 +69,7 @@ class ReplayMemory:
         padding_rows: int,
         stores_end_frame: bool,
         truncation_bootstraps: bool,
+        priorities: Priorities | None = None,
     ) -> None:
         if capacity_rows <= frame_stack + n_step:
             raise ReplicationError(
@@ -114,15 +98,18 @@ class ReplayMemory:
         self._outcomes = np.zeros(capacity_rows, dtype=np.uint8)
         self._positions = np.zeros(capacity_rows, dtype=np.uint8)
         self._final = TERMINATED | LIFE_LOST | (0 if truncation_bootstraps else TRUNCATED)
+        self.priorities = priorities
+        self._prioritised = (0, 0)
+        """Of all rows ever appended, from and up to which those that begin a transition have a priority."""
 
     def __len__(self) -> int:
         return min(self.rows_appended - self._first_row, self.capacity_rows)
 
     @property
     def nbytes(self) -> int:
-        """Memory in use, in bytes: the frames and the arrays beside them."""
-        arrays = (self._actions, self._rewards, self._outcomes, self._positions)
-        return self._frames.nbytes + sum(array.nbytes for array in arrays)
+        """Memory in use, in bytes: the frames, the arrays beside them, and priorities."""
+        parts = (self._actions, self._rewards, self._outcomes, self._positions, self.priorities)
+        return self._frames.nbytes + sum(part.nbytes for part in parts if part is not None)
 
     def append(
         self, frame: NDArray[np.uint8], action: int, reward: float, outcome: int, *, starts_trajectory: bool
@@ -159,6 +146,9 @@ class ReplayMemory:
         self.rows_appended = self._first_row = rows_appended
         self._next_position = 0
         self._awaits_end_frame = False
+        self._prioritised = (rows_appended, rows_appended)
+        if self.priorities is not None:
+            self.priorities.clear()
 
     def sample(self, stream: np.random.Generator, batch_size: int, into: Transitions | None = None) -> Transitions:
         """Draw transitions uniformly, with replacement (M3).
@@ -175,16 +165,56 @@ class ReplayMemory:
         invalid = np.arange(batch_size)
         for draw in count():
             if size <= self.frame_stack + self.n_step or (draw == DRAWS_BEFORE_LOOKING and not self._any_valid_row()):
-                raise ReplicationError(
-                    f"the replay memory holds {size} rows, none of which begins a transition of {self.n_step} steps "
-                    f"with {self.frame_stack} rows before it; learning must start later (replay_start)"
-                )
+                raise self._too_few(1)
             ages = stream.integers(self.frame_stack, size - self.n_step, size=invalid.size)
             rows[invalid] = (oldest + ages) % self.capacity_rows
             invalid = invalid[~self.valid_acting_row(rows[invalid])]
             if not invalid.size:
                 break
         return self.transitions_at(rows, into)
+
+    def newest(self, batch_size: int, into: Transitions | None = None) -> Transitions:
+        """The newest transitions, the oldest of them first.
+
+        Raises:
+            ReplicationError: so many are not held.
+        """
+        first, last = self._whole_windows()
+        looked_at = batch_size
+        while True:
+            looked_at *= 2
+            rows = np.arange(max(first, last - looked_at), last) % self.capacity_rows
+            rows = rows[self._actions[rows] != NO_ACTION][-batch_size:]
+            if len(rows) == batch_size:
+                return self.transitions_at(rows, into)
+            if last - looked_at <= first:
+                raise self._too_few(batch_size)
+
+    def sample_by_priority(
+        self, stream: np.random.Generator, batch_size: int, step: int, into: Transitions | None = None
+    ) -> Transitions:
+        """Draw transitions by priority at an agent step, with replacement; their importance weights are with them.
+
+        Raises:
+            ReplicationError: no row held begins a transition, or all priorities are zero.
+        """
+        priorities = self._priorities_up_to_date()
+        if priorities.nothing_to_draw and not self._any_valid_row():
+            raise self._too_few(1)
+        rows, weights = priorities.draw(stream, batch_size, step)
+        found = self.transitions_at(rows, into)
+        found.weights[:] = weights
+        return found
+
+    def priority_state(self) -> PriorityState | None:
+        """What `restore_priorities` takes; None where minibatches are not drawn by priority."""
+        return None if self.priorities is None else self._priorities_up_to_date().state()
+
+    def restore_priorities(self, state: PriorityState) -> bool:
+        """Continue where the state was taken, in a memory of the same rows; whether it belongs to these rows."""
+        priorities = self._priorities_up_to_date()
+        priorities.restore(state)
+        return priorities.belong_to(self.valid_acting_row(np.arange(self.capacity_rows)))
 
     def valid_acting_row(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
@@ -201,7 +231,7 @@ class ReplayMemory:
 
     def transitions_at(self, rows: NDArray[np.int64], into: Transitions | None = None) -> Transitions:
         """The transitions that begin at physical rows, int64 [batch], all of them valid; repeated rows are allowed."""
-        found = _room_for(len(rows), self.frame_stack) if into is None else into
+        found = room_for(len(rows), self.frame_stack) if into is None else into
         rewards = np.zeros(len(rows), dtype=np.float64)
         steps = np.zeros(len(rows), dtype=np.int64)
         outcomes = np.zeros(len(rows), dtype=np.uint8)
@@ -254,27 +284,39 @@ class ReplayMemory:
         self._positions[row] = position
         self.rows_appended += 1
 
+    def _whole_windows(self) -> tuple[int, int]:
+        """From and up to which of all rows ever appended a transition's rows are held; see `valid_acting_row`."""
+        return self.rows_appended - len(self) + self.frame_stack, self.rows_appended - self.n_step
+
+    def _priorities_up_to_date(self) -> Priorities:
+        """Priorities, once the rows that begin a transition have one and no others.
+
+        Done when they are asked for, not when rows are appended: so it makes no difference whether priorities are
+        renewed before or after a step is remembered, and new rows enter at the largest of all that were renewed.
+        """
+        assert self.priorities is not None
+        (first, last), (known_first, known_last) = self._whole_windows(), self._prioritised
+        self.priorities.leave(np.arange(known_first, min(first, known_last)) % self.capacity_rows)
+        entering = np.arange(max(first, known_last), last) % self.capacity_rows
+        self.priorities.enter(entering[self._actions[entering] != NO_ACTION])
+        self._prioritised = (first, max(last, first))
+        return self.priorities
+
     def _any_valid_row(self) -> bool:
         return bool(self.valid_acting_row(np.arange(self.capacity_rows)).any())
+
+    def _too_few(self, wanted: int) -> ReplicationError:
+        some = "none of which begins" if wanted == 1 else f"fewer than {wanted} of which begin"
+        return ReplicationError(
+            f"the replay memory holds {len(self)} rows, {some} a transition of {self.n_step} steps "
+            f"with {self.frame_stack} rows before it; learning must start later (replay_start)"
+        )
 
     def _expected(self) -> str:
         """What the next row must be, in words."""
         if self._awaits_end_frame:
             return "its trajectory's last frame, with NO_ACTION"
         return "the first of a trajectory" if self._next_position == 0 else "an action within its trajectory"
-
-
-def _room_for(batch_size: int, frame_stack: int) -> Transitions:
-    states = (batch_size, *FRAME_SHAPE, frame_stack)
-    return Transitions(
-        states=np.empty(states, dtype=np.uint8),
-        actions=np.empty(batch_size, dtype=np.int64),
-        rewards=np.empty(batch_size, dtype=np.float32),
-        discounts=np.empty(batch_size, dtype=np.float32),
-        next_states=np.empty(states, dtype=np.uint8),
-        rows=np.empty(batch_size, dtype=np.int64),
-        weights=np.empty(batch_size, dtype=np.float32),
-    )
 
 
 @njit(cache=True, nogil=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replication.errors import ReplicationError
-from replication.settings import EpsilonConfig
+from replication.settings import EpsilonConfig, PrioritisedSampling
 
 
 def epsilon_at(step: int, config: EpsilonConfig) -> float:
@@ -15,6 +15,16 @@ def epsilon_at(step: int, config: EpsilonConfig) -> float:
     past = max(0, step - config.decay_starts_after_steps)
     left = max(0, config.decay_steps - past)
     return config.end + (config.start - config.end) * left / config.decay_steps
+
+
+def importance_exponent_at(learning_steps: int, sampling: PrioritisedSampling) -> float:
+    """How much of the bias of prioritised sampling is corrected, so many agent steps after the first minibatch (beta).
+
+    Linear, then flat. Source: Schaul et al. 2016, Prioritized Experience Replay, section 3.4.
+    """
+    passed = min(1.0, learning_steps / sampling.importance_steps)
+    start, end = sampling.importance_exponent_start, sampling.importance_exponent_end
+    return start + (end - start) * passed
 
 
 def is_due(step: int, period_steps: int) -> bool:

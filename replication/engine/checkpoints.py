@@ -2,7 +2,7 @@
 
 A checkpoint is a folder, written beside and renamed, whose manifest holds the digest of each file:
 
-- `tensors.safetensors`: networks, optimiser, best network, held-out transitions;
+- `tensors.safetensors`: networks, optimiser, best network, held-out transitions, priorities of what is in the memory;
 - `lane.json`: counters, streams, records, and the keyframe from which the replay memory is played again;
 - `decisions.bin`: one byte an agent step since that keyframe (zlib);
 - `training.trace`: the finished training episodes, where they are the published quantity.
@@ -33,6 +33,7 @@ from replication.engine.off_policy import CurvePoint, Trainee
 from replication.errors import ReplicationError
 from replication.files import part_of, plain, readable_json, rich, sha256, write_atomically
 from replication.frame_store import FRAME_SHAPE
+from replication.priorities import check_state, state_kinds
 from replication.replay import Transitions
 from replication.run_records import checkpoints
 from replication.runs import Run
@@ -100,7 +101,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
             _set_aside(final, error)
     past = lane.past()
     files = {
-        "tensors.safetensors": save({name: t.contiguous() for name, t in _tensors(trainee).items()}),
+        "tensors.safetensors": save({name: t.contiguous() for name, t in _tensors(trainee, past).items()}),
         "lane.json": readable_json(plain(_lane_content(trainee, past))),
         "decisions.bin": zlib.compress(past.decisions, 1),
     }
@@ -180,13 +181,13 @@ def _set_aside(path: Path, why: ReplicationError) -> None:
         raise ReplicationError(f"{path}: cannot be set aside ({error.strerror}); allow writing there") from None
 
 
-def _tensors(trainee: Trainee) -> dict[str, Tensor]:
+def _tensors(trainee: Trainee, past: Past) -> dict[str, Tensor]:
     named = dict(trainee.learner.tensors())
     named |= {f"best.{name}": tensor for name, tensor in (trainee.best or {}).items()}
     held_out = trainee.lane.held_out
     if held_out is not None:
         named |= {f"held_out.{name}": torch.from_numpy(array) for name, array in held_out._asdict().items()}
-    return named
+    return named | {f"priorities.{name}": torch.from_numpy(array) for name, array in (past.priorities or {}).items()}
 
 
 def _lane_content(trainee: Trainee, past: Past) -> dict[str, Any]:
@@ -251,6 +252,11 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ReplicationError(f"{path}/tensors.safetensors: not readable ({_reason(error)})") from None
     _check_tensors(trainee, tensors, path / "tensors.safetensors")
+    priorities = {name: tensor.numpy() for name, tensor in _under("priorities", tensors).items()}
+    try:
+        check_state(priorities)
+    except ReplicationError as error:
+        raise ReplicationError(f"{path}/tensors.safetensors: priorities: {error}") from None
     steps = content.step - keyframe.step
     try:
         unpacking = zlib.decompressobj()
@@ -275,6 +281,7 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
         training=training,
         keyframe=keyframe,
         decisions=decisions,
+        priorities=priorities or None,
     )
     return _Stored(past, content.seconds, content.curve, tensors)
 
@@ -294,6 +301,8 @@ def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> 
         )
         kinds = (states, whole, real, real, states, whole, real)
         expected |= {f"held_out.{name}": kind for name, kind in zip(Transitions._fields, kinds, strict=True)}
+    kinds_of_priorities = state_kinds(lane.config).items()
+    expected |= {f"priorities.{name}": f"{dtype} {[number]}" for name, (dtype, number) in kinds_of_priorities}
     found = {name: _kind(tensor) for name, tensor in tensors.items()}
     for name in sorted(expected | found):
         ours, theirs = (them.get(name, "no such tensor") for them in (found, expected))

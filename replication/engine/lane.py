@@ -29,10 +29,11 @@ from replication.evaluation import Evaluation, Purpose, Viewing, begin_evaluatio
 from replication.files import sha256
 from replication.frame_store import FrameStore
 from replication.policies import push_frame
+from replication.priorities import build_priorities
 from replication.random_streams import restore_stream, stream_state, training_streams
 from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, TRUNCATED, ReplayMemory, Transitions
 from replication.runs import Run
-from replication.settings import OffPolicyConfig, Presentation
+from replication.settings import NewestSampling, OffPolicyConfig, Presentation
 from replication.traces import RecordingEmulator, new_trace
 
 NO_DECISION = 255
@@ -81,6 +82,7 @@ class Lane:
             padding_rows=config.replay_padding_rows,
             stores_end_frame=config.stores_end_frame,
             truncation_bootstraps=config.truncation_bootstraps,
+            priorities=build_priorities(config),
         )
         self.stack: NDArray[np.uint8] = np.zeros((84, 84, config.frame_stack), dtype=np.uint8)
         self.step = 0
@@ -123,10 +125,20 @@ class Lane:
         return float(np.mean([episode.raw_return for episode in recent])) if recent else None
 
     def begin_batch(self) -> None:
-        self._batch = self.memory.sample(self.streams["replay"], self.config.batch_size, self._batch_place)
+        stream, size, place = self.streams["replay"], self.config.batch_size, self._batch_place
+        if self.memory.priorities is not None:
+            self._batch = self.memory.sample_by_priority(stream, size, self.step, place)
+        elif isinstance(self.config.replay_sampling, NewestSampling):
+            self._batch = self.memory.newest(size, place)
+        else:
+            self._batch = self.memory.sample(stream, size, place)
 
     def batch(self) -> Transitions:
         return self._batch
+
+    def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
+        assert self.memory.priorities is not None
+        self.memory.priorities.renew(self._batch.rows, priorities)
 
     def sample(self, batch_size: int) -> Transitions:
         return self.memory.sample(self.streams["replay"], batch_size)
@@ -192,6 +204,7 @@ class Lane:
             training=new_trace(self.recorder, self.run, shown, shown.frame_skip, "training") if self.recorder else None,
             keyframe=keyframe,
             decisions=bytes(self.decisions[keyframe.step - self.decisions_from_step :]),
+            priorities=self.memory.priority_state(),
         )
 
     def restore(self, past: Past) -> None:
@@ -224,6 +237,8 @@ class Lane:
         )
         for name, stream in self.streams.items():
             restore_stream(stream, past.streams[name])
+        if past.priorities is not None:
+            same = same and self.memory.restore_priorities(past.priorities)
         return same
 
     def replay_decisions(self, keyframe: Keyframe, decisions: bytes) -> None:

@@ -2,7 +2,7 @@
 
 A lane plays and remembers one run. `Lane` does it in this process, `LaneInWorker` has it done in another. What takes
 time comes in two phases, asked for and collected, so that the lanes of all workers are at it at once: `begin_play` and
-`end_play`, `begin_batch` and `batch`, and the two turns of an evaluation.
+`end_play`, `begin_batch` and `batch`, and the two turns of an evaluation. `renew_priorities` is asked for alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.evaluation import Evaluation, Purpose
+from replication.priorities import PriorityState
 from replication.replay import Transitions
 from replication.runs import Run
 from replication.settings import OffPolicyConfig, Presentation
@@ -72,6 +73,8 @@ class Past:
     keyframe: Keyframe
     decisions: bytes
     """One byte an agent step since the keyframe."""
+    priorities: PriorityState | None
+    """Of the transitions, where they are sampled by priority."""
 
 
 class AnyLane(Protocol):
@@ -120,13 +123,19 @@ class AnyLane(Protocol):
         """Mean raw return of the last ten training episodes; None before the first has ended."""
 
     def begin_batch(self) -> None:
-        """Draw a minibatch from the replay memory as it is, before the step under way is remembered."""
+        """Draw a minibatch, the way `config.replay_sampling` says, before the step under way is remembered."""
 
     def batch(self) -> Transitions:
         """The minibatch that was begun; it stays valid until the next is begun."""
 
+    def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
+        """Say what the loss found for the minibatch that was drawn last, float32 [batch], before another is begun.
+
+        Where it is sampled by priority. Before or after the step under way is remembered makes no difference.
+        """
+
     def sample(self, batch_size: int) -> Transitions:
-        """So many transitions from the replay memory, to be kept; drawn before a minibatch that is begun later."""
+        """So many transitions, drawn uniformly, to be kept; drawn before a minibatch that is begun later."""
 
     def begin_play(self, action: int | None) -> None:
         """Say what this step executes; None: it perceives a trajectory's last frame."""

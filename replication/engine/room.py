@@ -8,7 +8,7 @@ from pathlib import Path
 from replication.engine.machine import Machine
 from replication.errors import ReplicationError
 from replication.frame_store import typical_bytes
-from replication.plan import WORKER_BYTES, checkpoint_bytes, rows_held
+from replication.plan import WORKER_BYTES, checkpoint_bytes, priority_bytes, rows_held
 from replication.resources import available_memory_bytes, free_disk_bytes
 from replication.run_records import checkpoints
 from replication.runs import Run
@@ -26,7 +26,8 @@ def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) 
     """
     storage, state, workers = machine.storage, machine.state, min(machine.workers, len(runs))
     rows = rows_held(runs[0], config, storage)
-    _, each = typical_bytes(rows, storage)
+    _, frames = typical_bytes(rows, storage)
+    each = frames + priority_bytes(config)
     beside, available = workers * WORKER_BYTES, available_memory_bytes()
     needed, fit = each * len(runs) + beside, (available - beside) // each
     if needed > available:

@@ -31,6 +31,7 @@ class SharedLanes:
         evaluation_stacks: the same of the evaluation under way.
         counts: int64 [lanes, columns].
         recent_returns: float64 [lanes], NaN where there is none.
+        priorities: float32 [lanes, batch], what the loss found for the minibatch drawn last.
         batches: Transitions whose arrays have a first axis [lanes]. `states` and `next_states` begin on a page each.
     """
 
@@ -46,6 +47,7 @@ class SharedLanes:
         self.evaluation_stacks: NDArray[np.uint8] = arrays.pop("evaluation_stacks")
         self.counts: NDArray[np.int64] = arrays.pop("counts")
         self.recent_returns: NDArray[np.float64] = arrays.pop("recent_returns")
+        self.priorities: NDArray[np.float32] = arrays.pop("priorities")
         self.batches = Transitions(**arrays)
 
     def batch_of(self, place: int) -> Transitions:
@@ -77,6 +79,7 @@ def _layout(lanes: int, batch_size: int, frame_stack: int) -> dict[str, tuple[tu
         "evaluation_stacks": ((lanes, *stack), np.uint8),
         "counts": ((lanes, EVALUATION_ENDED + 1), np.int64),
         "recent_returns": ((lanes,), np.float64),
+        "priorities": (each, np.float32),
         "states": ((*each, *stack), np.uint8),
         "next_states": ((*each, *stack), np.uint8),
         "actions": (each, np.int64),

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from replication.engine.worker_process import BATCH, FAILED, PLAY, REQUEST, WATCH, Assignment
+from replication.engine.worker_process import BATCH, FAILED, PLAY, RENEW, REQUEST, WATCH, Assignment
 from replication.errors import ReplicationError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,16 +46,17 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
             self._connection = Connection(ours.detach())
-        # In the order in which they are sent: a minibatch is drawn before the step under way is remembered.
-        self._posted: dict[int, list[int]] = {BATCH: [], PLAY: [], WATCH: []}
-        self._newest = {BATCH: 0, PLAY: 0, WATCH: 0}
+        # In the order in which they are sent: a minibatch is drawn by the priorities of the one before, and before the
+        # step under way is remembered.
+        self._posted: dict[int, list[int]] = {RENEW: [], BATCH: [], PLAY: [], WATCH: []}
+        self._newest = dict.fromkeys(self._posted, 0)
         self._sent = self._received = 0
         self._found: dict[int, Any] = {}
         self._send(array("h", (REQUEST,)), assignment)
         self.started = self._sent
 
     def post(self, kind: int, number: int, action: int) -> None:
-        """Have its lane of this number play, draw or watch, by the next message of this kind."""
+        """Have its lane of this number renew, play, draw or watch, by the next message of this kind."""
         self._posted[kind] += (number, action)
 
     def send_posted(self) -> None:

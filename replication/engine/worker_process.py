@@ -2,8 +2,8 @@
 
 It imports no torch, and ends when the main process does, however that ends. What it is told:
 
-- messages of 16-bit integers. The first says what is to be done, PLAY, BATCH or WATCH, and pairs of a lane's number in
-  this worker and an action follow. What comes of it is left in the shared memory;
+- messages of 16-bit integers. The first says what is to be done, RENEW, PLAY, BATCH or WATCH, and pairs of a lane's
+  number in this worker and an action follow. What it needs beside, and what comes of it, is in the shared memory;
 - REQUEST alone, followed by a tuple: a lane's number, the name of a method of `_Host`, its arguments. The very first
   is followed by an `Assignment` instead.
 
@@ -42,7 +42,7 @@ from replication.runs import Run
 from replication.settings import OffPolicyConfig, Presentation
 from replication.trace_file import Trace
 
-PLAY, BATCH, WATCH, REQUEST = range(4)
+RENEW, PLAY, BATCH, WATCH, REQUEST = range(5)
 NO_ACTION = -1
 FOUND, FAILED = b"found", b"failed"
 
@@ -72,7 +72,7 @@ class _Host:
             Lane(run, config, build_frame_store(assignment.storage, config.replay_capacity_rows))
             for run in assignment.runs
         ]
-        self._methods = {PLAY: self._play, BATCH: self._draw, WATCH: self._watch}
+        self._methods = {RENEW: self._renew, PLAY: self._play, BATCH: self._draw, WATCH: self._watch}
         self._evaluations: dict[int, Evaluation] = {}
         self._traces: dict[int, Trace] = {}
         self._episodes_shown = [-1] * len(self._lanes)
@@ -85,7 +85,7 @@ class _Host:
         return [lane.num_actions for lane in self._lanes]
 
     def do(self, message: array[int]) -> None:
-        """Play, draw or watch, for each pair of a lane's number and an action."""
+        """Renew priorities, play, draw or watch, for each pair of a lane's number and an action."""
         method = self._methods[message[0]]
         for number, action in zip(message[1::2], message[2::2], strict=True):
             try:
@@ -140,6 +140,9 @@ class _Host:
         lane.step += 1
         lane.play(action)
         self._show(number)
+
+    def _renew(self, number: int, action: int | None) -> None:
+        self._lanes[number].renew_priorities(self._shared.priorities[self._places[number]])
 
     def _draw(self, number: int, action: int | None) -> None:
         self._lanes[number].begin_batch()

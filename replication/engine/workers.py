@@ -29,7 +29,7 @@ from replication.engine.shared_lanes import (
     shared_memory,
 )
 from replication.engine.worker import Worker
-from replication.engine.worker_process import BATCH, NO_ACTION, PLAY, WATCH, Assignment
+from replication.engine.worker_process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment
 from replication.evaluation import Evaluation, Purpose
 from replication.frame_store import Storage, build_frame_store
 from replication.random_streams import restore_stream, stream_state, training_streams
@@ -152,6 +152,7 @@ class LaneInWorker:
         self._stack: NDArray[np.uint8] = shared.stacks[place]
         self._evaluation_stack: NDArray[np.uint8] = shared.evaluation_stacks[place]
         self._batch = shared.batch_of(place)
+        self._priorities: NDArray[np.float32] = shared.priorities[place]
 
     @property
     def stack(self) -> NDArray[np.uint8]:
@@ -185,6 +186,11 @@ class LaneInWorker:
     def batch(self) -> Transitions:
         self._wait(BATCH)
         return self._batch
+
+    def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
+        # The worker has taken those of the minibatch before: it has answered for the one drawn after them.
+        self._priorities[:] = priorities
+        self._post(RENEW, NO_ACTION)
 
     def sample(self, batch_size: int) -> Transitions:
         drawn: Transitions = self._ask("sample", batch_size)
