@@ -83,8 +83,8 @@ class Priorities(ABC):
         """No row has a priority."""
 
     @abstractmethod
-    def belong_to(self, valid: NDArray[np.bool_]) -> bool:
-        """Whether no others than these rows, bool [capacity_rows], can be drawn."""
+    def lie_in(self, rows: NDArray[np.int64]) -> bool:
+        """Whether no others than these rows can be drawn."""
 
     @property
     @abstractmethod
@@ -98,7 +98,7 @@ class Priorities(ABC):
 
     @abstractmethod
     def state(self) -> PriorityState:
-        """A copy of everything that `restore` needs to continue exactly, in the kinds of `state_kinds`."""
+        """A copy of everything that `restore` needs to continue exactly."""
 
     @abstractmethod
     def restore(self, state: PriorityState) -> None:
@@ -136,8 +136,8 @@ class ProportionalPriorities(Priorities):
     def clear(self) -> None:
         self._tree.fill(np.zeros(len(self._tree.leaves)))
 
-    def belong_to(self, valid: NDArray[np.bool_]) -> bool:
-        return not self._tree.leaves[~valid].any()
+    def lie_in(self, rows: NDArray[np.int64]) -> bool:
+        return bool(np.isin(np.flatnonzero(self._tree.leaves), rows).all())
 
     @property
     def nothing_to_draw(self) -> bool:
@@ -193,8 +193,8 @@ class RankPriorities(Priorities):
     def clear(self) -> None:
         self._heap = PriorityHeap(len(self._heap.order))
 
-    def belong_to(self, valid: NDArray[np.bool_]) -> bool:
-        return len(self._heap) == np.count_nonzero(valid) and bool(valid[self._heap.order[: len(self._heap)]].all())
+    def lie_in(self, rows: NDArray[np.int64]) -> bool:
+        return bool(np.isin(self._heap.order[: len(self._heap)], rows).all())
 
     @property
     def nothing_to_draw(self) -> bool:
@@ -254,9 +254,9 @@ def importance_weights(likelihoods: NDArray[np.float64], exponent: float) -> NDA
 
 
 def state_kinds(config: OffPolicyConfig) -> dict[str, tuple[str, int]]:
-    """Type and length of each array of a `PriorityState`; none where minibatches are not drawn by priority."""
+    """Type and length of each array that a replay memory stores of priorities; none where it has none."""
     sampling, rows = config.replay_sampling, config.replay_capacity_rows
-    both = {"largest": ("float64", 1), "first_draw_step": ("int64", 1)}
+    both = {"largest": ("float64", 1), "first_draw_step": ("int64", 1), "known": ("int64", 2)}
     if isinstance(sampling, ProportionalSampling):
         return {"raised": ("float64", rows)} | both
     if isinstance(sampling, RankSampling):
@@ -275,6 +275,9 @@ def check_state(state: PriorityState) -> None:
             raise ReplicationError(f"{name!r}: found a number that is negative or not finite")
         if name.endswith("_step") and array[0] < NOT_YET:
             raise ReplicationError(f"{name!r}: found {array[0]}, expected a step, or {NOT_YET} before the first")
+    first, last = state["known"]
+    if not 0 <= first <= last:
+        raise ReplicationError(f"'known': found {[int(first), int(last)]}, expected from and up to which row")
     order = state.get("order")
     if order is not None:
         held = order[: np.count_nonzero(order != ABSENT)]

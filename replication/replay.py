@@ -99,8 +99,8 @@ class ReplayMemory:
         self._positions = np.zeros(capacity_rows, dtype=np.uint8)
         self._final = TERMINATED | LIFE_LOST | (0 if truncation_bootstraps else TRUNCATED)
         self.priorities = priorities
-        self._prioritised = (0, 0)
-        """Of all rows ever appended, from and up to which those that begin a transition have a priority."""
+        self._known = (0, 0)
+        """From and up to which of all rows ever appended those that begin a transition have a priority."""
 
     def __len__(self) -> int:
         return min(self.rows_appended - self._first_row, self.capacity_rows)
@@ -146,7 +146,7 @@ class ReplayMemory:
         self.rows_appended = self._first_row = rows_appended
         self._next_position = 0
         self._awaits_end_frame = False
-        self._prioritised = (rows_appended, rows_appended)
+        self._known = (rows_appended, rows_appended)
         if self.priorities is not None:
             self.priorities.clear()
 
@@ -208,13 +208,25 @@ class ReplayMemory:
 
     def priority_state(self) -> PriorityState | None:
         """What `restore_priorities` takes; None where minibatches are not drawn by priority."""
-        return None if self.priorities is None else self._priorities_up_to_date().state()
+        if self.priorities is None:
+            return None
+        return {**self.priorities.state(), "known": np.array(self._known)}
 
     def restore_priorities(self, state: PriorityState) -> bool:
-        """Continue where the state was taken, in a memory of the same rows; whether it belongs to these rows."""
-        priorities = self._priorities_up_to_date()
-        priorities.restore(state)
-        return priorities.belong_to(self.valid_acting_row(np.arange(self.capacity_rows)))
+        """Continue where the state was taken, in a memory of the same rows; whether it belongs to these rows.
+
+        The rows that were known then are not yet those that begin a transition now: to know these already would put
+        the rows of a heap in another order than the next draw does.
+        """
+        assert self.priorities is not None
+        self.priorities.restore(state)
+        first, last = self._known = (int(state["known"][0]), int(state["known"][1]))
+        if last > self.rows_appended or last - first > self.capacity_rows:
+            return False
+        known = np.arange(first, last)
+        rows = known % self.capacity_rows
+        overwritten = known < self.rows_appended - len(self)
+        return self.priorities.lie_in(rows[overwritten | (self._actions[rows] != NO_ACTION)])
 
     def valid_acting_row(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
@@ -295,11 +307,11 @@ class ReplayMemory:
         renewed before or after a step is remembered, and new rows enter at the largest of all that were renewed.
         """
         assert self.priorities is not None
-        (first, last), (known_first, known_last) = self._whole_windows(), self._prioritised
+        (first, last), (known_first, known_last) = self._whole_windows(), self._known
         self.priorities.leave(np.arange(known_first, min(first, known_last)) % self.capacity_rows)
         entering = np.arange(max(first, known_last), last) % self.capacity_rows
         self.priorities.enter(entering[self._actions[entering] != NO_ACTION])
-        self._prioritised = (first, max(last, first))
+        self._known = (first, max(last, first))
         return self.priorities
 
     def _any_valid_row(self) -> bool:

@@ -13,7 +13,14 @@ from replication.config import load_variant, variant_config
 from replication.errors import ReplicationError
 from replication.frame_store import build_frame_store
 from replication.plan import PRIORITY_BYTES, priority_bytes
-from replication.priorities import Priorities, build_priorities, check_state, importance_weights, state_kinds
+from replication.priorities import (
+    Priorities,
+    PriorityState,
+    build_priorities,
+    check_state,
+    importance_weights,
+    state_kinds,
+)
 from replication.replay import NO_ACTION, TERMINATED, ReplayMemory
 from replication.schedules import importance_exponent_at
 from replication.settings import OffPolicyConfig, ProportionalSampling, RankSampling, ReplaySampling
@@ -60,10 +67,18 @@ def renew(memory: ReplayMemory, rows: np.ndarray, found: Any) -> None:
     memory.priorities.renew(rows, np.asarray(found, dtype=np.float32))
 
 
-def drawable(memory: ReplayMemory) -> list[int]:
-    """The rows that can be drawn, whatever is said to be valid."""
+def drawn_from(memory: ReplayMemory) -> PriorityState:
+    """The state in which the next draw finds the priorities."""
+    if memory.valid_acting_row(all_rows(memory)).any():
+        memory.sample_by_priority(np.random.default_rng(0), 1, 0)
     state = memory.priority_state()
     assert state is not None
+    return state
+
+
+def drawable(memory: ReplayMemory) -> list[int]:
+    """The rows that can be drawn, whatever is said to be valid."""
+    state = drawn_from(memory)
     return (
         np.flatnonzero(state["raised"]).tolist() if "raised" in state else sorted(set(state["order"].tolist()) - {-1})
     )
@@ -181,8 +196,7 @@ def test_new_rows_enter_at_the_largest_priority_so_far(sampling: ReplaySampling)
     drawn = memory.sample_by_priority(np.random.default_rng(0), 4, 0).rows
 
     def stored() -> np.ndarray:
-        state = memory.priority_state()
-        assert state is not None
+        state = drawn_from(memory)
         return (state["raised"] ** 2 - 0.25) if "raised" in state else state["priorities"]
 
     # Rows 2 to 5, of 8; 1 in all, the constant in it.
@@ -218,8 +232,7 @@ def test_a_row_that_is_overwritten_loses_its_priority(sampling: ReplaySampling) 
             memory.append(numbered_frame(memory.rows_appended), 0, 0.0, 0, starts_trajectory=False)
         renew(memory, np.array([7]), [0.25])  # whatever it may hold now
         assert drawable(memory) == sorted(expected)
-    state = memory.priority_state()
-    assert state is not None
+    state = drawn_from(memory)
     if "raised" in state:
         assert state["raised"][4] == pytest.approx(50.25**0.5)  # as a new row, at the largest
 
@@ -240,7 +253,7 @@ def test_priorities_may_be_renewed_before_or_after_rows_are_appended(sampling: R
                 memory.append(numbered_frame(i), 0, 0.0, 0, starts_trajectory=False)
             if first == "append":
                 renew(memory, rows, found)
-        states.append({name: array.tobytes() for name, array in (memory.priority_state() or {}).items()})
+        states.append({name: array.tobytes() for name, array in drawn_from(memory).items()})
     assert states[0] == states[1]
 
 
@@ -344,6 +357,7 @@ def test_priorities_go_on_where_they_were_taken(sampling: ReplaySampling) -> Non
         ("priorities", 3, np.inf, "'priorities': found"),
         ("largest", 0, np.inf, "'largest': found"),
         ("first_draw_step", 0, -2, "'first_draw_step': found -2, expected a step, or -1"),
+        ("known", 0, 10, "'known': found [10, 9], expected from and up to which row"),
         ("order", 0, 4, "'order': expected rows, each once, and after them only -1"),
         ("order", 1, 10, "'order': expected"),
         ("order", 1, -1, "'order': expected"),
@@ -352,7 +366,7 @@ def test_priorities_go_on_where_they_were_taken(sampling: ReplaySampling) -> Non
 )
 def test_a_state_that_cannot_have_been_taken_is_refused(name: str, place: int, value: float, expected: str) -> None:
     sampling = rank() if name in ("order", "priorities") else proportional()
-    state = dict(priorities_of(sampling, [0.5, 0.25, 1.0, 0.125, 0.75, 0.0]).state())
+    state = {**priorities_of(sampling, [0.5, 0.25, 1.0, 0.125, 0.75, 0.0]).state(), "known": np.array([3, 9])}
     check_state(state)
     state[name][place] = value
     with pytest.raises(ReplicationError) as refused:
