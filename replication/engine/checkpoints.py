@@ -253,10 +253,11 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
         raise ReplicationError(f"{path}/tensors.safetensors: not readable ({_reason(error)})") from None
     _check_tensors(trainee, tensors, path / "tensors.safetensors")
     priorities = {name: tensor.numpy() for name, tensor in _under("priorities", tensors).items()}
-    try:
-        check_state(priorities)
-    except ReplicationError as error:
-        raise ReplicationError(f"{path}/tensors.safetensors: priorities: {error}") from None
+    if priorities:
+        try:
+            check_state(priorities)
+        except ReplicationError as error:
+            raise ReplicationError(f"{path}/tensors.safetensors: priorities: {error}") from None
     steps = content.step - keyframe.step
     try:
         unpacking = zlib.decompressobj()
