@@ -303,7 +303,8 @@ def checkpoint_bytes(run: Run) -> int:
     num_actions = find_game(run.game).minimal_actions_count
     copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)
     held_out = 2 * config.held_out_transitions * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
-    return 2 * (copies + held_out + priority_bytes(config) // 2)
+    priorities = priority_bytes(config) // 2  # what the other half holds follows from it
+    return 2 * (copies + held_out + priorities)
 
 
 def parameter_count(network: NetworkConfig, channels: int, num_actions: int) -> int:

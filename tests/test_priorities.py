@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replication.config import load_variant, variant_config
+from replication.engine import room
+from replication.engine.machine import Machine
+from replication.engine.room import ensure_room
 from replication.errors import ReplicationError
 from replication.frame_store import build_frame_store
-from replication.plan import PRIORITY_BYTES, priority_bytes
+from replication.plan import (
+    PRIORITY_BYTES,
+    checkpoint_bytes,
+    lanes_that_fit,
+    memory_text,
+    off_policy_config,
+    priority_bytes,
+)
 from replication.priorities import (
     Priorities,
     PriorityState,
@@ -24,6 +36,7 @@ from replication.priorities import (
 from replication.replay import NO_ACTION, TERMINATED, ReplayMemory
 from replication.schedules import importance_exponent_at
 from replication.settings import OffPolicyConfig, ProportionalSampling, RankSampling, ReplaySampling
+from tests.lanes import smoke_run
 from tests.test_replay import LAYOUTS, all_rows, expected_transitions, numbered_frame, numbers, play, scripts, told
 
 CORRECTION = {"importance_exponent_start": 0.4, "importance_exponent_end": 1.0, "importance_steps": 100}
@@ -389,6 +402,24 @@ def test_priorities_are_counted_in_bytes(sampling: ReplaySampling) -> None:
         truncation_bootstraps=True,
     )
     assert memory.nbytes - without.nbytes == priority_bytes(config)
+
+
+@pytest.mark.parametrize("sampling", BOTH)
+def test_priorities_count_in_what_a_machine_holds(
+    sampling: ReplaySampling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uniform = smoke_run(preset=None)  # a million rows, of which the budget fills few
+    config = uniform.variant.config | {"replay_sampling": sampling.model_dump()}
+    run = replace(uniform, variant=uniform.variant.model_copy(update={"config": config}))
+    each = PRIORITY_BYTES[sampling.name] * 1_000_000
+    assert lanes_that_fit(run, 4_000_000_000, 0) <= 600_000_000 // each < lanes_that_fit(uniform, 4_000_000_000, 0)
+    assert checkpoint_bytes(run) - checkpoint_bytes(uniform) == each
+    assert memory_text(off_policy_config(run)).endswith(f"; priorities {each / 1e6:.1f} MB")
+    machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
+    monkeypatch.setattr(room, "available_memory_bytes", lambda: each)
+    ensure_room([uniform], off_policy_config(uniform), machine)
+    with pytest.raises(ReplicationError, match="memory: 1 replay memories"):
+        ensure_room([run], off_policy_config(run), machine)
 
 
 # ---------------------------------------------------------------- the newest
