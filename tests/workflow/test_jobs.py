@@ -15,6 +15,7 @@ from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.frame_store import typical_bytes
+from replication.games import NATURE49
 from replication.jobs import build_jobs, cohort_name, form_cohorts, run_arguments, workflow_config
 from replication.run_records import sealed_record
 from replication.runs import Run, resolve_run
@@ -67,6 +68,9 @@ def test_cohorts_are_grids_of_at_most_so_many_lanes() -> None:
     names = [[(r.game, r.seed) for r in c] for c in _cohorts(_named([("pong", s) for s in (1, 2, 3)]), runs, 2)]
     assert names == [[("pong", 1), ("pong", 2)]]
     assert _cohorts(runs, runs, 1) == ()
+    # About equally long: a short cohort would leave a device idle at the end.
+    many = _named([(game, 1) for game in NATURE49])
+    assert [len(cohort) for cohort in _cohorts(many, many, 20)] == [17, 17, 15]
 
 
 def test_cohorts_never_mix_what_one_command_cannot_say() -> None:
