@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -98,6 +98,24 @@ class Output(nn.Linear):
             return super().forward(x.to(self.weight.dtype))
 
 
+class SharedBiasOutput(Output):
+    """A last linear layer with one bias for all of its outputs, a parameter of shape [1].
+
+    Source: van Hasselt et al. 2016, "Robustness to Human starts"; google-deepmind/dqn_zoo dqn_zoo/networks.py
+    linear_with_shared_bias.
+    """
+
+    def __init__(self, inputs: int, outputs: int, **kinds: Any) -> None:
+        """Lay out the layer; see `uninitialised_output`."""
+        super().__init__(inputs, outputs, **kinds)
+        self.bias = nn.Parameter(torch.empty(1, **kinds))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
+        with torch.autocast(x.device.type, enabled=False):
+            return functional.linear(x.to(self.weight.dtype), self.weight) + self.bias
+
+
 class NoisyLinear(nn.Module):
     """A linear layer whose weights are drawn anew around learned means, by factorised Gaussian noise.
 
@@ -171,9 +189,9 @@ def uninitialised_linear(inputs: int, outputs: int) -> nn.Linear:
     return layer
 
 
-def uninitialised_output(inputs: int, outputs: int) -> Output:
+def uninitialised_output(inputs: int, outputs: int, *, shared_bias: bool = False) -> Output:
     """A last layer whose weights are still to be filled."""
-    layer: Output = nn.utils.skip_init(Output, inputs, outputs)
+    layer: Output = nn.utils.skip_init(SharedBiasOutput if shared_bias else Output, inputs, outputs)
     return layer
 
 
@@ -204,7 +222,24 @@ def fill_glorot_uniform(network: nn.Module, stream: np.random.Generator) -> None
             _fill(layer.bias, np.zeros(tuple(layer.bias.shape)))
 
 
-FILLS = {"torch7_uniform": fill_torch7_uniform, "glorot_uniform": fill_glorot_uniform}
+def fill_fan_in_uniform(network: nn.Module, stream: np.random.Generator) -> None:
+    """Weights ~ U(-b, b) with b = sqrt(sqrt(3) / fan_in), biases 0: variance scaling by 1 / sqrt(3).
+
+    Source: google/dopamine 5873f54 dopamine/discrete_domains/legacy_networks.py:158-160,248-250 (Rainbow, C51, IQN).
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = math.sqrt(math.sqrt(3.0) / _fan_in(layer))
+            _fill(layer.weight, stream.uniform(-bound, bound, tuple(layer.weight.shape)))
+            assert layer.bias is not None
+            _fill(layer.bias, np.zeros(tuple(layer.bias.shape)))
+
+
+FILLS = {
+    "torch7_uniform": fill_torch7_uniform,
+    "glorot_uniform": fill_glorot_uniform,
+    "fan_in_uniform": fill_fan_in_uniform,
+}
 
 
 def fill_noisy(network: nn.Module, stream: np.random.Generator) -> None:

@@ -114,8 +114,9 @@ class NetworkConfig(Settings):
 
     convolutions: tuple[Convolution, ...]
     padding: Literal["valid", "same"]
-    hidden_units: Count
-    initialisation: Literal["torch7_uniform", "glorot_uniform"]
+    hidden_units: Annotated[int, Field(ge=0)]
+    """0: no hidden layer (the linear function approximator alone)."""
+    initialisation: Literal["torch7_uniform", "glorot_uniform", "fan_in_uniform"]
 
 
 class CenteredRMSPropConfig(Settings):

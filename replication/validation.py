@@ -169,6 +169,8 @@ def added_settings(source: Path, families: frozenset[str]) -> frozenset[str] | N
     """
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
+            if not {ast.unparse(base) for base in node.bases} <= families:
+                return None  # another algorithm's settings, and perhaps more
             names = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
             return frozenset(name.id for name in names if isinstance(name, ast.Name))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "Config":

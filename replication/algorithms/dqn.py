@@ -96,7 +96,18 @@ def loss(
     with torch.no_grad():
         q_target_t = target(batch.s_t)
         y = batch.r_t + batch.discount_t * q_target_t.max(dim=1).values
-    q_a_tm1 = q_tm1.gather(1, batch.a_tm1[:, None]).squeeze(1)
-    assert y.shape == q_a_tm1.shape == batch.a_tm1.shape
+    return clipped_error_losses(q_tm1, batch.a_tm1, y)
+
+
+def clipped_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
+    """Half the squared error inside [-1, 1] and the absolute error less a half outside.
+
+    Args:
+        q_tm1: float32 [batch, actions].
+        a_tm1: int64 [batch], the actions taken.
+        y: float32 [batch], the targets, without gradient.
+    """
+    q_a_tm1 = q_tm1.gather(1, a_tm1[:, None]).squeeze(1)
+    assert y.shape == q_a_tm1.shape == a_tm1.shape
     per_transition = functional.huber_loss(q_a_tm1, y, reduction="none", delta=1.0)
     return Losses(per_transition, (y - q_a_tm1.detach()).abs().clamp(max=1.0))
