@@ -36,7 +36,7 @@ PAPER = (
 INTENSITY_LIMIT = 2.0
 """Deviations at which the normal number of the intensity is cut.
 
-Source: google/dopamine 5873f54 dopamine/labs/atari_100k/atari_100k_rainbow_agent.py:97-101.
+Source: google/dopamine 5873f54 dopamine/labs/atari_100k/atari_100k_rainbow_agent.py:99-103.
 """
 
 
@@ -52,7 +52,7 @@ class Config(OffPolicyConfig):
 class Network(nn.Module):
     """The network of dqn.py with a value beside the advantages after its one hidden layer.
 
-    Source: google/dopamine 5873f54 dopamine/jax/networks.py:546-608 with DrQ_eps.gin (dueling, 1 atom).
+    Source: google/dopamine 5873f54 dopamine/jax/networks.py:545-607 with DrQ_eps.gin (dueling, 1 atom).
     """
 
     def __init__(self, config: OffPolicyConfig, num_actions: int) -> None:
@@ -88,7 +88,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     """The loss of double_dqn.py on changed states; both networks see s' changed alike.
 
     Returns: `per_transition` and `priority` (the clipped absolute TD error), float32 [batch].
-    Source: google/dopamine 5873f54 dopamine/labs/atari_100k/atari_100k_rainbow_agent.py:104-130,184-223.
+    Source: google/dopamine 5873f54 dopamine/labs/atari_100k/atari_100k_rainbow_agent.py:107-119,177-209.
     """
     s_tm1 = augmented(batch.s_tm1, draws["place_tm1"], draws["lightness_tm1"], config)
     s_t = augmented(batch.s_t, draws["place_t"], draws["lightness_t"], config)

@@ -58,7 +58,7 @@ class Network(nn.Module):
     """Convolutions, then linear layers to `num_atoms` logits per action; dueling and noisy if asked for.
 
     Source: Hessel et al. 2018, "The Integrated Agent"; google-deepmind/dqn_zoo 45061f4 dqn_zoo/networks.py:224-264.
-    With one hidden layer for both, and without dueling: google/dopamine 5873f54 dopamine/jax/networks.py:546-608.
+    With one hidden layer for both, and without dueling: google/dopamine 5873f54 dopamine/jax/networks.py:545-607.
     """
 
     def __init__(self, config: Config, num_actions: int) -> None:
@@ -119,7 +119,7 @@ def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
     """Noise of each pass through a network, held over the batch: online at s and s', target at s'.
 
-    Source: Fortunato et al. 2018, section 3.1; google-deepmind/dqn_zoo 45061f4 dqn_zoo/rainbow/agent.py:91-100.
+    Source: Fortunato et al. 2018, section 3.1; google-deepmind/dqn_zoo 45061f4 dqn_zoo/rainbow/agent.py:87-98.
     """
     return _noise(config, num_actions, ("noise_tm1", "noise_t", "noise_target_t"), "normal")
 
@@ -128,7 +128,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     """Cross-entropy between the projected target distribution and that of the action taken.
 
     Its gradient is that of the KL divergence, by which the article's transitions are prioritised; the article's own
-    reimplementations store the cross-entropy (google-deepmind/dqn_zoo dqn_zoo/rainbow/agent.py:209), as is done here.
+    reimplementations store the cross-entropy (google-deepmind/dqn_zoo dqn_zoo/rainbow/agent.py:194), as is done here.
 
     Returns: `per_transition` and `priority`, both the cross-entropy, float32 [batch].
     Source: Hessel et al. 2018, "The Integrated Agent"; Bellemare et al. 2017, equation 7.
