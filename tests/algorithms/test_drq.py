@@ -95,7 +95,9 @@ def test_q2_value_and_advantages_share_a_hidden_layer() -> None:
     pixels = torch.from_numpy(PIXELS[:2])
     with torch.no_grad():
         hidden, found = network.embed(pixels).numpy(), network(pixels).numpy()
-    layers = {name: [p.detach().numpy() for p in getattr(network, name).parameters()] for name in ("value", "advantages")}
+    layers = {
+        name: [p.detach().numpy() for p in getattr(network, name).parameters()] for name in ("value", "advantages")
+    }
     value, advantages = (hidden @ weight.T + bias for weight, bias in layers.values())
     np.testing.assert_allclose(found, value + advantages - advantages.mean(1, keepdims=True), atol=1e-5)
     np.testing.assert_allclose(found.mean(1), value[:, 0], atol=1e-5)
@@ -108,9 +110,18 @@ def test_q1_q3_q4_q6_q7_q8_q12_settings_are_those_of_the_gin_file() -> None:
     """Written down apart from the YAML, from DrQ_eps.gin; DrQ.gin differs in two values."""
     for variant, end, evaluation in (("drq_eps", 0.01, 0.001), ("drq", 0.1, 0.05)):
         config = load_variant(variant).config
-        assert (config["n_step"], config["discount"], config["batch_size"], config["loss_reduction"]) == (10, 0.99, 32, "mean")
+        assert (config["n_step"], config["discount"], config["batch_size"], config["loss_reduction"]) == (
+            10,
+            0.99,
+            32,
+            "mean",
+        )
         assert config["replay_start"] == {"count": 1_600, "unit": "rows"}
-        assert (config["update_period_steps"], config["updates_at_once"], config["target_update_period_steps"]) == (1, 1, 1)
+        assert (config["update_period_steps"], config["updates_at_once"], config["target_update_period_steps"]) == (
+            1,
+            1,
+            1,
+        )
         assert config["epsilon"] == {"start": 1.0, "end": end, "decay_starts_after_steps": 1_600, "decay_steps": 5_000}
         assert config["evaluation_epsilon"] == evaluation
         assert (config["optimizer"]["learning_rate"], config["optimizer"]["epsilon"]) == (1e-4, 1.5e-4)

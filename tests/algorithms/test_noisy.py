@@ -13,9 +13,9 @@ from torch.nn import functional
 from replication.algorithms import dqn, noisy_dqn
 from replication.algorithms.contract import Batch
 from replication.config import load_variant, variant_config
+from replication.engine.batching import IN_TURN
 from replication.engine.learner import Learned
 from replication.engine.off_policy import act
-from replication.engine.batching import IN_TURN
 from replication.engine.stack import Stack
 from replication.networks import NoisyLinear, NoisyOutput, count_noise, fill_noisy, in_precision, noise_by_layer
 from tests.stacks import apart, kept, learner, loss_stream, minibatch
