@@ -23,9 +23,9 @@ _GROUPS = {
     "What a state is": ("frame_", "reward_"),
     "Replay": ("replay_", "stores_end_frame", "truncation_bootstraps", "held_out_"),
     "Loss": ("discount", "n_step", "batch_size", "loss_"),
-    "Schedule": ("update_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),
+    "Schedule": ("update_", "updates_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),
     "Network": ("network", "precision"),
-    "Optimiser": ("optimizer",),
+    "Optimiser": ("optimizer", "gradient_"),
 }
 """Heading to how the keys of a variant under it begin; other keys come last, under a heading of their own."""
 _SHOWN_ELSEWHERE = ("protocol", "title", "sources", "deviations")

@@ -5,6 +5,7 @@ Evaluated at every start of Snakemake, so nothing here imports torch, numpy or p
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -294,7 +295,9 @@ def _unique(values: Iterable[_T]) -> list[_T]:
     return list(dict.fromkeys(values))
 
 
-def _chunks(values: Sequence[_T], size: int) -> list[Sequence[_T]]:
+def _chunks(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
+    """As few parts as hold `most` each, about as long as one another."""
+    size = math.ceil(len(values) / math.ceil(len(values) / most))
     return [values[start : start + size] for start in range(0, len(values), size)]
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
-import psutil
+_MEMORY = Path("/proc/meminfo")
 
 
 def available_memory_bytes() -> int:
-    """Memory that programs can take without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Memory that programs can take without swapping; where the system does not say (macOS), all of the machine's."""
+    found = re.search(r"^MemAvailable: *(\d+) kB$", _MEMORY.read_text() if _MEMORY.exists() else "", re.MULTILINE)
+    return int(found[1]) * 1024 if found else total_memory_bytes()
 
 
 def total_memory_bytes() -> int:
     """Memory of this machine, whatever is in it."""
-    return int(psutil.virtual_memory().total)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def free_disk_bytes(path: Path) -> int:

@@ -80,9 +80,12 @@ class RecordingLearner:
         self.events: list[tuple[str, int]] = []
         trainee.learner = self  # type: ignore[assignment]
 
-    def action_values(self, stack: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def action_values(self, stack: NDArray[np.uint8], draws: object = ()) -> NDArray[np.float32]:
         self.events.append(("act", self.lane.step))
         return self.values
+
+    def acting_draws(self, stream: np.random.Generator, *, evaluating: bool) -> tuple[()]:
+        return ()
 
     def update(self, transitions: Transitions, stream: np.random.Generator) -> None:
         self.events.append(("update", self.lane.step))

@@ -174,7 +174,12 @@ def test_parameters_that_are_not_finite_are_never_stored(tmp_path: Path, capsys,
     assert not list((tmp_path / "state").rglob("checkpoint_*")) and not list((tmp_path / "results").rglob("run.json"))
 
 
-def test_the_command_needs_nothing_that_a_bare_gpu_machine_lacks() -> None:
-    absent = ("cv2", "jinja2", "matplotlib", "openTSNE", "pandas", "scipy", "seaborn", "sklearn", "snakemake")
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from replication.engine import session"
+@pytest.mark.slow
+def test_training_and_evaluation_need_nothing_that_a_bare_gpu_machine_lacks(tmp_path: Path) -> None:
+    absent = ("cv2", "jinja2", "matplotlib", "openTSNE", "packaging", "pandas", "PIL", "psutil", "scipy", "seaborn")
+    absent += ("sklearn", "snakemake")
+    command = ["train", "--variant", "dqn", "--game", "catch", "--seed", "1", "--preset", "smoke", "--quiet"]
+    command += ["--budget-frames", "1600", "--workers", "1", f"--results={tmp_path}", f"--state={tmp_path / 'state'}"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from replication.cli import main; main({command})"
     subprocess.run([sys.executable, "-c", code], check=True)
+    assert list(tmp_path.rglob("evaluation.trace"))

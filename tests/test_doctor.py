@@ -172,7 +172,7 @@ def test_what_is_advised_for_packages_installs_them_where_the_environment_is_as_
     assert "pip install --quiet --requirement requirements.lock" in done.stdout
 
 
-@pytest.mark.parametrize("package", ["lz4", "psutil", "packaging", "ale_py", "numpy"])
+@pytest.mark.parametrize("package", ["lz4", "packaging", "ale_py", "numpy"])
 def test_a_package_that_cannot_be_imported_is_a_finding_not_a_crash(tmp_path: Path, package: str) -> None:
     program = (
         "import sys; sys.modules[sys.argv[1]] = None; sys.modules['torch'] = None; from replication.cli import main; "

@@ -68,7 +68,7 @@ def _learner_gradients(config: dqn.Config, size: int) -> tuple[Learner, list[Ten
     pixels = np.random.default_rng(0).integers(0, 256, (2, 1, 84, 84, 4), dtype=np.uint8)
     states, next_states = np.repeat(pixels, size, axis=1)
     ones, zeros = np.ones(size, dtype=np.float32), np.zeros(size, dtype=np.int64)
-    transitions = Transitions(states, zeros, ones, 0 * ones, next_states, zeros)
+    transitions = Transitions(states, zeros, ones, 0 * ones, next_states, zeros, ones)
     learner.update(transitions, np.random.default_rng(0))
     return learner, noted.gradients, transitions
 

@@ -13,7 +13,6 @@ from textwrap import fill
 from typing import Any
 
 import pandas as pd
-import psutil
 
 from replication.benchmark.child import usable_cores
 from replication.benchmark.floor import FLOP, floor_seconds
@@ -22,6 +21,7 @@ from replication.benchmark.our_loop import EPSILON
 from replication.benchmark.pacing import LOOP, UPDATE_PERIOD_STEPS, WARM_UP_STEPS
 from replication.config import load_protocol
 from replication.games import find_game
+from replication.resources import total_memory_bytes
 from replication.results import git_commit
 from replication.tables import Table
 
@@ -219,7 +219,7 @@ def machine_text() -> str:
     """This machine in words."""
     cores, usable = os.cpu_count(), len(usable_cores())
     held = f" ({usable} usable)" if usable not in (0, cores) else ""
-    memory = f"{psutil.virtual_memory().total / 1e9:.0f} GB of memory"
+    memory = f"{total_memory_bytes() / 1e9:.0f} GB of memory"
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     return f"{_processor()}, {cores} cores{held}, {memory}, {system}, Python {platform.python_version()}"
 

@@ -54,9 +54,9 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != "REPLICATION_STATE"} | {"PATH": path}
 
 
-def snakemake(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    profile = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
-    command = [sys.executable, "-m", "snakemake", *arguments[:-1], *profile, "--config", *arguments[-1].split()]
+def snakemake(tree: Path, *arguments: str, profile: str = "default") -> subprocess.CompletedProcess[str]:
+    how = ["--workflow-profile", f"workflow/profiles/{profile}", "--cores", "2"]
+    command = [sys.executable, "-m", "snakemake", *arguments[:-1], *how, "--config", *arguments[-1].split()]
     return subprocess.run(command, cwd=tree, env=environment(), capture_output=True, text=True, timeout=240)
 
 
@@ -112,6 +112,16 @@ def test_every_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     found = scheduled(ROOT, config=f"experiment={name} results={tmp_path}")
     rendered = {"table": len(jobs.experiment.tables), "figure": len(jobs.experiment.figures), "inventory": 1, "page": 1}
     assert found == {"run": len(jobs.runs)} | {rule: count for rule, count in rendered.items() if count}
+
+
+def test_the_profile_of_a_gpu_trains_cohorts_on_it(tmp_path: Path) -> None:
+    config = f"experiment=nature_table2 results={tmp_path} lanes=20"  # --config adds to what the profile says
+    done = snakemake(ROOT, "-n", "--printshellcmds", "runs", config, profile="gpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert len(set(re.findall(r"^cohort_\w+ +1$", said, re.MULTILINE))) == 3
+    assert len(re.findall(r"replication train --variant dqn .* --device cuda ", said)) == 3
+    assert len(re.findall(r"replication train --variant random_10hz ", said)) == 49
 
 
 def test_a_missing_or_misspelt_experiment_is_one_line() -> None:
