@@ -73,7 +73,11 @@ def test_h3_h5_a4_b4_t3_p3_the_loss_against_a_reference_in_float64(double: bool,
     tm1, at_t, target_t = (scale * stream.standard_normal((5, 4, 51)) for _ in range(3))
     actions = [0, 3, 1, 2, 2]
     logits_tm1 = torch.tensor(tm1, requires_grad=True)
-    given = {1.0: logits_tm1, 2.0: torch.tensor(at_t, requires_grad=True), 3.0: torch.tensor(target_t)}
+    given = {
+        1.0: logits_tm1,
+        2.0: torch.tensor(at_t, requires_grad=True),
+        3.0: torch.tensor(target_t, requires_grad=True),
+    }
     states = torch.zeros((5, 1), dtype=torch.uint8)
     rewards, discounts = (torch.tensor(numbers, dtype=torch.float64) for numbers in (REWARDS, DISCOUNTS))
     batch = Batch(states, torch.tensor(actions), rewards, discounts, states)
@@ -90,7 +94,7 @@ def test_h3_h5_a4_b4_t3_p3_the_loss_against_a_reference_in_float64(double: bool,
     assert found.per_transition.tolist() == pytest.approx(losses, rel=1e-10)
     assert found.priority.tolist() == pytest.approx(losses, rel=1e-10) and not found.priority.requires_grad
     found.per_transition.sum().backward()
-    assert logits_tm1.grad is not None and given[2.0].grad is None
+    assert logits_tm1.grad is not None and given[2.0].grad is given[3.0].grad is None
     np.testing.assert_allclose(logits_tm1.grad.numpy(), gradient, atol=1e-12)
 
 
