@@ -7,8 +7,8 @@ numpy stream, so that no global generator is ever used and every device starts f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -116,6 +116,59 @@ class SharedBiasOutput(Output):
             return functional.linear(x.to(self.weight.dtype), self.weight) + self.bias
 
 
+class NoisyLinear(nn.Module):
+    """A linear layer whose weights are drawn anew around learned means, by factorised Gaussian noise.
+
+    y = (mu^w + sigma^w * epsilon^w) x + mu^b + sigma^b * epsilon^b, with epsilon^w_ij = f(epsilon_i) f(epsilon_j),
+    epsilon^b_j = f(epsilon_j) and f(x) = sgn(x) sqrt|x|. One draw serves the whole batch. Zero noise leaves the means.
+
+    On one CPU core (7,744 inputs, 512 outputs, 32 states) an update with the drawn weights written out took half the
+    time of two products, of the means and of the deviations with noisy inputs; the latter is faster for one state.
+
+    Source: Fortunato et al. 2018, equations 8 to 11.
+    """
+
+    def __init__(self, inputs: int, outputs: int, sigma_0: float) -> None:
+        """Lay out means and deviations, uninitialised; `sigma_0` is what the deviations start from."""
+        super().__init__()
+        self.sigma_0 = sigma_0
+        self.noise_shape = inputs, outputs
+        self.num_noise = inputs + outputs
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        self.weight_deviation = nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        self.bias_deviation = nn.Parameter(torch.empty(outputs))
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """[batch, inputs] and standard normal noise, [inputs + outputs], to [batch, outputs]."""
+        f_inputs, f_outputs = (noise.sign() * noise.abs().sqrt()).split(self.noise_shape)
+        weight = self.weight + self.weight_deviation * torch.outer(f_outputs, f_inputs)
+        bias = self.bias + self.bias_deviation * f_outputs
+        return functional.linear(x, weight, bias)
+
+
+class NoisyOutput(NoisyLinear):
+    """A network's last layer where that is noisy, float32 in every precision, as `Output` is."""
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.weight.dtype), noise)
+
+
+def count_noise(network: nn.Module) -> int:
+    """Random numbers that one pass through the noisy layers of a network takes."""
+    return sum(layer.num_noise for layer in network.modules() if isinstance(layer, NoisyLinear))
+
+
+def noise_by_layer(layers: Sequence[nn.Module], draws: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+    """What each layer takes beside its input: its part of the noise, [noise of all layers]; nothing without draws."""
+    if not draws:
+        return [() for _ in layers]
+    (noise,) = draws
+    return [(part,) for part in noise.split([layer.num_noise for layer in layers])]
+
+
 def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "bfloat16"]) -> Callable[..., Tensor]:
     """The network with the arithmetic of its layers in another precision; parameters and outputs stay float32.
 
@@ -187,6 +240,19 @@ FILLS = {
     "glorot_uniform": fill_glorot_uniform,
     "fan_in_uniform": fill_fan_in_uniform,
 }
+
+
+def fill_noisy(network: nn.Module, stream: np.random.Generator) -> None:
+    """Means ~ U(-1/sqrt(p), 1/sqrt(p)) and deviations sigma_0 / sqrt(p) in each noisy layer, p being its inputs.
+
+    Source: Fortunato et al. 2018, section 3.2.
+    """
+    for layer in network.modules():
+        if isinstance(layer, NoisyLinear):
+            bound = 1.0 / math.sqrt(layer.weight.shape[1])
+            for means, deviations in ((layer.weight, layer.weight_deviation), (layer.bias, layer.bias_deviation)):
+                _fill(means, stream.uniform(-bound, bound, tuple(means.shape)))
+                _fill(deviations, np.full(tuple(deviations.shape), layer.sigma_0 * bound))
 
 
 def _fan_in(layer: nn.Conv2d | nn.Linear) -> int:

@@ -62,7 +62,7 @@ def test_a_request_that_cannot_be_is_one_line(tmp_path: Path, capsys, changes: d
         (["run", "quickstart", "--cores", "0"], "--cores: expected 1 or more, found 0"),
         (["trian"], "invalid choice: 'trian'"),
         ([], "COMMAND"),
-        (["fidelity", "--variant", "dqm"], "did you mean 'dqn'?"),
+        (["fidelity", "--variant", "dqnn"], "did you mean 'dqn'?"),
     ],
 )
 def test_a_command_that_cannot_be_is_one_line(capsys, arguments: list[str], expected: str) -> None:

@@ -42,7 +42,7 @@ QUICKSTART = "experiments/quickstart.yaml"
         (DQN, "discount: 0.99", "discount: 1.5", "expected a number less than or equal to 1.0, found 1.5"),
         (DQN, "learning_rate:", "learning_rat:", "config.optimizer.learning_rat: there is no key 'learning_rat'; did"),
         (DQN, "name: centered_rmsprop", "name: sgd", "config.optimizer: expected 'name': one of 'centered_rmsprop', "),
-        (DQN, "module: dqn", "module: dqm", "module: there is no module 'dqm'; did you mean 'dqn'?"),
+        (DQN, "module: dqn", "module: dqnn", "module: there is no module 'dqnn'; did you mean 'dqn'?"),
         (DQN, "variant: dqn", "variant: dqn2", "variant: found 'dqn2', expected the file's own name 'dqn'"),
         (DQN, "protocol: nature", "protocol: natur", "protocol: there is no protocol 'natur'; did you mean 'nature'?"),
         (

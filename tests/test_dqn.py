@@ -154,7 +154,7 @@ def test_gradient_of_a_real_batch_equals_a_float64_reference() -> None:
 
 def test_an_unknown_algorithm_is_one_line() -> None:
     with pytest.raises(ReplicationError, match="did you mean 'dqn'"):
-        load_algorithm("dqm")
+        load_algorithm("dqnn")
 
 
 def _in_float64(network: torch.nn.Module) -> None:

@@ -54,7 +54,7 @@ def test_s1_the_published_table_is_49_games_at_200_million_frames() -> None:
     ("change", "expected"),
     [
         ({"games": ["pongg"]}, "did you mean 'pong'"),
-        ({"variants": ["dqm"]}, "did you mean 'dqn'"),
+        ({"variants": ["dqnn"]}, "did you mean 'dqn'"),
         ({"budget_frames": 402}, "positive multiple of 4"),
         ({"budget_frames": "1e6"}, r"runs\.0\.budget_frames"),
         ({"seeds": []}, r"runs\.0\.seeds"),

@@ -56,7 +56,7 @@ def test_results_lie_under_variant_game_seed_digest() -> None:
         ({"variant": "random_10hz"}, "does not train"),
         ({"seed": -1}, "seed -1"),
         ({"game": "pongg"}, "did you mean 'pong'"),
-        ({"variant": "dqm"}, "did you mean 'dqn'"),
+        ({"variant": "dqnn"}, "did you mean 'dqn'"),
     ],
 )
 def test_bad_requests_are_one_line(change: dict[str, object], expected: str) -> None:
