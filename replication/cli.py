@@ -110,6 +110,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     describe.add_argument("name", help=f"one of: {', '.join(known_names('protocols') + known_names('algorithms'))}")
     describe.set_defaults(command=_describe)
+    check = commands.add_parser(
+        "check-algorithm",
+        help="check that an algorithm's file does all that the engine asks of it",
+        description="Build, differentiate, stack, train, resume and repeat an algorithm on a toy game, in seconds. One "
+        "line a check: passed, or what was found and what to do; the exit code is then 2.",
+    )
+    check.add_argument("file", type=Path, help="the algorithm's Python file, in replication/algorithms or anywhere")
+    check.add_argument(
+        "--variant",
+        help="its YAML anywhere, or the name of a variant (default: all that this package has of the module; for a "
+        "file outside of it, the YAML of the same name beside it)",
+    )
+    check.set_defaults(command=_check_algorithm)
     doctor = commands.add_parser(
         "doctor",
         help="check that this machine can do what is asked of it",
@@ -281,6 +294,12 @@ def _describe(options: argparse.Namespace) -> int:
 
     print(description(options.name))
     return 0
+
+
+def _check_algorithm(options: argparse.Namespace) -> int:
+    from replication.conformance.kit import check_algorithm
+
+    return check_algorithm(options.file, options.variant)
 
 
 def _doctor(options: argparse.Namespace) -> int:

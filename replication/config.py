@@ -44,15 +44,38 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
         ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
             algorithm adds to those of its family are left to `variant_config`, before its training starts.
     """
-    path, content = _read("algorithms", "variant", name)
+    _, content = _read("algorithms", "variant", name)
+    return _variant(WORKFLOW / "algorithms" / f"{name}.yaml", content, None, preset)
+
+
+def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Variant:
+    """Read a variant of an algorithm outside this package, from a YAML that may lie anywhere.
+
+    Args:
+        path: the YAML.
+        source: the algorithm's Python file, whose name `module` must give.
+        preset: overrides of scale for its `config`.
+
+    Raises:
+        ReplicationError: as `load_variant`.
+    """
+    return _variant(path, read_yaml(path), source, preset)
+
+
+def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: Preset | None) -> Variant:
     variant = validated(Variant, content, path)
     _check_name(path, "variant", variant.variant)
     if variant.protocol not in (known := known_names("protocols")):
         raise ReplicationError(f"{path}: protocol: {unknown_name('protocol', variant.protocol, known)}")
-    _check_config(variant, path)
+    if source is None and variant.module not in _algorithm_modules():
+        raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
+    if source is not None and variant.module != source.stem:
+        raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
+    added = _added_settings(variant.module) if source is None else _added_settings_in(source)
+    _check_config(variant, added, path)
     if preset is not None:
         variant = variant.model_copy(update={"config": overridden(variant.config, preset.config)})
-        _check_config(variant, WORKFLOW / "presets" / f"{preset.preset}.yaml")
+        _check_config(variant, added, WORKFLOW / "presets" / f"{preset.preset}.yaml")
     return variant
 
 
@@ -81,11 +104,12 @@ def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
     return validated(model, variant.config, WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
 
 
-def _check_config(variant: Variant, path: Path) -> None:
-    """Check all of a variant's `config` that can be checked without its algorithm, whose import takes torch."""
-    if variant.module not in _algorithm_modules():
-        raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
-    family, added = FAMILIES[variant.family], _added_settings(variant.module)
+def _check_config(variant: Variant, added: frozenset[str] | None, path: Path) -> None:
+    """Check all of a variant's `config` that can be checked without its algorithm, whose import takes torch.
+
+    `added`: settings of the algorithm's own; None: its source does not tell.
+    """
+    family = FAMILIES[variant.family]
     left = family.model_fields if added is None else (key for key in variant.config if key not in added)
     validated(family, {key: variant.config[key] for key in left if key in variant.config}, path, "config")
 
@@ -95,7 +119,11 @@ def _algorithm_modules() -> list[str]:
 
 
 def _added_settings(module: str) -> frozenset[str] | None:
-    return added_settings(ALGORITHMS / f"{module}.py", frozenset(family.__name__ for family in FAMILIES.values()))
+    return _added_settings_in(ALGORITHMS / f"{module}.py")
+
+
+def _added_settings_in(source: Path) -> frozenset[str] | None:
+    return added_settings(source, frozenset(family.__name__ for family in FAMILIES.values()))
 
 
 def _check_name(path: Path, key: str, found: str) -> None:

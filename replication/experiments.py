@@ -26,6 +26,10 @@ class PublishedSource(Settings):
     source: str
     """A table of replication/published."""
     algorithm: str
+    """As the source names it; figures show its level."""
+    agents: dict[str, str] = Field(default_factory=dict)
+    """Variants to the source's names of the same agents, for a source of scores by game; a variant that is not named
+    here has no counterpart there."""
 
 
 class RunGroup(Settings):
@@ -132,3 +136,6 @@ def _check_names(experiment: Experiment, path: Path) -> None:
         if experiment.published.source not in sources:
             hint = unknown_name("published source", experiment.published.source, sources)
             raise ReplicationError(f"{path}: published.source: {hint}")
+        variants = {variant for group in experiment.groups for variant in group.variants}
+        for variant in experiment.published.agents.keys() - variants:
+            raise ReplicationError(f"{path}: published.agents: {unknown_name('variant in runs', variant, variants)}")

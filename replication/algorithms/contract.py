@@ -7,15 +7,18 @@ owns acting, replay, target copies, the reduction over the batch, the optimiser,
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from torch import Tensor, nn
 
-from replication.errors import unknown_name
+from replication.errors import ReplicationError, unknown_name
 from replication.settings import OffPolicyConfig
 
 
@@ -105,3 +108,30 @@ def load_algorithm(name: str) -> Algorithm:
     if name not in known:
         raise unknown_name("algorithm module", name, known)
     return cast(Algorithm, importlib.import_module(f"replication.algorithms.{name}"))
+
+
+def load_algorithm_file(source: Path) -> Algorithm:
+    """Import an algorithm from a file outside this package, under the file's own name.
+
+    Raises:
+        ReplicationError: no such file, a name that is taken, or whatever importing it runs into.
+    """
+    name = source.stem
+    if source.suffix != ".py" or not source.is_file():
+        raise ReplicationError(f"{source}: expected a Python file with an algorithm, found none")
+    taken = importlib.util.find_spec(name) if name.isidentifier() else None
+    if not name.isidentifier() or (taken is not None and taken.origin != str(source.resolve())):
+        raise ReplicationError(
+            f"{source}: {name!r} cannot be its module's name, it is taken or no word; rename the file"
+        )
+    spec = importlib.util.spec_from_file_location(name, source.resolve())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # settings classes look up their annotations there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ReplicationError(f"{source}: cannot be imported ({reason}); mend the file") from None
+    return cast(Algorithm, module)

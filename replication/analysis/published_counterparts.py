@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from replication.analysis.intervals import Estimate
 from replication.errors import ReplicationError
 from replication.experiments import PublishedSource
 from replication.published import (
+    PublishedScore,
     ReferenceSet,
     between_run_cv,
     dopamine_curve,
     normalized_score,
     published_table,
+    scores_by_game,
 )
 from replication.runs import Run
 
 NATURE_FRAMES = 200_000_000
 NATURE_EPISODES = 30
+_PROTOCOLS = {
+    "nature_2015_table3_ablation": "nature_ablation",
+    "nature_2015_table4_linear": "nature_ablation",
+    "atari100k_scores": "atari100k",
+}
+"""Sources whose scores are all of one protocol of ours."""
+_RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ def find_counterpart(published: PublishedSource | None, run: Run, references: Re
         return _dopamine(published, run, references)
     if published.source == "nature_2015_table2":
         return _nature(run, references)
-    return f"no rule says how {published.source} compares with these runs"
+    return _by_game(published, run, references)
 
 
 def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
@@ -84,13 +94,61 @@ def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
     if frames != NATURE_FRAMES:
         return f"the published score is at 200 million frames, this run has {frames / 1e6:g} million"
     score = float(table[run.game]["dqn_mean"])
-    normalized = normalized_score(score, run.game, references)
     # The printed deviation is over the episodes of one network; a deviation between runs was not published.
+    return _one_number(score, run, references)
+
+
+def _one_number(score: float, run: Run, references: ReferenceSet) -> Counterpart:
+    """A score whose spread between runs was not published."""
+    normalized = normalized_score(score, run.game, references)
     try:
         between = between_run_cv(run.game) * abs(normalized)
     except ReplicationError:
         between = None
     return Counterpart(score, normalized, between, None, of_episodes=False)
+
+
+def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> Counterpart | str:
+    """Of a source that prints a score for each game and agent."""
+    algorithm = published.agents.get(run.variant.variant)
+    if algorithm is None:
+        return "nothing was published for this agent"
+    scores = [row for row in scores_by_game(published.source) if row.algorithm == algorithm]
+    found = next((row for row in scores if row.game == run.game), None)
+    if found is None:
+        return f"{published.source} has no score of {algorithm} for {run.game}"
+    if reason := _another_protocol(found, run, references):
+        return reason
+    frames = run.budget.steps * run.protocol.training.frame_skip
+    if found.frames_millions is None or frames != round(found.frames_millions * 1e6):
+        return (
+            f"the published score is at {found.frames_millions:g} million frames, this run has {frames / 1e6:g} million"
+        )
+    runs = _RUNS_IN.search(found.statistic)
+    if found.std is None or runs is None:
+        return _one_number(found.score, run, references)
+    scale = normalized_score(1.0, run.game, references) - normalized_score(0.0, run.game, references)
+    spread, count = abs(found.std * scale), float(runs[1])
+    normalized = normalized_score(found.score, run.game, references)
+    return Counterpart(found.score, normalized, spread, (spread / math.sqrt(count), count - 1), of_episodes=False)
+
+
+def _another_protocol(found: PublishedScore, run: Run, references: ReferenceSet) -> str | None:
+    """Why a published score was not measured as this run is; None: it was, as far as its source says."""
+    own = _PROTOCOLS.get(found.source_name)
+    if own is not None:
+        return None if run.protocol.protocol == own else f"the published scores are of protocol {own}"
+    if found.reference_set != references.name:
+        known = f"belongs to {found.reference_set}" if found.reference_set else "does not state its protocol"
+        return f"the published score {known}"
+    final = run.protocol.final_evaluation
+    if found.start != "noop30" or final is None or final.presentation.noops_after_game_over_frames is None:
+        return f"the published score is of other starts than protocol {run.protocol.protocol} has"
+    if found.cap_frames != final.presentation.episode_cap_frames:
+        return f"the published score is of other episodes than protocol {run.protocol.protocol} has: their cap differs"
+    if found.epsilon_eval is not None and found.epsilon_eval != run.final_epsilon(final):
+        return f"the published score is at epsilon {found.epsilon_eval:g}, this run's at {run.final_epsilon(final):g}"
+    return None
 
 
 def _dopamine(published: PublishedSource, run: Run, references: ReferenceSet) -> Counterpart | str:

@@ -1,6 +1,7 @@
 """Numbers that papers and their released data print, each with its origin (SOURCES.md): files and their loader."""
 
 from replication.published.curves import between_run_cv, dopamine_curve
+from replication.published.layouts import scores_by_game
 from replication.published.loader import (
     PUBLISHED,
     PublishedScore,
@@ -28,4 +29,5 @@ __all__ = [
     "published_sources",
     "published_table",
     "reference_set",
+    "scores_by_game",
 ]

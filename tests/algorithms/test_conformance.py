@@ -1,0 +1,37 @@
+"""Every variant there is passes the kit: a new YAML in workflow/algorithms is checked without a line here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from replication.config import ALGORITHMS, WORKFLOW, known_names, load_variant
+from replication.conformance.kit import STAGES, TABLES, examine
+from replication.conformance.subject import Subject, open_subject, variants_of
+
+LEARNING = [name for name in known_names("algorithms") if load_variant(name).family == "off_policy"]
+MODULES = {load_variant(name).module for name in LEARNING}
+
+
+def small(subject: Subject) -> Subject:
+    """With a narrower hidden layer, for short tests; `check-algorithm` takes it as the YAML has it."""
+    network = subject.config.network.model_copy(update={"hidden_units": 32})
+    return replace(subject, config=subject.config.model_copy(update={"network": network}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", LEARNING)
+def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None:
+    source = ALGORITHMS / f"{load_variant(variant).module}.py"
+    findings = examine(small(open_subject(source, WORKFLOW / "algorithms" / f"{variant}.yaml")))
+    assert {finding.check: finding.problem for finding in findings if finding.problem} == {}
+    assert [finding.check for finding in findings] == [*TABLES, *(name for stage in STAGES for name in stage)]
+
+
+def test_every_algorithm_module_has_a_variant() -> None:
+    sources = {path.stem for path in ALGORITHMS.glob("*.py")} - {"__init__", "contract", "random_agent"}
+    assert sources == MODULES
+    for module in MODULES:
+        found = variants_of(ALGORITHMS / f"{module}.py", None)
+        assert [path.stem for path in found] == [name for name in LEARNING if load_variant(name).module == module]
