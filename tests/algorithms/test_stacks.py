@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from replication.config import load_variant
 from replication.engine.stack import Stack
 from tests.algorithms.plain import small
 from tests.stacks import apart, learner, loss_stream, minibatch
