@@ -31,7 +31,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
 
 
 class Row(Settings):
-    row: Annotated[str, Field(pattern=r"^[A-Z][0-9]+b?$")]
+    row: Annotated[str, Field(pattern=r"^[A-Z]{1,2}[0-9]+b?$")]
     behaviour: str
     """What it is about, in a few words."""
     value: str
@@ -52,6 +52,13 @@ class Row(Settings):
     """What other implementations do, where they differ."""
     untested: str | None = None
     """Why no test is named after the row."""
+    replaces: tuple[str, ...] = ()
+    """Rows of the originals its own one extends, in whose place it stands."""
+
+    @property
+    def section(self) -> str:
+        """The letters of its number."""
+        return self.row.rstrip("b0123456789")
 
 
 class GameDifference(Settings):
@@ -63,8 +70,10 @@ class GameDifference(Settings):
 class Original(Settings):
     original: str
     title: str
+    extends: tuple[str, ...] = ()
+    """Originals whose rows hold for it too, but for those that it replaces."""
     sections: dict[str, str]
-    """First letter of a row to the name of its section."""
+    """Letters of a row to the name of its section."""
     rows: tuple[Row, ...]
     game_differences: tuple[GameDifference, ...] = ()
 
@@ -96,6 +105,25 @@ def load_original(name: str) -> Original:
     return _read_original(config.WORKFLOW / "originals" / f"{name}.yaml")
 
 
+def rows_of(name: str) -> list[tuple[str, Row]]:
+    """Section and row of all that an original does: its own rows, and those of the originals it extends.
+
+    Raises:
+        ReplicationError: as `load_original`.
+    """
+    lineage = _lineage(name)
+    replaced = {number for original in lineage for row in original.rows for number in row.replaces}
+    rows = [(original.sections[row.section], row) for original in lineage for row in original.rows]
+    return [(section, row) for section, row in rows if row.row not in replaced]
+
+
+def _lineage(name: str) -> list[Original]:
+    """The originals that one extends, then itself; each once."""
+    original = load_original(name)
+    found = {each.original: each for base in original.extends for each in _lineage(base)}
+    return [*found.values(), original]
+
+
 @cache  # a table judges a hundred runs against the same file
 def _read_original(path: Path) -> Original:
     return validated(Original, read_yaml(path), path)
@@ -118,13 +146,12 @@ def judge_rows(
     settings = _settings(variant, protocol, frames)
     declared = (*variant.deviations, *protocol.deviations)
     judged = []
-    for original in (load_original(variant.original), load_original(RULES)):
-        for row in original.rows:
-            status = _status(row, variant, settings, declared)
-            if status == UNDECLARED:
-                status = _departure(row, variant, protocol, preset, settings)
-            text = NOT_APPLICABLE if status == NOT_APPLICABLE else _filled(row.in_force, settings)
-            judged.append(JudgedRow(row, original.sections[row.row[0]], text, status))
+    for section, row in (*rows_of(variant.original), *rows_of(RULES)):
+        status = _status(row, variant, settings, declared)
+        if status == UNDECLARED:
+            status = _departure(row, variant, protocol, preset, settings)
+        text = NOT_APPLICABLE if status == NOT_APPLICABLE else _filled(row.in_force, settings)
+        judged.append(JudgedRow(row, section, text, status))
     return judged
 
 
@@ -147,7 +174,7 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
         declared.append(_of_protocol(variant, protocol, rows))
     if trained and (rows := moved.get("budget")):
         declared.append(_of_budget(trained, rows))
-    differences = load_original(variant.original).game_differences
+    differences = [known for original in _lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.game]
     return tuple(declared)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -105,10 +105,10 @@ class SharedBiasOutput(Output):
     linear_with_shared_bias.
     """
 
-    def __init__(self, inputs: int, outputs: int, **kinds: Any) -> None:
+    def __init__(self, inputs: int, outputs: int, device: torch.device | str | None = None) -> None:
         """Lay out the layer; see `uninitialised_output`."""
-        super().__init__(inputs, outputs, **kinds)
-        self.bias = nn.Parameter(torch.empty(1, **kinds))
+        super().__init__(inputs, outputs, device=device)
+        self.bias = nn.Parameter(torch.empty(1, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""

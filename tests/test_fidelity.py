@@ -24,6 +24,7 @@ from replication.fidelity import (
     judge_rows,
     known_originals,
     load_original,
+    rows_of,
 )
 from replication.fidelity_text import README, fidelity_text, judged, readme_with_counts
 from replication.runs import resolve_run
@@ -55,9 +56,9 @@ def rows_with_tests() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 for word in node.name.removeprefix("test_").split("_"):
-                    if not re.fullmatch(r"[a-z][0-9]+b?", word):
+                    if not re.fullmatch(r"[a-z]{1,2}[0-9]+b?", word):
                         break
-                    rows.add(word[0].upper() + word[1:])
+                    rows.add(re.sub("^[a-z]+", lambda letters: letters[0].upper(), word))
     return rows
 
 
@@ -75,11 +76,27 @@ def test_every_row_has_a_test_named_after_it_or_a_reason(original: Original) -> 
     assert [row.row for row in original.rows if (row.row in tested) == (row.untested is not None)] == []
 
 
+def test_no_two_originals_number_their_rows_alike() -> None:
+    numbers = [row.row for original in ORIGINALS for row in original.rows]
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)
+def test_a_row_stands_in_the_place_of_rows_of_the_originals_its_own_one_extends(original: Original) -> None:
+    extended = {row.row for base in original.extends for _, row in rows_of(base)}
+    replaced = [number for row in original.rows for number in row.replaces]
+    assert set(replaced) <= extended and len(replaced) == len(set(replaced))
+    found = [row.row for _, row in rows_of(original.original)]
+    assert len(found) == len(set(found)) and not set(replaced) & set(found)
+    assert {row.row for row in original.rows} <= set(found) <= extended | {row.row for row in original.rows}
+    assert len(original.extends) != 1 or len(found) == len(extended) - len(replaced) + len(original.rows)
+
+
 @pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)
 def test_every_expected_setting_is_shown_and_every_section_named(original: Original) -> None:
     for row in original.rows:
         assert all(f"{{{name}}}" in row.in_force for name in row.expected), row.row
-        assert row.row[0] in original.sections
+        assert row.section in original.sections
         assert row.confirmed_by is None or row.tag == "paper"
 
 

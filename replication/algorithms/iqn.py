@@ -85,6 +85,7 @@ class Network(dqn.Network):
     def _hidden(self, pixels: Tensor, tau: Tensor) -> Tensor:
         """The last hidden layer for each fraction, [batch, samples, hidden_units]."""
         psi = self.convolutions(pixels)
+        tau = tau.to(self.embedding.weight.dtype)  # float32; two ways to compute are compared in float64
         multiples = math.pi * torch.arange(1, self.embedding_size + 1, dtype=tau.dtype, device=tau.device)
         phi = functional.relu(self.embedding((tau[:, :, None] * multiples).cos()))
         return functional.relu(self.hidden(psi[:, None, :] * phi))

@@ -38,7 +38,7 @@ class Config(OffPolicyConfig):
 
 
 def scaled_log_policy(q: Tensor, temperature: float) -> Tensor:
-    """Log-policy tau ln pi of pi = softmax(Q / tau), as Q - V - tau ln sum exp((Q - V) / tau), V being the largest of Q.
+    """Log-policy tau ln pi, pi = softmax(Q / tau): Q - V - tau ln sum exp((Q - V) / tau), with V the largest of Q.
 
     Source: Vieillard et al. 2020, the appendix on numerical stability; google-research/google-research
     munchausen_rl/common/utils.py stable_scaled_log_softmax.
