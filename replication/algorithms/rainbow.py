@@ -43,6 +43,7 @@ __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initia
 
 PAPER = "Hessel et al. 2018, Rainbow: Combining Improvements in Deep Reinforcement Learning, AAAI"
 
+
 class Config(c51.Config):
     """The settings of C51, and which other parts there are."""
 
