@@ -16,7 +16,8 @@ MODULES = {load_variant(name).module for name in LEARNING}
 
 def small(subject: Subject) -> Subject:
     """With a narrower hidden layer, for short tests; `check-algorithm` takes it as the YAML has it."""
-    network = subject.config.network.model_copy(update={"hidden_units": 32})
+    units = min(32, subject.config.network.hidden_units)  # a linear function approximator has none
+    network = subject.config.network.model_copy(update={"hidden_units": units})
     return replace(subject, config=subject.config.model_copy(update={"network": network}))
 
 
