@@ -297,7 +297,7 @@ def test_what_cannot_be_checked_at_all_is_one_line(tmp_path: Path) -> None:
 
     path = written(tmp_path)
     assert "expected a Python file" in said(tmp_path / "nothing.py", str(path.with_suffix(".yaml")))
-    assert "did you mean 'dqn'" in said(path, "dqm")
+    assert "did you mean 'dqn'" in said(path, "dqnn")
     assert f"module: found 'dqn', expected '{path.stem}'" in said(path, str(WORKFLOW / "algorithms" / "dqn.yaml"))
     for name in ("json", "not-a-word"):
         path.with_name(f"{name}.py").write_text(SOURCE)
