@@ -114,7 +114,7 @@ def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, chang
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
-    arguments = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--budget-frames", "6000"]
+    arguments = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--budget-frames", "4000"]
     command = [sys.executable, "-m", "replication", "train", *arguments, "--quiet", "--checkpoint-seconds", "0.5"]
 
     def where(name: str) -> list[str]:

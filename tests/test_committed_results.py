@@ -15,7 +15,7 @@ from replication.verify_run import check_run, read_run_record
 
 ROOT = WORKFLOW.parent
 RESULTS = ROOT / "results"
-SAMPLE = 3
+SAMPLE = 2
 
 
 def git(*arguments: str) -> str:

@@ -143,7 +143,7 @@ def test_experiments(workflow: Path, way: str, data: st.DataObject) -> None:
     finally:
         path.write_bytes(before)
     if found is not None:
-        assert found.model_dump(mode="json", by_alias=True) == yaml.safe_load(spoilt)
+        assert found.model_dump(mode="json", by_alias=True, exclude_unset=True) == yaml.safe_load(spoilt)
 
 
 # ---------------------------------------------------------------- finished runs

@@ -7,10 +7,7 @@ import pytest
 import torch
 
 from replication.algorithms import dqn
-from replication.engine.off_policy import greedy_policy
-from replication.evaluation import Viewing, evaluate
 from replication.networks import in_precision
-from replication.runs import resolve_run
 from tests.lanes import advance, build, smoke_run
 
 TD_ERRORS, GRADIENT, ONE_GRADIENT = 0.01, 0.10, 0.25
@@ -67,23 +64,3 @@ def test_acting_is_float32_whatever_the_precision() -> None:
     rounded.learner.online.load_state_dict(exact.learner.online.state_dict())
     found = [t.learner.action_values(exact.lane.stack) for t in (exact, rounded)]
     assert np.array_equal(*found)
-
-
-@pytest.mark.slow
-def test_an_agent_learns_in_bfloat16() -> None:
-    """tests/test_learning.py with updates in bfloat16, on the same budget and by the same measure."""
-    run = resolve_run(variant="dqn_quickstart", game="catch", seed=1, budget_frames=64_000)
-    trainee = build(run, precision="bfloat16")
-    advance([trainee])
-    final, config = run.protocol.final_evaluation, trainee.lane.config
-    assert final is not None
-    viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
-    returns = []
-    for epsilon in (0.05, 1.0):
-        policy = greedy_policy(trainee.learner, epsilon)
-        trace = evaluate(policy, run, final.presentation, viewing, "final_evaluation", num_episodes=30)
-        returns.append(np.array([episode.raw_return for episode in trace.episodes]))
-    trained, random = returns
-    error = np.hypot(trained.std(ddof=1), random.std(ddof=1)) / np.sqrt(30)
-    assert trained.mean() - random.mean() > 4 * error
-    assert trained.mean() > 2 * random.mean()

@@ -15,10 +15,13 @@ MODULES = {load_variant(name).module for name in LEARNING}
 
 
 def small(subject: Subject) -> Subject:
-    """With a narrower hidden layer, for short tests; `check-algorithm` takes it as the YAML has it."""
-    units = min(32, subject.config.network.hidden_units)  # a linear function approximator has none
-    network = subject.config.network.model_copy(update={"hidden_units": units})
-    return replace(subject, config=subject.config.model_copy(update={"network": network}))
+    """With fewer filters, units and updates at once, for short tests; `check-algorithm` takes them as the YAML has them."""
+    given = subject.config.network
+    filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
+    units = min(32, given.hidden_units)  # a linear function approximator has none
+    network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
+    fewer = {"network": network, "updates_at_once": min(2, subject.config.updates_at_once)}
+    return replace(subject, config=subject.config.model_copy(update=fewer))
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ OFF_POLICY = [name for name in known_names("algorithms") if load_variant(name).f
 LEARNERS = sorted({own_settings(name): name for name in reversed(OFF_POLICY)}.values())
 
 
-def taught(variant: str, changed_loss=None) -> tuple[np.ndarray, list[int]]:
+def taught(variant: str, changed_loss=None, precision: str = "float32") -> tuple[np.ndarray, list[int]]:
     """The values of the best actions, and those actions, that an algorithm has learnt from the memory."""
     algorithm = load_algorithm(load_variant(variant).module)
     config = variant_config(load_variant(variant), algorithm.Config)
@@ -109,7 +109,7 @@ def taught(variant: str, changed_loss=None) -> tuple[np.ndarray, list[int]]:
     config = config.model_copy(
         update=scale
         | fewer
-        | {"network": network, "optimizer": adam, "target_starts_as_copy": True, "precision": "float32"}
+        | {"network": network, "optimizer": adam, "target_starts_as_copy": True, "precision": precision}
     )
     if changed_loss is not None:
         algorithm = SimpleNamespace(**vars(algorithm) | {"loss": changed_loss(algorithm.loss)})
@@ -142,6 +142,10 @@ def test_it_finds_the_best_actions_and_their_values(variant: str) -> None:
     values, actions = taught(variant)
     assert actions == BEST
     np.testing.assert_allclose(values, VALUES, atol=TOLERANCE)
+
+
+def test_an_agent_learns_in_bfloat16() -> None:
+    assert solved(taught("dqn", precision="bfloat16"))
 
 
 def flipped_sign(loss):
@@ -180,6 +184,9 @@ def with_discounts(change):
     return changed
 
 
+OF_EACH_KIND = ["dqn", "c51", "qr_dqn", "iqn", "munchausen_dqn", "rainbow"]
+"""Losses of which the others are made."""
+
 BROKEN = {
     "flipped sign": flipped_sign,
     "missing stop-gradient": missing_stop_gradient,
@@ -195,7 +202,7 @@ def same_network(loss):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mistake", BROKEN)
-@pytest.mark.parametrize("variant", LEARNERS)
+@pytest.mark.parametrize("variant", OF_EACH_KIND)
 def test_a_broken_loss_does_not(variant: str, mistake: str) -> None:
     assert not solved(taught(variant, BROKEN[mistake]))
 

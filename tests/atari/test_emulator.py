@@ -69,12 +69,12 @@ def test_a_reset_right_after_restoring_is_the_reset_there_would_have_been(game: 
 @pytest.mark.slow
 @pytest.mark.parametrize("game", ATARI57)
 def test_every_game_continues_exactly(game: str) -> None:
-    for played in (0, 1, 119, 500):
+    for played in (1, 119):
         _continues_exactly(game, played, reset_after=150)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("protocol", "games"), [("nature", NATURE49), ("sticky", NATURE49[::3])])
+@pytest.mark.parametrize(("protocol", "games"), [("nature", NATURE49[::2]), ("sticky", NATURE49[1::4])])
 def test_games_of_the_article_continue_exactly_in_another_process(
     protocol: str, games: Sequence[str], tmp_path: Path
 ) -> None:
