@@ -15,7 +15,7 @@ MODULES = {load_variant(name).module for name in LEARNING}
 
 
 def small(subject: Subject) -> Subject:
-    """With fewer filters, units and updates at once, for short tests; `check-algorithm` takes them as the YAML has them."""
+    """With fewer filters, units and updates at once, for short tests; `check-algorithm` takes what the YAML has."""
     given = subject.config.network
     filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
     units = min(32, given.hidden_units)  # a linear function approximator has none
