@@ -16,6 +16,7 @@ from replication.atari.presentation import StepResult
 from replication.config import load_protocol, load_variant, variant_config
 from replication.engine.learner import Learner
 from replication.evaluation import Viewing, evaluate
+from replication.experiments import load_experiment
 from replication.optimizers import build_optimizer
 from replication.random_streams import training_streams
 from replication.replay import NO_ACTION, TRUNCATED, ReplayMemory
@@ -244,3 +245,23 @@ def test_r4_settings_are_those_of_the_golden_file() -> None:
     from tests.golden_settings import GOLDEN, resolved_settings
 
     assert json.loads(Path(GOLDEN).read_text()) == json.loads(json.dumps(resolved_settings()))
+
+
+@pytest.mark.parametrize("experiment", ["nature_table3", "nature_table4"])
+def test_v15_the_articles_comparisons_have_their_length_their_rates_and_no_cap_of_five_minutes(experiment: str) -> None:
+    runs = load_experiment(experiment).runs()
+    assert {run.budget.steps for run in runs} == {10_000_000}
+    rates = [{run.variant.config["optimizer"]["learning_rate"] for run in runs if run.game == "seaquest"}]
+    assert rates == [{0.000125, 0.00025, 0.0005}]
+    for run in runs:
+        periodic = run.protocol.periodic_evaluation
+        assert periodic is not None and run.protocol.final_evaluation is not None
+        assert (periodic.period_steps, periodic.length_steps) == (250_000, 135_000)
+        caps = {shown.presentation.episode_cap_frames for shown in (periodic, run.protocol.final_evaluation)}
+        assert 18_000 not in caps
+    if experiment == "nature_table3":
+        kinds = {
+            (run.variant.config["replay_sampling"]["name"], run.variant.config["target_update_period_steps"])
+            for run in runs
+        }
+        assert kinds == {(name, period) for name in ("uniform", "newest") for period in (10_000, 4)}
