@@ -37,8 +37,8 @@ from tests.bad_input import copy_workflow, loaded, seal_record
 from tests.finished_runs import finish, made_up_experiment
 from tests.mutations import mutated_bytes, mutated_lines, mutated_mapping
 
-MANY = settings(max_examples=400, suppress_health_check=list(HealthCheck))
-SOME = settings(max_examples=200, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=250, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 
 pytestmark = pytest.mark.slow
 

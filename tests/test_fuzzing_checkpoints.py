@@ -19,7 +19,7 @@ from tests.bad_input import seal_checkpoint
 from tests.lanes import advance, build, fingerprint, smoke_run
 from tests.mutations import mutated_bytes, mutated_mapping
 
-SOME = settings(max_examples=200, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 FILES = ["tensors.safetensors", "lane.json", "decisions.bin", "manifest.json"]
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "kills", "fresh"), [("dqn", 14, 2), ("dqn_dopamine", 8, 2)])
-def test_kills_at_random_instants_change_no_byte(variant: str, kills: int, fresh: int) -> None:
+@pytest.mark.parametrize(("variant", "kills", "fresh"), [("dqn", 25, 3), ("dqn_dopamine", 20, 2)])
+def test_fifty_kills_at_random_instants_change_no_byte(variant: str, kills: int, fresh: int) -> None:
     """A process of its own forks the children: this one may have threads."""
     command = [sys.executable, "-m", "tests.soak", "--variants", variant, "--games", "catch"]
     done = subprocess.run(
