@@ -247,7 +247,7 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
 WORKER_BYTES = 110_000_000
 """What a worker process takes without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
 LEARNER_BYTES = 3_000_000_000
-"""What the process that learns takes on the host beside a GPU, with a margin: torch's libraries and CUDA's context."""
+"""Assumed, not measured: what the process that learns takes on the host beside a GPU, for torch and CUDA."""
 
 
 def rows_held(run: Run, config: OffPolicyConfig, storage: Storage) -> int:

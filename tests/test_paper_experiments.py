@@ -71,6 +71,16 @@ def test_what_has_no_reference_says_why() -> None:
     assert "belongs to atari57_30min" in str(find_counterpart(c51.published, run, reference_set("nature49_5min")))
 
 
+def test_a_published_score_without_its_frames_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    c51, references = load_experiment("c51_2017"), reference_set("atari57_30min")
+    run = c51.runs()[0]
+    assert isinstance(find_counterpart(c51.published, run, references), Counterpart)
+    unsaid = [replace(row, frames_millions=None) for row in scores_by_game("bellemare2017_c51")]
+    monkeypatch.setattr("replication.analysis.published_counterparts.scores_by_game", lambda source: unsaid)
+    reason = find_counterpart(c51.published, run, references)
+    assert reason == "the published score does not state its number of frames"
+
+
 def test_scores_of_tables_with_layouts_of_their_own() -> None:
     def score(source: str, algorithm: str, game: str) -> tuple[float, float | None]:
         (found,) = [row for row in scores_by_game(source) if (row.algorithm, row.game) == (algorithm, game)]

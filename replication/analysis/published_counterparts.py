@@ -120,7 +120,9 @@ def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> 
     if reason := _another_protocol(found, run, references):
         return reason
     frames = run.budget.steps * run.protocol.training.frame_skip
-    if found.frames_millions is None or frames != round(found.frames_millions * 1e6):
+    if found.frames_millions is None:
+        return "the published score does not state its number of frames"
+    if frames != round(found.frames_millions * 1e6):
         return (
             f"the published score is at {found.frames_millions:g} million frames, this run has {frames / 1e6:g} million"
         )
