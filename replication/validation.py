@@ -107,7 +107,7 @@ def overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         current = result.get(key)
         if isinstance(current, dict) and isinstance(value, dict):
             result[key] = overridden(current, value)
-        elif current is not None:
+        elif current is not None and current != []:
             result[key] = value
     return result
 
@@ -167,7 +167,12 @@ def added_settings(source: Path, families: frozenset[str]) -> frozenset[str] | N
 
     Returns: names of fields; None where the source does not tell.
     """
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+    return _added_in(source.read_text(encoding="utf-8"), families)
+
+
+@cache
+def _added_in(text: str, families: frozenset[str]) -> frozenset[str] | None:
+    for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
             if not {ast.unparse(base) for base in node.bases} <= families:
                 return None  # another algorithm's settings, and perhaps more

@@ -32,9 +32,9 @@ from replication.runs import Run
 from tests.lanes import build, smoke_run
 
 BUDGET_FRAMES = {"dqn": 2_400, "dqn_quickstart": 2_400}
-CHECKPOINT_SECONDS = "0.1"
-LONGEST_SECONDS = 1.2
-"""A child that is killed at a random instant lives at most this long; about a fifth of a run."""
+CHECKPOINT_SECONDS = "0.04"
+LONGEST_SECONDS = 0.5
+"""A child that is killed at a random instant lives at most this long; about a third of a run."""
 
 
 def soak(kills: int, fresh: int, variant: str, game: str, seed: int, folder: Path) -> Counter[str]:
@@ -75,7 +75,7 @@ def soak(kills: int, fresh: int, variant: str, game: str, seed: int, folder: Pat
     for _ in range(fresh):
         command = [sys.executable, "-m", "replication", *_command(variant, game, often)]
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(2 + chance.random() * 2 * LONGEST_SECONDS)  # the imports take two seconds
+        time.sleep(2 + chance.random() * 4 * LONGEST_SECONDS)  # the imports take two seconds
         child.send_signal(signal.SIGKILL)
         if child.wait() == -signal.SIGKILL:
             met["fresh process"] += 1

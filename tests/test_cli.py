@@ -114,14 +114,10 @@ def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, chang
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
-    arguments = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--budget-frames", "4000"]
-    command = [sys.executable, "-m", "replication", "train", *arguments, "--quiet", "--checkpoint-seconds", "0.5"]
-
-    def where(name: str) -> list[str]:
-        return ["--results", str(tmp_path / name / "results"), "--state", str(tmp_path / name / "state")]
-
-    subprocess.run([*command, *where("whole")], check=True)
-    process = subprocess.Popen([*command, *where("killed")])
+    words = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--checkpoint-seconds", "0.2"]
+    where = ["--results", str(tmp_path / "killed" / "results"), "--state", str(tmp_path / "killed" / "state")]
+    command = [sys.executable, "-m", "replication", "train", *words, "--budget-frames", "8000", "--quiet", *where]
+    process = subprocess.Popen(command)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "killed").rglob("manifest.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -129,7 +125,8 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, num
     code = process.wait(timeout=60)
     assert code == (75 if number == signal.SIGTERM else -signal.SIGKILL)
     assert not list((tmp_path / "killed" / "results").rglob("run.json"))
-    subprocess.run([*command, *where("killed")], check=True)
+    for name in ("killed", "whole"):
+        assert _train(tmp_path / name, "--seed", "3", budget="--budget-frames=8000") == 0
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from replication.algorithms.contract import load_algorithm
+from replication.config import load_variant, variant_config
 from replication.runs import NUMERICS_VERSION
+from replication.settings import NetworkConfig
 from tests.lanes import advance, build, smoke_run
 
 STORED = Path(__file__).parent / "golden" / "numerics.json"
@@ -20,10 +23,15 @@ VARIANTS = ("dqn", "dqn_dopamine", "dqn_quickstart")
 STEPS = 500
 
 
+def own_network(variant: str) -> NetworkConfig:
+    """The variant's, not the small one of the smoke preset."""
+    loaded = load_variant(variant)
+    return variant_config(loaded, load_algorithm(loaded.module).Config).network
+
+
 def fingerprint_of(variant: str) -> dict[str, object]:
     """Exact where only integers are involved; magnitudes where processors may differ in the last bits."""
-    trainee = build(smoke_run(variant))
-    explored = build(smoke_run(variant))
+    trainee, explored = (build(smoke_run(variant), network=own_network(variant)) for _ in range(2))
     advance([explored], 90)  # before learning starts: every number follows from the streams alone
     advance([trainee], STEPS)
     lane = explored.lane
@@ -48,7 +56,7 @@ def test_numbers_move_only_with_the_numerics_version(variant: str) -> None:
 
 def test_the_fingerprint_sees_a_small_change_of_the_learning_rate() -> None:
     stored = json.loads(STORED.read_text())["dqn"]["parameters"]
-    trainee = build(smoke_run("dqn"))
+    trainee = build(smoke_run("dqn"), network=own_network("dqn"))
     changed = trainee.lane.config.optimizer.model_copy(update={"learning_rate": 0.0003})
     trainee.learner.optimizer.config = changed  # type: ignore[assignment]
     advance([trainee], STEPS)

@@ -36,9 +36,10 @@ def _named(runs: list[tuple[str, int]]) -> list[Run]:
 
 @pytest.mark.parametrize("name", known_experiments())
 def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
+    parser = _parser()
     for run in load_experiment(name).runs():
         words = shlex.split(run_arguments([run], tmp_path / "with space"))
-        options = _parser().parse_args(["train", *words])
+        options = parser.parse_args(["train", *words])
         assert [found.result_digest for found in _runs(options)] == [run.result_digest]
         assert options.results == tmp_path / "with space"
 

@@ -20,7 +20,8 @@ import yaml
 from replication.config import WORKFLOW
 from replication.jobs import build_jobs, workflow_config
 
-pytestmark = pytest.mark.workflow
+# One process runs them all: the finished tree is made once.
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 ROOT = WORKFLOW.parent
 SMOKE = {
