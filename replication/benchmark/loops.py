@@ -41,7 +41,7 @@ COHORT, COHORT_LANES = "cohort", 4
 PART_SHARE = 0.1
 """Of the time a whole loop is given; a part varies less."""
 WARM_UP_SECONDS = 20.0
-"""Of one program, as the time left is told before anything is known; 6,000 steps, most of them before learning."""
+"""Of one program, as the time left is told before anything is known; most of the steps come before learning."""
 
 
 @dataclass(frozen=True)
