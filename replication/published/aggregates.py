@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,8 +73,7 @@ def published_aggregates(*, memory: bool = False, folder: Path = PUBLISHED) -> t
     Raises:
         ReplicationError: a file is damaged.
     """
-    rows = published_table("aggregates", memory=memory, folder=folder).to_dict("records")
-    return tuple(found for row in rows for found in _of_row(row, folder))
+    return tuple(one for one in _all(folder) if memory or one.origin != "memory")
 
 
 def conventional_score(score: float, game: str, convention: Convention, references: ReferenceSet) -> float:
@@ -86,6 +86,13 @@ def conventional_score(score: float, game: str, convention: Convention, referenc
     random = _random(game, convention, references)
     gap = references.human[game] - random
     return 100.0 * (score - random) / (abs(gap) if convention.absolute_gap else gap)
+
+
+@cache
+def _all(folder: Path) -> tuple[PublishedAggregate, ...]:
+    """The whole file, read once a process."""
+    rows = published_table("aggregates", memory=True, folder=folder).to_dict("records")
+    return tuple(found for row in rows for found in _of_row(row, folder))
 
 
 def _of_row(row: Mapping[Any, Any], folder: Path) -> list[PublishedAggregate]:
