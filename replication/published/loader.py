@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -105,9 +106,7 @@ def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLIS
     if source not in published_sources(folder):
         raise unknown_name("published source", source, published_sources(folder))
     path = folder / "scores" / f"{source}.csv"
-    table = read_table(path, SCORES)
-    _check_scores(path, table)
-    scores = [_score(record, source) for record in table.to_dict("records")]
+    scores = _all_scores(path, path.read_bytes(), source)
     return tuple(score for score in scores if memory or score.origin != "memory")
 
 
@@ -127,6 +126,14 @@ def find_published(source: str, game: str, algorithm: str, *, folder: Path = PUB
     if found.origin == "memory":
         raise ReplicationError(f"{source}: {algorithm}: {game}: known only from memory, so it is not a published score")
     return found
+
+
+@lru_cache(maxsize=64)
+def _all_scores(path: Path, content: bytes, source: str) -> tuple[PublishedScore, ...]:
+    """Every score of a file, checked once: `content` is what it held, and tables ask for each game anew."""
+    table = read_table(path, SCORES)
+    _check_scores(path, table)
+    return tuple(_score(record, source) for record in table.to_dict("records"))
 
 
 def _score(record: dict[Any, Any], source_name: str) -> PublishedScore:
