@@ -66,19 +66,14 @@ def draw_errors(
     """
     ours = stream.standard_normal(shape) / math.sqrt(seeds)
     published = stream.standard_normal(shape) / math.sqrt(published_runs or 1)
-    variances, degrees = [], []
+    half_squares: Floats = np.zeros(shape)
     for count in (seeds if seeds > 1 else None, published_runs):
-        known = count is None
-        squares = stand_in_factor**2 if count is None else stream.chisquare(count - 1, shape) / (count - 1)
-        variances.append(np.broadcast_to(np.asarray(squares, np.float64), shape) / (count or 1))
-        degrees.append(math.inf if known else float((count or 2) - 1))
-    total = variances[0] + variances[1]
-    spread = sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
-    if all(map(math.isinf, degrees)):
-        quantile: Floats = np.full(shape, stats.norm.ppf(0.5 + level / 2))
-    else:
-        quantile = stats.t.ppf(0.5 + level / 2, total**2 / spread)
-    return Errors(ours - published, published, quantile * np.sqrt(total))
+        if count is None:  # one run, whose spread is stood in for
+            half_squares += (stats.norm.ppf(0.5 + level / 2) * stand_in_factor) ** 2
+        else:
+            variance = stream.chisquare(count - 1, shape) / (count - 1) / count
+            half_squares += stats.t.ppf(0.5 + level / 2, count - 1) ** 2 * variance
+    return Errors(ours - published, published, np.sqrt(half_squares))
 
 
 def verdict_words(
@@ -149,3 +144,79 @@ def _errors(seeds: int, published_runs: int | None, level: float) -> Errors:
     """The same draws for every game: they are in units of its spread."""
     stream = np.random.default_rng([_SEED, seeds, published_runs or 0])
     return draw_errors(stream, (_REPLICATES,), seeds=seeds, published_runs=published_runs, level=level)
+
+
+@dataclass(frozen=True)
+class JudgedGames:
+    """The comparisons of a table, as the simulation needs them, one entry a comparison.
+
+    Attributes:
+        published: float64 [comparisons], normalised score, percent.
+        spreads: float64 [comparisons], between-run standard deviation in normalised points.
+        published_runs: [comparisons], runs behind the published mean; None: one number.
+    """
+
+    published: Floats
+    spreads: Floats
+    published_runs: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class TableErrors:
+    """Of simulated tables whose agents are all equally far apart, in margins.
+
+    Attributes:
+        replicated: share of comparisons with this verdict.
+        differs: share of comparisons with this verdict.
+        any_false_replicated: share of tables with a false `replicated` anywhere.
+        any_false_differs: share of tables with a false `differs` anywhere.
+        any_false: share of tables with either.
+    """
+
+    replicated: float
+    differs: float
+    any_false_replicated: float
+    any_false_differs: float
+    any_false: float
+
+
+def simulate_table(
+    games: JudgedGames, *, seeds: int, margins_apart: float, level: float, tables: int, stand_in_factor: float = 1.0
+) -> TableErrors:
+    """Judge many tables of known truth.
+
+    Args:
+        games: what is compared.
+        seeds: ours, of each game.
+        margins_apart: true difference in margins of the true published score.
+        level: of each interval.
+        tables: how many are simulated, with a fixed seed.
+        stand_in_factor: every stood-in spread over the true one.
+    """
+    stream = np.random.default_rng(_SEED)
+    counts = {"replicated": 0.0, "differs": 0.0}
+    false = [np.zeros(tables, dtype=np.bool_) for _ in range(2)]
+    for runs in sorted(set(games.published_runs), key=lambda runs: runs or 0):
+        here = np.array([each == runs for each in games.published_runs])
+        published, spread = games.published[here], games.spreads[here]
+        margin = np.maximum(MARGIN_POINTS, MARGIN_SHARE * np.abs(published))
+        errors = draw_errors(
+            stream,
+            (tables, len(published)),
+            seeds=seeds,
+            published_runs=runs,
+            level=level,
+            stand_in_factor=stand_in_factor,
+        )
+        truth = {"difference": margins_apart * margin, "published": published, "spread": spread}
+        replicated, differs, _ = verdict_words(errors, **truth)
+        counts["replicated"] += float(replicated.sum())
+        counts["differs"] += float(differs.sum())
+        for place, found in enumerate(false_verdicts(errors, **truth)):
+            false[place] |= found.any(axis=1)
+    all_verdicts = tables * len(games.published)
+    return TableErrors(
+        counts["replicated"] / all_verdicts,
+        counts["differs"] / all_verdicts,
+        *(float(found.mean()) for found in (*false, false[0] | false[1])),
+    )

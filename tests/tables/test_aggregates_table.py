@@ -13,7 +13,7 @@ from replication.analysis.agent_scores import agent_scores
 from replication.analysis.aggregate_counterparts import find_aggregate
 from replication.analysis.aggregates import STATISTICS
 from replication.analysis.finished import load_runs
-from replication.analysis.intervals import Estimate, difference, interval
+from replication.analysis.intervals import Estimate, difference_interval
 from replication.analysis.table_verdicts import Spreads, aggregate_error, own_spreads, stand_in_spreads
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, load_experiment
@@ -142,7 +142,7 @@ def test_the_interval_of_a_table_misses_the_truth_as_often_as_it_says(statistic:
             )
             for matrix, s in ((ours, spreads), (published[np.newaxis], stood_in))
         ]
-        low, high = interval(difference(*sides), 0.95)
+        _, low, high = difference_interval(*sides, 0.95)
         missed += not low <= 0.0 <= high
     # Four standard errors of a share of 5 % among 400 are 4.4 points.
     assert missed / tables == pytest.approx(0.05, abs=0.044) and missed > 0
