@@ -73,6 +73,30 @@ def find_aggregate(
     return _of_paper(source, agent, statistic, by_game)
 
 
+def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, references: ReferenceSet) -> float:
+    """What may be drawn beside an aggregate of ours, which is normalised by `references` alone, in percent.
+
+    The published number, unless the paper's convention moves it: then the aggregate of its scores game by game without
+    that convention, since otherwise the two would differ by the random score of one game.
+    """
+    if counterpart.convention is None or not counterpart.scores:
+        return counterpart.percent
+    by_convention = score_matrix(
+        {g: [_normalized(score, g, counterpart.convention, references)] for g, score in counterpart.scores.items()}
+    )
+    alike = score_matrix({g: [normalized_score(score, g, references)] for g, score in counterpart.scores.items()})
+    aggregate = STATISTICS[statistic]
+    moved = not math.isclose(float(aggregate(by_convention)), float(aggregate(alike)), abs_tol=1e-9)
+    return float(aggregate(alike)) if moved else counterpart.percent
+
+
+SHOWN_TEXT = (
+    "Where the paper's own convention moves it (its mean takes the random score of Video Pinball as 0), the "
+    "published aggregate is drawn as that of its scores game by game, normalised as ours; the table of aggregates "
+    "has the printed number."
+)
+
+
 def _of_paper(
     source: PublishedSource, agent: AgentScores, statistic: str, by_game: Mapping[str, Counterpart]
 ) -> AggregateCounterpart | str:
