@@ -17,7 +17,8 @@ from replication.analysis.verdicts import Verdict, judge
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, PublishedSource
 from replication.published import ReferenceSet, between_run_cv, normalized_score, published_table, reference_set
-from replication.published.aggregates import Convention, conventional_score, published_aggregates
+from replication.published.aggregates import conventional_score, published_aggregates
+from replication.published.schemas import Convention
 
 _NATURE_SCORES = ("mnih2015_nature", "DQN")
 _HUNDRED_COLUMNS = {

@@ -93,13 +93,15 @@ def _draw(data: pd.DataFrame, agents: list[str]) -> Figure:
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         rows = data[data["statistic"] == name]
-        for place, (agent, row) in enumerate(zip(rows["agent"], rows.itertuples(), strict=True)):
-            if not np.isnan(row.low):
-                axes.barh(place, row.high - row.low, left=row.low, height=0.6, color=colours[agent], alpha=0.55)
-            axes.plot([row.value] * 2, [place - 0.3, place + 0.3], color=colours[agent], linewidth=2.2)
-            if not np.isnan(row.published):
-                axes.plot([row.published] * 2, [place - 0.42, place + 0.42], color=PUBLISHED_COLOUR, linewidth=1.3)
-            if np.isnan(row.value):
+        for place, (agent, row) in enumerate(zip(rows["agent"], rows.to_dict("records"), strict=True)):
+            if not np.isnan(row["low"]):
+                axes.barh(
+                    place, row["high"] - row["low"], left=row["low"], height=0.6, color=colours[agent], alpha=0.55
+                )
+            axes.plot([row["value"]] * 2, [place - 0.3, place + 0.3], color=colours[agent], linewidth=2.2)
+            if not np.isnan(row["published"]):
+                axes.plot([row["published"]] * 2, [place - 0.42, place + 0.42], color=PUBLISHED_COLOUR, linewidth=1.3)
+            if np.isnan(row["value"]):
                 axes.text(0.03, place, "no finished run", transform=axes.get_yaxis_transform(), va="center", fontsize=7)
         axes.set_ylim(max(len(agents), 1) - 0.4, -0.6)
         axes.set_yticks(range(len(agents)), agents if column == 0 else [""] * len(agents))

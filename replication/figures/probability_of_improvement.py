@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,15 +85,15 @@ def _draw(data: pd.DataFrame) -> Figure:
     axes.grid(axis="x")
     axes.set_axisbelow(True)
     axes.axvline(0.5, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
-    for place, row in enumerate(data.itertuples()):
-        if not np.isnan(row.low):
-            axes.barh(place, row.high - row.low, left=row.low, height=0.55, color=AGENT_COLOURS[0], alpha=0.5)
-        axes.plot([row.probability] * 2, [place - 0.28, place + 0.28], color=AGENT_COLOURS[0], linewidth=2.2)
-        if np.isnan(row.probability):
+    for place, row in enumerate(data.to_dict("records")):
+        if not np.isnan(row["low"]):
+            axes.barh(place, row["high"] - row["low"], left=row["low"], height=0.55, color=AGENT_COLOURS[0], alpha=0.5)
+        axes.plot([row["probability"]] * 2, [place - 0.28, place + 0.28], color=AGENT_COLOURS[0], linewidth=2.2)
+        if np.isnan(row["probability"]):
             axes.text(0.02, place, "no game of which both have finished runs", va="center", fontsize=7)
-        side = {"transform": axes.get_yaxis_transform(), "va": "center"}
-        axes.text(1.02, place, row.other, ha="left", **side)
-        axes.text(-0.02, place, row.agent, ha="right", **side)
+        side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(1.02, place, row["other"], ha="left", **side)
+        axes.text(-0.02, place, row["agent"], ha="right", **side)
     if not len(data):
         axes.text(0.5, 0.0, "fewer than two trained agents", ha="center", va="center")
     axes.set_xlim(0, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,10 @@ from replication.published.references import ReferenceSet, reference_set
 from replication.published.schemas import CONVENTIONS, Convention
 
 _PINBALL: Final = "video_pinball"
-_STATISTICS: Final = {"median": statistics.median, "mean": statistics.fmean}
+_STATISTICS: Final[dict[str, Callable[[Iterable[float]], float]]] = {
+    "median": statistics.median,
+    "mean": statistics.fmean,
+}
 
 
 @dataclass(frozen=True)
