@@ -30,6 +30,8 @@ class PublishedSource(Settings):
     agents: dict[str, str] = Field(default_factory=dict)
     """Variants to the source's names of the same agents, for a source of scores by game; a variant that is not named
     here has no counterpart there."""
+    aggregates: dict[str, str] = Field(default_factory=dict)
+    """Variants to the source's aggregates over games, of agents it has no scores by game of."""
 
 
 class RunGroup(Settings):
@@ -137,5 +139,6 @@ def _check_names(experiment: Experiment, path: Path) -> None:
             hint = unknown_name("published source", experiment.published.source, sources)
             raise ReplicationError(f"{path}: published.source: {hint}")
         variants = {variant for group in experiment.groups for variant in group.variants}
-        for variant in experiment.published.agents.keys() - variants:
-            raise ReplicationError(f"{path}: published.agents: {unknown_name('variant in runs', variant, variants)}")
+        for key in ("agents", "aggregates"):
+            for variant in getattr(experiment.published, key).keys() - variants:
+                raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")

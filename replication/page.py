@@ -152,7 +152,7 @@ def above_random(table: ShownTable) -> str:
     """One sentence on the agents whose interval lies above the random agent's; empty where the table does not say."""
     if "above random" not in table.columns:
         return ""
-    said = [cell for cell in _column(table, "above random") if cell]
+    said = [cell for cell in _column(table, "above random") if cell not in {"", "not comparable"}]
     if set(said) <= {"unknown"}:
         return ""
     unknown = f"; {said.count('unknown')} cannot be told yet" if "unknown" in said else ""

@@ -29,8 +29,8 @@ EXPERIMENTS = {
     "rainbow_2018": (171, 171, 162, {"noop_30min"}),
     "munchausen_2020": (10, 10, 0, {"sticky"}),
     "atari100k": (650, 130, 104, {"atari100k"}),
-    "nature_table3": (60, 60, 20, {"nature_ablation"}),
-    "nature_table4": (30, 30, 10, {"nature_ablation"}),
+    "nature_table3": (60, 60, 60, {"nature_ablation"}),
+    "nature_table4": (30, 30, 30, {"nature_ablation"}),
 }
 
 

@@ -200,44 +200,6 @@ def test_v12_the_sets_do_not_mix():
         reference_set("atari57")
 
 
-def aggregate(row, *, convention):
-    """Median and mean over games in percent, from the shipped per-game scores, by the convention the file states."""
-    if convention.startswith("Nature"):
-        references = reference_set("nature49_5min")
-    else:
-        references = reference_set("atari57_30min" if convention.startswith("57-set") else "atari57_human_starts")
-    games = NATURE49 if row.games == 49 else ATARI57
-    percent = []
-    for score in published_scores(row.scores_file):
-        if score.algorithm != row.scores_algorithm or score.game not in games:
-            continue
-        random, human = references.random[score.game], references.human[score.game]
-        if "Video Pinball random=0" in convention and score.game == "video_pinball":
-            random = 0.0
-        gap = abs(human - random) if "|human-random|" in convention else human - random
-        percent.append(100 * (score.score - random) / gap)
-    assert len(percent) == row.games
-    return statistics.median(percent), statistics.mean(percent)
-
-
-def test_all_aggregates_are_recomputed_from_the_scores():
-    rows = list(published_table("aggregates", memory=True).itertuples())
-    assert len(rows) == 35
-    for row in rows:
-        median, mean = aggregate(row, convention=row.convention_used)
-        assert median == pytest.approx(row.recomputed_median_percent, abs=0.051), row
-        assert mean == pytest.approx(row.recomputed_mean_percent, abs=0.051), row
-        if row.origin == "derived":
-            assert median == pytest.approx(row.published_median_percent, abs=0.55), row
-            assert math.isnan(row.published_mean_percent) or mean == pytest.approx(row.published_mean_percent, abs=0.55)
-
-
-def test_the_mean_of_c51_needs_the_undocumented_convention():
-    row = next(row for row in published_table("aggregates").itertuples() if row.algorithm == "C51")
-    median, mean = aggregate(row, convention="57-set")
-    assert (round(median), round(mean)) == (178, 1767)
-
-
 def test_atari100k_aggregates_are_recomputed_from_the_scores():
     references = reference_set("atari57_30min")
     scores, aggregates = published_table("atari100k_scores"), published_table("atari100k_aggregates")

@@ -36,13 +36,22 @@ def interval(of: Estimate, level: float) -> tuple[float, float]:
     return of.mean - half, of.mean + half
 
 
-def difference(one: Estimate, other: Estimate) -> Estimate:
-    """Difference of independent means; the degrees of freedom are Welch and Satterthwaite's."""
-    variances = one.standard_error**2, other.standard_error**2
-    total = sum(variances)
-    spread = sum(v**2 / d for v, d in zip(variances, (one.degrees, other.degrees), strict=True))
-    degrees = total**2 / spread if spread > 0 else math.inf
-    return Estimate(one.mean - other.mean, math.sqrt(total), degrees)
+def difference_interval(one: Estimate, other: Estimate, level: float) -> tuple[float, float, float]:
+    """Difference of independent means and an interval of at least this level: half width^2 = sum of (t error)^2.
+
+    Each side has the Student quantile of its own degrees of freedom. The pooled degrees of Welch and Satterthwaite do
+    not do here: two seeds that happen to lie close together would lend the other side's many degrees to an error that
+    is nearly unknown, and at the levels of a table of 100 games the interval then misses the truth ten times too
+    often.
+
+    Returns: difference, low, high.
+
+    Source: Banerjee 1961, On confidence interval for two-means problem based on separate estimates of variances and
+        tabulated values of t, Sankhya A 23.
+    """
+    halves = [float(stats.t.ppf(0.5 + level / 2, side.degrees)) * side.standard_error for side in (one, other)]
+    apart, half = one.mean - other.mean, math.hypot(*halves)
+    return apart, apart - half, apart + half
 
 
 def family_level(level: float, comparisons: int) -> float:

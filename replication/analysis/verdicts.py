@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from replication.analysis.intervals import Estimate, difference, interval
+from replication.analysis.intervals import Estimate, difference_interval
 
 LEVEL = 0.95
 MARGIN_POINTS = 10.0
@@ -54,8 +54,7 @@ def judge(ours: Estimate, published: Estimate, level: float, *, stand_in: bool) 
         level: of this interval; `family_level` of the table's.
         stand_in: whether a spread was stood in for.
     """
-    apart = difference(ours, published)
-    low, high = interval(apart, level)
+    apart, low, high = difference_interval(ours, published, level)
     margin = margin_points(published.mean)
     if not all(map(math.isfinite, (low, high))):
         raise ValueError(f"an interval needs finite errors, not {ours} and {published}")
@@ -64,7 +63,7 @@ def judge(ours: Estimate, published: Estimate, level: float, *, stand_in: bool) 
         word = "replicated"
     elif low > margin or high < -margin:
         word = "differs"
-    reason = f"difference {apart.mean:+z.1f} [{low:+z.1f}, {high:+z.1f}] normalised points, margin {margin:.1f}"
+    reason = f"difference {apart:+z.1f} [{low:+z.1f}, {high:+z.1f}] normalised points, margin {margin:.1f}"
     if stand_in:
         reason += "; with a stand-in spread"
-    return Verdict(word, reason, apart.mean, low, high, margin, stand_in)
+    return Verdict(word, reason, apart, low, high, margin, stand_in)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -79,8 +80,8 @@ def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED
     """
     if name not in TABLES:
         raise unknown_name("published table", name, TABLES)
-    file, schema = TABLES[name]
-    table = read_table(folder / file, schema)
+    path = folder / TABLES[name][0]
+    table = _whole_table(path, _content(path), name).copy()
     if "origin" not in table or memory:
         return table
     return table[table["origin"] != "memory"].reset_index(drop=True)
@@ -105,9 +106,7 @@ def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLIS
     if source not in published_sources(folder):
         raise unknown_name("published source", source, published_sources(folder))
     path = folder / "scores" / f"{source}.csv"
-    table = read_table(path, SCORES)
-    _check_scores(path, table)
-    scores = [_score(record, source) for record in table.to_dict("records")]
+    scores = _all_scores(path, _content(path), source)
     return tuple(score for score in scores if memory or score.origin != "memory")
 
 
@@ -127,6 +126,28 @@ def find_published(source: str, game: str, algorithm: str, *, folder: Path = PUB
     if found.origin == "memory":
         raise ReplicationError(f"{source}: {algorithm}: {game}: known only from memory, so it is not a published score")
     return found
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; nothing where it cannot be read, which the reading of it says."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@lru_cache(maxsize=16)
+def _whole_table(path: Path, content: bytes, name: str) -> pd.DataFrame:
+    """A table, read and checked once as long as the file holds this content: displays ask for it game by game."""
+    return read_table(path, TABLES[name][1])
+
+
+@lru_cache(maxsize=64)
+def _all_scores(path: Path, content: bytes, source: str) -> tuple[PublishedScore, ...]:
+    """Every score of a file, read and checked once as long as it holds this content."""
+    table = read_table(path, SCORES)
+    _check_scores(path, table)
+    return tuple(_score(record, source) for record in table.to_dict("records"))
 
 
 def _score(record: dict[Any, Any], source_name: str) -> PublishedScore:

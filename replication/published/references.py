@@ -27,6 +27,7 @@ class ReferenceSet:
         random: game to score.
         human: game to score.
         source: where the numbers were printed.
+        cap_frames: emulator frames after which its episodes were cut; None: the source does not say.
     """
 
     name: ReferenceSetName
@@ -34,16 +35,18 @@ class ReferenceSet:
     random: Mapping[str, float]
     human: Mapping[str, float]
     source: str
+    cap_frames: int | None
 
 
-# Name: table, column of the random agent, column of the human tester, title, source.
-_SETS: dict[ReferenceSetName, tuple[str, str, str, str, str]] = {
+# Name: table, column of the random agent, column of the human tester, title, source, cap of an episode in frames.
+_SETS: dict[ReferenceSetName, tuple[str, str, str, str, str, int | None]] = {
     "nature49_5min": (
         "nature_2015_table2",
         "random",
         "human",
         "49 games, 5 minutes an episode",
         "Mnih et al. 2015, Extended Data Table 2",
+        18_000,
     ),
     "atari57_30min": (
         "atari57_references",
@@ -51,6 +54,7 @@ _SETS: dict[ReferenceSetName, tuple[str, str, str, str, str]] = {
         "human_noop",
         "57 games, 30 minutes an episode, no-op starts",
         "Wang et al. 2016, Table 2; the same in google-deepmind/dqn_zoo dqn_zoo/atari_data.py",
+        108_000,
     ),
     "atari57_human_starts": (
         "atari57_references",
@@ -58,6 +62,7 @@ _SETS: dict[ReferenceSetName, tuple[str, str, str, str, str]] = {
         "human_human_starts",
         "57 games, human starts",
         "Wang et al. 2016, Table 3",
+        None,
     ),
 }
 
@@ -70,13 +75,13 @@ def reference_set(name: ReferenceSetName, folder: Path = PUBLISHED) -> Reference
     """
     if name not in _SETS:
         raise unknown_name("reference set", name, _SETS)
-    table_name, random, human, title, source = _SETS[name]
+    table_name, random, human, title, source, cap_frames = _SETS[name]
     table = published_table(table_name, folder=folder)
 
     def by_game(column: str) -> Mapping[str, float]:
         return MappingProxyType(dict(zip(table["game"], table[column].astype(float), strict=True)))
 
-    return ReferenceSet(name, title, by_game(random), by_game(human), source)
+    return ReferenceSet(name, title, by_game(random), by_game(human), source, cap_frames)
 
 
 def normalized_score(score: float, game: str, references: ReferenceSet) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from replication.games import ATARI57, ATARI100K26, NATURE49
@@ -15,6 +16,31 @@ DOPAMINE_AGENTS: Final = ("DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Q
 DOPAMINE_GAMES: Final = tuple(game for game in ATARI57 if game not in {"defender", "surround"})
 _DQN_ZOO_AGENTS: Final = ("DQN", "Double DQN", "Prioritized DQN", "C51", "QR-DQN", "IQN", "Rainbow")
 _ABLATION_GAMES: Final = ("breakout", "enduro", "riverraid", "seaquest", "space_invaders")
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a paper normalises the scores of its aggregates.
+
+    Attributes:
+        references: the random and human scores.
+        pinball_random_zero: whether the random score of Video Pinball is taken as 0.
+        absolute_gap: whether the denominator is |human - random| and not human - random.
+    """
+
+    references: ReferenceSetName
+    pinball_random_zero: bool = False
+    absolute_gap: bool = False
+
+
+CONVENTIONS: Final = {
+    "Nature random/human": Convention("nature49_5min"),
+    "human-start random/human, signed": Convention("atari57_human_starts"),
+    "human-start random/human, |human-random|": Convention("atari57_human_starts", absolute_gap=True),
+    "human-start random/human, Video Pinball random=0": Convention("atari57_human_starts", pinball_random_zero=True),
+    "57-set random/human, Video Pinball random=0": Convention("atari57_30min", pinball_random_zero=True),
+}
+"""What stands in the column `convention_used` of aggregates.csv."""
 
 _TEXT = Column()
 _REMARK = Column(blank=True)
@@ -125,8 +151,9 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
             | {"published_median_percent": _NUMBER, "published_mean_percent": _UNSURE}
             | dict.fromkeys(("recomputed_median_percent", "recomputed_mean_percent"), _NUMBER)
             | {"median_reproduces": _CHECK, "mean_reproduces": _CHECK}
-            | dict.fromkeys(("convention_used", "scores_file", "scores_algorithm"), _TEXT)
-            | {"origin": _ORIGIN, "confirmed": _TEXT},
+            | {"convention_used": Column(accepted=tuple(CONVENTIONS))}
+            | dict.fromkeys(("scores_file", "scores_algorithm"), _TEXT)
+            | {"origin": _ORIGIN, "confirmed": _TEXT, "note": _REMARK},
             key=("paper", "algorithm", "start"),
         ),
     ),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from replication.analysis.best_of_rates import Comparison, compared, comparison_count
+from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
 from replication.analysis.finished import FinishedRun, coverage, load_runs
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title
-from replication.analysis.published_counterparts import Counterpart, find_counterpart
+from replication.analysis.published_counterparts import find_counterpart
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
@@ -25,24 +26,13 @@ from replication.runs import Run
 from replication.tables import Table
 
 RANDOM_AGENT = "random_10hz"
+NOT_COMPARABLE = "not comparable"
+"""Under `above random`: the episodes were cut at another time than the random agent's."""
 _SCORE_TEXTS = {
     "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
     "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
 }
 """By what a protocol publishes."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The runs of one agent on one game, finished or not."""
-
-    runs: tuple[Run, ...]
-    finished: tuple[FinishedRun, ...]
-
-    @property
-    def run(self) -> Run:
-        """Any of them: they differ by seed alone."""
-        return self.runs[0]
 
 
 def build(experiment: Experiment, results: Path) -> Table:
@@ -53,7 +43,7 @@ def build(experiment: Experiment, results: Path) -> Table:
     """
     finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
-    cells = _cells(experiment, finished)
+    cells = cells_of(experiment, finished)
     for cell in cells:
         if cell.run.game not in references.random:
             raise ReplicationError(
@@ -61,49 +51,28 @@ def build(experiment: Experiment, results: Path) -> Table:
                 f"({references.title}); leave the game out of table scores, or name the set of its protocol"
             )
     counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
-    judged = sum(isinstance(counterpart, Counterpart) for counterpart in counterparts)
-    level = family_level(LEVEL, judged)
+    comparisons = compared(experiment.published, cells, counterparts)
+    level = family_level(LEVEL, comparison_count(comparisons))
     rows = [
-        _row(cell, agent_title(cell.run, experiment.runs()), counterpart, cells, references, level)
-        for cell, counterpart in zip(cells, counterparts, strict=True)
+        _row(cell, agent_title(cell.run, experiment.runs()), comparison, cells, references, level)
+        for cell, comparison in zip(cells, comparisons, strict=True)
     ]
-    return Table("scores", pd.DataFrame(rows), _caption(experiment, finished, references, judged))
-
-
-def run_score(finished: FinishedRun) -> float:
-    """The published quantity of one run: mean return of its final evaluation, or of its last training iteration."""
-    if finished.run.protocol.published_quantity == "training_iterations":
-        assert finished.iterations is not None
-        return float(finished.iterations["mean_return"].iloc[-1])
-    assert finished.episodes is not None
-    return float(finished.episodes["return"].mean())
-
-
-def _cells(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:
-    groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in experiment.runs():
-        budget = f"{run.protocol.protocol} {run.preset} {run.budget}"
-        groups.setdefault((run.game, run.variant.variant, budget), []).append(run)
-    done = {found.run.result_digest: found for found in finished}
-    return [
-        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done))
-        for _, runs in sorted(groups.items())
-    ]
+    return Table("scores", pd.DataFrame(rows), _caption(experiment, finished, references, comparisons))
 
 
 def _row(
     cell: Cell,
     agent: str,
-    counterpart: Counterpart | str,
+    comparison: Comparison,
     cells: Sequence[Cell],
     references: ReferenceSet,
     level: float,
 ) -> dict[str, str]:
     game = cell.run.game
-    scores = [run_score(found) for found in cell.finished]
+    scores = cell.scores
     shown, unit = _shown_interval(cell)
-    verdict = _verdict(cell, counterpart, references, level)
-    known = counterpart if isinstance(counterpart, Counterpart) else None
+    verdict = _verdict(cell, comparison, references, level)
+    known = comparison.counterpart
     return {
         "game": find_game(game).title,
         "agent": agent,
@@ -124,19 +93,21 @@ def _row(
     }
 
 
-def _verdict(cell: Cell, counterpart: Counterpart | str, references: ReferenceSet, level: float) -> Verdict:
+def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level: float) -> Verdict:
     """Contract: the unit is the training seed, and the episode for an agent that does not train."""
-    if isinstance(counterpart, str):
-        return no_reference(counterpart)
+    counterpart = comparison.counterpart
+    if counterpart is None:
+        return no_reference(comparison.reason)
     if not cell.finished:
         return Verdict("not run", "no run is finished")
-    game, stand_in = cell.run.game, counterpart.stand_in
-    if cell.run.variant.family == "untrained":
-        values = [normalized_score(value, game, references) for value in _episode_returns(cell)]
-    else:
-        values = [normalized_score(run_score(found), game, references) for found in cell.finished]
+    if comparison.waits:
+        why = f"the published score is the best of {comparison.tried} learning rates, not all finished here"
+        return Verdict("inconclusive", why)
+    values, stand_in = cell.normalized(references), counterpart.stand_in
+    if not cell.trains:
+        values = [normalized_score(value, cell.run.game, references) for value in cell.episode_returns]
     ours = estimate(values)
-    if ours is None or (cell.run.variant.family != "untrained" and ours.standard_error == 0.0):
+    if ours is None or (cell.trains and ours.standard_error == 0.0):
         if counterpart.between_runs is None:
             return Verdict("inconclusive", "one run, and no between-run spread of this game is published to stand in")
         ours, stand_in = Estimate(float(np.mean(values)), counterpart.between_runs, math.inf), True
@@ -148,23 +119,25 @@ def _verdict(cell: Cell, counterpart: Counterpart | str, references: ReferenceSe
 
 def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
     """Over seeds where several are finished; else over the episodes of the one network, which is another thing."""
-    if len(cell.finished) > 1 and cell.run.variant.family != "untrained":
-        values, unit = [run_score(found) for found in cell.finished], "seeds"
+    if len(cell.finished) > 1 and cell.trains:
+        values, unit = cell.scores, "seeds"
     else:
-        values, unit = _episode_returns(cell), "episodes"
+        values, unit = cell.episode_returns, "episodes"
     found = estimate(values)
     return (interval(found, LEVEL) if found else None), (unit if found else "")
 
 
-def _episode_returns(cell: Cell) -> list[float]:
-    return [float(value) for found in cell.finished if found.episodes is not None for value in found.episodes["return"]]
-
-
 def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -> str:
-    """Whether the interval lies wholly above the random agent's, or above its published score where none is run."""
-    if cell.run.variant.family == "untrained":
+    """Whether the interval lies wholly above the random agent's, or above its published score where none is run.
+
+    Scores of episodes of another length than the random agent's tell nothing about it.
+    """
+    if not cell.trains:
         return ""
     chance = [c for c in cells if c.run.game == cell.run.game and c.run.variant.variant == RANDOM_AGENT]
+    cap = scored_cap_frames(chance[0].run) if chance else references.cap_frames
+    if scored_cap_frames(cell.run) != cap:
+        return NOT_COMPARABLE
     ours = _shown_interval(cell)[0]
     published = references.random[cell.run.game]
     theirs = _shown_interval(chance[0])[0] if chance else (published, published)
@@ -173,8 +146,13 @@ def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -
     return "yes" if ours[0] > theirs[1] else "no"
 
 
-def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet, judged: int) -> str:
-    runs = experiment.runs()
+def _caption(
+    experiment: Experiment,
+    finished: Sequence[FinishedRun],
+    references: ReferenceSet,
+    comparisons: Sequence[Comparison],
+) -> str:
+    runs, judged = experiment.runs(), comparison_count(comparisons)
     agents = {}
     for run in runs:
         title = agent_title(run, runs)
@@ -189,9 +167,11 @@ def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references
         *(f"{text}." for text in agents.values()),
         *(text for quantity, text in _SCORE_TEXTS.items() if quantity in quantities),
         f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
+        *_cap_texts(runs, references),
         f"Published: {experiment.published.source}, the same agent at the same frames."
         if experiment.published and judged
         else "",
+        _best_text(comparisons),
         "An interval over episodes says how well one network is measured, not how training varies.",
         f"Evaluated: {' and '.join(f'the {name} network of {n} runs' for name, n in sorted(networks.items()))}."
         if networks
@@ -202,6 +182,29 @@ def _caption(experiment: Experiment, finished: Sequence[FinishedRun], references
         else "Nothing here has a reference.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _cap_texts(runs: Sequence[Run], references: ReferenceSet) -> list[str]:
+    """One sentence for each way in which episodes are cut otherwise than those of the references."""
+    agents: dict[str, dict[str, None]] = {}
+    for run in runs:
+        if (difference := other_cap(run, references)) is not None:
+            agents.setdefault(difference, {})[agent_title(run, runs)] = None
+    return [
+        f"{', '.join(titles)}: {difference}, so the normalized score is a scale and no comparison with a human tester "
+        "or random play."
+        for difference, titles in agents.items()
+    ]
+
+
+def _best_text(comparisons: Sequence[Comparison]) -> str:
+    tried = max((comparison.tried for comparison in comparisons), default=1)
+    if tried == 1:
+        return ""
+    return (
+        f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
+        f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
+    )
 
 
 def budget_text(run: Run) -> str:

@@ -133,6 +133,50 @@ def test_without_a_random_run_above_random_means_the_published_score(
     assert _rows(experiment, tmp_path)["Pong", "DQN (released program)"]["above random"] == "unknown"
 
 
+def test_a_shorter_cap_is_no_comparison_with_random_play(tmp_path: Path) -> None:
+    """The smoke preset cuts episodes at 600 frames, the references' are cut at 18,000."""
+    short = _experiment(preset="smoke", seeds=[1])
+    for run in short.runs():
+        write_finished(run, tmp_path, [30.0, 31.0])
+    assert {row["above random"] for row in _rows(short, tmp_path).values()} == {"not comparable", ""}
+    said = "episodes are cut at 600 frames, those of the references at 18,000, so the normalized score is a scale"
+    assert said in build(short, tmp_path).caption
+    # Beside a random agent under the same cap, it can be said.
+    fresh = _experiment(preset="smoke", seeds=[1])
+    trained, random = fresh.groups
+    both = fresh.model_copy(update={"groups": (trained, random.model_copy(update={"preset": "smoke"}))})
+    for run in both.runs():
+        if run.variant.variant == "random_10hz":
+            write_finished(run, tmp_path, [1.0, 2.0])
+    assert {row["above random"] for row in _rows(both, tmp_path).values()} == {"yes", ""}
+    assert "a scale and no comparison" not in build(_experiment(), tmp_path / "none").caption
+
+
+def test_the_best_of_three_rates_is_compared_with_the_best_of_three(tmp_path: Path) -> None:
+    """Extended Data Table 4, Breakout: DQN 316.8; the rates are tried here with 310, 330 and 320."""
+    experiment = load_experiment("nature_table4")
+    scores = {"dqn": 310.0, "dqn_lr_half": 330.0, "dqn_lr_double": 320.0}
+    runs = [run for run in experiment.runs() if run.game == "breakout" and run.variant.variant in scores]
+    for run in runs[:2]:
+        write_finished(run, tmp_path, [scores[run.variant.variant]] * 2)
+    rows = _rows(experiment, tmp_path)
+    half = "DQN, learning rate 0.000125"
+    # One rate is missing: it is not known which is the best.
+    assert rows["Breakout", half]["verdict"] == "inconclusive"
+    assert rows["Breakout", half]["reason"].startswith("the published score is the best of 3 learning rates, not all")
+    assert "over 10 comparisons" in build(experiment, tmp_path).caption
+    write_finished(runs[2], tmp_path, [scores[runs[2].variant.variant]] * 2)
+    rows = _rows(experiment, tmp_path)
+    best = rows["Breakout", half]
+    assert (best["published"], best["score"]) == ("316.8", "330.0") and best["reason"].startswith("difference +")
+    for title in ("DQN (released program)", "DQN, learning rate 0.0005"):
+        other = rows["Breakout", title]
+        assert (other["verdict"], other["published"]) == ("no reference", "")
+        assert other["reason"] == f"the published score is the best of 3 learning rates; ours is that of {half}"
+    caption = build(experiment, tmp_path).caption
+    assert "over 10 comparisons" in caption and "is the best of 3 learning rates, so ours is too" in caption
+
+
 def test_two_budgets_of_one_agent_are_told_apart(tmp_path: Path) -> None:
     experiment = _experiment()
     long, random = experiment.groups

@@ -1,0 +1,86 @@
+"""Normalised scores of each trained agent of an experiment as one matrix of runs and games, ready to be aggregated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from replication.analysis.aggregates import Scores, score_matrix
+from replication.analysis.cells import Cell, cells_of, other_cap
+from replication.analysis.finished import FinishedRun
+from replication.analysis.learning_curves import agent_title
+from replication.experiments import Experiment
+from replication.published import ReferenceSet
+from replication.runs import Run
+
+
+@dataclass(frozen=True)
+class AgentScores:
+    """What there is of one agent.
+
+    Attributes:
+        title: the agent's, as everywhere in the experiment.
+        cells: all its cells, a game each, finished or not.
+        used: of them those with a finished run, which the aggregate is made from.
+        runs: finished runs used of each game: as many as the game with the fewest has, by ascending seed.
+        left_out: finished runs that are not used, so that every game has as many.
+        scores: float64 [runs, games used], normalised, percent; None where nothing is finished.
+    """
+
+    title: str
+    cells: tuple[Cell, ...]
+    used: tuple[Cell, ...]
+    runs: int
+    left_out: int
+    scores: Scores | None
+
+    @property
+    def run(self) -> Run:
+        """Any of its runs."""
+        return self.cells[0].run
+
+    @property
+    def games(self) -> tuple[str, ...]:
+        """The games of `scores`, in its order."""
+        return tuple(cell.run.game for cell in self.used)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every game has a finished run."""
+        return len(self.used) == len(self.cells)
+
+    def coverage(self) -> str:
+        """Games in words: how many of how many."""
+        return f"{len(self.used)} of {len(self.cells)}"
+
+
+def agent_scores(
+    experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet
+) -> list[AgentScores]:
+    """Every agent that trains, in the order of the experiment. Games outside the reference set are left out."""
+    runs = experiment.runs()
+    by_agent: dict[str, list[Cell]] = {agent_title(run, runs): [] for run in runs if run.variant.family != "untrained"}
+    for cell in cells_of(experiment, finished):
+        if cell.trains and cell.run.game in references.random:
+            by_agent[agent_title(cell.run, runs)].append(cell)
+    return [_of_agent(title, cells, references) for title, cells in by_agent.items() if cells]
+
+
+def _of_agent(title: str, cells: Sequence[Cell], references: ReferenceSet) -> AgentScores:
+    used = tuple(cell for cell in cells if cell.finished)
+    runs = min((len(cell.finished) for cell in used), default=0)
+    left_out = sum(len(cell.finished) - runs for cell in used)
+    scores = score_matrix({cell.run.game: cell.normalized(references)[:runs] for cell in used}) if used else None
+    return AgentScores(title, tuple(cells), used, runs, left_out, scores)
+
+
+def coverage_texts(agents: Sequence[AgentScores], references: ReferenceSet) -> list[str]:
+    """Sentences of a caption: runs and games behind each agent, what was left out, what is on another scale."""
+    texts = []
+    for agent in agents:
+        runs = f"{agent.runs} run{'s' * (agent.runs != 1)} a game" if agent.used else "no finished run"
+        left_out = f", {agent.left_out} left out so that all games have as many" if agent.left_out else ""
+        cap = other_cap(agent.run, references)
+        scale = f"; {cap}, so its scores are a scale and no comparison with a human tester" if cap else ""
+        texts.append(f"{agent.title}: {agent.coverage()} games, {runs}{left_out}{scale}.")
+    return texts

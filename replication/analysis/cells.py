@@ -1,0 +1,84 @@
+"""An experiment's runs grouped into cells: the seeds of one agent on one game. Seeds and episodes are kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from replication.analysis.finished import FinishedRun
+from replication.experiments import Experiment
+from replication.published import ReferenceSet, normalized_score
+from replication.runs import Run
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one agent on one game, finished or not."""
+
+    runs: tuple[Run, ...]
+    finished: tuple[FinishedRun, ...]
+
+    @property
+    def run(self) -> Run:
+        """Any of them: they differ by seed alone."""
+        return self.runs[0]
+
+    @property
+    def trains(self) -> bool:
+        """Whether the unit of replication is the training seed; else it is the episode."""
+        return self.run.variant.family != "untrained"
+
+    @property
+    def scores(self) -> list[float]:
+        """Raw score of each finished run, in the order of the seeds: one number a seed."""
+        return [run_score(found) for found in self.finished]
+
+    @property
+    def episode_returns(self) -> list[float]:
+        """Raw return of every episode of every final evaluation: 30 of one network are not 30 seeds."""
+        return [float(x) for found in self.finished if found.episodes is not None for x in found.episodes["return"]]
+
+    def normalized(self, references: ReferenceSet) -> list[float]:
+        """Normalised score of each finished run, in percent."""
+        return [normalized_score(score, self.run.game, references) for score in self.scores]
+
+
+def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:
+    """Every cell of an experiment, by game and agent."""
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in experiment.runs():
+        budget = f"{run.protocol.protocol} {run.preset} {run.budget}"
+        groups.setdefault((run.game, run.variant.variant, budget), []).append(run)
+    done = {found.run.result_digest: found for found in finished}
+    return [
+        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done))
+        for _, runs in sorted(groups.items())
+    ]
+
+
+def run_score(finished: FinishedRun) -> float:
+    """The published quantity of one run: mean return of its final evaluation, or of its last training iteration."""
+    if finished.run.protocol.published_quantity == "training_iterations":
+        assert finished.iterations is not None
+        return float(finished.iterations["mean_return"].iloc[-1])
+    assert finished.episodes is not None
+    return float(finished.episodes["return"].mean())
+
+
+def scored_cap_frames(run: Run) -> int | None:
+    """Emulator frames after which the episodes that give the score are cut; None: never."""
+    final = run.protocol.final_evaluation
+    return run.protocol.training.episode_cap_frames if final is None else final.presentation.episode_cap_frames
+
+
+def other_cap(run: Run, references: ReferenceSet) -> str | None:
+    """How a run's episodes are cut otherwise than those of the references; None: as they are, as far as is known.
+
+    A score of shorter or longer episodes is still put on the references' scale, but says nothing about being above or
+    below them.
+    """
+    cap = scored_cap_frames(run)
+    if references.cap_frames is None or cap == references.cap_frames:
+        return None
+    own = "not cut" if cap is None else f"cut at {cap:,} frames"
+    return f"episodes are {own}, those of the references at {references.cap_frames:,}"
