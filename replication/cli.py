@@ -170,12 +170,15 @@ def _parser() -> argparse.ArgumentParser:
     film.set_defaults(command=_film)
     render = commands.add_parser(
         "render",
-        help="make a table, a figure or the page of an experiment, or the READMEs",
-        description="Make a table, a figure or the page of an experiment from the runs that are finished; or bring the "
-        "counts in README.md and the list in results/README.md up to date.",
+        help="make a table, a figure or the page of an experiment, the page of all, or the READMEs",
+        description="Make a table, a figure or the page of an experiment from the runs that are finished; or the page "
+        "of all experiments, results/index.html; or bring the counts in README.md and the list in results/README.md up "
+        "to date.",
     )
-    render.add_argument("kind", choices=["table", "figure", "page", "readme"])
-    render.add_argument("experiment", nargs="?", help=f"one of: {', '.join(known_experiments())}; none for the README")
+    render.add_argument("kind", choices=["table", "figure", "page", "index", "readme"])
+    render.add_argument(
+        "experiment", nargs="?", help=f"one of: {', '.join(known_experiments())}; none for index and readme"
+    )
     render.add_argument("name", nargs="?", help="which table or figure")
     render.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
     render.set_defaults(command=_render)
@@ -234,7 +237,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from replication.render import render_figure, render_page, render_table
+    from replication.render import render_figure, render_index, render_page, render_table
 
     if options.kind == "readme":
         from replication.fidelity_text import write_readme
@@ -242,6 +245,8 @@ def _render(options: argparse.Namespace) -> int:
 
         print(write_readme())
         print(write_results_readme(options.results))
+    elif options.kind == "index":
+        render_index(options.results)
     elif options.experiment is None:
         raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
     elif options.kind == "page":

@@ -150,25 +150,40 @@ def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:
 
 
 def steps_to_go(run: Run, state: Path) -> int:
-    """Agent steps between the newest checkpoint and the budget; an iteration counts as its least number of steps."""
-    budget = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
-    return max(0, budget - checkpoint_step(run, state))
+    """Agent steps between the newest checkpoint and the budget."""
+    return max(0, _budget_steps(run) - checkpoint_step(run, state))
+
+
+def budget_frames(run: Run) -> int:
+    """Emulator frames of training a run has from its start."""
+    return _budget_steps(run) * run.protocol.training.frame_skip
+
+
+def _budget_steps(run: Run) -> int:
+    """An iteration counts as its least number of steps."""
+    return run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
 
 
 def seconds_to_go(run: Run, speed: Speed | None, state: Path) -> float:
     """Estimated time of one core: training, periodic evaluations, and the final evaluation at its longest."""
+    return _seconds(run, speed, steps_to_go(run, state))
+
+
+def assumed_seconds(run: Run) -> float:
+    """The same from the start of a run, at the speeds assumed: nothing of this machine enters."""
+    return _seconds(run, _assumed_speed(run) if run.variant.family == "off_policy" else None, _budget_steps(run))
+
+
+def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     final = run.protocol.final_evaluation
     final_frames = final.num_episodes * (final.presentation.episode_cap_frames or 0) if final else 0
     if speed is None:
         return final_frames / ASSUMED_RANDOM_FRAMES
-    steps, periodic = steps_to_go(run, state), run.protocol.periodic_evaluation
+    periodic = run.protocol.periodic_evaluation
     played = final_frames / run.protocol.training.frame_skip
     if periodic is not None and not speed.includes_evaluations:
         played += steps // periodic.period_steps * periodic.length_steps
     return steps / speed.training + played / speed.playing
-
-
-# ---------------------------------------------------------------- speed
 
 
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
@@ -187,8 +202,12 @@ def known_speed(run: Run, results: Path, state: Path) -> Speed:
         return Speed(rate, playing, includes_evaluations=True, origin=f"of the finished run of {longest['game']}")
     if measured:
         return Speed(*measured, includes_evaluations=False, origin="measured on this machine")
+    return _assumed_speed(run)
+
+
+def _assumed_speed(run: Run) -> Speed:
     training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
-    return Speed(training, playing, includes_evaluations=False, origin="assumed")
+    return Speed(training, ASSUMED_PLAYING, includes_evaluations=False, origin="assumed")
 
 
 def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:

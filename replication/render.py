@@ -72,6 +72,13 @@ def render_page(experiment: str, results: Path) -> None:
     write_page(load_experiment(experiment), results)
 
 
+def render_index(results: Path) -> None:
+    """Write results/index.html, the page of all experiments."""
+    from replication.page_index import write_index
+
+    write_index(results)
+
+
 def _module(package: ModuleType, kind: str, name: str) -> ModuleType:
     known = [module.name for module in pkgutil.iter_modules(package.__path__)]
     if name not in known:

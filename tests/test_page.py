@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
 import pytest
 
+from replication import page, page_runs, plan
 from replication.errors import ReplicationError
+from replication.experiments import known_experiments
 from replication.figures import embedding, learning_curves, write_figure
-from replication.page import ShownTable, above_random, verdicts, write_page
+from replication.page import write_page
+from replication.page_index import index_html
+from replication.page_tables import ShownTable, above_random, verdicts
 from replication.tables import scores, write_table
 from tests.finished_runs import change_record, finish, made_up_experiment
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Reader(HTMLParser):
@@ -76,7 +82,7 @@ def test_the_page_is_well_formed_and_has_all_its_parts(experiment, tmp_path):
     text = " ".join(" ".join(reader.text).split())
     for part in ("6 of 6 runs finished", "Verdicts", "What was run", "Departures from the paper", "Provenance"):
         assert part in text
-    assert "How to run it again and check it" in text
+    assert "How to check it and run it again" in text
     assert "python -m replication run made_up" in text
     assert "best network of the periodic evaluations, 30 episodes at epsilon 0.05" in text
     assert len(reader.ids) == len(set(reader.ids))
@@ -91,10 +97,11 @@ def test_what_was_written_by_others_is_escaped(experiment, tmp_path):
 def test_nothing_is_asked_of_a_network(experiment, tmp_path):
     reader = read(made(experiment, tmp_path, 6))
     tags = {tag for tag, _ in reader.seen}
-    assert not tags & {"script", "iframe", "object", "embed"}
+    assert not tags & {"iframe", "object", "embed"}
+    assert [attributes for tag, attributes in reader.seen if tag == "script"] == [{}]  # no address
     for tag, attributes in reader.seen:
         for name in ("src", "href", "srcset", "poster", "data"):
-            assert (attributes.get(name) or "data:").startswith("data:"), (tag, name)
+            assert (attributes.get(name) or "data:").startswith(("data:", "#")), (tag, name)
     style = made_style(tmp_path)
     assert "url(" not in style and "@import" not in style
 
@@ -186,6 +193,73 @@ def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
     drawing.write_text(drawing.read_text().replace("</svg>", f"<!--{' ' * 2_000_000}--></svg>"))
     html = write_page(experiment, tmp_path).read_text()
     assert html.count("data:image/png;base64,") == 1 and html.count("data:image/svg+xml;base64,") == 1
+
+
+def test_only_the_script_of_the_page_may_run(experiment, tmp_path):
+    html = made(experiment, tmp_path, 1).read_text()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    [script] = re.findall(r"<script>(.*?)</script>", html, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy and policy.startswith("default-src 'none'")
+
+
+def test_links_lead_somewhere_on_the_page(experiment, tmp_path):
+    reader = read(made(experiment, tmp_path, 6))
+    targets = [attributes["href"][1:] for tag, attributes in reader.seen if tag == "a"]
+    assert len(targets) > 10 and set(targets) <= set(reader.ids)
+    labels = [
+        attributes[name] for _, attributes in reader.seen for name in attributes if name.startswith("aria-labelled")
+    ]
+    assert set(labels) <= set(reader.ids)
+
+
+def test_a_page_too_large_is_one_line_with_its_largest_figure(experiment, tmp_path, monkeypatch):
+    made(experiment, tmp_path, 1)
+    before = (tmp_path / "made_up" / "index.html").read_bytes()
+    assert len(before) < page.MOST_BYTES
+    monkeypatch.setattr(page, "MOST_BYTES", 10_000)
+    with pytest.raises(
+        ReplicationError, match=r"index\.html: the page would have .*its largest figure is \w+"
+    ) as caught:
+        write_page(experiment, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "made_up" / "index.html").read_bytes() == before
+
+
+def test_clips_beyond_the_room_are_counted(experiment, tmp_path, monkeypatch):
+    made(experiment, tmp_path, 6)
+    for run in experiment.runs():
+        if run.variant.family != "untrained":
+            (run.results_folder(tmp_path) / "clip.webp").write_bytes(bytes(1000))
+    assert "more lie beside their runs" not in write_page(experiment, tmp_path).read_text()
+    monkeypatch.setattr(page_runs, "_CLIPS_BYTES", 1_500)
+    html = write_page(experiment, tmp_path).read_text()
+    assert "Show 1 clip<" in html and "1 more lie beside their runs" in html
+
+
+def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
+    folder = tmp_path / "nature_random" / "tables"
+    folder.mkdir(parents=True)
+    (folder / "scores.csv").write_text("game,verdict\nPong,differs\nBreakout,replicated\nTennis,replicated\n")
+    assert "nature_random/index.html" not in index_html(tmp_path)
+    (tmp_path / "nature_random" / "index.html").write_text("")
+    html = index_html(tmp_path)
+    assert html == index_html(tmp_path)
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', html)
+    assert len(rows) == len(known_experiments())
+    first, *others = rows
+    assert first.startswith('<a href="nature_random/index.html">') and "0 of 196" in first
+    assert re.findall(r">(\d+ \w+)</span>", first) == ["2 replicated", "1 differs"]
+    assert all("<a" not in row and "none yet" in row for row in others)
+    [figure4] = [row for row in others if row.startswith("nature_figure4")]
+    assert "0 of 1<" in figure4 and ">200,000,000<" in figure4  # the article's budget
+
+
+def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
+    before = index_html(tmp_path)
+    monkeypatch.setattr(plan, "_machine", lambda: {"system": "another", "cores": 1000})
+    monkeypatch.setattr(plan.os, "cpu_count", lambda: 1000)
+    assert index_html(tmp_path) == before
 
 
 def test_verdicts_are_counted_with_their_reasons():

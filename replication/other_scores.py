@@ -1,0 +1,3 @@
+"""Scores of others beside ours."""
+
+MARKS = ("(imported)", "(judged here)")
