@@ -15,6 +15,7 @@ sys.path.insert(0, workflow.basedir)
 
 from replication import jobs
 from replication.errors import ReplicationError
+from replication.report_captions import rst_text
 
 try:
     JOBS = jobs.build_jobs(jobs.workflow_config(config))
@@ -28,6 +29,9 @@ TABLES = collect(f"{RESULTS}/tables/{{name}}.{{kind}}", name=JOBS.experiment.tab
 FIGURES = collect(
     f"{RESULTS}/figures/{{name}}.{{kind}}", name=JOBS.experiment.figures, kind=["svg", "png", "csv", "txt"]
 )
+
+
+report: "workflow/report/workflow.rst"
 
 
 localrules:
@@ -50,6 +54,7 @@ rule all:
         TABLES,
         FIGURES,
         f"{RESULTS}/index.html",
+        f"{JOBS.results}/index.html",
 
 
 rule runs:

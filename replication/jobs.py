@@ -19,6 +19,7 @@ from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import canonical_json, sha256
+from replication.report_captions import read_caption
 from replication.run_records import record_path, unfinished
 from replication.runs import Run
 from replication.settings import Count
@@ -154,12 +155,22 @@ class Jobs:
         return f"python -m replication render {shlex.join(words)}"
 
     @property
+    def index_command(self) -> str:
+        """The shell command that makes the page of all experiments."""
+        return f"python -m replication render index --results {shlex.quote(str(self.results))}"
+
+    def caption(self, kind: str, name: str) -> str:
+        """What Snakemake's report says of a table or figure; empty as long as it is not made."""
+        ending = {"tables": "md", "figures": "txt"}[kind]
+        return read_caption(self.results / self.experiment.experiment / kind / f"{name}.{ending}")
+
+    @property
     def partial_command(self) -> str:
         """Tables, figures and page from the runs there are; without the inventory the full ones are made anew later."""
         tables = [self.render_command("table", name) for name in self.experiment.tables]
         figures = [self.render_command("figure", name) for name in self.experiment.figures]
         forget = f"rm -rf {shlex.quote(str(Path(self.inventory).parent))}"
-        return " && ".join([forget, *tables, *figures, self.render_command("page")])
+        return " && ".join([forget, *tables, *figures, self.render_command("page"), self.index_command])
 
     @property
     def inventory(self) -> str:

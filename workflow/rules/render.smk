@@ -26,7 +26,13 @@ rule table:
         JOBS.shared_sources,
         lambda wildcards: JOBS.source("tables", wildcards.table),
     output:
-        multiext(f"{RESULTS}/tables/{{table}}", ".csv", ".md"),
+        report(
+            f"{RESULTS}/tables/{{table}}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        multiext(f"{RESULTS}/tables/{{table}}", ".md"),
     log:
         f"{LOGS}/{NAME}/table_{{table}}.log",
     wildcard_constraints:
@@ -35,6 +41,7 @@ rule table:
         "../envs/replication.yaml"
     params:
         command=lambda wildcards: JOBS.render_command("table", wildcards.table),
+        caption=lambda wildcards: JOBS.caption("tables", wildcards.table),
     message:
         "table {wildcards.table}"
     shell:
@@ -47,7 +54,13 @@ rule figure:
         JOBS.shared_sources,
         lambda wildcards: JOBS.source("figures", wildcards.figure),
     output:
-        multiext(f"{RESULTS}/figures/{{figure}}", ".svg", ".png", ".csv", ".txt"),
+        report(
+            f"{RESULTS}/figures/{{figure}}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        multiext(f"{RESULTS}/figures/{{figure}}", ".png", ".csv", ".txt"),
     log:
         f"{LOGS}/{NAME}/figure_{{figure}}.log",
     wildcard_constraints:
@@ -56,6 +69,7 @@ rule figure:
         "../envs/replication.yaml"
     params:
         command=lambda wildcards: JOBS.render_command("figure", wildcards.figure),
+        caption=lambda wildcards: JOBS.caption("figures", wildcards.figure),
     message:
         "figure {wildcards.figure}"
     shell:
@@ -69,15 +83,42 @@ rule page:
         TABLES,
         FIGURES,
     output:
-        f"{RESULTS}/index.html",
+        report(
+            f"{RESULTS}/index.html",
+            caption="../report/page.rst",
+            category="Page",
+            labels={"experiment": NAME},
+        ),
     log:
         f"{LOGS}/{NAME}/page.log",
     conda:
         "../envs/replication.yaml"
     params:
         command=JOBS.render_command("page"),
+        title=rst_text(JOBS.experiment.title),
+        question=rst_text(JOBS.experiment.question),
+        paper=rst_text(JOBS.experiment.paper),
+        runs=len(JOBS.runs),
     message:
         f"page of {NAME}"
+    shell:
+        "{params.command} > {log} 2>&1"
+
+
+# The list of all experiments, made anew with each page; it reads the results of the others too, whatever there is.
+rule index:
+    input:
+        f"{RESULTS}/index.html",
+    output:
+        f"{JOBS.results}/index.html",
+    log:
+        f"{LOGS}/{NAME}/index.log",
+    conda:
+        "../envs/replication.yaml"
+    params:
+        command=JOBS.index_command,
+    message:
+        "page of all experiments"
     shell:
         "{params.command} > {log} 2>&1"
 
