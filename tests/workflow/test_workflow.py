@@ -45,7 +45,7 @@ LONG = SMOKE | {
     "tables": [],
     "figures": [],
 }
-RENDERED = {"inventory": 1, "table": 1, "figure": 2, "page": 1}
+RENDERED = {"inventory": 1, "table": 1, "figure": 2, "page": 1, "index": 1}
 
 
 def environment() -> dict[str, str]:
@@ -110,8 +110,9 @@ def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
 def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     jobs = build_jobs(workflow_config({"experiment": name}))
     found = scheduled(ROOT, config=f"experiment={name} results={tmp_path}")
-    rendered = {"table": len(jobs.experiment.tables), "figure": len(jobs.experiment.figures), "inventory": 1, "page": 1}
-    assert found == {"run": len(jobs.runs)} | {rule: count for rule, count in rendered.items() if count}
+    rendered = {"table": len(jobs.experiment.tables), "figure": len(jobs.experiment.figures)}
+    once = {"inventory": 1, "page": 1, "index": 1}
+    assert found == {"run": len(jobs.runs)} | {rule: count for rule, count in rendered.items() if count} | once
 
 
 def test_the_profile_of_a_gpu_trains_cohorts_on_it(tmp_path: Path) -> None:
@@ -184,18 +185,44 @@ def test_one_command_leads_from_nothing_to_a_page(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_page_of_all_names_the_finished_one(finished: Path) -> None:
+    rows = (finished / "results/index.html").read_text(encoding="utf-8").split("<tr>")
+    [row] = [row for row in rows if "smoke/index.html" in row]
+    assert "3 of 3" in row and "no reference" in row
+
+
+@pytest.mark.slow
+def test_the_report_of_snakemake_shows_everything_with_captions_from_the_data(finished: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    done = snakemake(finished, "--report", str(report), "experiment=smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = report.read_text(encoding="utf-8")
+    found = json.JSONDecoder().raw_decode(shown, shown.index('{"results/smoke'))[0]
+    described = {Path(name).name: content["caption"] for name, content in found.items()}
+    assert set(described) == {"scores.csv", "learning_curves.svg", "embedding.svg", "index.html"}
+    captions = {
+        name: (finished / f"results/smoke/figures/{name}.txt").read_text() for name in ("learning_curves", "embedding")
+    }
+    for name, caption in captions.items():
+        assert " ".join(caption.split())[:100] in " ".join(described[f"{name}.svg"].split())
+    assert "3 of 3 runs finished" in described["scores.csv"]
+    assert "Does everything run?" in described["index.html"] and "3 runs" in " ".join(described["index.html"].split())
+    assert all(f">{category}<" in shown or f'"{category}"' in shown for category in ("Tables", "Figures", "Page"))
+
+
+@pytest.mark.slow
 def test_nothing_is_done_twice_and_only_what_depends_is_done_again(finished: Path) -> None:
     assert scheduled(finished) == {}
     figure = finished / "results/smoke/figures/embedding.svg"
     content = figure.read_bytes()
     figure.unlink()
-    assert scheduled(finished) == {"figure": 1, "page": 1}
+    assert scheduled(finished) == {"figure": 1, "page": 1, "index": 1}
     assert snakemake(finished, "experiment=smoke").returncode == 0
     assert figure.read_bytes() == content
     caption = finished / "replication/figures/embedding.py"
     before = caption.read_text(encoding="utf-8")
     edit(caption, "axes have no units", "axes have no unit")
-    assert scheduled(finished) == {"figure": 1, "page": 1}
+    assert scheduled(finished) == {"figure": 1, "page": 1, "index": 1}
     caption.write_text(before, encoding="utf-8")
     for path in sources(finished):
         path.touch()
