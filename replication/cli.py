@@ -14,6 +14,8 @@ from replication.benchmark import command as benchmark
 from replication.config import known_names
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
+from replication.judge_command import DESCRIPTION as JUDGE_DESCRIPTION
+from replication.judge_command import add_arguments as add_judge_arguments
 from replication.runs import Run, resolve_run, state_root
 from replication.workflow_command import exec_snakemake, known_profiles, snakemake_command
 
@@ -155,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
             description=benchmark.DESCRIPTION,
         )
     )
+    add_judge_arguments(
+        commands.add_parser(
+            "judge", help="play a policy of others by one of our protocols", description=JUDGE_DESCRIPTION
+        )
+    )
     film = commands.add_parser(
         "film",
         help="draw an episode of a trace as an animated WebP",
@@ -266,7 +273,7 @@ def _verify(options: argparse.Namespace) -> int:
     if options.policy:
         from replication.engine.policy_check import check_policies
 
-        folders = run_folders(options.results)
+        folders = run_folders(options.results, ("runs",))  # only our own networks can be there
         print(check_policies(folders, options.state or state_root(), quiet=options.quiet))
     return 0
 

@@ -100,11 +100,12 @@ def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
         "budget": identity["budget"] | {"frames": frames},
         "deviations": [deviation.model_dump() for deviation in deviations_in_force(run)],
         "score": None if final is None or math.isnan(final) else final,
-        "provenance": _provenance(run),
+        "provenance": provenance(run),
     }
 
 
-def _provenance(run: Run) -> dict[str, Any]:
+def provenance(run: Run) -> dict[str, Any]:
+    """Where results come from: commit, versions, machine, ROM, command."""
     return {
         "commit": git_commit(),
         "python": platform.python_version(),

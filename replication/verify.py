@@ -28,7 +28,7 @@ def verify(results: Path, processes: int | None = None, *, quiet: bool = False) 
     """Check every finished run, then every table and figure that is there.
 
     Args:
-        results: the folder that holds runs/ and a folder for each experiment.
+        results: the folder that holds runs/, judged/ and a folder for each experiment.
         processes: runs played at a time; None: one a core.
         quiet: no progress bar.
 
@@ -48,13 +48,13 @@ def verify(results: Path, processes: int | None = None, *, quiet: bool = False) 
     return _summary(results, total, experiments)
 
 
-def run_folders(results: Path) -> list[Path]:
-    """Folders of runs, finished ones; a folder without a record is left of an interrupted run.
+def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
+    """Folders of finished runs, and of policies of others that were judged; an interrupted run leaves no record.
 
     Raises:
         ReplicationError: files lie where a run's record is missing.
     """
-    folders = sorted(path for path in (results / "runs").glob("*/*/seed*/*") if path.is_dir())
+    folders = sorted(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*") if path.is_dir())
     for folder in folders:
         if not (folder / "run.json").exists() and any(folder.iterdir()):
             raise ReplicationError(f"{folder}: found no run.json: an interrupted run; finish it, or remove the folder")
