@@ -64,6 +64,8 @@ class Experiment(Settings):
     groups: Annotated[tuple[RunGroup, ...], Field(alias="runs", min_length=1)]
     tables: tuple[str, ...]
     figures: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """Scores of others that stand beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
 
     def runs(self) -> tuple[Run, ...]:
         """Every run it names, in the order of the YAML.

@@ -180,12 +180,23 @@ class Jobs:
 
     @property
     def shared_sources(self) -> list[str]:
-        """Files that any table or figure may be made from: the experiment, settings, published numbers, statistics."""
+        """Files that any table or figure may be made from: experiment, settings, numbers of others, statistics."""
         experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
-        return [_relative(path) for path in (experiment, PACKAGE / "fidelity.py", *sorted(found), *sorted(settings))]
+        sources = (experiment, PACKAGE / "fidelity.py", *sorted(found), *sorted(settings))
+        return [*map(_relative, sources), *self.other_files]
+
+    @property
+    def other_files(self) -> list[str]:
+        """Scores of others that the experiment names, as far as they are there; what is missing, rendering says."""
+        found = []
+        for name in self.experiment.others:
+            path = self.results / "imported" / f"{name}.csv"
+            found += [path] if path.exists() else []
+            found += sorted((self.results / "judged" / name).glob("*/seed*/*/run.json"))
+        return [str(path) for path in found]
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:

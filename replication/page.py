@@ -20,6 +20,7 @@ from replication.errors import ReplicationError
 from replication.experiments import Experiment
 from replication.files import write_atomically
 from replication.jobs import run_arguments
+from replication.other_scores import others_in_words
 from replication.page_fidelity import shown_fidelity
 from replication.page_runs import (
     asked_for,
@@ -103,6 +104,7 @@ def page_html(experiment: Experiment, results: Path) -> str:
         fidelity=shown_fidelity(groups(experiment)),
         provenance=[provenance(found) for found in finished],
         versions=versions(finished),
+        others=others_in_words(experiment, results),
         missing=missing_runs(experiment, finished),
         commits=sorted({str(found.record["provenance"]["commit"] or "unknown") for found in finished}),
         commands=_commands(experiment),
