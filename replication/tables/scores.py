@@ -21,6 +21,7 @@ from replication.errors import ReplicationError
 from replication.experiments import Experiment
 from replication.fidelity import deviations_in_force
 from replication.games import find_game
+from replication.other_scores import others_caption, with_others
 from replication.published import ReferenceSet, normalized_score, reference_set
 from replication.runs import Run
 from replication.tables import Table
@@ -57,7 +58,9 @@ def build(experiment: Experiment, results: Path) -> Table:
         _row(cell, agent_title(cell.run, experiment.runs()), comparison, cells, references, level)
         for cell, comparison in zip(cells, comparisons, strict=True)
     ]
-    return Table("scores", pd.DataFrame(rows), _caption(experiment, finished, references, comparisons))
+    rows = with_others(rows, experiment, results, references)
+    caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, results)
+    return Table("scores", pd.DataFrame(rows), caption)
 
 
 def _row(
