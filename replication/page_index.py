@@ -74,4 +74,4 @@ def _verdicts(path: Path) -> list[tuple[str, int]]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return counted_verdicts(row.get("verdict") or "" for row in csv.DictReader(file))
+        return counted_verdicts(csv.DictReader(file))

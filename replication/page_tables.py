@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +115,9 @@ def read_made(path: Path, command: str) -> bytes:
 
 
 def verdicts(table: ShownTable) -> list[ShownVerdict]:
-    """The verdicts of a table that has such a column, in the order of `_VERDICTS`; those no row has are left out."""
-    if "verdict" not in table.columns:
-        return []
-    given = _column(table, "verdict")
-    reasons = _column(table, "reason") if "reason" in table.columns else [""] * len(given)
+    """The verdicts on our own rows, in the order of `_VERDICTS`; those no row has are left out."""
+    ours = [row for row in table.rows if not table.is_of_others(row)]
+    given, reasons = ([table.cell(row, column) for row in ours] for column in ("verdict", "reason"))
     counted = []
     for word, meaning in _VERDICTS.items():
         why = Counter(
@@ -132,9 +130,13 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
     return counted
 
 
-def counted_verdicts(words: Iterable[str]) -> list[tuple[str, int]]:
-    """How often each verdict was given, in the order of `_VERDICTS`; those that were not are left out."""
-    counted = Counter(words)
+def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]:
+    """How often each verdict was given on rows of ours, in the order of `_VERDICTS`; those that were not are left out.
+
+    Args:
+        rows: of a score table, by column.
+    """
+    counted = Counter(row.get("verdict") for row in rows if not (row.get("agent") or "").endswith(MARKS))
     return [(word, counted[word]) for word in _VERDICTS if counted[word]]
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from replication.analysis.finished import coverage, load_runs
 from replication.experiments import known_experiments, load_experiment
 from replication.files import write_atomically
+from replication.other_scores import MARKS
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _MADE_BY_EVERY_CLONE = {"quickstart"}
@@ -53,5 +54,5 @@ def _verdicts(folder: Path) -> str:
     if not path.exists():
         return ""
     with path.open(newline="") as file:
-        counted = Counter(row["verdict"] for row in csv.DictReader(file))
+        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row["agent"].endswith(MARKS))
     return ", ".join(f"{number} {word}" for word, number in sorted(counted.items()))

@@ -134,7 +134,11 @@ def test_nothing_is_judged_twice_under_one_name(judged: Path, capsys) -> None:
         ("answers.write(bytes([n])); answers.flush()", "after 0 answers: answered 6, expected one byte from 0 to 5"),
         ("print('ready', flush=True)", "answered b'ready\\n', expected one byte from 0 to 5; stdout is for answers"),
         ("answers.write(b'\\1\\1'); answers.flush()", "answered b'\\x01\\x01', expected one byte"),
-        ("__import__('time').sleep(60)", "after 0 answers: no answer within 1 seconds; give it more with --answer-sec"),
+        pytest.param(
+            "__import__('time').sleep(60)",
+            "after 0 answers: no answer within 1 seconds; give it more with --answer-seconds",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_process_that_does_not_answer_as_it_should_is_one_line(tmp_path: Path, capsys, body, expected) -> None:
@@ -227,6 +231,7 @@ def test_what_changes_how_it_is_judged_changes_the_digest() -> None:
     assert len({judged_run(**(asked | change)).result_digest for change in changes}) == len(changes)
 
 
+@pytest.mark.slow
 def test_the_example_for_stable_baselines3_answers(tmp_path: Path) -> None:
     """With a stand-in for the library, which is none of our dependencies."""
     (tmp_path / "stable_baselines3.py").write_text(

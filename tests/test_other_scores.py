@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -92,6 +93,7 @@ def test_the_page_marks_them_and_gives_them_none_of_our_provenance(experiment, t
     write_table(scores.build(experiment, tmp_path), tmp_path / "made_up" / "tables")
     html = write_page(experiment, tmp_path).read_text()
     assert html.count('<tr class="others">') == 2
+    assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html) == [("2", "no reference")]  # on ours alone
     provenance = html[html.index('id="provenance"') : html.index('id="again"')]
     table, after = provenance.split("</table>")
     assert "A2C" not in table and "theirs.csv (SHA-256 " in after

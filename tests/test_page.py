@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -197,7 +198,7 @@ def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
 
 def test_only_the_script_of_the_page_may_run(experiment, tmp_path):
     html = made(experiment, tmp_path, 1).read_text()
-    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    policy = unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1])
     [script] = re.findall(r"<script>(.*?)</script>", html, re.S)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in policy and policy.startswith("default-src 'none'")
