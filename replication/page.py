@@ -92,7 +92,7 @@ def page_html(experiment: Experiment, results: Path) -> str:
         coverage=str(coverage(experiment, finished)),
         complete=len(finished) == len(experiment.runs()),
         cost=cost(finished),
-        verdicts=[verdict for table in tables for verdict in verdicts(table)],
+        verdicts={table.name: found for table in tables if (found := verdicts(table))},
         above_random=next(filter(None, map(above_random, tables)), ""),
         tables=tables,
         figures=[_figure(experiment, results, name) for name in experiment.figures],

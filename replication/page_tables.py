@@ -32,7 +32,7 @@ _FIRST_COLUMNS = (
     "published normalized %",
     "above random",
 )
-"""Of a table with verdicts, what is read first; the file has all columns in its own order."""
+"""Of a table with a verdict a game, what is read first; the file has all columns in its own order."""
 _TALL_ROWS = 30
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
 
@@ -95,7 +95,7 @@ def read_table(folder: Path, name: str, command: str) -> ShownTable:
     # The caption is what stands before the table.
     caption = markdown.split("\n|", 1)[0].removeprefix("|").strip()
     header, *rows = csv.reader(text.splitlines())
-    if "verdict" in header:
+    if {"game", "verdict"} <= set(header):
         rank = {column: place for place, column in enumerate(_FIRST_COLUMNS)}
         order = sorted(range(len(header)), key=lambda place: rank.get(header[place], len(rank)))
         header, rows = [header[place] for place in order], [[row[place] for place in order] for row in rows]

@@ -278,6 +278,21 @@ def test_verdicts_are_counted_with_their_reasons():
     assert verdicts(ShownTable("another", "", ["game"], [["Pong"]])) == []
 
 
+def test_verdicts_of_each_table_stand_under_its_name(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    path = tmp_path / "made_up" / "tables" / "scores.csv"
+    path.with_name("others.csv").write_text("agent,95 % interval,verdict\nDQN,1 to 2,differs\n")
+    path.with_name("others.md").write_text("A caption.\n\n| agent |\n")
+    assert "<h3>" not in (tmp_path / "made_up" / "index.html").read_text()
+    both = experiment.model_copy(update={"tables": ("scores", "others")})
+    html = write_page(both, tmp_path).read_text()
+    assert re.findall(r"<h3>(.*?)</h3>", html) == ["Table scores", "Table others"]
+    assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html)[-1] == ("1", "differs")
+    headings = re.findall(r'<th scope="col">(.*?)</th>', html)
+    assert headings[:6] == ["game", "agent", "score", "95 % interval", "published", "verdict"]
+    assert headings.count("95 % interval") == 2 and "agent 95 % interval verdict" in " ".join(headings)
+
+
 def test_agents_above_random_are_counted():
     said = [["yes"], [""], ["no"], ["unknown"]]
     assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", ["above random"], said))
