@@ -55,6 +55,12 @@ def experiment():
     )
 
 
+@pytest.fixture
+def plain(experiment):
+    """The same without figures, which take most of the time."""
+    return experiment.model_copy(update={"figures": ()})
+
+
 def made(experiment, results, finished):
     for run in experiment.runs()[:finished]:
         finish(run, results, points=30 if run.variant.family != "untrained" else 0)
@@ -65,7 +71,8 @@ def rendered(experiment, results):
     folder = results / experiment.experiment
     write_table(scores.build(experiment, results), folder / "tables")
     for module in (learning_curves, embedding):
-        write_figure(module.build(experiment, results), folder / "figures")
+        if module.__name__.rpartition(".")[2] in experiment.figures:
+            write_figure(module.build(experiment, results), folder / "figures")
     return write_page(experiment, results)
 
 
@@ -196,16 +203,16 @@ def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
     assert html.count("data:image/png;base64,") == 1 and html.count("data:image/svg+xml;base64,") == 1
 
 
-def test_only_the_script_of_the_page_may_run(experiment, tmp_path):
-    html = made(experiment, tmp_path, 1).read_text()
+def test_only_the_script_of_the_page_may_run(plain, tmp_path):
+    html = made(plain, tmp_path, 1).read_text()
     policy = unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1])
     [script] = re.findall(r"<script>(.*?)</script>", html, re.S)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in policy and policy.startswith("default-src 'none'")
 
 
-def test_links_lead_somewhere_on_the_page(experiment, tmp_path):
-    reader = read(made(experiment, tmp_path, 6))
+def test_links_lead_somewhere_on_the_page(plain, tmp_path):
+    reader = read(made(plain, tmp_path, 6))
     targets = [attributes["href"][1:] for tag, attributes in reader.seen if tag == "a"]
     assert len(targets) > 10 and set(targets) <= set(reader.ids)
     labels = [
@@ -227,14 +234,14 @@ def test_a_page_too_large_is_one_line_with_its_largest_figure(experiment, tmp_pa
     assert (tmp_path / "made_up" / "index.html").read_bytes() == before
 
 
-def test_clips_beyond_the_room_are_counted(experiment, tmp_path, monkeypatch):
-    made(experiment, tmp_path, 6)
-    for run in experiment.runs():
+def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
+    made(plain, tmp_path, 6)
+    for run in plain.runs():
         if run.variant.family != "untrained":
             (run.results_folder(tmp_path) / "clip.webp").write_bytes(bytes(1000))
-    assert "more lie beside their runs" not in write_page(experiment, tmp_path).read_text()
+    assert "more lie beside their runs" not in write_page(plain, tmp_path).read_text()
     monkeypatch.setattr(page_runs, "_CLIPS_BYTES", 1_500)
-    html = write_page(experiment, tmp_path).read_text()
+    html = write_page(plain, tmp_path).read_text()
     assert "Show 1 clip<" in html and "1 more lie beside their runs" in html
 
 
@@ -278,13 +285,13 @@ def test_verdicts_are_counted_with_their_reasons():
     assert verdicts(ShownTable("another", "", ["game"], [["Pong"]])) == []
 
 
-def test_verdicts_of_each_table_stand_under_its_name(experiment, tmp_path):
-    made(experiment, tmp_path, 1)
+def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
+    made(plain, tmp_path, 1)
     path = tmp_path / "made_up" / "tables" / "scores.csv"
     path.with_name("others.csv").write_text("agent,95 % interval,verdict\nDQN,1 to 2,differs\n")
     path.with_name("others.md").write_text("A caption.\n\n| agent |\n")
     assert "<h3>" not in (tmp_path / "made_up" / "index.html").read_text()
-    both = experiment.model_copy(update={"tables": ("scores", "others")})
+    both = plain.model_copy(update={"tables": ("scores", "others")})
     html = write_page(both, tmp_path).read_text()
     assert re.findall(r"<h3>(.*?)</h3>", html) == ["Table scores", "Table others"]
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html)[-1] == ("1", "differs")
