@@ -25,6 +25,18 @@ from replication.runs import Run
 from replication.tables import Table
 
 RANDOM_AGENT = "random_10hz"
+_PAPER_COLUMNS = (
+    "game",
+    "agent",
+    "seeds",
+    "score",
+    "95 % interval",
+    "normalized %",
+    "published",
+    "published normalized %",
+    "verdict",
+)
+"""What fits a page of a paper."""
 _SCORE_TEXTS = {
     "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
     "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
@@ -67,7 +79,8 @@ def build(experiment: Experiment, results: Path) -> Table:
         _row(cell, agent_title(cell.run, experiment.runs()), counterpart, cells, references, level)
         for cell, counterpart in zip(cells, counterparts, strict=True)
     ]
-    return Table("scores", pd.DataFrame(rows), _caption(experiment, finished, references, judged))
+    caption = _caption(experiment, finished, references, judged)
+    return Table("scores", pd.DataFrame(rows), caption, (("score", "published"),), _PAPER_COLUMNS)
 
 
 def run_score(finished: FinishedRun) -> float:
