@@ -174,7 +174,8 @@ class Jobs:
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
-        return [_relative(path) for path in (experiment, PACKAGE / "fidelity.py", *sorted(found), *sorted(settings))]
+        modules = [PACKAGE / "fidelity.py", PACKAGE / "latex.py"]
+        return [_relative(path) for path in (experiment, *modules, *sorted(found), *sorted(settings))]
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:

@@ -26,7 +26,7 @@ rule table:
         JOBS.shared_sources,
         lambda wildcards: JOBS.source("tables", wildcards.table),
     output:
-        multiext(f"{RESULTS}/tables/{{table}}", ".csv", ".md"),
+        multiext(f"{RESULTS}/tables/{{table}}", ".csv", ".md", ".tex"),
     log:
         f"{LOGS}/{NAME}/table_{{table}}.log",
     wildcard_constraints:
