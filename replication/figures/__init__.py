@@ -17,7 +17,10 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from replication.analysis.learning_curves import agent_title, budget_text
+from replication.experiments import Experiment
 from replication.files import write_atomically
+from replication.runs import Run
 
 AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, told apart by colour-blind readers; black and grey are left to references."""
@@ -95,6 +98,23 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
         paths.append(folder / f"{result.name}.{suffix}")
         write_atomically(paths[-1], data)
     return paths
+
+
+def run_texts(experiment: Experiment) -> list[str]:
+    """What each agent of an experiment was asked to do, a sentence each: budget, protocol, preset, seeds."""
+    runs = experiment.runs()
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(agent_title(run, runs), []).append(run)
+    texts = []
+    for agent, group in groups.items():
+        seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in group}))
+        preset = f", preset {group[0].preset.preset}" if group[0].preset else ""
+        plural = "s" if "," in seeds else ""
+        texts.append(
+            f"{agent}: {budget_text(group[0])}, protocol {group[0].protocol.protocol}{preset}, seed{plural} {seeds}."
+        )
+    return texts
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
