@@ -10,6 +10,8 @@ MOST_ROWS_IN_A_FLOAT = 30
 """A longer table breaks across pages (longtable)."""
 _WIDE_CHARACTERS = 28
 """Text columns with longer cells wrap."""
+_LONG_HEADING_CHARACTERS = 14
+"""Longer headings above numbers wrap."""
 _NUMBER = re.compile(r"[-−+±]?[\d.,]+ ?%?( ± [\d.,]+| to [-−]?[\d.,]+)?|missing|not run|none|\d+ of \d+|")
 _MINUS = re.compile(r"(?<![\w.)-])-(?=[\d.])")
 """A hyphen that stands before a number."""
@@ -46,11 +48,17 @@ def to_latex(frame: pd.DataFrame, bold: pd.DataFrame, caption: str, label: str) 
     """
     cells = frame.astype(str)
     long = len(cells) > MOST_ROWS_IN_A_FLOAT
-    styler = cells.style.hide(axis="index").format(escaped).format_index(escaped, axis="columns")
+    alignment = {name: _alignment(cells[name].tolist()) for name in cells.columns}
+
+    def heading(name: str) -> str:
+        wraps = alignment[name] == "r" and len(name) > _LONG_HEADING_CHARACTERS
+        return rf"\parbox[b]{{1.7cm}}{{\raggedleft {escaped(name)}}}" if wraps else escaped(name)
+
+    styler = cells.style.hide(axis="index").format(escaped).format_index(heading, axis="columns")
     styler = styler.apply(lambda _: bold.map(lambda marked: "textbf:--rwrap;" if marked else ""), axis=None)
-    short = re.split(r"(?<=\.) ", caption, maxsplit=1)[0]
+    short = re.split(r"(?<=\.) (?=[A-Z])", caption, maxsplit=1)[0]
     body = styler.to_latex(
-        column_format="".join(_alignment(cells[name].tolist()) for name in cells.columns),
+        column_format="".join(alignment.values()),
         hrules=True,
         label=label,
         caption=(escaped(caption), escaped(short)),

@@ -140,7 +140,8 @@ def caption(
 ) -> str:
     """Everything needed to read the figure, from what was run and drawn."""
     parts = [
-        "Score and predicted value during training, after Figure 2 of Mnih et al. 2015.",
+        "Score and predicted value during training.",
+        "After Figure 2 of Mnih et al. 2015.",
         f"{coverage(experiment, list(finished))} finished.",
         *run_texts(experiment),
     ]

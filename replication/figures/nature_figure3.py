@@ -179,11 +179,13 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     published = data[data["series"] == _PUBLISHED_DQN]
     human = int((published["normalized_percent"] >= HUMAN_LEVEL_PERCENT).sum())
     parts = [
-        "Normalised scores on the 49 games, after Figure 3 of Mnih et al. 2015.",
+        "Normalised scores on the 49 games, sorted by the published score of DQN.",
+        "After Figure 3 of Mnih et al. 2015.",
         f"{coverage(experiment, list(finished))} finished.",
         *run_texts(experiment),
         f"Published: DQN after 200 million frames and the best linear learner (Mnih et al. 2015, Extended Data Table "
-        f"2); {human} of {len(published)} games at {HUMAN_LEVEL_PERCENT:g} % or more, which the article calls human level.",
+        f"2); {human} of {len(published)} games at {HUMAN_LEVEL_PERCENT:g} % or more, which the article calls "
+        "human level.",
     ]
     ours = data[data["origin"] == "ours"]
     for agent, rows in ours.groupby("series", sort=False):
