@@ -98,6 +98,7 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
 
     Returns: the files.
     """
+    _settle(result.figure)
     images = {kind: _image(result.figure, kind) for kind in ("svg", "png")}
     paths = []
     for suffix, data in (images | result.texts()).items():
@@ -176,6 +177,17 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     for place, index in enumerate(order):
         result[index] = placed[place]
     return result
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once: the last digits that the solver finds differ from time to time, and name parts of an SVG."""
+    if figure.get_layout_engine() is None:
+        return
+    with house_style():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(number, 5) for number in axes.get_position(original=True).bounds])
 
 
 def _image(figure: Figure, form: str) -> bytes:

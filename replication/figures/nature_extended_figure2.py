@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from replication.analysis.finished import FinishedRun, coverage, load_runs
 from replication.errors import ReplicationError
@@ -129,15 +130,15 @@ def draw(shown: Sequence[Stretch]) -> Figure:
         figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOUR)
         return figure
     figure = Figure(figsize=(WIDTH_INCHES, 6.6 * len(shown)), layout="constrained")
-    blocks = figure.subfigures(len(shown), 1, squeeze=False)
-    for block, stretch in zip(blocks[:, 0], shown, strict=True):
-        _draw_block(block, stretch)
+    blocks = figure.add_gridspec(len(shown), 1)
+    for place, stretch in enumerate(shown):
+        _draw_block(figure, blocks[place], stretch)
     return figure
 
 
-def _draw_block(block: SubFigure, stretch: Stretch) -> None:
-    grid = block.add_gridspec(3, max(1, len(stretch.screens)), height_ratios=[1.5, 1.1, 1.1])
-    top, values = block.add_subplot(grid[0, :]), stretch.values
+def _draw_block(figure: Figure, block: SubplotSpec, stretch: Stretch) -> None:
+    grid = block.subgridspec(3, max(1, len(stretch.screens)), height_ratios=[1.5, 1.1, 1.1])
+    top, values = figure.add_subplot(grid[0, :]), stretch.values
     seconds = stretch.steps["frame"] / _FRAMES_PER_SECOND
     best, colour = values.max(axis=1), AGENT_COLOURS[0]
     top.plot(seconds, best, color=colour, linewidth=1.6)
@@ -161,10 +162,10 @@ def _draw_block(block: SubFigure, stretch: Stretch) -> None:
         top.annotate(
             letter, (seconds[step], best[step]), (0, 6), textcoords="offset points", ha="center", weight="bold"
         )
-        window = block.add_subplot(grid[1, place])
+        window = figure.add_subplot(grid[1, place])
         show_screen(window, screen)
         window.set_title(f"{letter}   {seconds[step]:.1f} s, score {stretch.steps['score'][step]:,.0f}", fontsize=7.5)
-        bars = block.add_subplot(grid[2, place])
+        bars = figure.add_subplot(grid[2, place])
         _draw_actions(bars, values.loc[step], str(stretch.steps["action"][step]), (low - reach, high + reach))
         if place == 0:
             bars.set_ylabel("Q(s, a)")
