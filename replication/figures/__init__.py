@@ -180,7 +180,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def _settle(figure: Figure) -> None:
-    """Lay a figure out once: the last digits that the solver finds differ from time to time, and name parts of an SVG."""
+    """Lay a figure out once: the last digits that the solver finds differ from time to time, and name parts of SVGs."""
     if figure.get_layout_engine() is None:
         return
     with house_style():
