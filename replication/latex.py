@@ -32,9 +32,9 @@ _SPECIAL = {
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 
 
-def escaped(text: str) -> str:
+def escaped(text: object) -> str:
     """Text in which every sign that LaTeX reads as its own stands for itself."""
-    return "".join(_SPECIAL.get(sign, sign) for sign in _MINUS.sub("−", text))
+    return "".join(_SPECIAL.get(sign, sign) for sign in _MINUS.sub("−", str(text)))
 
 
 def to_latex(frame: pd.DataFrame, bold: pd.DataFrame, caption: str, label: str) -> str:
@@ -48,10 +48,10 @@ def to_latex(frame: pd.DataFrame, bold: pd.DataFrame, caption: str, label: str) 
     """
     cells = frame.astype(str)
     long = len(cells) > MOST_ROWS_IN_A_FLOAT
-    alignment = {name: _alignment(cells[name].tolist()) for name in cells.columns}
+    alignment = {str(name): _alignment(cells[name].tolist()) for name in cells.columns}
 
-    def heading(name: str) -> str:
-        wraps = alignment[name] == "r" and len(name) > _LONG_HEADING_CHARACTERS
+    def heading(name: object) -> str:
+        wraps = alignment[str(name)] == "r" and len(str(name)) > _LONG_HEADING_CHARACTERS
         return rf"\parbox[b]{{1.7cm}}{{\raggedleft {escaped(name)}}}" if wraps else escaped(name)
 
     styler = cells.style.hide(axis="index").format(escaped).format_index(heading, axis="columns")

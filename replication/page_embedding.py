@@ -34,7 +34,7 @@ def embedding_views(finished: Sequence[FinishedRun]) -> str:
     Raises:
         ReplicationError: the screens of a run are damaged.
     """
-    shown = []
+    shown: list[dict[str, Any]] = []
     for found in finished:
         screens = None if found.embedding is None else load_screens(found.folder, len(found.embedding))
         if screens is not None and len(shown) < _MOST_VIEWS:

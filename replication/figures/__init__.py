@@ -187,7 +187,8 @@ def _settle(figure: Figure) -> None:
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:
-        axes.set_position([round(number, 5) for number in axes.get_position(original=True).bounds])
+        left, bottom, width, height = (round(number, 5) for number in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 def _image(figure: Figure, form: str) -> bytes:

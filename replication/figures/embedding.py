@@ -176,7 +176,7 @@ def _draw_panel(figure: Figure, place: SubplotSpec, panel: Panel) -> None:
         show_screen(window, screen)
         value = float(panel.points["value"][point])
         window.set_title(f"{number}   value {value:.2f}", fontsize=7, loc="center", pad=2)
-        at = tuple(panel.points.loc[point, ["x", "y"]].astype(float))
+        at = float(panel.points["x"][point]), float(panel.points["y"][point])
         side = (0.0, 0.5) if right else (1.0, 0.5)
         line = ConnectionPatch(
             at, side, "data", "axes fraction", axesA=axes, axesB=window, color="#7a7a7a", linewidth=0.6

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from scipy.spatial import KDTree
 
@@ -96,10 +97,10 @@ def draw(shown: Sequence[FinishedRun]) -> Figure:
     return figure
 
 
-def _colour_bar(figure: Figure, axes: Axes, drawn: object) -> None:
-    bar = figure.colorbar(drawn, ax=axes, location="bottom", fraction=0.04, pad=0.02, aspect=40)  # type: ignore[arg-type]
+def _colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable) -> None:
+    bar = figure.colorbar(drawn, ax=axes, location="bottom", fraction=0.04, pad=0.02, aspect=40)
     bar.set_label("predicted value: max Q(s, a)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def shared_neighbours(points: pd.DataFrame) -> float:

@@ -171,7 +171,7 @@ def _draw_block(figure: Figure, block: SubplotSpec, stretch: Stretch) -> None:
             bars.set_ylabel("Q(s, a)")
 
 
-def _draw_actions(axes: Axes, values: pd.Series, taken: str, limits: tuple[float, float]) -> None:  # type: ignore[type-arg]
+def _draw_actions(axes: Axes, values: pd.Series, taken: str, limits: tuple[float, float]) -> None:
     """Dots, not bars: the axis does not begin at zero."""
     places = np.arange(len(values))
     colours = [AGENT_COLOURS[1] if name == taken else AGENT_COLOURS[0] for name in values.index]

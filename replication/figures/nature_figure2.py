@@ -126,10 +126,9 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, agents: Mapping[str, 
         mine = rows[rows["agent"] == agent].dropna(subset=[name])
         alone = mine["seed"].nunique() == 1
         for _, line in mine.groupby("seed"):
-            style = {"linewidth": 1.4 if alone else 0.7, "alpha": 1.0 if alone else 0.5}
-            axes.plot(
-                line["epoch"], line[name], color=colour, marker="o" if len(line) < 12 else "", markersize=3, **style
-            )
+            marker, width, alpha = "o" if len(line) < 12 else "", 1.4 if alone else 0.7, 1.0 if alone else 0.5
+            x, y = line["epoch"], line[name]
+            axes.plot(x, y, color=colour, marker=marker, markersize=3, linewidth=width, alpha=alpha)
         if not alone and len(mine):
             per_seed = mine.pivot_table(index="epoch", columns="seed", values=name).dropna()
             axes.plot(per_seed.index, per_seed.mean(axis=1), color=colour, linewidth=2.2)
@@ -169,7 +168,7 @@ def caption(
 
 
 def _evaluation(experiment: Experiment) -> str:
-    texts = {}
+    texts: dict[str, None] = {}
     for run in experiment.runs():
         periodic = run.protocol.periodic_evaluation
         if periodic is not None and run.variant.family != "untrained":

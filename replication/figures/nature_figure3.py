@@ -57,11 +57,11 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
 def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFrame:
     """Every bar, in the columns `COLUMNS`; games in the order of the figure, from the top."""
     references = reference_set("nature49_5min")
-    published = published_table("nature_2015_table2").set_index("game")
+    published = published_table("nature_2015_table2").set_index("game").to_dict("index")
     agents = list(_agents(experiment))
-    rows = []
-    for game in sorted(NATURE49, key=lambda name: -float(published.loc[name, "dqn_normalized_percent"])):
-        printed = published.loc[game]
+    rows: list[tuple[object, ...]] = []
+    for game in sorted(NATURE49, key=lambda name: -float(published[name]["dqn_normalized_percent"])):
+        printed = published[game]
         linear = normalized_score(float(printed["linear"]), game, references)
         rows.append((game, _PUBLISHED_DQN, "published", printed["dqn_mean"], printed["dqn_normalized_percent"]))
         rows.append((game, _PUBLISHED_LINEAR, "published", printed["linear"], linear))
@@ -124,8 +124,8 @@ def draw(data: pd.DataFrame) -> Figure:
         known = rows["low"].notna().to_numpy()
         if known.any():
             sides = np.stack([rows["normalized_percent"] - rows["low"], rows["high"] - rows["normalized_percent"]])
-            error = {"fmt": "none", "ecolor": "#1c1c1c", "elinewidth": 0.8}
-            axes.errorbar(percents[known], at[known], xerr=sides[:, known], **error)
+            error = sides[:, known]
+            axes.errorbar(percents[known], at[known], xerr=error, fmt="none", ecolor="#1c1c1c", elinewidth=0.8)
     _label(axes, data, places)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=len(order))
@@ -134,7 +134,7 @@ def draw(data: pd.DataFrame) -> Figure:
 
 def _label(axes: Axes, data: pd.DataFrame, places: dict[str, int]) -> None:
     """Names, printed percentages, and the line between the games at human level and those below."""
-    published = data[data["series"] == _PUBLISHED_DQN].set_index("game")["normalized_percent"]
+    published = data[data["series"] == _PUBLISHED_DQN].set_index("game")["normalized_percent"].to_dict()
     axes.set_yticks(range(len(places)), [find_game(game).title for game in places], fontsize=7.5)
     axes.set_ylim(len(places) - 0.4, -0.6)
     axes.set_xlim(_LEFT, 4_500)
@@ -144,22 +144,21 @@ def _label(axes: Axes, data: pd.DataFrame, places: dict[str, int]) -> None:
     axes.axvline(0, color=REFERENCE_COLOUR, linewidth=0.6)
     axes.axvline(100, color=REFERENCE_COLOUR, linewidth=0.8, linestyle="--")
     axes.axvline(_LINEAR_UP_TO, color="#b0b0b0", linewidth=0.8, linestyle=":")
-    furthest = data.fillna({"high": data["normalized_percent"]}).groupby("game")[["normalized_percent", "high"]].max()
+    ends = data[["normalized_percent", "high"]].max(axis=1).groupby(data["game"]).max().to_dict()
     for game, place in places.items():
-        end = max(float(furthest.loc[game].max()), 0.0)
+        end = max(ends[game], 0.0)
         own = data[(data["game"] == game) & (data["origin"] == "ours")]
         ours = "".join(f" | {percent:,.0f} %" for percent in own["normalized_percent"])
         words = f"{published[game]:,.0f} %{ours}"
-        ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-        style = {"va": "center", "fontsize": 6.5, "bbox": ground}
-        axes.annotate(words, (end, place), (4, 0), textcoords="offset points", **style)
-    level = int((published >= HUMAN_LEVEL_PERCENT).sum()) - 0.5
+        ground: dict[str, object] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        axes.annotate(words, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=6.5, bbox=ground)
+    level = sum(percent >= HUMAN_LEVEL_PERCENT for percent in published.values()) - 0.5
     axes.axhline(level, color=REFERENCE_COLOUR, linewidth=0.8)
-    for words, place, side in (
+    for words, height, side in (
         ("at human level or above", level - 0.3, "bottom"),
         ("below human level", level + 0.3, "top"),
     ):
-        axes.text(0.985, place, words, transform=axes.get_yaxis_transform(), ha="right", va=side, fontsize=9)
+        axes.text(0.985, height, words, transform=axes.get_yaxis_transform(), ha="right", va=side, fontsize=9)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
 

@@ -70,7 +70,7 @@ def better_cells(frame: pd.DataFrame, compared: tuple[tuple[str, ...], ...]) -> 
     """
     marked = np.zeros(frame.shape, dtype=bool)
     for group in compared:
-        places = [frame.columns.get_loc(name) for name in group]
+        places = [list(frame.columns).index(name) for name in group]
         numbers = np.array([[leading_number(cell) for cell in frame[name]] for name in group]).T
         several = np.isfinite(numbers).sum(axis=1) > 1
         for row in np.flatnonzero(several):
