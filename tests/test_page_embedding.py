@@ -70,8 +70,8 @@ def test_states_are_shown_by_pointer_and_by_keys(tmp_path: Path) -> None:
     assert found is not None, shown[-2_000:]
     said = json.loads(unescape(found[1]))
     assert said["complaints"] == [] and said["stops"] == said["selected"] == 1
-    assert said["first"] == f"State 1: value {values[0]:.2f}, episode 0, frame 0."
-    assert f"value {values.min():.2f}," in said["lowest"] and f"value {values.max():.2f}," in said["highest"]
+    assert said["first"] == f"State 1: value {values[0]:.3g}, episode 0, frame 0."
+    assert f"value {values.min():.3g}," in said["lowest"] and f"value {values.max():.3g}," in said["highest"]
     assert said["left"] > 0 and said["same"] and said["pointed"]
     # State 8 is tile 7 of rows of 40 tiles, each shown 280 pixels wide.
     assert said["place"] == "-1960px 0px" and said["sprite"] == [40 * 80, 4 * 105]

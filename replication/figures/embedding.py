@@ -175,7 +175,7 @@ def _draw_panel(figure: Figure, place: SubplotSpec, panel: Panel) -> None:
         window = figure.add_subplot(inner[row, 2 if right else 0])
         show_screen(window, screen)
         value = float(panel.points["value"][point])
-        window.set_title(f"{number}   value {value:.2f}", fontsize=7, loc="center", pad=2)
+        window.set_title(f"{number}   value {value:.3g}", fontsize=7, loc="center", pad=2)
         at = float(panel.points["x"][point]), float(panel.points["y"][point])
         side = (0.0, 0.5) if right else (1.0, 0.5)
         line = ConnectionPatch(

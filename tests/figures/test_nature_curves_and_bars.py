@@ -71,6 +71,7 @@ def test_the_axis_of_figure_3_is_squeezed_and_back():
     assert nature_figure3._unsqueezed(there).tolist() == values.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [nature_figure2, nature_figure3])
 def test_nothing_finished_still_draws_twice_the_same(module, tmp_path):
     experiment = made_up_experiment([{}])

@@ -43,7 +43,7 @@ def test_screens_stand_beside_the_embedding_with_their_numbers(whole):
     assert numbered["y"][:half].is_monotonic_decreasing
     windows = [axes for axes in result.figure.axes if axes.get_images()]
     assert [axes.get_title() for axes in windows] == [
-        f"{number}   value {value:.2f}" for number, value in zip(numbered["screen"], numbered["value"], strict=True)
+        f"{number}   value {value:.3g}" for number, value in zip(numbered["screen"], numbered["value"], strict=True)
     ]
     # The screen of state n has colour n.
     for axes, point in zip(windows, numbered.index, strict=True):
@@ -79,6 +79,7 @@ def test_values_along_the_stretch_are_drawn_with_marked_screens(whole):
     assert "120 steps of episode 2" in result.caption and "1 of 2 trained runs" in result.caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_two_builds_are_equal_and_older_runs_stand_without(module, whole, tmp_path):
     first = write_figure(module.build(*whole), tmp_path / "1")
@@ -143,7 +144,7 @@ def test_the_view_on_a_page_is_self_contained_and_holds_every_number(whole):
     data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', html)[1])
     points = finished[0].embedding
     assert data["frame"] == points["frame"].to_list() and data["episode"] == points["episode"].to_list()
-    assert data["value"] == [f"{value:.2f}" for value in points["value"]]
+    assert data["value"] == [f"{value:.3g}" for value in points["value"]]
     assert data["tile"] == list(range(150))
     assert 0 <= min(data["x"]) <= max(data["x"]) <= 600 and 0 <= min(data["y"]) <= max(data["y"]) <= 450
     top = data["value"].index(max(data["value"], key=float))

@@ -78,10 +78,13 @@ def test_table_3_takes_the_best_rate_of_those_that_are_finished(tmp_path):
     mine = [run for run in experiment.runs() if run.variant.variant in RATES and run.game == "enduro"]
     for run in mine[:2]:
         finish(run, tmp_path)
+    curve = mine[1].results_folder(tmp_path) / "curve.csv"
+    curve.write_text(curve.read_text().replace(",700.0,", ",650.5,"))  # the highest of its five
+    lower, higher = sorted(highest(run, tmp_path, experiment) for run in mine[:2])
+    assert lower < higher
     table = nature_table3.build(experiment, tmp_path)
     row = table.frame.set_index("game").loc["Enduro"]
-    best = max(highest(run, tmp_path, experiment) for run in mine[:2])
-    assert row["no replay, target network (ours)"] == f"{best:,.1f}"
+    assert row["no replay, target network (ours)"] == f"{higher:,.1f}"
     assert [cell for name, cell in row.items() if "published" in name] == ["1,006.3", "831.4", "141.9", "29.1"]
     assert (table.frame == "missing").sum().sum() == 19
     assert "2 of 60 runs finished" in table.caption
