@@ -150,7 +150,10 @@ def test_any_checkpoint_is_embedded_by_one_command(
     assert {file.suffix for file in (tmp_path / "out").glob("embedding.*")} == {".csv", ".txt", ".svg", ".png"}
 
 
-def test_what_is_neither_run_nor_checkpoint_is_refused_in_one_line(trained: Path, tmp_path: Path) -> None:
+def test_what_is_neither_run_nor_checkpoint_is_refused_in_one_line(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_views, "known_names", lambda kind: ["nature" if kind == "protocols" else "smoke"])
     with pytest.raises(ReplicationError, match="expected a finished run or a checkpoint"):
         embed(tmp_path, trained / "state")
     state = smoke_run().state_folder(trained / "state")
