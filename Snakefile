@@ -25,7 +25,7 @@ except ReplicationError as error:
 NAME = JOBS.experiment.experiment
 RESULTS = f"{JOBS.results}/{NAME}"
 LOGS = f"{JOBS.results}/logs"
-TABLES = collect(f"{RESULTS}/tables/{{name}}.{{kind}}", name=JOBS.experiment.tables, kind=["csv", "md"])
+TABLES = collect(f"{RESULTS}/tables/{{name}}.{{kind}}", name=JOBS.experiment.tables, kind=["csv", "md", "tex"])
 FIGURES = collect(
     f"{RESULTS}/figures/{{name}}.{{kind}}", name=JOBS.experiment.figures, kind=["svg", "png", "csv", "txt"]
 )

@@ -91,9 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--quiet", action="store_true", help="no progress bar")
     train.set_defaults(command=_train)
     embed = commands.add_parser(
-        "embed", help="t-SNE of finished runs", description="Compute embedding.csv of finished runs from their state."
+        "embed",
+        help="t-SNE of what a network makes of the states it meets",
+        description="Of the folder of a finished run, whose state must lie here: coordinates and screens of states of "
+        "its evaluation, beside random play, and the values it predicts along its best seconds. Of a checkpoint: play "
+        "five minutes with its network and embed them.",
     )
-    _add_runs(embed)
+    embed.add_argument("path", type=Path, nargs="+", help="folders of finished runs, or checkpoints of a run's state")
+    embed.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
+    embed.add_argument("--output", type=Path, help="where the files of a checkpoint go (default: embedding_STEP here)")
     embed.set_defaults(command=_embed)
     fidelity = commands.add_parser(
         "fidelity",
@@ -338,8 +344,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _embed(options: argparse.Namespace) -> int:
-    from replication.embedding import embed
+    from replication.network_views import embed
 
-    for run in _runs(options):
-        print(embed(run, options.results, options.state or state_root()))
+    for path in options.path:
+        print(*embed(path, options.state or state_root(), options.output), sep="\n")
     return 0

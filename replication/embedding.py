@@ -8,14 +8,15 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replication.errors import ReplicationError
 from replication.files import write_atomically
-from replication.results import csv_bytes
 from replication.runs import Run
+from replication.trace_file import Trace
 
 POINTS = 1_500
 """States an embedding shows, evenly spaced over the final evaluation; at least half as many where it is long enough."""
@@ -50,56 +51,81 @@ def activations_path(run: Run, state: Path) -> Path:
     return run.state_folder(state) / f"activations_{run.result_digest[:12]}.npz"
 
 
-def store_activations(
-    path: Path,
-    hidden: NDArray[np.float32],
-    values: NDArray[np.float32],
-    episodes: NDArray[np.int64],
-    frames: NDArray[np.int64],
-) -> None:
-    """Write what `embed` reads.
+class Activations(NamedTuple):
+    """What a network makes of states of an evaluation.
 
-    Args:
-        path: from `activations_path`.
-        hidden: float32 [points, units], last hidden layer after its ReLU.
-        values: float32 [points], largest action value of each state.
-        episodes: int64 [points], episode of the final evaluation.
-        frames: int64 [points], emulator frames into it, after the no-ops.
+    hidden: float32 [points, units], last hidden layer after its ReLU. values: float32 [points], largest action value.
+    episodes: int64 [points], the first is 0. frames: int64 [points], emulator frames into it, after the no-ops.
     """
+
+    hidden: NDArray[np.float32]
+    values: NDArray[np.float32]
+    episodes: NDArray[np.int64]
+    frames: NDArray[np.int64]
+
+
+def store_activations(path: Path, found: Activations) -> None:
+    """Write what `read_activations` reads, at the place that `activations_path` names."""
     content = io.BytesIO()
-    np.savez(content, hidden=hidden, values=values, episodes=episodes, frames=frames)
+    np.savez(content, **found._asdict())
     write_atomically(path, content.getvalue())
 
 
-def embed(run: Run, results: Path, state: Path) -> Path:
-    """Compute the coordinates of a finished run and write embedding.csv.
+def read_activations(path: Path) -> Activations:
+    """What `store_activations` wrote.
 
-    Returns: the file, which is left alone if it is there.
     Raises:
         ReplicationError: the activations are missing or damaged.
     """
-    target = run.results_folder(results) / "embedding.csv"
-    if target.exists():
-        return target
-    path = activations_path(run, state)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            hidden, values, episodes, frames = (stored[name] for name in ("hidden", "values", "episodes", "frames"))
+            return Activations(*(stored[name] for name in Activations._fields))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ReplicationError(f"{path}: no activations to embed ({error}); train the run here again") from None
-    points = coordinates(hidden)
-    rows = [
+
+
+def embedding_rows(found: Activations) -> list[dict[str, Any]]:
+    """The rows of embedding.csv: two coordinates, predicted value, episode and frame of each state."""
+    return _rows(coordinates(found.hidden), found)
+
+
+def policy_rows(agent: Activations, random: Activations) -> list[dict[str, Any]]:
+    """The rows of embedding_policies.csv: states that two policies met, as one network sees them, embedded together."""
+    points = coordinates(np.concatenate([agent.hidden, random.hidden]))
+    parts = (("agent", agent, points[: len(agent.values)]), ("random", random, points[len(agent.values) :]))
+    return [{"policy": name} | row for name, found, places in parts for row in _rows(places, found)]
+
+
+def _rows(points: NDArray[np.float64], found: Activations) -> list[dict[str, Any]]:
+    return [
         {"x": f"{x:.4f}", "y": f"{y:.4f}", "value": f"{value:.5g}", "episode": int(episode), "frame": int(frame)}
-        for (x, y), value, episode, frame in zip(points, values, episodes, frames, strict=True)
+        for (x, y), value, episode, frame in zip(points, found.values, found.episodes, found.frames, strict=True)
     ]
-    write_atomically(target, csv_bytes(rows))
-    return target
+
+
+def moments_of_steps(trace: Trace, steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where states of an evaluation lie.
+
+    Args:
+        trace: of the evaluation.
+        steps: agent steps since its beginning, int64 [states].
+
+    Returns: the episode of each, and emulator frames into it after the no-ops; int64 [states] both.
+    """
+    skip = trace.header.frame_skip
+    ends = np.cumsum([-(-episode.scored_frames // skip) for episode in trace.episodes])
+    episodes = np.searchsorted(ends, steps, side="right")
+    return episodes, (steps - np.concatenate([[0], ends])[episodes]) * skip
+
+
+def used_perplexity(points: int) -> float:
+    """Perplexity of t-SNE for so many points: `PERPLEXITY`, or what so few allow."""
+    return min(float(PERPLEXITY), max(1.0, (points - 1) / 3))
 
 
 def coordinates(hidden: NDArray[np.float32]) -> NDArray[np.float64]:
     """t-SNE of activations, float32 [points, units] to float64 [points, 2]; one thread and a fixed seed."""
     from openTSNE import TSNE
 
-    few = max(1.0, (len(hidden) - 1) / 3)
-    result = TSNE(perplexity=min(PERPLEXITY, few), random_state=SEED, n_jobs=1, initialization="pca").fit(hidden)
-    return np.asarray(result, dtype=np.float64)
+    tsne = TSNE(perplexity=used_perplexity(len(hidden)), random_state=SEED, n_jobs=1, initialization="pca")
+    return np.asarray(tsne.fit(hidden), dtype=np.float64)

@@ -18,16 +18,14 @@ from PIL import Image, ImageDraw, ImageFont
 from replication.atari.emulator import open_emulator
 from replication.atari.palette import palette_rgb
 from replication.errors import ReplicationError
+from replication.evaluation_views import FRAMES_PER_SECOND, STRETCH_SECONDS, most_rewarding_start
 from replication.files import write_atomically
 from replication.games import find_game
 from replication.trace_file import RESET, Trace, read_trace
 from replication.traces import check_emulator, verify_trace
 
-FRAMES_PER_SECOND = 60
-"""Of the emulator."""
 SHOWN_EVERY_FRAMES = 4
 """An agent step; 15 pictures a second."""
-CLIP_SECONDS = 8
 HEIGHT, WIDTH, BAND = 210, 320, 24
 """Pixels of a picture: the screen at its own height and a television's width, under a line of words."""
 
@@ -85,18 +83,13 @@ def write_clip(folder: Path) -> Path:
     trace = read_trace(path)
     best = max(range(len(trace.episodes)), key=lambda number: trace.episodes[number].raw_return)
     first = _most_rewarding_start(list(_pictures(trace, path, best)))
-    return film(path, best, target, first, first + CLIP_SECONDS * FRAMES_PER_SECOND)
+    return film(path, best, target, first, first + STRETCH_SECONDS * FRAMES_PER_SECOND)
 
 
 def _most_rewarding_start(shown: list[Shown]) -> int:
-    """The frame at which the window of CLIP_SECONDS with the most points begins; the earliest of equals."""
-    window = CLIP_SECONDS * FRAMES_PER_SECOND // SHOWN_EVERY_FRAMES
-    scores = np.array([picture.score for picture in shown])
-    if len(scores) <= window:
-        return shown[0].frame
-    # A margin before the first point, so that it is seen being made.
-    start = int(np.argmax(scores[window:] - scores[:-window]))
-    return shown[start].frame
+    """The frame at which the window of STRETCH_SECONDS with the most points begins; the earliest of equals."""
+    window = STRETCH_SECONDS * FRAMES_PER_SECOND // SHOWN_EVERY_FRAMES
+    return shown[most_rewarding_start(np.array([picture.score for picture in shown]), window)].frame
 
 
 def _check_numbers(trace: Trace, path: Path, episode: int, first_frame: int, last_frame: int | None) -> None:

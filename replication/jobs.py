@@ -147,7 +147,7 @@ class Jobs:
         if runs[0].variant.family == "untrained" or runs[0].protocol.final_evaluation is None:
             return train
         folders = shlex.join(str(run.results_folder(self.results)) for run in runs)
-        return f"{train} && python -m replication embed {arguments} && python -m replication film {folders}"
+        return f"{train} && python -m replication embed {folders} && python -m replication film {folders}"
 
     def render_command(self, kind: str, name: str | None = None) -> str:
         """The shell command that makes a table, a figure or the page."""
@@ -185,7 +185,8 @@ class Jobs:
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
-        sources = (experiment, PACKAGE / "fidelity.py", *sorted(found), *sorted(settings))
+        modules = [PACKAGE / "fidelity.py", PACKAGE / "latex.py"]
+        sources = (experiment, *modules, *sorted(found), *sorted(settings))
         return [*map(_relative, sources), *self.other_files]
 
     @property
@@ -286,7 +287,7 @@ def cohort_name(cohort: Sequence[Run]) -> str:
 
 
 def run_arguments(runs: Sequence[Run], results: Path) -> str:
-    """Arguments of `train` and `embed` that name these runs, quoted for a shell.
+    """Arguments of `train` that name these runs, quoted for a shell.
 
     Args:
         runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs

@@ -21,6 +21,7 @@ from replication.experiments import Experiment
 from replication.files import write_atomically
 from replication.jobs import run_arguments
 from replication.other_scores import others_in_words
+from replication.page_embedding import embedding_views
 from replication.page_fidelity import shown_fidelity
 from replication.page_runs import (
     asked_for,
@@ -35,6 +36,8 @@ from replication.page_runs import (
 from replication.page_tables import above_random, is_number, read_made, read_table, verdicts
 
 MOST_BYTES = 15_000_000
+_SCRIPTS = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+"""What runs; data for it stand under a type of their own."""
 """Of a page: what a browser on a phone still opens."""
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _LARGEST_SVG_BYTES = 2_000_000
@@ -87,7 +90,8 @@ def page_html(experiment: Experiment, results: Path) -> str:
     tables = [read_table(folder, name, _command(experiment, "table", name)) for name in experiment.tables]
     clips, clips_left_out = shown_clips(finished)
     deviations = recorded_deviations(finished)
-    return page_environment().get_template("page.html").render(
+    views = embedding_views(finished) if "embedding" in experiment.figures else ""
+    return page_environment(*_SCRIPTS.findall(views)).get_template("page.html").render(
         experiment=experiment,
         coverage=str(coverage(experiment, finished)),
         complete=len(finished) == len(experiment.runs()),
@@ -96,6 +100,7 @@ def page_html(experiment: Experiment, results: Path) -> str:
         above_random=next(filter(None, map(above_random, tables)), ""),
         tables=tables,
         figures=[_figure(experiment, results, name) for name in experiment.figures],
+        embedding_views=Markup(views),
         clips=clips,
         clips_left_out=clips_left_out,
         settings=asked_for(experiment, finished),
@@ -111,8 +116,11 @@ def page_html(experiment: Experiment, results: Path) -> str:
     )  # fmt: skip
 
 
-def page_environment() -> Environment:
+def page_environment(*more_scripts: str) -> Environment:
     """What templates of pages are filled in with; `style` and `script` are those of every page.
+
+    Args:
+        more_scripts: that the page has besides `script`, each as between its tags.
 
     `script_policy` is what a page's policy says of scripts: only those whose digest it names may run, so that nothing
     that slipped into a text can.
@@ -129,7 +137,7 @@ def page_environment() -> Environment:
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     environment.globals["style"] = Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8"))
     environment.globals["script"] = Markup(script)
-    environment.globals["script_policy"] = script_policy(script)
+    environment.globals["script_policy"] = script_policy(script, *more_scripts)
     return environment
 
 

@@ -8,13 +8,14 @@ other rules is found, and so is a single changed action that changes nothing on 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replication.atari.emulator import Emulator, open_emulator
-from replication.atari.frames import NoPipeline
+from replication.atari.frames import FramePipeline, NoPipeline
 from replication.atari.presentation import PresentedGame
 from replication.errors import ReplicationError
 from replication.random_streams import named_stream, training_streams
@@ -32,6 +33,8 @@ def replay_by_protocol(
     presentation: Presentation,
     path: Path,
     report: Callable[[int], object] = lambda frames: None,
+    pipeline: FramePipeline | None = None,
+    see: Callable[[int, PresentedGame, Emulator], object] = lambda episode, game, emulator: None,
 ) -> None:
     """Play a trace again under the rules it was made by, and compare frame by frame.
 
@@ -40,6 +43,8 @@ def replay_by_protocol(
         presentation: the rules.
         path: names the file in messages.
         report: called with the emulator frames of each episode after it.
+        pipeline: makes the frames that `see` finds in the game's observation; None: nothing is looked at.
+        see: called with the number of the episode, the game and its console before every step and after the last.
 
     Raises:
         ReplicationError: the first difference: file, episode, frame, what was found and what was expected.
@@ -50,11 +55,12 @@ def replay_by_protocol(
     check_emulator(header, console, path)
     emulator = _GivenFrames(console)
     noops, stickiness = _streams(header)
-    game = PresentedGame(emulator, presentation, NoPipeline(), header.frame_skip, noops, stickiness)
+    game = PresentedGame(emulator, presentation, pipeline or NoPipeline(), header.frame_skip, noops, stickiness)
     for number, episode in enumerate(trace.episodes):
         try:
             emulator.expect(episode)
-            _play(game, emulator, episode, stickiness, presentation.sticky_probability, header.frame_skip)
+            seen = partial(see, number, game, console)
+            _play(game, emulator, episode, stickiness, presentation.sticky_probability, header.frame_skip, seen)
         except _Difference as difference:
             where = f"{path}: episode {number} (the first is 0)"
             raise ReplicationError(f"{where}: {difference}{other_emulator(header)}") from None
@@ -130,12 +136,15 @@ def _play(
     stickiness: np.random.Generator,
     sticky_probability: float,
     frame_skip: int,
+    seen: Callable[[], object],
 ) -> None:
     game.begin_episode()
+    seen()
     ending = "unfinished"
     while ending == "unfinished" and emulator.frame < len(emulator.codes):
         code = _chosen_code(emulator, stickiness, sticky_probability, frame_skip)
         result = game.step(emulator.minimal_actions.index(code))
+        seen()
         if result.ended:
             ending = "terminated" if result.terminated else "truncated"
     if emulator.frame < len(emulator.codes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ def build_table(experiment: str, name: str, results: Path) -> Table:
     from replication import tables
 
     table: Table = _module(tables, "table", name).build(load_experiment(experiment), results)
-    return table
+    return replace(table, experiment=experiment)
 
 
 def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
@@ -52,7 +53,7 @@ def build_page(experiment: str, results: Path) -> bytes:
 
 
 def render_table(experiment: str, name: str, results: Path) -> None:
-    """Write results/EXPERIMENT/tables/NAME.csv and .md."""
+    """Write results/EXPERIMENT/tables/NAME.csv, .md and .tex."""
     from replication.tables import write_table
 
     write_table(build_table(experiment, name, results), results / experiment / "tables")

@@ -26,8 +26,17 @@ from replication.validation import validated
 DERIVED = {"scores.csv", "evaluation.trace", "training.trace", "iterations.csv", "run.json"}
 """Files of a run that are derived again. The others follow from weights or from traces that stay with the state; for
 them run.json keeps a digest."""
-ADDED_LATER = {"embedding.csv", "clip.webp"}
-"""Made from the activations and the trace after the record was written."""
+ADDED_LATER = {
+    "embedding.csv",
+    "embedding_screens.csv",
+    "embedding_screens.webp",
+    "embedding_marked.webp",
+    "embedding_policies.csv",
+    "value_stretch.csv",
+    "value_stretch.webp",
+    "clip.webp",
+}
+"""Made from the activations, the network and the trace after the record was written; older runs lack some."""
 
 
 @dataclass(frozen=True)

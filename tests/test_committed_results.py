@@ -11,7 +11,7 @@ import pytest
 from replication.config import WORKFLOW
 from replication.results_readme import results_readme
 from replication.verify import check_experiment
-from replication.verify_run import check_run, read_run_record
+from replication.verify_run import ADDED_LATER, check_run, read_run_record
 
 ROOT = WORKFLOW.parent
 RESULTS = ROOT / "results"
@@ -31,7 +31,7 @@ def test_every_committed_file_is_the_one_its_record_names() -> None:
     named = set()
     for path in committed_runs():
         record = read_run_record(path.parent)
-        named |= {path.parent / name for name in (*record["files"], "run.json", "embedding.csv", "clip.webp")}
+        named |= {path.parent / name for name in (*record["files"], "run.json", *ADDED_LATER)}
         assert not str(record["provenance"]["commit"]).endswith("-dirty"), path
     assert files <= named
 

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from replication.embedding import StateSample, activations_path, coordinates, embed
-from replication.errors import ReplicationError
-from replication.evaluation import score
-from replication.traces import read_trace
-from tests.lanes import smoke_run
-from tests.test_cli import _train
+from replication.embedding import Activations, StateSample, coordinates, policy_rows, used_perplexity
 
 
 @pytest.mark.parametrize("length", [3, 8, 9, 100, 1_000])
@@ -37,22 +29,21 @@ def test_coordinates_separate_what_is_apart_and_are_equal_twice() -> None:
     assert between > 3 * within
 
 
-def test_v16_a_run_leaves_activations_that_embed_to_its_evaluation(tmp_path: Path) -> None:
-    run = smoke_run()
-    with pytest.raises(ReplicationError, match="no activations to embed"):
-        embed(run, tmp_path / "results", tmp_path / "state")
-    assert _train(tmp_path) == 0
-    path = embed(run, tmp_path / "results", tmp_path / "state")
-    trace = read_trace(path.parent / "evaluation.trace")
-    assert score(trace) >= 0
-    rows = list(csv.DictReader(path.read_text().splitlines()))
-    for row in rows:
-        assert 0 <= int(row["frame"]) < trace.episodes[int(row["episode"])].scored_frames
-    assert {int(row["episode"]) for row in rows} == {0, 1}
-    with np.load(activations_path(run, tmp_path / "state")) as stored:
-        assert stored["hidden"].shape == (len(rows), 512)
-        assert stored["hidden"].min() == 0.0 < stored["hidden"].max()  # after its ReLU
-        assert [row["value"] for row in rows] == [f"{value:.5g}" for value in stored["values"]]
-    before = path.read_bytes()
-    path.unlink()
-    assert embed(run, tmp_path / "results", tmp_path / "state").read_bytes() == before
+def test_two_policies_are_embedded_together_and_kept_apart_by_name() -> None:
+    generator = np.random.default_rng(0)
+
+    def some(number: int) -> Activations:
+        hidden = generator.normal(0, 1, (number, 8)).astype(np.float32)
+        return Activations(hidden, np.arange(number, dtype=np.float32), np.zeros(number, int), 4 * np.arange(number))
+
+    agent, random = some(20), some(10)
+    rows = policy_rows(agent, random)
+    assert [row["policy"] for row in rows] == ["agent"] * 20 + ["random"] * 10
+    assert [row["frame"] for row in rows] == [*range(0, 80, 4), *range(0, 40, 4)]
+    together = coordinates(np.concatenate([agent.hidden, random.hidden]))
+    assert rows[25]["x"] == f"{together[25, 0]:.4f}"
+
+
+@pytest.mark.parametrize(("points", "perplexity"), [(1_500, 30), (91, 30), (31, 10), (2, 1)])
+def test_few_points_allow_less_perplexity(points: int, perplexity: float) -> None:
+    assert used_perplexity(points) == perplexity

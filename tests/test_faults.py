@@ -145,7 +145,7 @@ def test_a_pickle_among_the_activations_is_never_loaded(tmp_path: Path, whole: P
     proof = tmp_path / "proof"
     objects = np.array([Malicious(proof)], dtype=object)
     np.savez(activations_path(RUN, tmp_path / "run" / "state"), hidden=objects, values=objects, episodes=objects)
-    run = ["embed", "--variant", "dqn", "--game", "catch", "--seed", "1", "--preset", "smoke", "--budget-frames=2400"]
-    assert main([*run, f"--results={tmp_path / 'run/results'}", f"--state={tmp_path / 'run/state'}"]) == 2
+    folder = RUN.results_folder(tmp_path / "run/results")
+    assert main(["embed", str(folder), f"--state={tmp_path / 'run/state'}"]) == 2
     assert "no activations to embed" in capsys.readouterr().err
     assert not proof.exists()

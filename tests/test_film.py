@@ -94,7 +94,7 @@ def test_a_clip_is_the_most_rewarding_part_of_the_best_episode(path: Path, tmp_p
     assert main(["film", str(tmp_path)]) == 0
     best = max((0, 1), key=lambda number: trace.episodes[number].raw_return)
     shown = pictures(path, best)
-    window = film.CLIP_SECONDS * 15
+    window = film.STRETCH_SECONDS * 15
     with Image.open(tmp_path / "clip.webp") as image:
         assert image.n_frames == min(len(shown), window + 1)
     first = film._most_rewarding_start(shown)

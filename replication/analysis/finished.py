@@ -22,10 +22,11 @@ COLUMNS = {
     "training": ["episode", "end_step", "raw_return", "frames", "ending"],
     "iterations": ["iteration", "end_step", "steps", "episodes", "mean_return"],
     "embedding": ["x", "y", "value", "episode", "frame"],
+    "embedding_policies": ["policy", "x", "y", "value", "episode", "frame"],
 }
 """Tables a run may have, with their columns."""
 
-_NOT_NUMBERS = {"ending", "is_best"}
+_NOT_NUMBERS = {"ending", "is_best", "policy"}
 _MAY_BE_BLANK = {"score", "held_out_value", "held_out_td_error"}
 """A periodic evaluation that completed no episode has no score."""
 
@@ -44,6 +45,7 @@ class FinishedRun:
     training: pd.DataFrame | None
     iterations: pd.DataFrame | None
     embedding: pd.DataFrame | None
+    embedding_policies: pd.DataFrame | None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,16 @@ from tqdm import tqdm
 from replication.algorithms import random_agent
 from replication.atari.emulator import open_emulator
 from replication.config import variant_config
-from replication.embedding import PERPLEXITY, POINTS, SEED, StateSample, activations_path, store_activations
+from replication.embedding import (
+    PERPLEXITY,
+    POINTS,
+    SEED,
+    Activations,
+    StateSample,
+    activations_path,
+    moments_of_steps,
+    store_activations,
+)
 from replication.engine.batching import Networks
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, act
@@ -153,12 +162,8 @@ def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace,
     """What the network makes of evenly spaced states of its final evaluation, for t-SNE."""
     run = trainee.lane.run
     found = trainee.learner.activations(np.stack(sample.states), named_stream(run.seed, run.game, "activations"))
-    skip = evaluation.header.frame_skip
-    ends = np.cumsum([-(-episode.scored_frames // skip) for episode in evaluation.episodes])
-    steps = np.array(sample.steps)
-    episodes = np.searchsorted(ends, steps, side="right")
-    frames = (steps - np.concatenate([[0], ends])[episodes]) * skip
-    store_activations(activations_path(run, machine.state), *found, episodes, frames)
+    moments = moments_of_steps(evaluation, np.array(sample.steps))
+    store_activations(activations_path(run, machine.state), Activations(*found, *moments))
 
 
 def _announce(run: Run, folder: Path, evaluation: Trace | None) -> None:

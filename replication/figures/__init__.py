@@ -15,12 +15,21 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from replication.analysis.finished import FinishedRun
+from replication.analysis.learning_curves import agent_title, budget_text
+from replication.experiments import Experiment
 from replication.files import write_atomically
+from replication.runs import Run
+from replication.screens import Picture
 
 AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, told apart by colour-blind readers; black and grey are left to references."""
+
+COLOUR_MAP = "viridis"
+"""Perceptually uniform, and read alike with the common colour-vision deficiencies."""
 
 REFERENCE_COLOUR = "#595959"
 PUBLISHED_COLOUR = "#000000"
@@ -89,12 +98,62 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
 
     Returns: the files.
     """
+    _settle(result.figure)
     images = {kind: _image(result.figure, kind) for kind in ("svg", "png")}
     paths = []
     for suffix, data in (images | result.texts()).items():
         paths.append(folder / f"{result.name}.{suffix}")
         write_atomically(paths[-1], data)
     return paths
+
+
+def run_texts(experiment: Experiment) -> list[str]:
+    """What each agent of an experiment was asked to do, a sentence each: budget, protocol, preset, seeds."""
+    runs = experiment.runs()
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(agent_title(run, runs), []).append(run)
+    texts = []
+    for agent, group in groups.items():
+        seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in group}))
+        preset = f", preset {group[0].preset.preset}" if group[0].preset else ""
+        plural = "s" if "," in seeds else ""
+        texts.append(
+            f"{agent}: {budget_text(group[0])}, protocol {group[0].protocol.protocol}{preset}, seed{plural} {seeds}."
+        )
+    return texts
+
+
+def trained_frames(run: FinishedRun) -> int:
+    """Emulator frames of training, as the run counted them."""
+    counted = (run.record.get("counts") or {}).get("frames_nominal")
+    return int(counted if counted is not None else run.run.budget.steps * run.run.protocol.training.frame_skip)
+
+
+def tsne_settings(shown: Sequence[FinishedRun]) -> str:
+    """Perplexity and seed of t-SNE as the runs recorded them; empty where none did."""
+    stated: dict[str, None] = {}
+    for run in shown:
+        settings = run.record.get("embedding") or {}
+        if "perplexity" in settings and "seed" in settings:
+            stated[f"perplexity {settings['perplexity']}, random seed {settings['seed']}"] = None
+    return f"t-SNE settings: {'; '.join(stated)}, one thread." if stated else ""
+
+
+def bare(axes: Axes) -> None:
+    """No ticks and no frame, on a grey ground: both ends of the colour map are seen against it."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.set_facecolor("#ececec")
+
+
+def show_screen(axes: Axes, screen: Picture) -> None:
+    """A screen in a television's proportions, without ticks."""
+    axes.imshow(screen, interpolation="none", aspect=0.75 * screen.shape[1] / screen.shape[0])
+    axes.set_xticks([])
+    axes.set_yticks([])
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
@@ -118,6 +177,18 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     for place, index in enumerate(order):
         result[index] = placed[place]
     return result
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once: the last digits that the solver finds differ from time to time, and name parts of SVGs."""
+    if figure.get_layout_engine() is None:
+        return
+    with house_style():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(number, 5) for number in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 def _image(figure: Figure, form: str) -> bytes:

@@ -29,6 +29,18 @@ from replication.tables import Table
 RANDOM_AGENT = "random_10hz"
 NOT_COMPARABLE = "not comparable"
 """Under `above random`: the episodes were cut at another time than the random agent's."""
+_PAPER_COLUMNS = (
+    "game",
+    "agent",
+    "seeds",
+    "score",
+    "95 % interval",
+    "normalized %",
+    "published",
+    "published normalized %",
+    "verdict",
+)
+"""What fits a page of a paper."""
 _SCORE_TEXTS = {
     "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
     "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
@@ -60,7 +72,7 @@ def build(experiment: Experiment, results: Path) -> Table:
     ]
     rows = with_others(rows, experiment, results, references)
     caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, results)
-    return Table("scores", pd.DataFrame(rows), caption)
+    return Table("scores", pd.DataFrame(rows), caption, (("score", "published"),), _PAPER_COLUMNS)
 
 
 def _row(

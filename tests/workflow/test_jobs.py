@@ -58,7 +58,9 @@ def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed() -> None:
     assert [name for name, command in commands.items() if " embed " in command] == ["dqn_quickstart"]
     train, embed, film = commands["dqn_quickstart"].split(" && ")
     assert film.startswith("python -m replication film /nowhere/runs/dqn_quickstart/")
-    assert train == embed.replace("replication embed", "replication train") + " --device cuda"
+    assert embed == film.replace("replication film", "replication embed")
+    assert train.startswith("python -m replication train --variant dqn_quickstart --game ")
+    assert train.endswith(" --results /nowhere --device cuda")
 
 
 def test_cohorts_are_grids_of_at_most_so_many_lanes() -> None:

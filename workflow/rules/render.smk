@@ -32,7 +32,7 @@ rule table:
             category="Tables",
             labels={"table": "{table}"},
         ),
-        multiext(f"{RESULTS}/tables/{{table}}", ".md"),
+        multiext(f"{RESULTS}/tables/{{table}}", ".md", ".tex"),
     log:
         f"{LOGS}/{NAME}/table_{{table}}.log",
     wildcard_constraints:

@@ -1,0 +1,80 @@
+"""Scores as the article's comparisons print them: the highest periodic evaluation, at the best of the learning rates.
+
+Source: Mnih et al. 2015, Extended Data Tables 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from replication.analysis.finished import FinishedRun
+from replication.experiments import Experiment
+from replication.runs import Run
+
+
+@dataclass(frozen=True)
+class BestOfRates:
+    """One agent on one game.
+
+    Attributes:
+        score: highest mean return of the periodic evaluations, mean over seeds, at the best rate; None: nothing is
+            finished.
+        learning_rate: the best one.
+        finished: learning rates with a finished run.
+        rates: learning rates that the experiment names.
+    """
+
+    score: float | None
+    learning_rate: float | None
+    finished: int
+    rates: int
+
+    def __str__(self) -> str:
+        return "missing" if self.score is None else f"{self.score:z,.1f}"
+
+
+def best_of_rates(
+    experiment: Experiment, finished: Sequence[FinishedRun], game: str, belongs: Callable[[Run], bool]
+) -> BestOfRates:
+    """The best of the learning rates of one agent on one game.
+
+    Args:
+        experiment: whose runs they are.
+        finished: its finished runs.
+        game: ROM id.
+        belongs: whether a run is of the agent; its runs differ by learning rate and seed.
+    """
+    named = {learning_rate(run) for run in experiment.runs() if run.game == game and belongs(run)}
+    highest: dict[float, list[float]] = {}
+    for found in finished:
+        if found.run.game == game and belongs(found.run) and found.curve is not None:
+            scores = found.curve["score"].dropna()
+            if len(scores):
+                highest.setdefault(learning_rate(found.run), []).append(float(scores.max()))
+    means = {rate: float(np.mean(scores)) for rate, scores in highest.items()}
+    best = max(means, key=lambda rate: means[rate], default=None)
+    return BestOfRates(None if best is None else means[best], best, len(means), len(named))
+
+
+def learning_rate(run: Run) -> float:
+    """Of the run's optimiser."""
+    return float(run.variant.config["optimizer"]["learning_rate"])
+
+
+def has_replay(run: Run) -> bool:
+    """Whether minibatches are drawn from a replay memory, and are not its newest transitions."""
+    return bool(run.variant.config["replay_sampling"]["name"] != "newest")
+
+
+def has_target_network(run: Run) -> bool:
+    """Whether updates are made between two copies into the target network."""
+    config = run.variant.config
+    return bool(config["target_update_period_steps"] > config["update_period_steps"])
+
+
+def is_linear(run: Run) -> bool:
+    """Whether the values are a linear function of the pixels."""
+    return not run.variant.config["network"]["convolutions"] and not run.variant.config["network"]["hidden_units"]
