@@ -53,6 +53,7 @@ class ReplayMemory:
         stores_end_frame: whether each trajectory ends in a row that holds its last frame and NO_ACTION.
         truncation_bootstraps: whether a value follows the cap, or TRUNCATED is a terminal like the others.
         priorities: of its rows; None: minibatches are not drawn by priority.
+        future_steps: states after each transition's first that are given with it.
 
     Raises:
         ReplicationError: no transition would ever fit, or the frames to bootstrap from would not be stored.
@@ -70,11 +71,15 @@ class ReplayMemory:
         stores_end_frame: bool,
         truncation_bootstraps: bool,
         priorities: Priorities | None = None,
+        future_steps: int = 0,
     ) -> None:
-        if capacity_rows <= frame_stack + n_step:
+        self._rows_ahead = max(n_step, future_steps)
+        """Rows after a transition's first that must be held."""
+        if capacity_rows <= frame_stack + self._rows_ahead:
+            ahead = "n_step" if self._rows_ahead == n_step else "future states"
             raise ReplicationError(
-                f"replay_capacity_rows = {capacity_rows}: a transition needs more than frame_stack + n_step = "
-                f"{frame_stack + n_step} rows; raise the capacity"
+                f"replay_capacity_rows = {capacity_rows}: a transition needs more than frame_stack + {ahead} = "
+                f"{frame_stack + self._rows_ahead} rows; raise the capacity"
             )
         if truncation_bootstraps and not stores_end_frame:
             raise ReplicationError(
@@ -83,6 +88,7 @@ class ReplayMemory:
         self.capacity_rows = capacity_rows
         self.frame_stack = frame_stack
         self.n_step = n_step
+        self.future_steps = future_steps
         self.discount = discount
         self.padding_rows = padding_rows
         self.stores_end_frame = stores_end_frame
@@ -164,9 +170,10 @@ class ReplayMemory:
         rows = np.zeros(batch_size, dtype=np.int64)
         invalid = np.arange(batch_size)
         for draw in count():
-            if size <= self.frame_stack + self.n_step or (draw == DRAWS_BEFORE_LOOKING and not self._any_valid_row()):
+            looks_for_any = draw == DRAWS_BEFORE_LOOKING
+            if size <= self.frame_stack + self._rows_ahead or (looks_for_any and not self._any_valid_row()):
                 raise self._too_few(1)
-            ages = stream.integers(self.frame_stack, size - self.n_step, size=invalid.size)
+            ages = stream.integers(self.frame_stack, size - self._rows_ahead, size=invalid.size)
             rows[invalid] = (oldest + ages) % self.capacity_rows
             invalid = invalid[~self.valid_acting_row(rows[invalid])]
             if not invalid.size:
@@ -232,18 +239,19 @@ class ReplayMemory:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
 
         An action was chosen there, and from its age (0 = oldest row held) `frame_stack` rows before it and `n_step`
-        rows after it are held, so that no window crosses the write head (M4: the original's windows do). That is one
-        row before it more than a stack needs, since the original's index starts at 2 (dqn/TransitionTable.lua:124).
+        rows after it are held (or as many as there are future states, if those are more), so that no window crosses the
+        write head (M4: the original's windows do). That is one row before it more than a stack needs, since the
+        original's index starts at 2 (dqn/TransitionTable.lua:124).
         Dopamine's invalid_range has the same bounds, though only once its memory is full.
         """
         ages = (rows - (self.rows_appended - len(self))) % self.capacity_rows
-        whole = (ages >= self.frame_stack) & (ages < len(self) - self.n_step)
+        whole = (ages >= self.frame_stack) & (ages < len(self) - self._rows_ahead)
         valid: NDArray[np.bool_] = whole & (self._actions[rows] != NO_ACTION)
         return valid
 
     def transitions_at(self, rows: NDArray[np.int64], into: Transitions | None = None) -> Transitions:
         """The transitions that begin at physical rows, int64 [batch], all of them valid; repeated rows are allowed."""
-        found = room_for(len(rows), self.frame_stack) if into is None else into
+        found = room_for(len(rows), self.frame_stack, self.future_steps) if into is None else into
         rewards = np.zeros(len(rows), dtype=np.float64)
         steps = np.zeros(len(rows), dtype=np.int64)
         outcomes = np.zeros(len(rows), dtype=np.uint8)
@@ -266,14 +274,29 @@ class ReplayMemory:
         found.discounts[:] = discounts
         found.rows[:] = rows
         found.weights[:] = 1.0
+        if self.future_steps:
+            self._fill_future(found, rows, positions)
         return found
+
+    def _fill_future(self, found: Transitions, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
+        """Put what follows the states at `rows`, int64 [batch], which have these positions in their trajectories."""
+        assert found.future_states is not None and found.future_actions is not None and found.future_goes_on is not None
+        later = np.arange(1, self.future_steps + 1)
+        at = (rows[:, None] + later) % self.capacity_rows
+        ended = np.concatenate([self._outcomes[rows][:, None], self._outcomes[at]], axis=1) != 0
+        goes_on = ~np.logical_or.accumulate(ended, axis=1)[:, 1:]
+        found.future_goes_on[:] = goes_on
+        found.future_actions[:] = np.where(goes_on, self._actions[at], 0)
+        positions = np.where(goes_on, positions[:, None] + later, -1)
+        into = found.future_states.reshape(-1, *FRAME_SHAPE, self.frame_stack)
+        self._stack(at.reshape(1, -1), positions.reshape(1, -1), (into,))
 
     def _stack(
         self, newest: NDArray[np.int64], positions: NDArray[np.int64], into: Sequence[NDArray[np.uint8]]
     ) -> None:
-        """Put histories that end at the rows `newest`, int64 [2, batch], into 2 arrays uint8 [batch, 84, 84, stack].
+        """Put histories that end at the rows `newest`, int64 [n, batch], into n arrays uint8 [batch, 84, 84, stack].
 
-        `positions`, int64 [2, batch], are those rows' indices in their trajectories. Frames before index 0 are zeros
+        `positions`, int64 [n, batch], are those rows' indices in their trajectories. Frames before index 0 are zeros
         (I9), and with a position of -1 all are. Each frame that is needed is fetched once.
         """
         back = np.arange(self.frame_stack - 1, -1, -1)
@@ -298,7 +321,7 @@ class ReplayMemory:
 
     def _whole_windows(self) -> tuple[int, int]:
         """From and up to which of all rows ever appended a transition's rows are held; see `valid_acting_row`."""
-        return self.rows_appended - len(self) + self.frame_stack, self.rows_appended - self.n_step
+        return self.rows_appended - len(self) + self.frame_stack, self.rows_appended - self._rows_ahead
 
     def _priorities_up_to_date(self) -> Priorities:
         """Priorities, once the rows that begin a transition have one and no others.

@@ -27,17 +27,35 @@ class Transitions(NamedTuple):
     """[batch], physical rows of the actions."""
     weights: NDArray[np.float32]
     """[batch], importance weights of the losses, at most 1; all 1 where sampling is not by priority."""
+    future_states: NDArray[np.uint8] | None = None
+    """[batch, steps, 84, 84, stack], the states one to `steps` steps later, zeros where the trajectory does not go on;
+    None, as the next two: no loss is shown them."""
+    future_actions: NDArray[np.int64] | None = None
+    """[batch, steps], the actions taken in them; 0 where the trajectory does not go on."""
+    future_goes_on: NDArray[np.float32] | None = None
+    """[batch, steps], 1 until an action before that state or the one taken in it ends the trajectory, then 0."""
 
 
-def room_for(batch_size: int, frame_stack: int) -> Transitions:
+def room_for(batch_size: int, frame_stack: int, future_steps: int = 0) -> Transitions:
     """Arrays for so many transitions, not filled."""
+    kinds = array_kinds(batch_size, frame_stack, future_steps)
+    return Transitions(**{name: np.empty(shape, dtype) for name, (shape, dtype) in kinds.items()})
+
+
+def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Shape and type of each array of a batch, in the order of `Transitions`, without those that it lacks."""
     states = (batch_size, *FRAME_SHAPE, frame_stack)
-    return Transitions(
-        states=np.empty(states, dtype=np.uint8),
-        actions=np.empty(batch_size, dtype=np.int64),
-        rewards=np.empty(batch_size, dtype=np.float32),
-        discounts=np.empty(batch_size, dtype=np.float32),
-        next_states=np.empty(states, dtype=np.uint8),
-        rows=np.empty(batch_size, dtype=np.int64),
-        weights=np.empty(batch_size, dtype=np.float32),
-    )
+    kinds: dict[str, tuple[tuple[int, ...], type]] = {
+        "states": (states, np.uint8),
+        "actions": ((batch_size,), np.int64),
+        "rewards": ((batch_size,), np.float32),
+        "discounts": ((batch_size,), np.float32),
+        "next_states": (states, np.uint8),
+        "rows": ((batch_size,), np.int64),
+        "weights": ((batch_size,), np.float32),
+    }
+    if future_steps:
+        kinds["future_states"] = (batch_size, future_steps, *states[1:]), np.uint8
+        kinds["future_actions"] = (batch_size, future_steps), np.int64
+        kinds["future_goes_on"] = (batch_size, future_steps), np.float32
+    return kinds
