@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from replication.frame_store import FRAME_SHAPE
@@ -59,3 +60,14 @@ def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[st
         kinds["future_actions"] = (batch_size, future_steps), np.int64
         kinds["future_goes_on"] = (batch_size, future_steps), np.float32
     return kinds
+
+
+@njit(cache=True, nogil=True)
+def interleave(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    """Write frame which[i, j] of frames [n, 7056] as channel j of stack i of out [stacks, 7056, stack]."""
+    for i in range(which.shape[0]):
+        stack = out[i]
+        for j in range(which.shape[1]):
+            frame = frames[which[i, j]]
+            for pixel in range(frame.size):
+                stack[pixel, j] = frame[pixel]
