@@ -237,8 +237,8 @@ class ReplayMemory:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
 
         An action was chosen there, and from its age (0 = oldest row held) `frame_stack` rows before it and `n_step`
-        rows after it, and all future states, are held: no window crosses the write head (M4: the original's do). That is
-        one row before it more than a stack needs, the original's index starting at 2 (dqn/TransitionTable.lua:124).
+        rows after it, and all future states, are held: no window crosses the write head (M4: the original's do).
+        That is one row before it more than a stack needs: the original's index starts at 2 (TransitionTable.lua:124).
         Dopamine's invalid_range has the same bounds, though only once its memory is full.
         """
         ages = (rows - (self.rows_appended - len(self))) % self.capacity_rows
@@ -277,7 +277,6 @@ class ReplayMemory:
 
     def _fill_future(self, found: Transitions, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
         """Put what follows the states at `rows`, int64 [batch], which have these positions in their trajectories."""
-        assert found.future_states is not None and found.future_actions is not None and found.future_goes_on is not None
         later = np.arange(1, self.future_steps + 1)
         at = (rows[:, None] + later) % self.capacity_rows
         goes_on = np.cumsum(self._outcomes[np.concatenate([rows[:, None], at], axis=1)], axis=1)[:, 1:] == 0

@@ -28,12 +28,12 @@ class Transitions(NamedTuple):
     """[batch], physical rows of the actions."""
     weights: NDArray[np.float32]
     """[batch], importance weights of the losses, at most 1; all 1 where sampling is not by priority."""
-    future_states: NDArray[np.uint8] | None = None
+    future_states: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
     """[batch, steps, 84, 84, stack], the states one to `steps` steps later, zeros where the trajectory does not go on;
-    None, as the next two: no loss is shown them."""
-    future_actions: NDArray[np.int64] | None = None
+    of no steps, as the next two, where no loss is shown them."""
+    future_actions: NDArray[np.int64] = np.empty((0, 0), np.int64)
     """[batch, steps], the actions taken in them; 0 where the trajectory does not go on."""
-    future_goes_on: NDArray[np.float32] | None = None
+    future_goes_on: NDArray[np.float32] = np.empty((0, 0), np.float32)
     """[batch, steps], 1 until an action before that state or the one taken in it ends the trajectory, then 0."""
 
 
@@ -43,23 +43,21 @@ def room_for(batch_size: int, frame_stack: int, future_steps: int = 0) -> Transi
     return Transitions(**{name: np.empty(shape, dtype) for name, (shape, dtype) in kinds.items()})
 
 
-def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], type]]:
-    """Shape and type of each array of a batch, in the order of `Transitions`, without those that it lacks."""
-    states = (batch_size, *FRAME_SHAPE, frame_stack)
-    kinds: dict[str, tuple[tuple[int, ...], type]] = {
-        "states": (states, np.uint8),
-        "actions": ((batch_size,), np.int64),
-        "rewards": ((batch_size,), np.float32),
-        "discounts": ((batch_size,), np.float32),
-        "next_states": (states, np.uint8),
-        "rows": ((batch_size,), np.int64),
-        "weights": ((batch_size,), np.float32),
+def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and name of the type of each array of a batch, in the order of `Transitions`."""
+    state = (*FRAME_SHAPE, frame_stack)
+    return {
+        "states": ((batch_size, *state), "uint8"),
+        "actions": ((batch_size,), "int64"),
+        "rewards": ((batch_size,), "float32"),
+        "discounts": ((batch_size,), "float32"),
+        "next_states": ((batch_size, *state), "uint8"),
+        "rows": ((batch_size,), "int64"),
+        "weights": ((batch_size,), "float32"),
+        "future_states": ((batch_size, future_steps, *state), "uint8"),
+        "future_actions": ((batch_size, future_steps), "int64"),
+        "future_goes_on": ((batch_size, future_steps), "float32"),
     }
-    if future_steps:
-        kinds["future_states"] = (batch_size, future_steps, *states[1:]), np.uint8
-        kinds["future_actions"] = (batch_size, future_steps), np.int64
-        kinds["future_goes_on"] = (batch_size, future_steps), np.float32
-    return kinds
 
 
 @njit(cache=True, nogil=True)

@@ -185,7 +185,7 @@ def _tensors(trainee: Trainee, past: Past) -> dict[str, Tensor]:
     named |= {f"best.{name}": tensor for name, tensor in (trainee.best or {}).items()}
     held_out = trainee.lane.held_out
     if held_out is not None:
-        arrays = {name: array for name, array in held_out._asdict().items() if array is not None}
+        arrays = {name: array for name, array in held_out._asdict().items() if array.size}
         named |= {f"held_out.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     return named | {f"priorities.{name}": torch.from_numpy(array) for name, array in (past.priorities or {}).items()}
 
@@ -295,7 +295,7 @@ def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> 
         expected |= {f"best.{name}": _kind(tensor) for name, tensor in learner.online.state_dict().items()}
     if _under("held_out", tensors):
         kinds = array_kinds(lane.config.held_out_transitions, lane.config.frame_stack, lane.config.future_steps)
-        expected |= {f"held_out.{name}": f"{dtype.__name__} {[*shape]}" for name, (shape, dtype) in kinds.items()}
+        expected |= {f"held_out.{name}": f"{dtype} {[*shape]}" for name, (shape, dtype) in kinds.items() if all(shape)}
     kinds_of_priorities = state_kinds(lane.config).items()
     expected |= {f"priorities.{name}": f"{dtype} {[number]}" for name, (dtype, number) in kinds_of_priorities}
     found = {name: _kind(tensor) for name, tensor in tensors.items()}

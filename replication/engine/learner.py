@@ -183,8 +183,7 @@ def batch_of(transitions: Transitions, device: torch.device | str) -> Batch:
         return torch.from_numpy(array).to(device)
 
     future = None
-    if transitions.future_states is not None:
-        assert transitions.future_actions is not None and transitions.future_goes_on is not None
+    if transitions.future_actions.shape[1]:
         states = pixels_of(given(transitions.future_states))
         future = Future(states, given(transitions.future_actions), given(transitions.future_goes_on))
     return Batch(

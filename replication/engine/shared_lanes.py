@@ -52,7 +52,7 @@ class SharedLanes:
 
     def batch_of(self, place: int) -> Transitions:
         """The minibatch of one lane, as a view."""
-        return Transitions(*(None if array is None else array[place] for array in self.batches))
+        return Transitions(*(array[place] for array in self.batches))
 
 
 def shared_memory(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> int:
@@ -71,18 +71,16 @@ def _bytes_needed(lanes: int, batch_size: int, frame_stack: int, future_steps: i
     return sum(_whole_pages(math.prod(shape) * np.dtype(dtype).itemsize) for shape, dtype in layout)
 
 
-def _layout(
-    lanes: int, batch_size: int, frame_stack: int, future_steps: int
-) -> dict[str, tuple[tuple[int, ...], type]]:
+def _layout(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each array, in the order in which they lie."""
     stack = (*FRAME_SHAPE, frame_stack)
     batch = array_kinds(batch_size, frame_stack, future_steps)
     return {
-        "stacks": ((lanes, *stack), np.uint8),
-        "evaluation_stacks": ((lanes, *stack), np.uint8),
-        "counts": ((lanes, EVALUATION_ENDED + 1), np.int64),
-        "recent_returns": ((lanes,), np.float64),
-        "priorities": ((lanes, batch_size), np.float32),
+        "stacks": ((lanes, *stack), "uint8"),
+        "evaluation_stacks": ((lanes, *stack), "uint8"),
+        "counts": ((lanes, EVALUATION_ENDED + 1), "int64"),
+        "recent_returns": ((lanes,), "float64"),
+        "priorities": ((lanes, batch_size), "float32"),
         **{name: ((lanes, *shape), dtype) for name, (shape, dtype) in batch.items()},
     }
 

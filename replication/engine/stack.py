@@ -36,7 +36,7 @@ from replication.networks import Convolving, convolve_by_product, in_precision
 from replication.optimizers import build_optimizer
 from replication.transitions import Transitions, array_kinds
 
-TORCH_TYPES = {np.uint8: torch.uint8, np.int64: torch.int64, np.float32: torch.float32}
+TORCH_TYPES = {"uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32}
 
 
 class Stack:
@@ -72,7 +72,7 @@ class Stack:
         self._optimizer.keep_in(state)
         self._gradients: Sequence[Tensor] = ()
         batch = array_kinds(self.config.batch_size, self.config.frame_stack, self.config.future_steps)
-        self._batch_arrays = [name for name in batch if name != "rows"]
+        self._batch_arrays = [name for name, (shape, _) in batch.items() if name != "rows" and all(shape)]
         self._states = Inputs(self._state_kinds(), self.device)
         self._batch = Inputs(self._batch_kinds(), self.device)
         self._evaluate = captured(self._action_values, self.device)
