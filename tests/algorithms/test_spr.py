@@ -312,10 +312,12 @@ def test_sp10_the_norms_of_the_network_that_acts_and_of_the_transition_model_are
     assert groups == [acting, {"transition"}]
     assert {name.partition(".")[0] for name in names} == acting | {"transition", "prediction"}
     found = clipped(
-        [torch.full((4,), 3.0), torch.tensor([8.0]), torch.tensor([100.0]), torch.ones(1)], 5.0, [[0, 1], [3]]
+        [torch.full((4,), 3.0), torch.tensor([8.0]), torch.tensor([100.0]), torch.tensor([50.0])], 5.0, [[0, 1], [3]]
     )
-    # Norm of the first two: sqrt(4 * 9 + 64) = 10, so halved; the third is in no group, the last is short enough.
-    assert [each.tolist() for each in found] == [[1.5] * 4, [4.0], [100.0], [1.0]]
+    # Norm of the first two: sqrt(4 * 9 + 64) = 10, so halved; the third is in no group, the last by itself.
+    expected = [torch.full((4,), 1.5), torch.tensor([4.0]), torch.tensor([100.0]), torch.tensor([5.0])]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_a_stack_is_its_learners_alone() -> None:
