@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from replication import config
-from replication.errors import unknown_name
+from replication.errors import ReplicationError, unknown_name
 from replication.runs import Run
 from replication.settings import Deviation, Preset, Protocol, Variant
 from replication.validation import Settings, read_yaml, validated
@@ -109,7 +109,7 @@ def rows_of(name: str) -> list[tuple[str, Row]]:
     """Section and row of all that an original does: its own rows, and those of the originals it extends.
 
     Raises:
-        ReplicationError: as `load_original`.
+        ReplicationError: as `load_original`; or one extends itself, by way of others.
     """
     lineage = _lineage(name)
     replaced = {number for original in lineage for row in original.rows for number in row.replaces}
@@ -117,10 +117,15 @@ def rows_of(name: str) -> list[tuple[str, Row]]:
     return [(section, row) for section, row in rows if row.row not in replaced]
 
 
-def _lineage(name: str) -> list[Original]:
-    """The originals that one extends, then itself; each once."""
+def _lineage(name: str, extending: tuple[str, ...] = ()) -> list[Original]:
+    """The originals that one extends, then itself; each once. `extending`: what led to it, in order."""
     original = load_original(name)
-    found = {each.original: each for base in original.extends for each in _lineage(base)}
+    if name in extending:
+        circle = " extends ".join((*extending[extending.index(name) :], name))
+        raise ReplicationError(
+            f"{config.WORKFLOW / 'originals' / f'{name}.yaml'}: extends: {circle}; take one of these out"
+        )
+    found = {each.original: each for base in original.extends for each in _lineage(base, (*extending, name))}
     return [*found.values(), original]
 
 

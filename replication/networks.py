@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,16 @@ from torch.nn import functional
 from replication.settings import Convolution, NetworkConfig
 
 
-class Convolutions(nn.Module):
+class Convolving(nn.Module):
+    """A part of a network that convolves by `convolve`, in whose place a stack of lanes puts another form of it."""
+
+    def __init__(self) -> None:
+        """Without layers yet."""
+        super().__init__()
+        self.convolve = convolve
+
+
+class Convolutions(Convolving):
     """Convolutions with ReLU on [batch, stack, 84, 84] byte pixels, flattened to [batch, features].
 
     Source: google-deepmind/dqn dqn/convnet_atari3.lua:10-14. Padding `valid` covers pixels 0..83 exactly: the
@@ -35,11 +44,10 @@ class Convolutions(nn.Module):
         for layer in config.convolutions:
             total = _same_padding(side, layer) if config.padding == "same" else 0
             self.padding.append((total // 2, total - total // 2))
-            layers.append(_uninitialised_conv(channels, layer))
+            layers.append(uninitialised_conv(channels, layer))
             channels, side = layer.channels, (side + total - layer.kernel) // layer.stride + 1
         self.layers = nn.ModuleList(layers)
         self.num_features = channels * side * side
-        self.convolve = convolve
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [batch, stack, 84, 84] to float32 [batch, num_features]."""
@@ -175,12 +183,18 @@ def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "
     bfloat16 products are summed in float32. The layers' results are rounded to 8 bits, but for the last one's.
     """
 
-    def rounded(pixels: Tensor, *draws: Tensor) -> Tensor:
+    def rounded(pixels: Tensor, *draws: Tensor) -> Any:
         with torch.autocast(pixels.device.type, torch.bfloat16):
-            outputs = network(pixels, *draws)
-        return outputs.float()
+            outputs: Tensor | tuple[Tensor, ...] = network(pixels, *draws)
+        return tuple(each.float() for each in outputs) if isinstance(outputs, tuple) else outputs.float()
 
     return rounded if precision == "bfloat16" else network
+
+
+def uninitialised_conv(channels: int, layer: Convolution) -> nn.Conv2d:
+    """A convolution whose weights are still to be filled."""
+    built: nn.Conv2d = nn.utils.skip_init(nn.Conv2d, channels, layer.channels, layer.kernel, stride=layer.stride)
+    return built
 
 
 def uninitialised_linear(inputs: int, outputs: int) -> nn.Linear:
@@ -268,8 +282,3 @@ def _same_padding(side: int, layer: Convolution) -> int:
     """Pixels TensorFlow's SAME adds along one side length, in all."""
     outputs = math.ceil(side / layer.stride)
     return max(0, (outputs - 1) * layer.stride + layer.kernel - side)
-
-
-def _uninitialised_conv(channels: int, layer: Convolution) -> nn.Conv2d:
-    built: nn.Conv2d = nn.utils.skip_init(nn.Conv2d, channels, layer.channels, layer.kernel, stride=layer.stride)
-    return built

@@ -284,9 +284,9 @@ def priority_bytes(config: OffPolicyConfig) -> int:
     return PRIORITY_BYTES.get(config.replay_sampling.name, 0) * config.replay_capacity_rows
 
 
-def memory_text(config: OffPolicyConfig) -> str:
+def memory_text(config: OffPolicyConfig, storage: Storage = "lz4") -> str:
     """What the replay memory of a run takes, in words."""
-    rows = storage_text(config.replay_capacity_rows, "lz4").removeprefix("replay memory: ")
+    rows = storage_text(config.replay_capacity_rows, storage).removeprefix("replay memory: ")
     beside = priority_bytes(config)
     return f"{rows}; priorities {beside / 1e6:.1f} MB" if beside else rows
 

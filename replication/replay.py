@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from replication.errors import ReplicationError
 from replication.frame_store import FRAME_BYTES, FRAME_SHAPE, FrameStore
 from replication.priorities import Priorities, PriorityState
-from replication.transitions import Transitions, room_for
+from replication.transitions import Transitions, interleave, room_for
 
 __all__ = ["LIFE_LOST", "NO_ACTION", "TERMINATED", "TRUNCATED", "FrameStore", "ReplayMemory", "Transitions"]
 
@@ -53,6 +52,7 @@ class ReplayMemory:
         stores_end_frame: whether each trajectory ends in a row that holds its last frame and NO_ACTION.
         truncation_bootstraps: whether a value follows the cap, or TRUNCATED is a terminal like the others.
         priorities: of its rows; None: minibatches are not drawn by priority.
+        future_steps: states after each transition's first that are given with it.
 
     Raises:
         ReplicationError: no transition would ever fit, or the frames to bootstrap from would not be stored.
@@ -70,11 +70,15 @@ class ReplayMemory:
         stores_end_frame: bool,
         truncation_bootstraps: bool,
         priorities: Priorities | None = None,
+        future_steps: int = 0,
     ) -> None:
-        if capacity_rows <= frame_stack + n_step:
+        self._ahead = max(n_step, future_steps)
+        """Rows after a transition's first that must be held."""
+        if capacity_rows <= frame_stack + self._ahead:
+            ahead = "n_step" if self._ahead == n_step else "future states"
             raise ReplicationError(
-                f"replay_capacity_rows = {capacity_rows}: a transition needs more than frame_stack + n_step = "
-                f"{frame_stack + n_step} rows; raise the capacity"
+                f"replay_capacity_rows = {capacity_rows}: a transition needs more than frame_stack + {ahead} = "
+                f"{frame_stack + self._ahead} rows; raise the capacity"
             )
         if truncation_bootstraps and not stores_end_frame:
             raise ReplicationError(
@@ -83,6 +87,7 @@ class ReplayMemory:
         self.capacity_rows = capacity_rows
         self.frame_stack = frame_stack
         self.n_step = n_step
+        self.future_steps = future_steps
         self.discount = discount
         self.padding_rows = padding_rows
         self.stores_end_frame = stores_end_frame
@@ -164,9 +169,9 @@ class ReplayMemory:
         rows = np.zeros(batch_size, dtype=np.int64)
         invalid = np.arange(batch_size)
         for draw in count():
-            if size <= self.frame_stack + self.n_step or (draw == DRAWS_BEFORE_LOOKING and not self._any_valid_row()):
+            if size <= self.frame_stack + self._ahead or (draw == DRAWS_BEFORE_LOOKING and not self._any_valid_row()):
                 raise self._too_few(1)
-            ages = stream.integers(self.frame_stack, size - self.n_step, size=invalid.size)
+            ages = stream.integers(self.frame_stack, size - self._ahead, size=invalid.size)
             rows[invalid] = (oldest + ages) % self.capacity_rows
             invalid = invalid[~self.valid_acting_row(rows[invalid])]
             if not invalid.size:
@@ -232,18 +237,18 @@ class ReplayMemory:
         """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
 
         An action was chosen there, and from its age (0 = oldest row held) `frame_stack` rows before it and `n_step`
-        rows after it are held, so that no window crosses the write head (M4: the original's windows do). That is one
-        row before it more than a stack needs, since the original's index starts at 2 (dqn/TransitionTable.lua:124).
+        rows after it, and all future states, are held: no window crosses the write head (M4: the original's do).
+        That is one row before it more than a stack needs: the original's index starts at 2 (TransitionTable.lua:124).
         Dopamine's invalid_range has the same bounds, though only once its memory is full.
         """
         ages = (rows - (self.rows_appended - len(self))) % self.capacity_rows
-        whole = (ages >= self.frame_stack) & (ages < len(self) - self.n_step)
+        whole = (ages >= self.frame_stack) & (ages < len(self) - self._ahead)
         valid: NDArray[np.bool_] = whole & (self._actions[rows] != NO_ACTION)
         return valid
 
     def transitions_at(self, rows: NDArray[np.int64], into: Transitions | None = None) -> Transitions:
         """The transitions that begin at physical rows, int64 [batch], all of them valid; repeated rows are allowed."""
-        found = room_for(len(rows), self.frame_stack) if into is None else into
+        found = room_for(len(rows), self.frame_stack, self.future_steps) if into is None else into
         rewards = np.zeros(len(rows), dtype=np.float64)
         steps = np.zeros(len(rows), dtype=np.int64)
         outcomes = np.zeros(len(rows), dtype=np.uint8)
@@ -266,14 +271,27 @@ class ReplayMemory:
         found.discounts[:] = discounts
         found.rows[:] = rows
         found.weights[:] = 1.0
+        if self.future_steps:
+            self._fill_future(found, rows, positions)
         return found
+
+    def _fill_future(self, found: Transitions, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
+        """Put what follows the states at `rows`, int64 [batch], which have these positions in their trajectories."""
+        later = np.arange(1, self.future_steps + 1)
+        at = (rows[:, None] + later) % self.capacity_rows
+        goes_on = np.cumsum(self._outcomes[np.concatenate([rows[:, None], at], axis=1)], axis=1)[:, 1:] == 0
+        found.future_goes_on[:] = goes_on
+        found.future_actions[:] = np.where(goes_on, self._actions[at], 0)
+        later_positions = np.where(goes_on, positions[:, None] + later, -1)
+        into = found.future_states.reshape(-1, *FRAME_SHAPE, self.frame_stack)
+        self._stack(at.reshape(1, -1), later_positions.reshape(1, -1), (into,))
 
     def _stack(
         self, newest: NDArray[np.int64], positions: NDArray[np.int64], into: Sequence[NDArray[np.uint8]]
     ) -> None:
-        """Put histories that end at the rows `newest`, int64 [2, batch], into 2 arrays uint8 [batch, 84, 84, stack].
+        """Put histories that end at the rows `newest`, int64 [n, batch], into n arrays uint8 [batch, 84, 84, stack].
 
-        `positions`, int64 [2, batch], are those rows' indices in their trajectories. Frames before index 0 are zeros
+        `positions`, int64 [n, batch], are those rows' indices in their trajectories. Frames before index 0 are zeros
         (I9), and with a position of -1 all are. Each frame that is needed is fetched once.
         """
         back = np.arange(self.frame_stack - 1, -1, -1)
@@ -285,7 +303,7 @@ class ReplayMemory:
         frames[:blank] = 0
         self._frames.gather(unique[blank:], frames[blank:])
         for channels, stacks in zip(which.reshape(wanted.shape), into, strict=True):
-            _interleave(frames, channels, stacks.reshape(-1, FRAME_BYTES, self.frame_stack))
+            interleave(frames, channels, stacks.reshape(-1, FRAME_BYTES, self.frame_stack))
 
     def _write(self, frame: NDArray[np.uint8], action: int, reward: float, outcome: int, position: int) -> None:
         row = self.rows_appended % self.capacity_rows
@@ -298,7 +316,7 @@ class ReplayMemory:
 
     def _whole_windows(self) -> tuple[int, int]:
         """From and up to which of all rows ever appended a transition's rows are held; see `valid_acting_row`."""
-        return self.rows_appended - len(self) + self.frame_stack, self.rows_appended - self.n_step
+        return self.rows_appended - len(self) + self.frame_stack, self.rows_appended - self._ahead
 
     def _priorities_up_to_date(self) -> Priorities:
         """Priorities, once the rows that begin a transition have one and no others.
@@ -329,14 +347,3 @@ class ReplayMemory:
         if self._awaits_end_frame:
             return "its trajectory's last frame, with NO_ACTION"
         return "the first of a trajectory" if self._next_position == 0 else "an action within its trajectory"
-
-
-@njit(cache=True, nogil=True)
-def _interleave(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-    """Write frame which[i, j] of frames [n, 7056] as channel j of stack i of out [stacks, 7056, stack]."""
-    for i in range(which.shape[0]):
-        stack = out[i]
-        for j in range(which.shape[1]):
-            frame = frames[which[i, j]]
-            for pixel in range(frame.size):
-                stack[pixel, j] = frame[pixel]

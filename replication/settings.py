@@ -252,6 +252,19 @@ class OffPolicyConfig(Settings):
     network: NetworkConfig
     optimizer: Annotated[CenteredRMSPropConfig | AdamConfig, Field(discriminator="name")]
 
+    @property
+    def future_steps(self) -> int:
+        """States after a transition's first that its loss is shown too: none, unless an algorithm's class says so."""
+        return 0
+
+    @property
+    def separately_clipped(self) -> tuple[tuple[str, ...], ...]:
+        """Parts of the network by name, in groups: `gradient_norm_clip` bounds the norm of each group by itself.
+
+        Parts that are in no group are not bounded. Without a group all parameters are one.
+        """
+        return ()
+
     @model_validator(mode="after")
     def _truncation_needs_its_frame(self) -> OffPolicyConfig:
         if self.truncation_bootstraps and not self.stores_end_frame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from replication.frame_store import FRAME_SHAPE
@@ -27,17 +28,44 @@ class Transitions(NamedTuple):
     """[batch], physical rows of the actions."""
     weights: NDArray[np.float32]
     """[batch], importance weights of the losses, at most 1; all 1 where sampling is not by priority."""
+    future_states: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+    """[batch, steps, 84, 84, stack], the states one to `steps` steps later, zeros where the trajectory does not go on;
+    of no steps, as the next two, where no loss is shown them."""
+    future_actions: NDArray[np.int64] = np.empty((0, 0), np.int64)
+    """[batch, steps], the actions taken in them; 0 where the trajectory does not go on."""
+    future_goes_on: NDArray[np.float32] = np.empty((0, 0), np.float32)
+    """[batch, steps], 1 until an action before that state or the one taken in it ends the trajectory, then 0."""
 
 
-def room_for(batch_size: int, frame_stack: int) -> Transitions:
+def room_for(batch_size: int, frame_stack: int, future_steps: int = 0) -> Transitions:
     """Arrays for so many transitions, not filled."""
-    states = (batch_size, *FRAME_SHAPE, frame_stack)
-    return Transitions(
-        states=np.empty(states, dtype=np.uint8),
-        actions=np.empty(batch_size, dtype=np.int64),
-        rewards=np.empty(batch_size, dtype=np.float32),
-        discounts=np.empty(batch_size, dtype=np.float32),
-        next_states=np.empty(states, dtype=np.uint8),
-        rows=np.empty(batch_size, dtype=np.int64),
-        weights=np.empty(batch_size, dtype=np.float32),
-    )
+    kinds = array_kinds(batch_size, frame_stack, future_steps)
+    return Transitions(**{name: np.empty(shape, dtype) for name, (shape, dtype) in kinds.items()})
+
+
+def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and name of the type of each array of a batch, in the order of `Transitions`."""
+    state = (*FRAME_SHAPE, frame_stack)
+    return {
+        "states": ((batch_size, *state), "uint8"),
+        "actions": ((batch_size,), "int64"),
+        "rewards": ((batch_size,), "float32"),
+        "discounts": ((batch_size,), "float32"),
+        "next_states": ((batch_size, *state), "uint8"),
+        "rows": ((batch_size,), "int64"),
+        "weights": ((batch_size,), "float32"),
+        "future_states": ((batch_size, future_steps, *state), "uint8"),
+        "future_actions": ((batch_size, future_steps), "int64"),
+        "future_goes_on": ((batch_size, future_steps), "float32"),
+    }
+
+
+@njit(cache=True, nogil=True)
+def interleave(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    """Write frame which[i, j] of frames [n, 7056] as channel j of stack i of out [stacks, 7056, stack]."""
+    for i in range(which.shape[0]):
+        stack = out[i]
+        for j in range(which.shape[1]):
+            frame = frames[which[i, j]]
+            for pixel in range(frame.size):
+                stack[pixel, j] = frame[pixel]

@@ -54,10 +54,10 @@ def learner(
     return built
 
 
-def minibatch(stream: np.random.Generator, size: int = 2) -> Transitions:
+def minibatch(stream: np.random.Generator, size: int = 2, future_steps: int = 0) -> Transitions:
     """Random pixels, actions and rewards; one transition in ten is a trajectory's last."""
     states, next_states = (stream.integers(0, 256, (size, 84, 84, 4), dtype=np.uint8) for _ in range(2))
-    return Transitions(
+    found = Transitions(
         states=states,
         actions=stream.integers(0, NUM_ACTIONS, size),
         rewards=stream.choice([-1.0, 0.0, 1.0], size).astype(np.float32),
@@ -65,6 +65,13 @@ def minibatch(stream: np.random.Generator, size: int = 2) -> Transitions:
         next_states=next_states,
         rows=np.arange(size),
         weights=np.ones(size, dtype=np.float32),
+    )
+    if not future_steps:
+        return found
+    return found._replace(
+        future_states=stream.integers(0, 256, (size, future_steps, 84, 84, 4), dtype=np.uint8),
+        future_actions=stream.integers(0, NUM_ACTIONS, (size, future_steps)),
+        future_goes_on=np.logical_and.accumulate(stream.random((size, future_steps)) < 0.8, axis=1).astype(np.float32),
     )
 
 

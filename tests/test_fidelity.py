@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from replication import fidelity
 from replication.cli import main
 from replication.config import known_names, load_preset, load_protocol, load_variant
 from replication.errors import ReplicationError
@@ -90,6 +91,18 @@ def test_a_row_stands_in_the_place_of_rows_of_the_originals_its_own_one_extends(
     assert len(found) == len(set(found)) and not set(replaced) & set(found)
     assert {row.row for row in original.rows} <= set(found) <= extended | {row.row for row in original.rows}
     assert len(original.extends) != 1 or len(found) == len(extended) - len(replaced) + len(original.rows)
+
+
+def test_originals_that_extend_each_other_in_a_circle_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what leads to the circle is refused; one that two others extend is no circle."""
+    bases = {"a": ("b", "c"), "b": ("c",), "c": (), "x": ("y",), "y": ("z",), "z": ("y",), "own": ("own",)}
+    plain = load_original("suite")
+    made = {name: plain.model_copy(update={"original": name, "extends": them}) for name, them in bases.items()}
+    monkeypatch.setattr(fidelity, "load_original", made.__getitem__)
+    assert len(rows_of("a")) == 3 * len(plain.rows)
+    for name, circle in {"x": "y extends z extends y", "own": "own extends own"}.items():
+        with pytest.raises(ReplicationError, match=f"originals/[a-z]+.yaml: extends: {circle}; take one of these out$"):
+            rows_of(name)
 
 
 @pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)

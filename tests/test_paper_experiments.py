@@ -28,7 +28,7 @@ EXPERIMENTS = {
     "iqn_2018": (57, 57, 57, {"noop_30min"}),
     "rainbow_2018": (171, 171, 162, {"noop_30min"}),
     "munchausen_2020": (10, 10, 0, {"sticky"}),
-    "atari100k": (650, 130, 104, {"atari100k"}),
+    "atari100k": (780, 156, 130, {"atari100k"}),
     "nature_table3": (60, 60, 60, {"nature_ablation"}),
     "nature_table4": (30, 30, 30, {"nature_ablation"}),
 }

@@ -414,7 +414,8 @@ def test_priorities_count_in_what_a_machine_holds(
     each = PRIORITY_BYTES[sampling.name] * 1_000_000
     assert lanes_that_fit(run, 4_000_000_000, 0) <= 600_000_000 // each < lanes_that_fit(uniform, 4_000_000_000, 0)
     assert checkpoint_bytes(run) - checkpoint_bytes(uniform) == each
-    assert memory_text(off_policy_config(run)).endswith(f"; priorities {each / 1e6:.1f} MB")
+    for storage in ("raw", "lz4"):
+        assert memory_text(off_policy_config(run), storage).endswith(f"; priorities {each / 1e6:.1f} MB")
     machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
     monkeypatch.setattr(room, "available_memory_bytes", lambda: each)
     ensure_room([uniform], off_policy_config(uniform), machine)

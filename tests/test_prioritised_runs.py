@@ -13,9 +13,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save
 
+from replication.engine import room
 from replication.engine.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.engine.lane import NO_DECISION
+from replication.engine.machine import Machine
 from replication.engine.off_policy import Trainee
+from replication.engine.session import execute
+from replication.errors import ReplicationError
 from replication.replay import Transitions
 from replication.settings import NewestSampling, ReplaySampling
 from tests.bad_input import seal_checkpoint
@@ -276,3 +280,21 @@ def test_a_run_that_does_not_sample_by_priority_stores_none(folders: dict[str, P
     with pytest.raises(Exception, match="no checkpoint is whole"):
         restore_newest(trainee, tmp_path / "state")
     assert "'priorities.last_sort_step': found int64 [1], expected no such tensor" in capsys.readouterr().err
+
+
+def test_what_is_said_before_training_counts_priorities(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused for want of memory right after: nothing is trained."""
+    monkeypatch.setattr(room, "available_memory_bytes", lambda: 1)
+    for variant, priorities in (
+        ("der_2019", "; priorities 16.0 MB, for each of 2 lanes"),
+        ("dqn", " GB, for each of 2 lanes"),
+    ):
+        runs = [smoke_run(variant, seed=seed, preset=None, budget_frames=400) for seed in (1, 2)]
+        with pytest.raises(ReplicationError, match="memory: "):
+            execute(runs, Machine(tmp_path, tmp_path, "cpu", "raw", 600.0, None, quiet=False))
+        (said,) = [line for line in capsys.readouterr().err.splitlines() if "replay memory" in line]
+        assert said.startswith("replay memory: 1,000,000 rows of 84x84 frames, raw: 7.06 GB") and said.endswith(
+            priorities
+        )

@@ -25,8 +25,26 @@ from replication.settings import OffPolicyConfig
 class Forward(Protocol):
     """A network bound to its parameters."""
 
-    def __call__(self, pixels: Tensor, *draws: Tensor) -> Tensor:
-        """uint8 pixels [batch, stack, 84, 84], and the random arrays it may need, to its outputs."""
+    def __call__(self, pixels: Tensor, *draws: Tensor) -> Any:
+        """uint8 pixels [batch, stack, 84, 84], and the random arrays it may need, to its outputs.
+
+        These are a tensor. A loss may give other arrays than those it acts with, and be given several tensors.
+        """
+
+
+@dataclass(frozen=True)
+class Future:
+    """What follows the first states of a minibatch, for `config.future_steps` steps.
+
+    states: uint8 [batch, steps, stack, 84, 84], of one to `steps` steps later; zeros where the trajectory is over.
+    actions: int64 [batch, steps], taken in them; 0 where the trajectory is over.
+    goes_on: float32 [batch, steps], 1 until an action before a state or the one taken in it ends the trajectory: then,
+        and from then on, it is over and this is 0.
+    """
+
+    states: Tensor
+    actions: Tensor
+    goes_on: Tensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,7 @@ class Batch:
     s_tm1, s_t: uint8 [batch, stack, 84, 84] (channels-last memory), oldest frame first.
     a_tm1: int64 [batch]. r_t: float32 [batch], clipped rewards, summed over n steps with their discounts.
     discount_t: float32 [batch], gamma to the number of steps between, or 0 where the trajectory ended.
+    future: the states in between and their actions, where the settings ask for some.
     """
 
     s_tm1: Tensor
@@ -43,6 +62,7 @@ class Batch:
     r_t: Tensor
     discount_t: Tensor
     s_t: Tensor
+    future: Future | None = None
 
 
 @dataclass(frozen=True)

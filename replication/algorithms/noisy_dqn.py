@@ -7,6 +7,7 @@ update, and no action is random. Evaluation plays the means.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -94,10 +95,10 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     Source: Fortunato et al. 2018, section 3.1.
     """
 
-    def noisy_online(pixels: Tensor, *_: Tensor) -> Tensor:
+    def noisy_online(pixels: Tensor, *_: Tensor) -> Any:
         return online(pixels, draws["noise_tm1"])
 
-    def noisy_target(pixels: Tensor, *_: Tensor) -> Tensor:
+    def noisy_target(pixels: Tensor, *_: Tensor) -> Any:
         return target(pixels, draws["noise_target_t"])
 
     return dqn.loss(noisy_online, noisy_target, batch, {}, config)

@@ -43,12 +43,12 @@ class _Watched:
         self.network = network
         self.calls: list[tuple[Tensor, Tensor]] = []
 
-    def __call__(self, pixels: Tensor, *draws: Tensor) -> Tensor:
+    def __call__(self, pixels: Tensor, *draws: Tensor) -> Tensor | tuple[Tensor, ...]:
         with torch.no_grad():
-            outputs: Tensor = self.network(pixels, *draws)
-        outputs = outputs.detach().requires_grad_()
-        self.calls.append((pixels, outputs))
-        return outputs
+            outputs: Tensor | tuple[Tensor, ...] = self.network(pixels, *draws)
+        cut_off = [each.detach().requires_grad_() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
+        self.calls += [(pixels, each) for each in cut_off]
+        return tuple(cut_off) if isinstance(outputs, tuple) else cut_off[0]
 
 
 def check_gradient(subject: Subject) -> None:
@@ -93,7 +93,11 @@ def _gradients(per_transition: Tensor, tensors: Sequence[Tensor]) -> Sequence[Te
 def check_inputs(subject: Subject) -> None:
     """Minibatch, random arrays and networks are as they were."""
     learner, batch, draws = subject.learner(1), subject.batch(1, STATES), subject.draws(1, STATES)
-    named = {f"batch.{field.name}": getattr(batch, field.name) for field in fields(batch)}
+    parts = {"batch": batch} | ({} if batch.future is None else {"batch.future": batch.future})
+    named = {
+        f"{part}.{field.name}": getattr(whole, field.name) for part, whole in parts.items() for field in fields(whole)
+    }
+    named = {name: tensor for name, tensor in named.items() if isinstance(tensor, Tensor)}
     named |= {f"draws[{name!r}]": tensor for name, tensor in draws.items()}
     named |= {f"the network's {name}": tensor for name, tensor in learner.tensors().items()}
     before = {name: tensor.clone() for name, tensor in named.items()}

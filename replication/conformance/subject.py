@@ -12,7 +12,7 @@ from torch import Tensor
 
 from replication.algorithms.contract import Algorithm, Batch, load_algorithm, load_algorithm_file
 from replication.config import ALGORITHMS, WORKFLOW, known_names, load_preset, load_protocol, load_variant, read_variant
-from replication.engine.learner import Learner, draw
+from replication.engine.learner import Learner, batch_of, draw
 from replication.errors import ReplicationError, unknown_name
 from replication.fidelity import known_originals
 from replication.frame_store import FRAME_SHAPE
@@ -73,7 +73,7 @@ class Subject:
         """Random pixels, actions and rewards; one in four is a trajectory's last."""
         stream = np.random.default_rng(seed)
         shape = (size, *FRAME_SHAPE, self.config.frame_stack)
-        return Transitions(
+        found = Transitions(
             states=stream.integers(0, DARKEST_NEXT, shape, dtype=np.uint8),
             actions=stream.integers(0, NUM_ACTIONS, size),
             rewards=stream.choice([-1.0, 0.0, 1.0], size).astype(np.float32),
@@ -82,17 +82,18 @@ class Subject:
             rows=np.arange(size),
             weights=np.ones(size, dtype=np.float32),
         )
+        steps = self.config.future_steps
+        if not steps:
+            return found
+        return found._replace(
+            future_states=stream.integers(DARKEST_NEXT, 256, (size, steps, *shape[1:]), dtype=np.uint8),
+            future_actions=stream.integers(0, NUM_ACTIONS, (size, steps)),
+            future_goes_on=np.logical_and.accumulate(stream.random((size, steps)) < 0.9, axis=1).astype(np.float32),
+        )
 
     def batch(self, seed: int, size: int) -> Batch:
         """The same as the loss is given them."""
-        found = self.transitions(seed, size)
-        return Batch(
-            s_tm1=torch.from_numpy(found.states).permute(0, 3, 1, 2),
-            a_tm1=torch.from_numpy(found.actions),
-            r_t=torch.from_numpy(found.rewards),
-            discount_t=torch.from_numpy(found.discounts),
-            s_t=torch.from_numpy(found.next_states).permute(0, 3, 1, 2),
-        )
+        return batch_of(self.transitions(seed, size), "cpu")
 
     def draws(self, seed: int, size: int) -> dict[str, Tensor]:
         """The random arrays that the loss asks for."""

@@ -32,12 +32,11 @@ from replication.engine.lane_contract import EpisodeRecord, IterationRecord, Key
 from replication.engine.off_policy import CurvePoint, Trainee
 from replication.errors import ReplicationError
 from replication.files import part_of, plain, readable_json, rich, sha256, write_atomically
-from replication.frame_store import FRAME_SHAPE
 from replication.priorities import check_state, state_kinds
-from replication.replay import Transitions
 from replication.run_records import checkpoints
 from replication.runs import Run
 from replication.trace_file import parse_trace, serialise_trace
+from replication.transitions import Transitions, array_kinds
 from replication.validation import Settings, validated
 
 VERSION = 1
@@ -186,7 +185,8 @@ def _tensors(trainee: Trainee, past: Past) -> dict[str, Tensor]:
     named |= {f"best.{name}": tensor for name, tensor in (trainee.best or {}).items()}
     held_out = trainee.lane.held_out
     if held_out is not None:
-        named |= {f"held_out.{name}": torch.from_numpy(array) for name, array in held_out._asdict().items()}
+        arrays = {name: array for name, array in held_out._asdict().items() if array.size}
+        named |= {f"held_out.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     return named | {f"priorities.{name}": torch.from_numpy(array) for name, array in (past.priorities or {}).items()}
 
 
@@ -294,14 +294,8 @@ def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> 
     if _under("best", tensors):
         expected |= {f"best.{name}": _kind(tensor) for name, tensor in learner.online.state_dict().items()}
     if _under("held_out", tensors):
-        number = lane.config.held_out_transitions
-        states, whole, real = (
-            f"uint8 {[number, *FRAME_SHAPE, lane.config.frame_stack]}",
-            f"int64 {[number]}",
-            f"float32 {[number]}",
-        )
-        kinds = (states, whole, real, real, states, whole, real)
-        expected |= {f"held_out.{name}": kind for name, kind in zip(Transitions._fields, kinds, strict=True)}
+        kinds = array_kinds(lane.config.held_out_transitions, lane.config.frame_stack, lane.config.future_steps)
+        expected |= {f"held_out.{name}": f"{dtype} {[*shape]}" for name, (shape, dtype) in kinds.items() if all(shape)}
     kinds_of_priorities = state_kinds(lane.config).items()
     expected |= {f"priorities.{name}": f"{dtype} {[number]}" for name, (dtype, number) in kinds_of_priorities}
     found = {name: _kind(tensor) for name, tensor in tensors.items()}

@@ -83,6 +83,7 @@ class Lane:
             stores_end_frame=config.stores_end_frame,
             truncation_bootstraps=config.truncation_bootstraps,
             priorities=build_priorities(config),
+            future_steps=config.future_steps,
         )
         self.stack: NDArray[np.uint8] = np.zeros((84, 84, config.frame_stack), dtype=np.uint8)
         self.step = 0

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from replication.algorithms.contract import Algorithm, Batch, DrawSpec
+from replication.algorithms.contract import Algorithm, Batch, DrawSpec, Future
 from replication.networks import in_precision
 from replication.optimizers import build_optimizer
 from replication.replay import Transitions
@@ -71,6 +71,7 @@ class Learner:
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.target.requires_grad_(False)
         self.optimizer = build_optimizer(list(self.online.parameters()), config.optimizer)
+        self.clipped_groups = clipped_groups(self.online, config)
         self.draws_spec = dict(algorithm.draws_spec(config, num_actions))
         self.acting_draws_spec = {
             evaluating: dict(algorithm.acting_draws_spec(config, num_actions, evaluating=evaluating))
@@ -104,7 +105,7 @@ class Learner:
         if not math.isfinite(total.item()):
             raise FloatingPointError(f"the loss is {total.item()}")
         gradients = torch.autograd.grad(total, self.optimizer.parameters)
-        self.optimizer.step(clipped(gradients, self.config.gradient_norm_clip))
+        self.optimizer.step(clipped(gradients, self.config.gradient_norm_clip, self.clipped_groups))
         return losses.priority.cpu().numpy() if is_prioritised(self.config) else None
 
     def copy_to_target(self) -> None:
@@ -165,20 +166,39 @@ class Learner:
         return torch.from_numpy(array).to(self.device)
 
     def _pixels(self, states: NDArray[np.uint8]) -> Tensor:
-        """uint8 [batch, 84, 84, stack] to the same bytes seen as [batch, stack, 84, 84] in channels-last memory."""
-        return self._on_device(states).permute(0, 3, 1, 2)
+        """As `pixels_of`, on the device."""
+        return pixels_of(self._on_device(states))
 
     def _batch(self, transitions: Transitions) -> Batch:
-        return Batch(
-            s_tm1=self._pixels(transitions.states),
-            a_tm1=self._on_device(transitions.actions),
-            r_t=self._on_device(transitions.rewards),
-            discount_t=self._on_device(transitions.discounts),
-            s_t=self._pixels(transitions.next_states),
-        )
+        return batch_of(transitions, self.device)
 
     def _draws(self, stream: np.random.Generator, batch_size: int) -> dict[str, Tensor]:
         return {name: self._on_device(draw(spec, stream, batch_size)) for name, spec in self.draws_spec.items()}
+
+
+def batch_of(transitions: Transitions, device: torch.device | str) -> Batch:
+    """A minibatch as a loss is given it."""
+
+    def given(array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(device)
+
+    future = None
+    if transitions.future_actions.shape[1]:
+        states = pixels_of(given(transitions.future_states))
+        future = Future(states, given(transitions.future_actions), given(transitions.future_goes_on))
+    return Batch(
+        s_tm1=pixels_of(given(transitions.states)),
+        a_tm1=given(transitions.actions),
+        r_t=given(transitions.rewards),
+        discount_t=given(transitions.discounts),
+        s_t=pixels_of(given(transitions.next_states)),
+        future=future,
+    )
+
+
+def pixels_of(states: Tensor) -> Tensor:
+    """uint8 [..., 84, 84, stack] to the same bytes seen as [..., stack, 84, 84] in channels-last memory."""
+    return states.movedim(-1, -3)
 
 
 def is_prioritised(config: OffPolicyConfig) -> bool:
@@ -192,13 +212,31 @@ def reduced(per_transition: Tensor, weights: Tensor | None, config: OffPolicyCon
     return weighted.sum() if config.loss_reduction == "sum" else weighted.mean()
 
 
-def clipped(gradients: Sequence[Tensor], most: float | None) -> Sequence[Tensor]:
-    """Gradients of one lane, scaled so that the Euclidean norm of all together is at most `most`."""
+def clipped_groups(network: nn.Module, config: OffPolicyConfig) -> Sequence[Sequence[int]]:
+    """Places, among the parameters, of those whose gradients are bounded together."""
+    parts = [name.partition(".")[0] for name, _ in network.named_parameters()]
+    if not config.separately_clipped:
+        return [range(len(parts))]
+    return [[place for place, part in enumerate(parts) if part in group] for group in config.separately_clipped]
+
+
+def clipped(gradients: Sequence[Tensor], most: float | None, groups: Sequence[Sequence[int]]) -> Sequence[Tensor]:
+    """Gradients of one lane, scaled so that the Euclidean norm of each group together is at most `most`.
+
+    Args:
+        gradients: of all parameters, in order.
+        most: None: whatever it is.
+        groups: places of gradients; one that is in no group stays as it is.
+    """
     if most is None:
         return gradients
-    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
-    factor = torch.clamp(most / norm, max=1.0)
-    return [gradient * factor for gradient in gradients]
+    found = list(gradients)
+    for group in groups:
+        norm = torch.stack([gradients[place].square().sum() for place in group]).sum().sqrt()
+        factor = torch.clamp(most / norm, max=1.0)
+        for place in group:
+            found[place] = gradients[place] * factor
+    return found
 
 
 def draw(spec: DrawSpec, stream: np.random.Generator, batch_size: int) -> NDArray[np.float32]:

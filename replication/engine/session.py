@@ -30,7 +30,7 @@ from replication.engine.room import ensure_room
 from replication.engine.workers import open_lanes
 from replication.errors import ReplicationError
 from replication.files import ensure_folder, readable_json, remove_parts, write_atomically
-from replication.frame_store import storage_text
+from replication.plan import memory_text
 from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
 from replication.runs import Run
 from replication.settings import OffPolicyConfig
@@ -74,7 +74,7 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
     algorithm = load_algorithm(runs[0].variant.module)
     config = variant_config(runs[0].variant, algorithm.Config)
     each = f", for each of {len(runs)} lanes" if len(runs) > 1 else ""
-    say(storage_text(config.replay_capacity_rows, machine.storage) + each)
+    say(f"replay memory: {memory_text(config, machine.storage)}{each}")
     with ExitStack() as held:
         for run in runs:
             held.enter_context(_locked(run, machine))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.frame_store import FRAME_SHAPE
-from replication.replay import Transitions
+from replication.transitions import Transitions, array_kinds
 
 AT_END, ROWS_APPENDED, ITERATIONS, EPISODES_EVALUATED, EVALUATION_ENDED = range(5)
 """Columns of `counts`."""
@@ -35,12 +35,12 @@ class SharedLanes:
         batches: Transitions whose arrays have a first axis [lanes]. `states` and `next_states` begin on a page each.
     """
 
-    def __init__(self, descriptor: int, lanes: int, batch_size: int, frame_stack: int) -> None:
+    def __init__(self, descriptor: int, lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> None:
         """Map the memory that `shared_memory` made for the same numbers."""
-        memory = mmap.mmap(descriptor, _bytes_needed(lanes, batch_size, frame_stack))
+        memory = mmap.mmap(descriptor, _bytes_needed(lanes, batch_size, frame_stack, future_steps))
         arrays: dict[str, Any] = {}
         place = 0
-        for name, (shape, dtype) in _layout(lanes, batch_size, frame_stack).items():
+        for name, (shape, dtype) in _layout(lanes, batch_size, frame_stack, future_steps).items():
             arrays[name] = np.frombuffer(memory, dtype, math.prod(shape), place).reshape(shape)
             place += _whole_pages(arrays[name].nbytes)
         self.stacks: NDArray[np.uint8] = arrays.pop("stacks")
@@ -55,38 +55,33 @@ class SharedLanes:
         return Transitions(*(array[place] for array in self.batches))
 
 
-def shared_memory(lanes: int, batch_size: int, frame_stack: int) -> int:
+def shared_memory(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> int:
     """A descriptor of memory of zeros for so many lanes, to be mapped by `SharedLanes`, here and in workers."""
     if sys.platform == "linux":  # not limited to the size of /dev/shm, which is small in containers
         descriptor = os.memfd_create("lanes")
     else:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
-    os.ftruncate(descriptor, _bytes_needed(lanes, batch_size, frame_stack))
+    os.ftruncate(descriptor, _bytes_needed(lanes, batch_size, frame_stack, future_steps))
     return descriptor
 
 
-def _bytes_needed(lanes: int, batch_size: int, frame_stack: int) -> int:
-    layout = _layout(lanes, batch_size, frame_stack).values()
+def _bytes_needed(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> int:
+    layout = _layout(lanes, batch_size, frame_stack, future_steps).values()
     return sum(_whole_pages(math.prod(shape) * np.dtype(dtype).itemsize) for shape, dtype in layout)
 
 
-def _layout(lanes: int, batch_size: int, frame_stack: int) -> dict[str, tuple[tuple[int, ...], type]]:
+def _layout(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each array, in the order in which they lie."""
-    stack, each = (*FRAME_SHAPE, frame_stack), (lanes, batch_size)
+    stack = (*FRAME_SHAPE, frame_stack)
+    batch = array_kinds(batch_size, frame_stack, future_steps)
     return {
-        "stacks": ((lanes, *stack), np.uint8),
-        "evaluation_stacks": ((lanes, *stack), np.uint8),
-        "counts": ((lanes, EVALUATION_ENDED + 1), np.int64),
-        "recent_returns": ((lanes,), np.float64),
-        "priorities": (each, np.float32),
-        "states": ((*each, *stack), np.uint8),
-        "next_states": ((*each, *stack), np.uint8),
-        "actions": (each, np.int64),
-        "rewards": (each, np.float32),
-        "discounts": (each, np.float32),
-        "rows": (each, np.int64),
-        "weights": (each, np.float32),
+        "stacks": ((lanes, *stack), "uint8"),
+        "evaluation_stacks": ((lanes, *stack), "uint8"),
+        "counts": ((lanes, EVALUATION_ENDED + 1), "int64"),
+        "recent_returns": ((lanes,), "float64"),
+        "priorities": ((lanes, batch_size), "float32"),
+        **{name: ((lanes, *shape), dtype) for name, (shape, dtype) in batch.items()},
     }
 
 

@@ -18,13 +18,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from replication.algorithms.contract import Batch, Forward
+from replication.algorithms.contract import Batch, Forward, Future
 from replication.engine.captured import Inputs, captured
-from replication.engine.learner import ActingDraws, Learned, Learner, clipped, draw, draw_shape, is_prioritised, reduced
+from replication.engine.learner import (
+    ActingDraws,
+    Learned,
+    Learner,
+    clipped,
+    draw,
+    draw_shape,
+    is_prioritised,
+    pixels_of,
+    reduced,
+)
 from replication.frame_store import FRAME_SHAPE
-from replication.networks import Convolutions, convolve_by_product, in_precision
+from replication.networks import Convolving, convolve_by_product, in_precision
 from replication.optimizers import build_optimizer
-from replication.replay import Transitions
+from replication.transitions import Transitions, array_kinds
+
+TORCH_TYPES = {"uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32}
 
 
 class Stack:
@@ -59,6 +71,8 @@ class Stack:
         self._optimizer = build_optimizer(self._parameters, self.config.optimizer)
         self._optimizer.keep_in(state)
         self._gradients: Sequence[Tensor] = ()
+        batch = array_kinds(self.config.batch_size, self.config.frame_stack, self.config.future_steps)
+        self._batch_arrays = [name for name, (shape, _) in batch.items() if name != "rows" and all(shape)]
         self._states = Inputs(self._state_kinds(), self.device)
         self._batch = Inputs(self._batch_kinds(), self.device)
         self._evaluate = captured(self._action_values, self.device)
@@ -120,7 +134,7 @@ class Stack:
         """Put a lane's minibatch and its random arrays where the device's copy is made from."""
         host = self._batch.host
         assert len(transitions.rewards) == self.config.batch_size
-        for name in ("states", "actions", "rewards", "discounts", "next_states", "weights"):
+        for name in self._batch_arrays:
             host[name][k] = torch.from_numpy(getattr(transitions, name))
         for name, spec in self.learners[k].draws_spec.items():
             host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
@@ -129,7 +143,7 @@ class Stack:
         with torch.no_grad():
             arrays = self._states.device
             draws = [arrays[f"draws.{name}"] for name in self.learners[0].acting_draws_spec[False]]
-            values: Tensor = vmap(self._lane_values)(self._online, _pixels(arrays["states"]), *draws)
+            values: Tensor = vmap(self._lane_values)(self._online, pixels_of(arrays["states"]), *draws)
         return values
 
     def _lane_values(self, online: Mapping[str, Tensor], pixels: Tensor, *draws: Tensor) -> Tensor:
@@ -140,34 +154,37 @@ class Stack:
         """Each lane's reduced loss, float32 [K], and its priorities, [K, batch]; gradients are left for the step."""
         arrays = self._batch.device
         batch = {
-            "s_tm1": _pixels(arrays["states"]),
+            "s_tm1": pixels_of(arrays["states"]),
             "a_tm1": arrays["actions"],
             "r_t": arrays["rewards"],
             "discount_t": arrays["discounts"],
-            "s_t": _pixels(arrays["next_states"]),
+            "s_t": pixels_of(arrays["next_states"]),
         }
+        future = [arrays[name] for name in self._batch_arrays if name.startswith("future_")]
         draws = {name: arrays[f"draws.{name}"] for name in self.learners[0].draws_spec}
-        losses, priorities = vmap(self._lane_loss)(self._online, self._target, batch, draws, arrays["weights"])
+        losses, priorities = vmap(self._lane_loss)(self._online, self._target, batch, future, draws, arrays["weights"])
         # No lane's loss depends on another's parameters: the gradient of the sum is the gradients of all.
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
         self._gradients = vmap(self._lane_clipped)(gradients)
         return losses.detach(), priorities
 
     def _lane_clipped(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
-        return clipped(gradients, self.config.gradient_norm_clip)
+        return clipped(gradients, self.config.gradient_norm_clip, self.learners[0].clipped_groups)
 
     def _lane_loss(
         self,
         online: Mapping[str, Tensor],
         target: Mapping[str, Tensor],
         batch: Mapping[str, Tensor],
+        future: Sequence[Tensor],
         draws: Mapping[str, Tensor],
         weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """One lane's reduced loss and priorities, as Learner.update has them."""
         precision = self.config.precision
         forwards = in_precision(self._bound(online), precision), in_precision(self._bound(target), precision)
-        losses = self.algorithm.loss(*forwards, Batch(**batch), draws, self.config)
+        given = Batch(**batch, future=Future(pixels_of(future[0]), *future[1:]) if future else None)
+        losses = self.algorithm.loss(*forwards, given, draws, self.config)
         total = reduced(losses.per_transition, weights if is_prioritised(self.config) else None, self.config)
         return total, losses.priority
 
@@ -198,14 +215,8 @@ class Stack:
 
     def _batch_kinds(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         lanes, size = len(self.learners), self.config.batch_size
-        kinds: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
-            "states": (self._shape(size), torch.uint8),
-            "actions": ((lanes, size), torch.int64),
-            "rewards": ((lanes, size), torch.float32),
-            "discounts": ((lanes, size), torch.float32),
-            "next_states": (self._shape(size), torch.uint8),
-            "weights": ((lanes, size), torch.float32),
-        }
+        batch = array_kinds(size, self.config.frame_stack, self.config.future_steps)
+        kinds = {name: ((lanes, *batch[name][0]), TORCH_TYPES[batch[name][1]]) for name in self._batch_arrays}
         for name, spec in self.learners[0].draws_spec.items():
             kinds[f"draws.{name}"] = ((lanes, *draw_shape(spec, size)), torch.float32)
         return kinds
@@ -249,11 +260,6 @@ def _without_numbers(network: nn.Module) -> nn.Module:
     """The network's layers alone, with the form of convolution that suits stacked lanes."""
     layers = copy.deepcopy(network).to("meta")
     for module in layers.modules():
-        if isinstance(module, Convolutions):
+        if isinstance(module, Convolving):
             module.convolve = convolve_by_product
     return layers
-
-
-def _pixels(states: Tensor) -> Tensor:
-    """uint8 [K, batch, 84, 84, stack] to the same bytes seen as [K, batch, stack, 84, 84]."""
-    return states.permute(0, 1, 4, 2, 3)

@@ -47,6 +47,25 @@ NO_ACTION = -1
 FOUND, FAILED = b"found", b"failed"
 
 
+class PlayingConfig(OffPolicyConfig):
+    """What playing and remembering ask of the settings.
+
+    The settings class of an algorithm would have its module imported in the workers, and torch with it.
+    """
+
+    shown_later_states: int
+
+    @property
+    def future_steps(self) -> int:
+        return self.shown_later_states
+
+
+def without_algorithm(config: OffPolicyConfig) -> PlayingConfig:
+    """The settings of a variant for its workers."""
+    shared = {name: getattr(config, name) for name in OffPolicyConfig.model_fields}
+    return PlayingConfig.model_construct(**shared, shown_later_states=config.future_steps)
+
+
 @dataclass(frozen=True)
 class Assignment:
     """Which lanes a worker holds."""
@@ -54,7 +73,7 @@ class Assignment:
     runs: list[Run]
     places: list[int]
     """Of these lanes among all of the cohort: where their arrays lie in the shared memory."""
-    config: OffPolicyConfig
+    config: PlayingConfig
     storage: Storage
     all_lanes: int
     """Of the cohort."""
@@ -65,7 +84,8 @@ class _Host:
 
     def __init__(self, assignment: Assignment, memory: int) -> None:
         config = assignment.config
-        self._shared = SharedLanes(memory, assignment.all_lanes, config.batch_size, config.frame_stack)
+        size = (assignment.all_lanes, config.batch_size, config.frame_stack, config.future_steps)
+        self._shared = SharedLanes(memory, *size)
         self._counts = self._shared.counts.data
         self._places = assignment.places
         self._lanes = [

@@ -29,7 +29,7 @@ from replication.engine.shared_lanes import (
     shared_memory,
 )
 from replication.engine.worker import Worker
-from replication.engine.worker_process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment
+from replication.engine.worker_process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment, without_algorithm
 from replication.evaluation import Evaluation, Purpose
 from replication.frame_store import Storage, build_frame_store
 from replication.random_streams import restore_stream, stream_state, training_streams
@@ -93,9 +93,8 @@ class Crew:
 
     def _start(self) -> None:
         runs, config, wanted = self._runs, self._config, self._wanted
-        size = (len(runs), config.batch_size, config.frame_stack)
-        # The settings class of an algorithm would have its module imported in the workers, and torch with it.
-        base = OffPolicyConfig.model_construct(**{name: getattr(config, name) for name in OffPolicyConfig.model_fields})
+        size = (len(runs), config.batch_size, config.frame_stack, config.future_steps)
+        base = without_algorithm(config)
         memory = shared_memory(*size)
         try:
             shared = SharedLanes(memory, *size)

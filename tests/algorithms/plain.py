@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms.contract import Batch, load_algorithm
+from replication.algorithms.contract import Batch, Future, load_algorithm
 from replication.config import load_variant, variant_config
 from replication.engine.learner import draw
 from replication.settings import NetworkConfig
@@ -70,13 +70,19 @@ def networks(variant: str, config: Settings) -> tuple[nn.Module, nn.Module]:
     return built[0], built[1]
 
 
-def pixel_batch(size: int = 6) -> Batch:
+def pixel_batch(size: int = 6, future_steps: int = 0) -> Batch:
     """Random pixels; rewards beyond 1 too, and one end of a trajectory."""
     stream = np.random.default_rng(5)
     states = torch.from_numpy(stream.integers(0, 256, (2, size, 4, 84, 84), dtype=np.uint8))
     rewards = torch.tensor([-3.0, -1.0, -0.25, 0.0, 1.0, 3.0][:size])
     discounts = torch.tensor([0.99, 0.99, 0.0, 0.99, 0.99, 0.97][:size])
-    return Batch(states[0], torch.from_numpy(stream.integers(0, NUM_ACTIONS, size)), rewards, discounts, states[1])
+    actions = torch.from_numpy(stream.integers(0, NUM_ACTIONS, size))
+    if not future_steps:
+        return Batch(states[0], actions, rewards, discounts, states[1])
+    later = torch.from_numpy(stream.integers(0, 256, (size, future_steps, 4, 84, 84), dtype=np.uint8))
+    later_actions = torch.from_numpy(stream.integers(0, NUM_ACTIONS, (size, future_steps)))
+    goes_on = torch.tensor([[float(k <= i) for k in range(future_steps)] for i in range(size)])
+    return Batch(states[0], actions, rewards, discounts, states[1], Future(later, later_actions, goes_on))
 
 
 def drawn(variant: str, config: Settings, size: int) -> dict[str, Tensor]:
@@ -86,9 +92,10 @@ def drawn(variant: str, config: Settings, size: int) -> dict[str, Tensor]:
     return {name: torch.from_numpy(draw(spec, stream, size)) for name, spec in specs.items()}
 
 
-def assert_gradient_is_that_of_loops(variant: str, config: Settings, reference: Reference) -> None:
+def assert_gradient_is_that_of_loops(variant: str, config: Any, reference: Reference) -> None:
     """The loss in float64 to the last digits, and in float32, give the loops' losses and gradients."""
-    module, batch = load_algorithm(load_variant(variant).module), pixel_batch()
+    module = load_algorithm(load_variant(variant).module)
+    batch = pixel_batch(future_steps=config.future_steps)
     draws = drawn(variant, config, len(batch.a_tm1))
     online, target = networks(variant, config)
     exact_online, exact_target = copy.deepcopy(online).double(), copy.deepcopy(target).double()

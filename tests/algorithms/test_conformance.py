@@ -21,6 +21,8 @@ def small(subject: Subject) -> Subject:
     units = min(32, given.hidden_units)  # a linear function approximator has none
     network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
     fewer = {"network": network, "updates_at_once": min(2, subject.config.updates_at_once)}
+    if subject.config.future_steps:
+        fewer["jumps"] = 2
     return replace(subject, config=subject.config.model_copy(update=fewer))
 
 
