@@ -249,6 +249,7 @@ WRONG = {
 LONG = {"stack", "training", "resume", "cohort"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistake",
     [pytest.param(name, marks=pytest.mark.slow) if check in LONG else name for name, (*_, check, _) in WRONG.items()],

@@ -54,6 +54,7 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
     assert "nothing to be done" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "budget"),
     [

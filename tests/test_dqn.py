@@ -84,6 +84,7 @@ def test_o2_the_learners_gradient_over_32_equal_transitions_is_32_times_that_of_
     assert CONFIG.loss_reduction == "sum"
 
 
+@pytest.mark.slow
 def test_o6_the_optimiser_gets_the_gradient_as_it_is_however_long() -> None:
     """Stable-Baselines3 clips the norm at 10; this gradient is longer."""
     learner, gradients, seen = _learner_gradients(CONFIG, 512)

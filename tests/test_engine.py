@@ -131,6 +131,7 @@ def test_v14_each_error_of_the_held_out_curve_is_clipped_to_one() -> None:
     assert td_error == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.rom
 @pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
 def test_lanes_of_a_mixed_cohort_equal_the_runs_alone_bit_for_bit(variant: str) -> None:

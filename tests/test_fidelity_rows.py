@@ -143,6 +143,7 @@ def test_o7_d13_a_minibatch_has_32_transitions(variant: str) -> None:
     assert sizes and set(sizes) == {32}
 
 
+@pytest.mark.slow
 def test_v1_v2_an_evaluation_of_so_many_steps_falls_on_every_period() -> None:
     run = smoke_run()
     periodic = run.protocol.periodic_evaluation

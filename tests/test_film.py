@@ -88,6 +88,7 @@ def test_the_predicted_value_is_the_newest_one_at_a_frame(path: Path, tmp_path: 
     assert nothing(100) is None
 
 
+@pytest.mark.slow
 def test_a_clip_is_the_most_rewarding_part_of_the_best_episode(path: Path, tmp_path: Path) -> None:
     trace = read_trace(path)
     write_trace(tmp_path / "evaluation.trace", trace)

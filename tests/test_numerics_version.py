@@ -46,6 +46,7 @@ def fingerprint_of(variant: str) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_numbers_move_only_with_the_numerics_version(variant: str) -> None:
     stored, found = json.loads(STORED.read_text())[variant], fingerprint_of(variant)
@@ -54,6 +55,7 @@ def test_numbers_move_only_with_the_numerics_version(variant: str) -> None:
     assert found["parameters"] == pytest.approx(stored["parameters"], rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_fingerprint_sees_a_small_change_of_the_learning_rate() -> None:
     stored = json.loads(STORED.read_text())["dqn"]["parameters"]
     trainee = build(smoke_run("dqn"), network=own_network("dqn"))

@@ -102,6 +102,7 @@ def test_what_was_written_by_others_is_escaped(experiment, tmp_path):
     assert "<b>" not in html
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_network(experiment, tmp_path):
     reader = read(made(experiment, tmp_path, 6))
     tags = {tag for tag, _ in reader.seen}
@@ -118,6 +119,7 @@ def made_style(results):
     return re.search(r"<style>(.*?)</style>", (results / "made_up" / "index.html").read_text(), re.S)[1]
 
 
+@pytest.mark.slow
 def test_tables_and_images_can_be_read_aloud(experiment, tmp_path):
     reader = read(made(experiment, tmp_path, 6))
     images = [attributes for tag, attributes in reader.seen if tag == "img"]
@@ -129,6 +131,7 @@ def test_tables_and_images_can_be_read_aloud(experiment, tmp_path):
     assert all("scope" in attributes for tag, attributes in reader.seen if tag == "th")
 
 
+@pytest.mark.slow
 def test_a_part_says_what_is_missing(experiment, tmp_path):
     html = made(experiment, tmp_path, 3).read_text()
     assert "3 of 6 runs finished" in html
@@ -142,6 +145,7 @@ def test_with_no_run_finished_there_is_a_page(experiment, tmp_path):
     assert "No run is finished yet." in text
 
 
+@pytest.mark.slow
 def test_every_departure_stands_once_with_its_variants(experiment, tmp_path):
     html = made(experiment, tmp_path, 6).read_text()
     rows = re.findall(r'<th scope="row">([a-z0-9-]+)</th><td>[A-Z]\d+b?(?:, [A-Z]\d+b?)*</td>', html)
@@ -164,6 +168,7 @@ def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
         assert section.count(f'<th scope="row">{row}</th>') == 2
 
 
+@pytest.mark.slow
 def test_clips_are_shown_where_there_are_some(experiment, tmp_path):
     assert "Clips" not in made(experiment, tmp_path, 6).read_text()
     (experiment.runs()[0].results_folder(tmp_path) / "clip.webp").write_bytes(b"RIFF")
@@ -182,11 +187,13 @@ def test_uncommitted_changes_are_told(experiment, tmp_path):
     assert "e867ffca26db with uncommitted changes" in changed
 
 
+@pytest.mark.slow
 def test_equal_files_give_equal_pages(experiment, tmp_path):
     first = made(experiment, tmp_path, 6).read_bytes()
     assert rendered(experiment, tmp_path).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_missing_figure_is_one_line_with_the_command(experiment, tmp_path):
     made(experiment, tmp_path, 1)
     (tmp_path / "made_up" / "figures" / "embedding.svg").unlink()

@@ -34,6 +34,7 @@ EXPERIMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_names_its_runs_its_protocol_and_its_published_scores(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -292,6 +292,7 @@ def test_dqn_zoo_curves():
 # ---------------------------------------------------------------- the files
 
 
+@pytest.mark.slow
 def test_every_file_is_loaded_by_some_name():
     files = {path.relative_to(PUBLISHED).as_posix() for path in PUBLISHED.rglob("*.csv*")}
     assert files == {file for file, _ in TABLES.values()} | {f"scores/{name}.csv" for name in published_sources()}
@@ -476,6 +477,7 @@ def test_a_cut_compressed_file(tmp_path):
         dopamine_curve("breakout", "DQN", folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_curve_with_a_hole(tmp_path):
     rows = rows_of(PUBLISHED / "dopamine_curves.csv.gz")
     kept = [row for row in rows if row[:3] != ["pong", "DQN", "77"]]

@@ -13,6 +13,7 @@ from replication.traces import new_trace, serialise_trace
 from tests.lanes import advance, build, fingerprint, smoke_run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "game", "stop"),
     [

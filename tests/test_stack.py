@@ -56,6 +56,7 @@ def assert_equal(stacked: list[Learner], alone: list[Learner]) -> None:
     assert_near(stacked, alone, online=EXACT, target=0.0, means=EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
@@ -79,6 +80,7 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: st
             assert_equal(stacked, alone[::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
 def test_float32_is_near(variant: str) -> None:
     """At full size. From one update on, ReLUs that passed a gradient in one and not in the other add up."""

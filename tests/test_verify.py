@@ -83,10 +83,12 @@ def test_true_results_pass_and_are_counted(results: Path, made: Path, capsys: py
     assert "2 policies played again, each left its trace" in said
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_gives(results: Path) -> None:
     assert verify(results, 2, quiet=True) == verify(results, 1, quiet=True)
 
 
+@pytest.mark.slow
 def test_verification_needs_no_torch(results: Path) -> None:
     program = (
         "import sys; sys.modules['torch'] = None; from pathlib import Path; from replication.verify import verify; "
@@ -221,6 +223,7 @@ def test_missing_and_unknown_files_are_found(results: Path) -> None:
         verify(results, 1, quiet=True)
 
 
+@pytest.mark.slow
 def test_the_first_difference_is_told_whatever_the_number_of_processes(results: Path, capsys) -> None:
     for variant in ("random_10hz", "dqn_dopamine"):
         reseal(folder_of(results, variant), score=1.5)
@@ -234,6 +237,7 @@ def end_process(folder: Path) -> None:
     os._exit(9)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("replication.verify._outcome", end_process)
     assert main(["verify", str(results), "--quiet", "--cores", "2"]) == 2

@@ -21,7 +21,7 @@ ANSWERS = "BENCHMARK_ANSWERS"
 LOOP = "loop"
 """What is measured when the program's own loop runs; all else is a part of it, by name."""
 UPDATE_PERIOD_STEPS = 4
-WARM_UP_STEPS = 5_250
+WARM_UP_STEPS = 5_200
 """Agent steps before the first measurement: learning starts at 5,000."""
 
 

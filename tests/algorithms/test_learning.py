@@ -146,6 +146,7 @@ def test_it_finds_the_best_actions_and_their_values(variant: str) -> None:
     np.testing.assert_allclose(values, VALUES, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_an_agent_learns_in_bfloat16() -> None:
     assert solved(taught("dqn", precision="bfloat16"))
 
@@ -212,6 +213,7 @@ def test_a_broken_loss_does_not(variant: str, mistake: str) -> None:
     assert not solved(taught(variant, BROKEN[mistake]))
 
 
+@pytest.mark.slow
 def test_what_fails_without_stop_gradient_is_not_the_lack_of_a_target_network() -> None:
     assert solved(taught("dqn", same_network))
 

@@ -88,6 +88,7 @@ def test_every_game_of_the_article_continues_exactly_in_another_process(protocol
     assert [n for n, one, other in zip(NATURE49, found, expected, strict=True) if one != other] == []
 
 
+@pytest.mark.slow
 def test_any_number_of_resets_can_be_saved() -> None:
     one, other = open_emulator("pong"), open_emulator("pong")
     for _ in range(260):

@@ -68,6 +68,7 @@ def test_labels_keep_their_order_distance_and_ceiling(wanted):
     assert max(placed, default=1.0) <= 1.0
 
 
+@pytest.mark.slow
 def test_figures_and_pages_need_no_torch():
     modules = "replication.figures.learning_curves, replication.figures.embedding, replication.page"
     program = f"import sys; import {modules}; sys.exit('torch' in sys.modules)"

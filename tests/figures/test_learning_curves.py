@@ -92,6 +92,7 @@ def test_the_random_agent_is_a_level(tmp_path):
     assert bands["low"].item() < bands["value"].item() < bands["high"].item()
 
 
+@pytest.mark.slow
 def test_iterations_stand_beside_the_published_band(tmp_path):
     experiment = made_up_experiment(
         [{"variants": ["dqn_dopamine"], "budget_frames": None, "budget_iterations": 2, "seeds": [1, 2]}],

@@ -34,6 +34,7 @@ def _named(runs: list[tuple[str, int]]) -> list[Run]:
     return [_run(game, seed) for game, seed in runs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", known_experiments())
 def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
     parser = _parser()

@@ -106,6 +106,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["quickstart", "nature_random", "nature_table2", "dopamine_curves", "atari100k"])
 def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     jobs = build_jobs(workflow_config({"experiment": name}))
@@ -115,6 +116,7 @@ def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     assert found == {"run": len(jobs.runs)} | {rule: count for rule, count in rendered.items() if count} | once
 
 
+@pytest.mark.slow
 def test_the_profile_of_a_gpu_trains_cohorts_on_it(tmp_path: Path) -> None:
     config = f"experiment=nature_table2 results={tmp_path} lanes=20"  # --config adds to what the profile says
     done = snakemake(ROOT, "-n", "--printshellcmds", "runs", config, profile="gpu")
@@ -134,6 +136,7 @@ def test_a_missing_or_misspelt_experiment_is_one_line() -> None:
         assert said[0].startswith("error: ") and expected in said[0]
 
 
+@pytest.mark.slow
 def test_the_workflow_is_formatted_and_free_of_lints() -> None:
     for command in [
         ["snakemake", "--lint", "--config", "experiment=quickstart"],
