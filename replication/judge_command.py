@@ -38,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(command=run_command)
 
 
 def run_command(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def statuses(variant: str, **changes: str | None) -> dict[str, str]:
     return {found.row.row: found.status for found in judged(variant, **changes)}
 
 
+@cache
 def rows_with_tests() -> set[str]:
     """Rows that a test function is named after: test_e1_..., test_i8_i9_..."""
     rows: set[str] = set()

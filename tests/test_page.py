@@ -252,6 +252,7 @@ def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
     assert "Show 1 clip<" in html and "1 more lie beside their runs" in html
 
 
+@pytest.mark.slow
 def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
     folder = tmp_path / "nature_random" / "tables"
     folder.mkdir(parents=True)
@@ -270,6 +271,7 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
     assert "0 of 1<" in figure4 and ">200,000,000<" in figure4  # the article's budget
 
 
+@pytest.mark.slow
 def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
     before = index_html(tmp_path)
     monkeypatch.setattr(plan, "_machine", lambda: {"system": "another", "cores": 1000})

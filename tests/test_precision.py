@@ -56,6 +56,7 @@ def test_values_are_not_rounded_to_eight_bits() -> None:
     assert torch.allclose(values, network(pixels), atol=0.01)
 
 
+@pytest.mark.slow
 def test_acting_is_float32_whatever_the_precision() -> None:
     """The variant differs from dqn in its updates alone: until the first one, both choose the same actions."""
     exact, rounded = build(smoke_run("dqn")), build(smoke_run("dqn_bfloat16"))

@@ -129,6 +129,7 @@ def test_q1_q3_q4_q6_q7_q8_q12_settings_are_those_of_the_gin_file() -> None:
         assert config["frame_pipeline"] == "dopamine" and not config["acts_before_update"]
 
 
+@pytest.mark.slow
 def test_a_stack_is_its_learners_alone() -> None:
     stacked, alone = ([learner("drq_eps", seed, small=True, double=True) for seed in range(3)] for _ in range(2))
     before = kept(alone[0])

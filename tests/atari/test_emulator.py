@@ -54,7 +54,9 @@ def _continues_exactly(game: str, played: int, reset_after: int) -> None:
         assert other.save() == one.save()
 
 
-@pytest.mark.parametrize("played", [0, 119, 203])  # a snapshot is made by the 60th thing given, here frame 119
+@pytest.mark.parametrize(
+    "played", [pytest.param(0, marks=pytest.mark.slow), 119, pytest.param(203, marks=pytest.mark.slow)]
+)  # a snapshot is made by the 60th thing given, here frame 119
 @pytest.mark.parametrize("game", SAMPLE)
 def test_a_saved_game_continues_exactly_elsewhere_through_a_reset(game: str, played: int) -> None:
     _continues_exactly(game, played, reset_after=150)

@@ -98,6 +98,7 @@ def test_the_same_runs_give_the_same_bytes_and_a_whole_caption(
     assert "bootstrap" in caption and "seeds" in caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("experiment", ["c51_2017", "atari100k"])
 def test_without_runs_it_says_so(name: str, experiment: str, tmp_path: Path) -> None:
@@ -120,6 +121,7 @@ def test_a_mean_by_another_convention_is_not_drawn_beside_ours() -> None:
     assert shown["median"] == 178.0 and round(shown["mean"]) == 1767
 
 
+@pytest.mark.slow
 def test_they_need_no_torch() -> None:
     modules = [f"replication.figures.{name}" for name in FIGURES]
     modules += [f"replication.tables.{name}" for name in ("aggregates", "power", "verdict_errors")]

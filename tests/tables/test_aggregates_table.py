@@ -80,6 +80,7 @@ def test_what_is_not_confirmed_or_of_other_games_is_no_reference() -> None:
     assert "at 200 million frames, this run has 40 million" in str(find_aggregate(c51, other, "median", references))
 
 
+@pytest.mark.slow
 def test_dopamine_s_der_is_compared_with_its_own_aggregates_and_seeds_are_made_even(tmp_path: Path) -> None:
     whole = load_experiment("atari100k")
     assert whole.published is not None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from replication.cli import _parser, _runs
+from replication.cli import _runs
+from replication.command_line import parser
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
@@ -37,17 +38,17 @@ def _named(runs: list[tuple[str, int]]) -> list[Run]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", known_experiments())
 def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
-    parser = _parser()
+    arguments = parser()
     for run in load_experiment(name).runs():
         words = shlex.split(run_arguments([run], tmp_path / "with space"))
-        options = parser.parse_args(["train", *words])
+        options = arguments.parse_args(["train", *words])
         assert [found.result_digest for found in _runs(options)] == [run.result_digest]
         assert options.results == tmp_path / "with space"
 
 
 def test_a_command_carries_another_protocol_and_a_preset() -> None:
     runs = [_run("pong", seed, protocol="noop_30min", preset="smoke") for seed in (1, 2)]
-    options = _parser().parse_args(["train", *shlex.split(run_arguments(runs, Path("results")))])
+    options = parser().parse_args(["train", *shlex.split(run_arguments(runs, Path("results")))])
     assert [found.result_digest for found in _runs(options)] == [run.result_digest for run in runs]
 
 
@@ -169,6 +170,7 @@ def test_a_bad_configuration_is_one_line(given: dict, expected: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_inventory_is_named_after_the_set_of_runs() -> None:
     names = {build_jobs(workflow_config({"experiment": name})).inventory for name in known_experiments()}
     assert len({Path(name).name for name in names}) == len(known_experiments())

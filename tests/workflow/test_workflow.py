@@ -127,6 +127,7 @@ def test_the_profile_of_a_gpu_trains_cohorts_on_it(tmp_path: Path) -> None:
     assert len(re.findall(r"replication train --variant random_10hz ", said)) == 49
 
 
+@pytest.mark.slow
 def test_a_missing_or_misspelt_experiment_is_one_line() -> None:
     for config, expected in [("results=results", "which experiment?"), ("experiment=quick", "there is no experiment")]:
         done = snakemake(ROOT, "-n", config)
