@@ -56,7 +56,7 @@ from replication.settings import OffPolicyConfig, Presentation
 from replication.trace_file import Trace, read_trace
 
 PLAYED_STEPS = 4_500
-"""Five minutes of play: what random play is seen for, and any checkpoint's."""
+"""Five minutes of play: a checkpoint's, and the most of random play, which is no longer than the agent's evaluation."""
 
 
 def embed(path: Path, state: Path, output: Path | None = None) -> list[Path]:
@@ -110,7 +110,10 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
             )
     if learner is not None and not policies.exists():
         agent = read_activations(activations)
-        _, random = play(run, learner, _presentation(run), epsilon=1.0, most_states=len(agent.values) // 2)
+        evaluated_frames = sum(episode.scored_frames for episode in read_trace(folder / "evaluation.trace").episodes)
+        steps = min(PLAYED_STEPS, max(1, evaluated_frames // final.presentation.frame_skip))
+        half = len(agent.values) // 2
+        _, random = play(run, learner, _presentation(run), steps, epsilon=1.0, most_states=half)
         write_atomically(policies, csv_bytes(policy_rows(agent, random)))
     return [path for path in (target, screens, values, policies) if path.exists()]
 
@@ -130,7 +133,7 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
     presentation = _presentation(run)
     final = run.protocol.final_evaluation
     epsilon = run.final_epsilon(final) if final else float(run.variant.config["evaluation_epsilon"])
-    trace, found = play(run, learner, presentation, epsilon=epsilon, most_states=POINTS)
+    trace, found = play(run, learner, presentation, PLAYED_STEPS, epsilon=epsilon, most_states=POINTS)
     write_atomically(folder / "embedding.csv", csv_bytes(embedding_rows(found)))
     points, moments = _read_embedding(folder / "embedding.csv")
     shown, _ = _view(trace, presentation, path, moments, _config(run))
@@ -146,14 +149,15 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
 
 
 def play(
-    run: Run, learner: Learner, presentation: Presentation, *, epsilon: float, most_states: int
+    run: Run, learner: Learner, presentation: Presentation, steps: int, *, epsilon: float, most_states: int
 ) -> tuple[Trace, Activations]:
-    """Play `PLAYED_STEPS` epsilon-greedily, and what the network makes of evenly spaced states of it.
+    """Play so many steps epsilon-greedily, and what the network makes of evenly spaced states of it.
 
     Args:
         run: whose game is played.
         learner: its online network acts and looks.
         presentation: rules of the game.
+        steps: of play.
         epsilon: share of random actions; 1 is random play, an action every step.
         most_states: how many are looked at; at least half as many where so many are played.
     """
@@ -166,7 +170,7 @@ def play(
 
     config = _config(run)
     viewing = Viewing(config.frame_pipeline, config.frame_stack, presentation.frame_skip)
-    trace = evaluate(policy, run, presentation, viewing, "final_evaluation", num_steps=PLAYED_STEPS)
+    trace = evaluate(policy, run, presentation, viewing, "final_evaluation", num_steps=steps)
     stream = named_stream(run.seed, run.game, "activations")
     seen = learner.activations(np.stack(sample.states), stream)
     return trace, Activations(*seen, *moments_of_steps(trace, np.array(sample.steps)))

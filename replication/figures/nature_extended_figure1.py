@@ -144,7 +144,7 @@ def caption(shown: Sequence[FinishedRun], with_points: int, trained: int) -> str
         "Left by policy, right by the value that the agent's network predicts (the largest action value, in clipped "
         "and discounted reward).",
         "Deviation: in Extended Data Figure 1 of Mnih et al. 2015 the second policy is a human, whose play is not "
-        "published; here it is five minutes of random actions, one every step, with the same starts and episodes.",
+        "published; here it is up to five minutes of random actions, one a step, with the same starts and episodes.",
         "t-SNE keeps neighbours together; its axes have no units and distances between far groups mean nothing.",
         tsne_settings(shown),
         f"{with_points} of {trained} trained runs of the experiment have such an embedding.",

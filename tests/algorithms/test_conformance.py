@@ -15,12 +15,16 @@ MODULES = {load_variant(name).module for name in LEARNING}
 
 
 def small(subject: Subject) -> Subject:
-    """With fewer filters, units and updates at once, for short tests; `check-algorithm` takes what the YAML has."""
+    """With fewer filters, units, transitions and updates at once; `check-algorithm` takes what the YAML has."""
     given = subject.config.network
     filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
     units = min(32, given.hidden_units)  # a linear function approximator has none
     network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
-    fewer = {"network": network, "updates_at_once": min(2, subject.config.updates_at_once)}
+    fewer = {
+        "network": network,
+        "batch_size": min(8, subject.config.batch_size),
+        "updates_at_once": min(2, subject.config.updates_at_once),
+    }
     if subject.config.future_steps:
         fewer["jumps"] = 2
     return replace(subject, config=subject.config.model_copy(update=fewer))

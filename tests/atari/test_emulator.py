@@ -38,15 +38,16 @@ def _play(emulator: Emulator, start: int, frames: int, reset_at: int | None = No
     return seen
 
 
-def _continues_exactly(game: str, played: int, reset_after: int) -> None:
+def _continues_exactly(game: str, played: int, reset_after: int, *, also_fresh: bool = True) -> None:
+    """On a console that has played something else and, where asked, on a fresh one: powering on is what takes long."""
     one = open_emulator(game)
     one.reset()
     _play(one, 0, played)
     state, shown = one.save(), _shown(one)
     expected = _play(one, played, 300, reset_at=played + reset_after)
-    fresh, in_use = open_emulator(game), open_emulator(game)
+    in_use = open_emulator(game)
     _play(in_use, 0, 37)
-    for other in (fresh, in_use):
+    for other in (in_use, *([open_emulator(game)] if also_fresh else [])):
         other.restore(state)
         assert _shown(other) == shown
         assert other.save() == state
@@ -70,7 +71,7 @@ def test_a_reset_right_after_restoring_is_the_reset_there_would_have_been(game: 
 @pytest.mark.slow
 @pytest.mark.parametrize("game", ATARI57)
 def test_every_game_continues_exactly(game: str) -> None:
-    _continues_exactly(game, 119, reset_after=150)
+    _continues_exactly(game, 119, reset_after=150, also_fresh=False)
 
 
 @pytest.mark.slow
