@@ -177,6 +177,7 @@ def _caption(
     networks = Counter(
         found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
     )
+    evaluated = [f"the {name} network of {n} run{'s' * (n != 1)}" for name, n in sorted(networks.items())]
     parts = [
         f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
         *(f"{text}." for text in agents.values()),
@@ -188,9 +189,7 @@ def _caption(
         else "",
         _best_text(comparisons),
         "An interval over episodes says how well one network is measured, not how training varies.",
-        f"Evaluated: {' and '.join(f'the {name} network of {n} runs' for name, n in sorted(networks.items()))}."
-        if networks
-        else "",
+        f"Evaluated: {' and '.join(evaluated)}." if evaluated else "",
         f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. A stand-in spread is that of "
         "Dopamine's curves of the same game; for the random agent, ours between episodes."
         if judged
