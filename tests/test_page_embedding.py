@@ -25,7 +25,7 @@ const svg = document.querySelector('svg'), screen = document.querySelector('.scr
 const words = () => document.querySelector('.words').textContent, said = {};
 const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
 const stops = document.querySelectorAll("[role='option'][tabindex='0']");
-said.stops = stops.length;
+said.stops = stops.length; said.begun = words(); said.begun_with = screen.style.backgroundImage.length;
 stops[0].focus(); said.first = words();
 press('End'); said.lowest = words(); said.selected = document.querySelectorAll("[aria-selected='true']").length;
 press('Home'); said.highest = words();
@@ -70,7 +70,9 @@ def test_states_are_shown_by_pointer_and_by_keys(tmp_path: Path) -> None:
     assert found is not None, shown[-2_000:]
     said = json.loads(unescape(found[1]))
     assert said["complaints"] == [] and said["stops"] == said["selected"] == 1
-    assert said["first"] == f"State 1: value {values[0]:.3g}, episode 0, frame 0."
+    # Before anything is touched, the state of the highest value is shown.
+    assert said["begun"] == f"{said['first']} Point at another, or move to one with Tab and the arrow keys."
+    assert f"value {values.max():.3g}," in said["first"] and said["begun_with"] > 1_000
     assert f"value {values.min():.3g}," in said["lowest"] and f"value {values.max():.3g}," in said["highest"]
     assert said["left"] > 0 and said["same"] and said["pointed"]
     # State 8 is tile 7 of rows of 40 tiles, each shown 280 pixels wide.
