@@ -12,6 +12,7 @@ import io
 import math
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -114,8 +115,19 @@ def provenance(run: Run) -> dict[str, Any]:
         "packages": {name: version(name) for name in ("ale-py", "gymnasium", "numpy", "torch")},
         "rom_md5": rom_md5(run.game),
         "palette_sha256": sha256(palette_rgb().tobytes()),
-        "command": " ".join(["python -m replication", *sys.argv[1:]]),
+        "command": command_text(sys.argv[1:]),
     }
+
+
+def command_text(words: Sequence[str]) -> str:
+    """The command with these arguments, without the folders of the machine it was given on: they make no number."""
+    kept, rest = [], iter(words)
+    for word in rest:
+        if word in ("--results", "--state"):
+            next(rest, None)
+        elif not word.startswith(("--results=", "--state=")):
+            kept.append(word)
+    return shlex.join(["python", "-m", "replication", *kept])
 
 
 def git_commit() -> str | None:

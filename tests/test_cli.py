@@ -17,6 +17,7 @@ import pytest
 from replication.cli import main
 from replication.engine.learner import Learner
 from replication.fidelity import deviations_in_force
+from replication.results import command_text
 from replication.runs import resolve_run
 
 
@@ -55,6 +56,12 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
 
 
 @pytest.mark.slow
+def test_the_recorded_command_names_no_folder_of_the_machine() -> None:
+    words = ["judge", "--results", "/home/me/r", "--seed", "1", "--state=/s", "--results=r", "--command", "python a.py"]
+    assert command_text(words) == "python -m replication judge --seed 1 --command 'python a.py'"
+    assert command_text(["train", "--state"]) == "python -m replication train"
+
+
 @pytest.mark.parametrize(
     ("variant", "budget"),
     [
