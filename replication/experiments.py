@@ -32,6 +32,8 @@ class PublishedSource(Settings):
     here has no counterpart there."""
     aggregates: dict[str, str] = Field(default_factory=dict)
     """Variants to the source's aggregates over games, of agents it has no scores by game of."""
+    curves: dict[str, str] = Field(default_factory=dict)
+    """Variants to DQN Zoo's agents, whose median over 57 games is drawn beside ours, frame by frame."""
 
 
 class RunGroup(Settings):

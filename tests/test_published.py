@@ -21,6 +21,7 @@ from replication.published import (
     PUBLISHED,
     between_run_cv,
     dopamine_curve,
+    dqn_zoo_curve,
     find_published,
     normalize_published,
     normalized_score,
@@ -245,6 +246,15 @@ def test_a_curve_is_a_copy():
     curve = dopamine_curve("breakout", "DQN")
     curve["score_mean"] = 0.0
     assert dopamine_curve("breakout", "DQN").score_mean.max() > 50
+
+
+def test_dqn_zoos_curve_has_every_million_frames_inside_its_band():
+    curve = dqn_zoo_curve("C51")
+    assert curve["frames_millions"].tolist() == list(range(201))
+    assert (curve["band_low"] <= curve["median_over_seeds"] + 0.1).all()
+    assert (curve["median_over_seeds"] <= curve["band_high"] + 0.1).all()
+    with pytest.raises(ReplicationError, match="C52.*C51"):
+        dqn_zoo_curve("C52")
 
 
 def test_dopamine_scores_are_the_ends_of_their_curves():

@@ -1,6 +1,6 @@
 """Numbers that papers and their released data print, each with its origin (SOURCES.md): files and their loader."""
 
-from replication.published.curves import between_run_cv, dopamine_curve
+from replication.published.curves import between_run_cv, dopamine_curve, dqn_zoo_curve
 from replication.published.layouts import scores_by_game
 from replication.published.loader import (
     PUBLISHED,
@@ -22,6 +22,7 @@ __all__ = [
     "ReferenceSetName",
     "between_run_cv",
     "dopamine_curve",
+    "dqn_zoo_curve",
     "find_published",
     "normalize_published",
     "normalized_score",

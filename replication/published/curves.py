@@ -1,4 +1,4 @@
-"""Dopamine's learning curves, and the spread between runs that stands in where a paper prints none."""
+"""Published learning curves: Dopamine's of each game, DQN Zoo's over all of them, and the spread between runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from replication.errors import unknown_name
 from replication.published.loader import PUBLISHED, published_table
 from replication.published.references import reference_set
-from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES
+from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES, DQN_ZOO_AGENTS
 
 _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
 _CV_POINTS = 10
@@ -67,6 +67,30 @@ def between_run_cv(game: str, agent: str = "DQN", folder: Path = PUBLISHED) -> f
     spread = math.sqrt(float((end["score_std"] ** 2).mean()))
     gap = abs(float(end["score_mean"].mean()) - random)
     return spread / max(gap, _LEAST_GAP_PERCENT / 100.0 * abs(human - random))
+
+
+def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
+    """Median normalised score over 57 games of one of DQN Zoo's agents, at every million frames.
+
+    Args:
+        agent: DQN, Double DQN, Prioritized DQN, C51, QR-DQN, Rainbow or IQN.
+        folder: where the files lie.
+
+    Returns:
+        201 rows, by `frames_millions` (emulator frames, 0 to 200): `median_over_seeds`, `band_low` and `band_high` in
+        percent of the 57-game set. Evaluation returns, smoothed over 10 evaluations, median over games for each of 5
+        seeds, then median over seeds; the band is the least and the greatest seed.
+
+    Raises:
+        ReplicationError: no such agent, or the file is damaged.
+
+    Source: google-deepmind/dqn_zoo 45061f4 plot_atari_summary.svg.
+    """
+    if agent not in DQN_ZOO_AGENTS:
+        raise unknown_name("agent among DQN Zoo's curves", agent, DQN_ZOO_AGENTS)
+    table = published_table("dqn_zoo_summary_curves", folder=folder)
+    rows = table[table["agent"] == agent]
+    return rows.pivot(index="frames_millions", columns="statistic", values="value_percent").reset_index()
 
 
 @cache
