@@ -253,7 +253,7 @@ def test_dqn_zoos_curve_has_every_million_frames_inside_its_band():
     assert curve["frames_millions"].tolist() == list(range(201))
     assert (curve["band_low"] <= curve["median_over_seeds"] + 0.1).all()
     assert (curve["median_over_seeds"] <= curve["band_high"] + 0.1).all()
-    with pytest.raises(ReplicationError, match="C52.*C51"):
+    with pytest.raises(ReplicationError, match=r"C52.*C51"):
         dqn_zoo_curve("C52")
 
 
