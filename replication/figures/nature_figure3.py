@@ -107,20 +107,24 @@ def draw(data: pd.DataFrame) -> Figure:
     """Horizontal bars, the best game on top, a line between human level and below."""
     games = list(dict.fromkeys(data["game"]))
     series = list(dict.fromkeys(data["series"]))
-    figure = Figure(figsize=(WIDTH_INCHES, 0.27 * len(games) + 1.4), layout="constrained")
-    axes = figure.add_subplot()
+    left, right, top, bottom = 1.35, 0.25, 0.4, 0.55
+    height = 0.27 * len(games) + top + bottom
+    figure = Figure(figsize=(WIDTH_INCHES, height))
+    axes = figure.add_axes(
+        (left / WIDTH_INCHES, bottom / height, 1 - (left + right) / WIDTH_INCHES, 1 - (top + bottom) / height)
+    )
     axes.set_xscale("function", functions=(_squeezed, _unsqueezed))
     places = {game: place for place, game in enumerate(games)}
-    height = 0.84 / len(series)
+    thick = 0.84 / len(series)
     # Ours stand next to the article's DQN, the linear learner below them.
     order = [_PUBLISHED_DQN, *(name for name in series if name not in _COLOURS), _PUBLISHED_LINEAR]
     colours = _COLOURS | dict(zip((name for name in order if name not in _COLOURS), AGENT_COLOURS, strict=False))
     for number, name in enumerate(order):
         rows = data[data["series"] == name]
-        at = np.array([places[game] for game in rows["game"]]) + (number - (len(order) - 1) / 2) * height
+        at = np.array([places[game] for game in rows["game"]]) + (number - (len(order) - 1) / 2) * thick
         origin = "published" if name in _COLOURS else "ours"
         percents = np.clip(rows["normalized_percent"], _LEFT, None)
-        axes.barh(at, percents, height, color=colours[name], label=f"{name} ({origin})", linewidth=0)
+        axes.barh(at, percents, thick, color=colours[name], label=f"{name} ({origin})", linewidth=0)
         known = rows["low"].notna().to_numpy()
         if known.any():
             sides = np.stack([rows["normalized_percent"] - rows["low"], rows["high"] - rows["normalized_percent"]])
@@ -128,7 +132,7 @@ def draw(data: pd.DataFrame) -> Figure:
             axes.errorbar(percents[known], at[known], xerr=error, fmt="none", ecolor="#1c1c1c", elinewidth=0.8)
     _label(axes, data, places)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(order))
+    figure.legend(handles, labels, loc="upper left", ncols=len(order))
     return figure
 
 
