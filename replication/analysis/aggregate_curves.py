@@ -1,4 +1,4 @@
-"""Median and mean over games by frames of training: sample-efficiency curves of an experiment's agents."""
+"""Aggregates over games by frames of training: sample-efficiency curves of an experiment's agents."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from replication.analysis.aggregates import (
     Scores,
     bootstrap_interval,
     efficiency_curve,
+    interquartile_mean,
     mean,
     median,
     resampled,
@@ -25,7 +26,11 @@ from replication.published import ReferenceSet, dqn_zoo_curve, normalized_score
 COLUMNS = ["agent", "statistic", "frames", "runs_a_game", "games", "value", "low", "high"]
 """frames: emulator frames of training. value: percent, with its 95 % interval over seeds; none for one run a game."""
 
-STATISTICS: dict[str, Callable[[Scores], Scores]] = {"median": median, "mean": mean}
+STATISTICS: dict[str, Callable[[Scores], Scores]] = {
+    "median": median,
+    "interquartile mean": interquartile_mean,
+    "mean": mean,
+}
 OF_DQN_ZOO = "median, DQN Zoo"
 """What `statistic` says of another program's curve, whose `low` and `high` are its least and greatest seed."""
 _DQN_ZOO_SEEDS = 5

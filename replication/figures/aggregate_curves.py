@@ -1,4 +1,7 @@
-"""Median and mean normalised score over games by frames of training, after Hessel et al. 2018 (Rainbow), Figure 1."""
+"""Normalised scores over games by frames of training.
+
+The median as in Hessel et al. 2018 (Rainbow), Figures 1 and 3; the interquartile mean as in Agarwal et al. 2021.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
         "training_iterations": "Mean training returns of the iterations",
     }
     parts = [
-        "Median and mean normalised score over games by emulator frames of training; "
+        "Median, interquartile mean and mean of normalised scores over games by emulator frames of training; "
         f"{coverage(experiment, finished)} finished.",
         *coverage_texts(agents, references),
         f"{' and '.join(measured[name] for name in quantities) or 'Scores'}: at each frame the last value measured by "
@@ -86,8 +89,9 @@ def _draw(
     unit, unit_name = (1e6, "millions") if end >= 1e6 else (1e3, "thousands")
     colours = dict(zip(agents, AGENT_COLOURS * len(agents), strict=False))
     for column, name in enumerate(STATISTICS):
-        axes = figure.add_axes((0.075 + 0.49 * column, bottom / height, 0.42, panel / height))
+        axes = figure.add_axes((0.07 + 0.325 * column, bottom / height, 0.265, panel / height))
         axes.set_title(f"{name} over games")
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
         axes.axhline(_HUMAN_PERCENT, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
