@@ -27,6 +27,7 @@ EXPERIMENTS = {
     "qr_dqn_2018": (114, 114, 114, {"noop_30min"}),
     "iqn_2018": (57, 57, 57, {"noop_30min"}),
     "rainbow_2018": (171, 171, 162, {"noop_30min"}),
+    "rainbow_ablations": (456, 456, 54, {"noop_30min"}),
     "munchausen_2020": (10, 10, 0, {"sticky"}),
     "atari100k": (780, 156, 130, {"atari100k"}),
     "nature_table3": (60, 60, 60, {"nature_ablation"}),

@@ -6,7 +6,9 @@ The median as in Hessel et al. 2018 (Rainbow), Figures 1 and 3; the interquartil
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -26,6 +28,7 @@ from replication.figures import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, F
 from replication.published import reference_set
 
 _HUMAN_PERCENT = 100.0
+_LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
 _DQN_ZOO_TEXT = (
     "Dotted, with a band from the least to the greatest of 5 seeds: the same agents' median over all 57 games in "
     "another program, DQN Zoo (google-deepmind/dqn_zoo 45061f4); its evaluation returns are smoothed over 10 "
@@ -87,7 +90,8 @@ def _draw(
     shown = data if len(data) else zoo
     end = float(shown["frames"].max()) if len(shown) else 1.0
     unit, unit_name = (1e6, "millions") if end >= 1e6 else (1e3, "thousands")
-    colours = dict(zip(agents, AGENT_COLOURS * len(agents), strict=False))
+    looks = list(product(_LINES, AGENT_COLOURS)) * len(agents)
+    styles = dict(zip(agents, looks, strict=False))
     for column, name in enumerate(STATISTICS):
         axes = figure.add_axes((0.07 + 0.325 * column, bottom / height, 0.265, panel / height))
         axes.set_title(f"{name} over games")
@@ -95,11 +99,11 @@ def _draw(
         axes.grid(axis="y")
         axes.set_axisbelow(True)
         axes.axhline(_HUMAN_PERCENT, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
-        for agent, colour in colours.items():
+        for agent, (line, colour) in styles.items():
             rows = data[(data["agent"] == agent) & (data["statistic"] == name)]
             x = rows["frames"] / unit
             marker = "o" if len(rows) < 8 else ""
-            axes.plot(x, rows["value"], color=colour, linewidth=1.8, marker=marker, markersize=3.5)
+            axes.plot(x, rows["value"], line, color=colour, linewidth=1.8, marker=marker, markersize=3.5)
             axes.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.22, linewidth=0)
             if name == "median" and len(zoo):
                 other = zoo[(zoo["agent"] == agent) & (zoo["frames"] <= end)]
@@ -117,7 +121,10 @@ def _draw(
         axes.set_xlabel(f"emulator frames of training ({unit_name})" if len(shown) else "emulator frames of training")
         if column == 0:
             axes.set_ylabel("normalised score (percent)")
-    handles = [Line2D([], [], color=colour, linewidth=1.8, label=agent) for agent, colour in colours.items()]
+    handles = [
+        Line2D([], [], color=colour, linestyle=line, linewidth=1.8, label=agent)
+        for agent, (line, colour) in styles.items()
+    ]
     if published:
         handles.append(Line2D([], [], color="#404040", linewidth=2.6, label="published, at the right edge"))
     if len(zoo):
