@@ -29,7 +29,7 @@ EXPERIMENTS = {
     "rainbow_2018": (171, 171, 162, {"noop_30min"}),
     "rainbow_ablations": (456, 456, 54, {"noop_30min"}),
     "munchausen_2020": (10, 10, 0, {"sticky"}),
-    "atari100k": (780, 156, 130, {"atari100k"}),
+    "atari100k": (780, 156, 130, {"atari100k", "atari100k_drq"}),
     "nature_table3": (60, 60, 60, {"nature_ablation"}),
     "nature_table4": (30, 30, 30, {"nature_ablation"}),
 }
@@ -71,6 +71,17 @@ def test_what_has_no_reference_says_why() -> None:
     five_minutes = replace(run, protocol=nature)
     assert "their cap differs" in str(find_counterpart(c51.published, five_minutes, references))
     assert "belongs to atari57_30min" in str(find_counterpart(c51.published, run, reference_set("nature49_5min")))
+
+
+def test_the_first_drq_explores_more_in_evaluation_than_its_successors() -> None:
+    """DrQ.gin has 0.05, DrQ_eps.gin 0.001; each is compared under its own rule alone."""
+    experiment, references = load_experiment("atari100k"), reference_set("atari57_30min")
+    runs = {run.variant.variant: run for run in experiment.runs() if run.game == "pong" and run.seed == 1}
+    finals = {name: run.final_epsilon(run.protocol.final_evaluation) for name, run in runs.items()}
+    assert finals == dict.fromkeys(runs, 0.001) | {"drq": 0.05}
+    assert isinstance(find_counterpart(experiment.published, runs["drq"], references), Counterpart)
+    other = replace(runs["drq_eps"], protocol=runs["drq"].protocol)
+    assert find_counterpart(experiment.published, other, references) == "the published scores are of protocol atari100k"
 
 
 def test_a_published_score_without_its_frames_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:

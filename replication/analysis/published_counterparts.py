@@ -23,11 +23,11 @@ from replication.runs import Run
 NATURE_FRAMES = 200_000_000
 NATURE_EPISODES = 30
 _PROTOCOLS = {
-    "nature_2015_table3_ablation": "nature_ablation",
-    "nature_2015_table4_linear": "nature_ablation",
-    "atari100k_scores": "atari100k",
+    "nature_2015_table3_ablation": ("nature_ablation",),
+    "nature_2015_table4_linear": ("nature_ablation",),
+    "atari100k_scores": ("atari100k", "atari100k_drq"),
 }
-"""Sources whose scores are all of one protocol of ours."""
+"""Sources whose scores are all of one protocol of ours, or of one but for the epsilon that a variant brings."""
 _RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 
 
@@ -139,7 +139,8 @@ def _another_protocol(found: PublishedScore, run: Run, references: ReferenceSet)
     """Why a published score was not measured as this run is; None: it was, as far as its source says."""
     own = _PROTOCOLS.get(found.source_name)
     if own is not None:
-        return None if run.protocol.protocol == own else f"the published scores are of protocol {own}"
+        fits = run.protocol.protocol == own[0] or run.protocol.protocol == run.variant.protocol in own
+        return None if fits else f"the published scores are of protocol {own[0]}"
     if found.reference_set != references.name:
         known = f"belongs to {found.reference_set}" if found.reference_set else "does not state its protocol"
         return f"the published score {known}"
