@@ -1,8 +1,7 @@
-"""Published learning curves: Dopamine's of each game, DQN Zoo's over all of them, and the spread between runs."""
+"""Published learning curves: Dopamine's of each game, and DQN Zoo's over all of them."""
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from pathlib import Path
 
@@ -10,14 +9,9 @@ import pandas as pd
 
 from replication.errors import unknown_name
 from replication.published.loader import PUBLISHED, published_table
-from replication.published.references import reference_set
 from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES, DQN_ZOO_AGENTS
 
 _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
-_CV_POINTS = 10
-"""Points at the end of a curve that the coefficient of variation is taken over: frames 190 to 199 million."""
-_LEAST_GAP_PERCENT = 1.0
-"""A curve that ends nearer to the random score than this is treated as if it ended this far from it."""
 
 
 def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
@@ -43,30 +37,6 @@ def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFr
     if agent not in DOPAMINE_AGENTS:
         raise unknown_name("agent among the Dopamine curves", agent, DOPAMINE_AGENTS)
     return _all_curves(folder)[game, agent].copy()
-
-
-def between_run_cv(game: str, agent: str = "DQN", folder: Path = PUBLISHED) -> float:
-    """Between-run coefficient of variation of a game, a plain ratio (0.1 = 10 %).
-
-    With mean(t) and std(t) over the runs at the last 10 points t of the curve (190 to 199 million frames), and random
-    and human of the 30-minute, 57-game set:
-
-        cv = sqrt(average of std(t)^2) / max(|average of mean(t) - random|, 0.01 |human - random|)
-
-    so that `cv * |normalised score|` is a standard deviation between runs in normalised points. Distances are taken
-    from the random score, because that is where normalised points start. The lower limit of one normalised point keeps
-    games in which nothing is learned (Montezuma's Revenge) from having an endless spread. The return of one iteration
-    stands in std(t), so its own sampling noise is included: a little wide rather than a little narrow.
-
-    Raises:
-        ReplicationError: no such curve, or a file is damaged.
-    """
-    end = dopamine_curve(game, agent, folder).tail(_CV_POINTS)
-    references = reference_set("atari57_30min", folder)
-    random, human = references.random[game], references.human[game]
-    spread = math.sqrt(float((end["score_std"] ** 2).mean()))
-    gap = abs(float(end["score_mean"].mean()) - random)
-    return spread / max(gap, _LEAST_GAP_PERCENT / 100.0 * abs(human - random))
 
 
 def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
