@@ -36,6 +36,16 @@ class PublishedSource(Settings):
     """Variants to DQN Zoo's agents, whose median over 57 games is drawn beside ours, frame by frame."""
 
 
+class Finding(Settings):
+    """What was found out about a difference from the published scores; rendered in results/README.md."""
+
+    games: Annotated[tuple[str, ...], Field(min_length=1)]
+    what: str
+    """The best explanation there is."""
+    checked: str
+    """What was looked at, and against what."""
+
+
 class RunGroup(Settings):
     """Variants x games x seeds under one budget."""
 
@@ -68,6 +78,7 @@ class Experiment(Settings):
     figures: tuple[str, ...]
     others: tuple[str, ...] = ()
     """Scores of others that stand beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
+    findings: tuple[Finding, ...] = ()
 
     def runs(self) -> tuple[Run, ...]:
         """Every run it names, in the order of the YAML.

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from replication.config import WORKFLOW
-from replication.results_readme import results_readme
+from replication.fidelity_text import README
+from replication.results_readme import readme_with_results, results_readme
 from replication.verify import check_experiment
 from replication.verify_run import ADDED_LATER, check_run, read_run_record
 
@@ -57,7 +58,9 @@ def test_committed_tables_figures_and_pages_are_what_the_runs_give(name: str) ->
     assert check_experiment(name, RESULTS).cells > 0
 
 
-def test_the_readme_of_the_results_is_up_to_date() -> None:
+def test_both_readmes_are_up_to_date() -> None:
     assert (RESULTS / "README.md").read_text(encoding="utf-8") == results_readme(RESULTS), (
         "python -m replication render readme"
     )
+    text = README.read_text(encoding="utf-8")
+    assert readme_with_results(text, RESULTS) == text, "python -m replication render readme"
