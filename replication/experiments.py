@@ -154,6 +154,11 @@ def _check_names(experiment: Experiment, path: Path) -> None:
             hint = unknown_name("published source", experiment.published.source, sources)
             raise ReplicationError(f"{path}: published.source: {hint}")
         variants = {variant for group in experiment.groups for variant in group.variants}
-        for key in ("agents", "aggregates"):
+        for key in ("agents", "aggregates", "curves"):
             for variant in getattr(experiment.published, key).keys() - variants:
                 raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")
+    for game in {game for finding in experiment.findings for game in finding.games}:
+        try:
+            find_game(game)
+        except ReplicationError as error:
+            raise ReplicationError(f"{path}: findings: {error}") from None

@@ -130,9 +130,15 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_misspelt_agent_is_said_at_once(workflow: Path) -> None:
     path = workflow / "experiments" / "c51_2017.yaml"
-    path.write_text(path.read_text().replace('    c51: "C51"', '    c15: "C51"'))
-    with pytest.raises(ReplicationError, match=r"published\.agents: there is no variant in runs 'c15'"):
-        load_experiment("c51_2017")
+    right = path.read_text()
+    for key in ("agents", "curves"):
+        path.write_text(right.replace(f"{key}:\n    c51:", f"{key}:\n    c15:"))
+        with pytest.raises(ReplicationError, match=rf"published\.{key}: there is no variant in runs 'c15'"):
+            load_experiment("c51_2017")
+    path = workflow / "experiments" / "atari100k_der.yaml"
+    path.write_text(path.read_text().replace("games: [kung_fu_master, road_runner]\n", "games: [road_runer]\n"))
+    with pytest.raises(ReplicationError, match=r"findings: .*road_runer.*road_runner"):
+        load_experiment("atari100k_der")
 
 
 @pytest.mark.slow
