@@ -11,6 +11,7 @@ from pathlib import Path
 from replication import judge_command
 from replication.benchmark import command as benchmark_command
 from replication.command_line import parser
+from replication.control import command as control_command
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.runs import Run, resolve_run, state_root
@@ -93,7 +94,7 @@ def _render(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from replication.verify import run_folders, verify
 
-    print(verify(options.results, options.cores, quiet=options.quiet))
+    print(verify(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
     if options.policy:
         from replication.engine.policy_check import check_policies
 
@@ -180,6 +181,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": _verify,
     "benchmark": benchmark_command.run,
     "judge": judge_command.run_command,
+    "control": control_command.run_command,
     "film": _film,
     "render": _render,
 }

@@ -9,6 +9,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replication.analysis.finished import coverage, load_runs
+from replication.control.settings import known_control_experiments, load_control_experiment
+from replication.control.tables import coverage as control_coverage
+from replication.control.tables import finished_variants
 from replication.experiments import known_experiments, load_experiment
 from replication.files import write_atomically
 from replication.other_scores import MARKS
@@ -30,8 +33,14 @@ def results_readme(results: Path) -> str:
             continue
         experiment = load_experiment(name)
         covered = str(coverage(experiment, load_runs(experiment, results)))
-        verdicts = _verdicts(results / name)
+        verdicts = _verdicts(results / name / "tables" / "scores.csv")
         shown.append({"name": name, "title": experiment.title, "coverage": covered, "verdicts": verdicts})
+    for name in known_control_experiments():
+        if (results / name / "index.html").exists():
+            control = load_control_experiment(name)
+            covered = control_coverage(control, finished_variants(control, results))
+            verdicts = _verdicts(results / name / "tables" / "table1.csv")
+            shown.append({"name": name, "title": control.title, "coverage": covered, "verdicts": verdicts})
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=False,  # Markdown
@@ -49,10 +58,9 @@ def write_results_readme(results: Path) -> Path:
     return path
 
 
-def _verdicts(folder: Path) -> str:
-    path = folder / "tables" / "scores.csv"
+def _verdicts(path: Path) -> str:
     if not path.exists():
         return ""
     with path.open(newline="") as file:
-        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row["agent"].endswith(MARKS))
+        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row.get("agent", "").endswith(MARKS))
     return ", ".join(f"{number} {word}" for word, number in sorted(counted.items()))
