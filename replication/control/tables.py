@@ -107,8 +107,8 @@ def _table1(experiment: ControlExperiment, finished: Mapping[str, pd.DataFrame])
         f"({experiment.variants[main].title}), {experiment.repetitions} trials a row, each with its own random "
         f"episodes and initial weights. {_success(experiment)} Transitions: mean of a trial. Least balanced: of all "
         "test episodes of all trials of the row. Difference: ours minus published, in points of a hundred trials, with "
-        f"Newcombe's hybrid score interval, both sides counted, at a level that holds for all {len(rows)} rows together at "
-        f"{LEVEL:.0%}. Margin: {MARGIN_POINTS:g} points or {MARGIN_SHARE:.0%} of the published share, whichever is "
+        f"Newcombe's hybrid score interval, at a level that holds for all {len(rows)} rows together at {LEVEL:.0%}. "
+        f"Margin: {MARGIN_POINTS:g} points or {MARGIN_SHARE:.0%} of the published share, whichever is "
         "larger; the interval inside it: replicated; wholly outside: differs; else inconclusive. What the paper leaves "
         "open is listed with the choices made here, which the table of variants changes one by one."
     )
