@@ -12,6 +12,7 @@ from replication import judge_command
 from replication.benchmark import command as benchmark_command
 from replication.command_line import parser
 from replication.control import command as control_command
+from replication.control.settings import known_control_experiments
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.runs import Run, resolve_run, state_root
@@ -53,6 +54,8 @@ def _runs(options: argparse.Namespace) -> list[Run]:
 def _run(options: argparse.Namespace) -> int:
     from replication.plan import measure_speeds, print_plan
 
+    if options.experiment in known_control_experiments():
+        raise ReplicationError(f"{options.experiment} is no Atari experiment; `control {options.experiment}` makes it")
     load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
     if options.dry_run:
         state = options.state or state_root()

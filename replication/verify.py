@@ -17,8 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from replication import render
+from replication.control.jobs import FIGURES, TABLES
 from replication.control.settings import known_control_experiments
-from replication.control.tables import FIGURES, TABLES
 from replication.control.verification import CheckedControl, check_control, control_folders
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from replication.control.jobs import FIGURES, TABLES
 from replication.control.settings import known_control_experiments, load_control_experiment
 from replication.errors import unknown_name
 from replication.runs import state_root
@@ -60,7 +61,6 @@ def run_command(options: argparse.Namespace) -> int:
 
 def render_all(name: str, results: Path) -> None:
     """Make tables, figure and page from the variants that are finished."""
-    from replication.control.tables import FIGURES, TABLES
     from replication.render import render_figure, render_page, render_table
 
     for table in TABLES:

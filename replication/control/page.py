@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
+from replication.control.jobs import FIGURES, TABLES
 from replication.control.records import read_variant
 from replication.control.settings import ControlExperiment
-from replication.control.tables import FIGURES, TABLES, coverage, finished_variants
+from replication.control.tables import coverage, finished_variants
 from replication.page import page_environment, read_figure
 from replication.page_tables import ShownTable, read_table
 

@@ -11,15 +11,13 @@ from matplotlib.figure import Figure
 from replication.analysis.intervals import family_level
 from replication.analysis.proportions import newcombe_difference, wilson_interval
 from replication.analysis.verdicts import LEVEL, MARGIN_POINTS, MARGIN_SHARE, margin_points, verdict_word
+from replication.control.jobs import FIGURES, TABLES
 from replication.control.records import REPETITIONS, read_variant
 from replication.control.settings import ControlExperiment
 from replication.errors import unknown_name
 from replication.figures import AGENT_COLOURS, PUBLISHED_COLOUR, FigureResult, house_style
 from replication.published import published_table
 from replication.tables import Table
-
-TABLES = ("table1", "variants")
-FIGURES = ("successful_trials",)
 
 
 def finished_variants(experiment: ControlExperiment, results: Path) -> dict[str, pd.DataFrame]:
