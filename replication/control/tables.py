@@ -192,7 +192,16 @@ def _draw(data: pd.DataFrame) -> Figure:
         style = "--" if name == _PUBLISHED else "-"
         colour = colours.get(name, PUBLISHED_COLOUR)
         marker = {"marker": markers[name], "markersize": 4.5, "linestyle": style, "linewidth": 1.0}
-        axes.errorbar(at, rows["percent"], yerr=sides, label=name, color=colour, elinewidth=0.9, capsize=2, **marker)
+        axes.errorbar(
+            at,
+            rows["percent"],
+            yerr=sides,
+            label=name.replace("_", " "),
+            color=colour,
+            elinewidth=0.9,
+            capsize=2,
+            **marker,
+        )
     axes.set_xticks(list(places.values()), [str(episodes) for episodes in places])
     axes.set_xlabel("random training episodes")
     axes.set_ylabel("successful trials, %")
@@ -209,5 +218,5 @@ def _figure_caption(experiment: ControlExperiment, finished: Mapping[str, pd.Dat
         "Share of successful trials by the number of random training episodes. "
         f"{coverage(experiment, finished)} finished. Published: {experiment.paper}, Table 1. {ours} "
         f"{_success(experiment)} {experiment.repetitions} trials a point; bars are {LEVEL:.0%} score intervals of each "
-        "point alone. Points of one number of episodes stand side by side."
+        "point alone. Points of one number of episodes stand side by side; the horizontal axis is not to scale."
     )
