@@ -204,11 +204,14 @@ def test_tests_do_not_depend_on_what_was_learned():
     """Starts and noise are those of the repetition: a controller that is worse does not shift them."""
     stream = named_stream(1, "pole", "test", 50)
     start = 0.2 * (2 * stream.random(20) - 1)
-    constant = np.zeros(56)  # every value is 0.5, so the first action is taken: -50 N until it falls
-    balanced = repetitions.play_tests(constant, method(), 50, 1)
-    assert balanced.shape == (20,) and balanced.min() >= 1 and balanced.max() < 20
-    # pushed to the left, a pole that leans to the left is kept up a little longer
-    assert balanced[start < 0].mean() > balanced[start > 0].mean()
+    constant = np.zeros(56)  # every value is 0.5, so the first action is taken until the pole falls
+    for side in (-1.0, 1.0):
+        pushed = method()
+        plant = pushed.plant.model_copy(update={"forces_n": (side * 50.0, 0.0, -side * 50.0)})
+        balanced = repetitions.play_tests(constant, pushed.model_copy(update={"plant": plant}), 50, 1)
+        assert balanced.shape == (20,) and balanced.min() >= 1 and balanced.max() < 20
+        # a push to the side it leans to keeps a pole up a little longer
+        assert balanced[side * start > 0].mean() > balanced[side * start < 0].mean()
 
 
 def successes(learned: Method) -> int:
