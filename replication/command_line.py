@@ -131,7 +131,8 @@ def _describe(commands: _Commands) -> None:
         help="the settings of a protocol or variant in words",
         description="Print what a protocol or variant does, in words, with units and sources.",
     )
-    describe.add_argument("name", help=f"one of: {', '.join(known_names('protocols') + known_names('algorithms'))}")
+    known = [*known_names("protocols"), *known_names("algorithms"), *known_control_experiments()]
+    describe.add_argument("name", help=f"one of: {', '.join(known)}")
 
 
 def _check(commands: _Commands) -> None:

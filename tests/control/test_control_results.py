@@ -91,6 +91,13 @@ def test_bad_settings_are_one_line(monkeypatch, tmp_path, changes, fields, messa
     assert "nfq_2005.yaml" in str(raised.value) and "\n" not in str(raised.value)
 
 
+def test_it_is_described_with_what_is_chosen(capsys):
+    assert main(["describe", "nfq_2005"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for detail in load_control_experiment("nfq_2005").details:
+        assert f"{detail.detail}: {detail.status} the paper: {detail.paper} here: {detail.here}" in said
+
+
 def test_what_does_not_exist_is_one_line(experiment, tmp_path, capsys):
     assert run(tmp_path, "--variant", "as_prnted") == 2
     assert "did you mean 'as_printed'?" in capsys.readouterr().err
