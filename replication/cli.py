@@ -75,11 +75,9 @@ def _render(options: argparse.Namespace) -> int:
     from replication.render import render_figure, render_index, render_page, render_table
 
     if options.kind == "readme":
-        from replication.fidelity_text import write_readme
-        from replication.results_readme import write_results_readme
+        from replication.results_readme import write_readmes
 
-        print(write_readme())
-        print(write_results_readme(options.results))
+        print(*write_readmes(options.results), sep="\n")
     elif options.kind == "index":
         render_index(options.results)
     elif options.experiment is None:

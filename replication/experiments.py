@@ -32,6 +32,18 @@ class PublishedSource(Settings):
     here has no counterpart there."""
     aggregates: dict[str, str] = Field(default_factory=dict)
     """Variants to the source's aggregates over games, of agents it has no scores by game of."""
+    curves: dict[str, str] = Field(default_factory=dict)
+    """Variants to DQN Zoo's agents, whose median over 57 games is drawn beside ours, frame by frame."""
+
+
+class Finding(Settings):
+    """What was found out about a difference from the published scores; rendered in results/README.md."""
+
+    games: Annotated[tuple[str, ...], Field(min_length=1)]
+    what: str
+    """The best explanation there is."""
+    checked: str
+    """What was looked at, and against what."""
 
 
 class RunGroup(Settings):
@@ -66,6 +78,7 @@ class Experiment(Settings):
     figures: tuple[str, ...]
     others: tuple[str, ...] = ()
     """Scores of others that stand beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
+    findings: tuple[Finding, ...] = ()
 
     def runs(self) -> tuple[Run, ...]:
         """Every run it names, in the order of the YAML.
@@ -141,6 +154,11 @@ def _check_names(experiment: Experiment, path: Path) -> None:
             hint = unknown_name("published source", experiment.published.source, sources)
             raise ReplicationError(f"{path}: published.source: {hint}")
         variants = {variant for group in experiment.groups for variant in group.variants}
-        for key in ("agents", "aggregates"):
+        for key in ("agents", "aggregates", "curves"):
             for variant in getattr(experiment.published, key).keys() - variants:
                 raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")
+    for game in {game for finding in experiment.findings for game in finding.games}:
+        try:
+            find_game(game)
+        except ReplicationError as error:
+            raise ReplicationError(f"{path}: findings: {error}") from None

@@ -19,7 +19,6 @@ from replication.fidelity import (
     judge_rows,
     load_original,
 )
-from replication.files import write_atomically
 from replication.settings import Preset
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -75,10 +74,6 @@ def readme_with_counts(text: str) -> str:
     Raises:
         ReplicationError: the marks are not there.
     """
-    before, found, rest = text.partition(_BEGIN)
-    _, ended, after = rest.partition(_END)
-    if not found or not ended:
-        raise ReplicationError(f"{README}: expected a line {_BEGIN!r} and, below it, {_END!r}")
     lines = [
         "| variant | rows | exact | deviation | unconfirmed | not applicable |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -88,13 +83,20 @@ def readme_with_counts(text: str) -> str:
         counts = count_statuses(rows)
         cells = [counts[status] for status in (EXACT, "deviation", UNCONFIRMED, NOT_APPLICABLE)]
         lines.append(f"| `{name}` | {len(rows)} | " + " | ".join(map(str, cells)) + " |")
-    return before + _BEGIN + "\n" + "\n".join(lines) + "\n" + _END + after
+    return between_marks(text, _BEGIN, _END, lines)
 
 
-def write_readme() -> Path:
-    """Bring the counts in the README up to date."""
-    write_atomically(README, readme_with_counts(README.read_text(encoding="utf-8")).encode())
-    return README
+def between_marks(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
+    """The README's text with these lines between two of its own.
+
+    Raises:
+        ReplicationError: the marks are not there.
+    """
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ReplicationError(f"{README}: expected a line {begin!r} and, below it, {end!r}")
+    return "\n".join([before + begin, *lines, end + after])
 
 
 def _row_lines(found: JudgedRow, departures: Mapping[str, str]) -> list[str]:

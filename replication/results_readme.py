@@ -10,13 +10,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replication.analysis.finished import coverage, load_runs
 from replication.control.settings import known_control_experiments, load_control_experiment
-from replication.control.tables import coverage as control_coverage
-from replication.control.tables import finished_variants
+from replication.control.tables import shown_control
 from replication.experiments import known_experiments, load_experiment
+from replication.fidelity_text import README, between_marks, readme_with_counts
 from replication.files import write_atomically
+from replication.games import find_game
 from replication.other_scores import MARKS
+from replication.results_summary import Left, days_text, left_to_run, verdicts_of
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
+_BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
 _MADE_BY_EVERY_CLONE = {"quickstart"}
 """Experiments whose results git ignores."""
 
@@ -27,20 +30,6 @@ def results_readme(results: Path) -> str:
     Raises:
         ReplicationError: a damaged run file.
     """
-    shown = []
-    for name in known_experiments():
-        if name in _MADE_BY_EVERY_CLONE or not (results / name / "index.html").exists():
-            continue
-        experiment = load_experiment(name)
-        covered = str(coverage(experiment, load_runs(experiment, results)))
-        verdicts = _verdicts(results / name / "tables" / "scores.csv")
-        shown.append({"name": name, "title": experiment.title, "coverage": covered, "verdicts": verdicts})
-    for name in known_control_experiments():
-        if (results / name / "index.html").exists():
-            control = load_control_experiment(name)
-            covered = control_coverage(control, finished_variants(control, results))
-            verdicts = _verdicts(results / name / "tables" / "table1.csv")
-            shown.append({"name": name, "title": control.title, "coverage": covered, "verdicts": verdicts})
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=False,  # Markdown
@@ -48,19 +37,72 @@ def results_readme(results: Path) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("results.md").render(experiments=shown)
+    template = environment.get_template("results.md")
+    return template.render(experiments=_experiments(results), to_run=_to_run(results))
 
 
-def write_results_readme(results: Path) -> Path:
-    """Bring results/README.md up to date."""
+def readme_with_results(text: str, results: Path) -> str:
+    """The project's README with the experiments that have results, as they are now, between its two marks.
+
+    Raises:
+        ReplicationError: the marks are not there; a damaged run file.
+    """
+    lines = ["| experiment | finished | verdicts |", "| --- | --- | --- |"]
+    lines += [
+        f"| [{shown['title']}](results/{shown['name']}/index.html) | {shown['coverage']} | {shown['verdicts']} |"
+        for shown in _experiments(results)
+    ]
+    return between_marks(text, _BEGIN, _END, lines)
+
+
+def write_readmes(results: Path) -> list[Path]:
+    """Bring what is rendered in README.md and results/README.md up to date."""
+    text = readme_with_results(readme_with_counts(README.read_text(encoding="utf-8")), results)
     path = results / "README.md"
+    write_atomically(README, text.encode())
     write_atomically(path, results_readme(results).encode())
-    return path
+    return [README, path]
 
 
-def _verdicts(path: Path) -> str:
+def _experiments(results: Path) -> list[dict[str, object]]:
+    shown: list[dict[str, object]] = []
+    for name in known_experiments():
+        if name in _MADE_BY_EVERY_CLONE or not (results / name / "index.html").exists():
+            continue
+        experiment = load_experiment(name)
+        covered = str(coverage(experiment, load_runs(experiment, results)))
+        verdicts = _verdicts(results / name)
+        shown.append({"name": name, "title": experiment.title, "coverage": covered, "verdicts": verdicts})
+        findings = [
+            {
+                "games": [find_game(game).title for game in finding.games],
+                "what": finding.what,
+                "checked": finding.checked,
+            }
+            for finding in experiment.findings
+        ]
+        shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings}
+    for name in known_control_experiments():
+        if (results / name / "index.html").exists():
+            shown.append(shown_control(load_control_experiment(name), results))
+    return shown
+
+
+def _to_run(results: Path) -> list[tuple[str, Left, str]]:
+    """Experiments with runs left, the least costly first."""
+    found = [
+        (name, left_to_run(load_experiment(name), results))
+        for name in known_experiments()
+        if name not in _MADE_BY_EVERY_CLONE
+    ]
+    found.sort(key=lambda item: item[1].core_days)
+    return [(name, left, days_text(left.core_days)) for name, left in found if left.runs]
+
+
+def _verdicts(folder: Path) -> str:
+    path = folder / "tables" / "scores.csv"
     if not path.exists():
         return ""
     with path.open(newline="") as file:
-        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row.get("agent", "").endswith(MARKS))
+        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row["agent"].endswith(MARKS))
     return ", ".join(f"{number} {word}" for word, number in sorted(counted.items()))

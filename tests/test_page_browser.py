@@ -197,3 +197,16 @@ CONTRASTS = """(() => {
   }
   return found;
 })()"""
+
+
+def test_on_paper_the_headings_of_a_table_are_text(browser, page):
+    """Chromium repeats a table's head on each sheet, but leaves the buttons in it out from the second on."""
+    browser.open(page, DESKTOP)
+    button = f"getComputedStyle({heading('score')}.querySelector('button')).display"
+    assert browser.run(button) != "contents"
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.run(button) == "contents"
+        assert browser.run(f"getComputedStyle({heading('score')}).position") == "static"
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")

@@ -27,8 +27,9 @@ EXPERIMENTS = {
     "qr_dqn_2018": (114, 114, 114, {"noop_30min"}),
     "iqn_2018": (57, 57, 57, {"noop_30min"}),
     "rainbow_2018": (171, 171, 162, {"noop_30min"}),
+    "rainbow_ablations": (456, 456, 54, {"noop_30min"}),
     "munchausen_2020": (10, 10, 0, {"sticky"}),
-    "atari100k": (780, 156, 130, {"atari100k"}),
+    "atari100k": (780, 156, 130, {"atari100k", "atari100k_drq"}),
     "nature_table3": (60, 60, 60, {"nature_ablation"}),
     "nature_table4": (30, 30, 30, {"nature_ablation"}),
 }
@@ -70,6 +71,17 @@ def test_what_has_no_reference_says_why() -> None:
     five_minutes = replace(run, protocol=nature)
     assert "their cap differs" in str(find_counterpart(c51.published, five_minutes, references))
     assert "belongs to atari57_30min" in str(find_counterpart(c51.published, run, reference_set("nature49_5min")))
+
+
+def test_the_first_drq_explores_more_in_evaluation_than_its_successors() -> None:
+    """DrQ.gin has 0.05, DrQ_eps.gin 0.001; each is compared under its own rule alone."""
+    experiment, references = load_experiment("atari100k"), reference_set("atari57_30min")
+    runs = {run.variant.variant: run for run in experiment.runs() if run.game == "pong" and run.seed == 1}
+    finals = {name: run.final_epsilon(run.protocol.final_evaluation) for name, run in runs.items()}
+    assert finals == dict.fromkeys(runs, 0.001) | {"drq": 0.05}
+    assert isinstance(find_counterpart(experiment.published, runs["drq"], references), Counterpart)
+    other = replace(runs["drq_eps"], protocol=runs["drq"].protocol)
+    assert find_counterpart(experiment.published, other, references) == "the published scores are of protocol atari100k"
 
 
 def test_a_published_score_without_its_frames_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +130,15 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_misspelt_agent_is_said_at_once(workflow: Path) -> None:
     path = workflow / "experiments" / "c51_2017.yaml"
-    path.write_text(path.read_text().replace('    c51: "C51"', '    c15: "C51"'))
-    with pytest.raises(ReplicationError, match=r"published\.agents: there is no variant in runs 'c15'"):
-        load_experiment("c51_2017")
+    right = path.read_text()
+    for key in ("agents", "curves"):
+        path.write_text(right.replace(f"{key}:\n    c51:", f"{key}:\n    c15:"))
+        with pytest.raises(ReplicationError, match=rf"published\.{key}: there is no variant in runs 'c15'"):
+            load_experiment("c51_2017")
+    path = workflow / "experiments" / "atari100k_der.yaml"
+    path.write_text(path.read_text().replace("games: [kung_fu_master, road_runner]\n", "games: [road_runer]\n"))
+    with pytest.raises(ReplicationError, match=r"findings: .*road_runer.*road_runner"):
+        load_experiment("atari100k_der")
 
 
 @pytest.mark.slow

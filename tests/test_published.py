@@ -14,20 +14,23 @@ from pathlib import Path
 import pytest
 
 from replication.errors import ReplicationError
-from replication.games import ATARI57, GAMES, NATURE49
+from replication.games import ATARI57, ATARI100K26, GAMES, NATURE49
 from replication.published import (
     DOPAMINE_AGENTS,
     DOPAMINE_GAMES,
     PUBLISHED,
     between_run_cv,
     dopamine_curve,
+    dqn_zoo_curve,
     find_published,
+    hundred_cv,
     normalize_published,
     normalized_score,
     published_scores,
     published_sources,
     published_table,
     reference_set,
+    stand_in_cv,
 )
 from replication.published.schemas import TABLES
 
@@ -247,6 +250,15 @@ def test_a_curve_is_a_copy():
     assert dopamine_curve("breakout", "DQN").score_mean.max() > 50
 
 
+def test_dqn_zoos_curve_has_every_million_frames_inside_its_band():
+    curve = dqn_zoo_curve("C51")
+    assert curve["frames_millions"].tolist() == list(range(201))
+    assert (curve["band_low"] <= curve["median_over_seeds"] + 0.1).all()
+    assert (curve["median_over_seeds"] <= curve["band_high"] + 0.1).all()
+    with pytest.raises(ReplicationError, match=r"C52.*C51"):
+        dqn_zoo_curve("C52")
+
+
 def test_dopamine_scores_are_the_ends_of_their_curves():
     scores = published_scores("castro2018_dopamine")
     assert len(scores) == len(DOPAMINE_AGENTS) * len(DOPAMINE_GAMES)
@@ -262,6 +274,29 @@ def test_between_run_cv_by_hand():
     expected = math.sqrt(sum(variances) / 10) / (sum(end.score_mean) / 10 - 1.7)
     assert between_run_cv("breakout") == pytest.approx(expected)
     assert between_run_cv("breakout", "C51") != between_run_cv("breakout")
+
+
+def test_a_shorter_trainings_spread_is_that_of_the_curve_so_far():
+    early = dopamine_curve("breakout", "DQN").query("31 <= frames_millions <= 40")
+    expected = math.sqrt((early.score_std**2).mean()) / (early.score_mean.mean() - 1.7)
+    assert between_run_cv("breakout", frames_millions=40) == pytest.approx(expected)
+    assert stand_in_cv("nature_2015_table3_ablation", "breakout", 40_000_000) == pytest.approx(expected)
+    assert stand_in_cv("nature_2015_table2", "breakout", 200_000_000) == between_run_cv("breakout")
+
+
+def test_after_two_hours_runs_differ_as_the_agents_of_atari_100k_do():
+    """Road Runner by hand: standard deviations 3,467, 3,898, 5,028 and 3,937 about means from 5,006 to 12,213."""
+    table = published_table("atari100k_scores").query("game == 'road_runner' and std_over_runs.notna()")
+    assert set(table.algorithm) == {"CURL", "DrQ(eps)", "SPR", "SimPLe"}
+    ratios = sorted(row.std_over_runs / (row.score - 11.5) for row in table.itertuples())
+    assert hundred_cv("road_runner") == pytest.approx((ratios[1] + ratios[2]) / 2)
+    assert stand_in_cv("atari100k_scores", "road_runner", 400_000) == hundred_cv("road_runner")
+    assert hundred_cv("road_runner") > 5 * between_run_cv("road_runner")
+    spreads = {game: hundred_cv(game) for game in ATARI100K26}
+    assert all(spread > 0 for spread in spreads.values())
+    assert max(spreads, key=spreads.get) == "chopper_command"  # whose means lie next to random play
+    with pytest.raises(ReplicationError, match="seaquests"):
+        hundred_cv("seaquests")
 
 
 def test_between_run_cv_is_finite_where_nothing_is_learned():

@@ -16,7 +16,7 @@ from replication.analysis.table_verdicts import Spreads, aggregate_estimate, own
 from replication.analysis.verdicts import Verdict, judge
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, PublishedSource
-from replication.published import ReferenceSet, between_run_cv, normalized_score, published_table, reference_set
+from replication.published import ReferenceSet, normalized_score, published_table, reference_set
 from replication.published.aggregates import conventional_score, published_aggregates
 from replication.published.schemas import Convention
 
@@ -156,7 +156,7 @@ def judge_aggregate(
     published = {
         game: _normalized(score, game, counterpart.convention, references) for game, score in counterpart.scores.items()
     }
-    coefficients = {game: _coefficient(game) for game in agent.games}
+    coefficients = {game: _coefficient(counterpart.published.get(game)) for game in agent.games}
     own = own_spreads(matrix)
     ours = own or (
         stand_in_spreads({game: published[game] for game in agent.games}, coefficients, 1) if published else None
@@ -213,8 +213,8 @@ def _normalized(score: float, game: str, convention: Convention | None, referenc
     return conventional_score(score, game, convention, reference_set(convention.references))
 
 
-def _coefficient(game: str) -> float | None:
-    try:
-        return between_run_cv(game)
-    except ReplicationError:
+def _coefficient(published: Counterpart | None) -> float | None:
+    """Of variation between runs: as published, or as stood in for the score of the game."""
+    if published is None or published.between_runs is None or not published.normalized:
         return None
+    return published.between_runs / abs(published.normalized)

@@ -1,4 +1,4 @@
-"""Median and mean over games by frames of training: sample-efficiency curves of an experiment's agents."""
+"""Aggregates over games by frames of training: sample-efficiency curves of an experiment's agents."""
 
 from __future__ import annotations
 
@@ -13,17 +13,27 @@ from replication.analysis.aggregates import (
     Scores,
     bootstrap_interval,
     efficiency_curve,
+    interquartile_mean,
     mean,
     median,
     resampled,
 )
 from replication.analysis.finished import FinishedRun
-from replication.published import ReferenceSet, normalized_score
+from replication.experiments import Experiment
+from replication.games import ATARI57
+from replication.published import ReferenceSet, dqn_zoo_curve, normalized_score
 
 COLUMNS = ["agent", "statistic", "frames", "runs_a_game", "games", "value", "low", "high"]
 """frames: emulator frames of training. value: percent, with its 95 % interval over seeds; none for one run a game."""
 
-STATISTICS: dict[str, Callable[[Scores], Scores]] = {"median": median, "mean": mean}
+STATISTICS: dict[str, Callable[[Scores], Scores]] = {
+    "median": median,
+    "interquartile mean": interquartile_mean,
+    "mean": mean,
+}
+OF_DQN_ZOO = "median, DQN Zoo"
+"""What `statistic` says of another program's curve, whose `low` and `high` are its least and greatest seed."""
+_DQN_ZOO_SEEDS = 5
 _RESAMPLES = 500
 _MOST_POINTS = 100
 
@@ -38,6 +48,24 @@ def aggregate_curves(agents: Sequence[AgentScores], references: ReferenceSet) ->
     rows = [row for agent in agents for row in _rows(agent, references)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({name: "float64" for name in ("frames", "value", "low", "high")})
+
+
+def dqn_zoo_curves(experiment: Experiment, agents: Sequence[AgentScores]) -> pd.DataFrame:
+    """DQN Zoo's median curve of each agent that the experiment names one for, in the columns `COLUMNS`.
+
+    It is over 57 games, so that an agent of other games has none.
+    """
+    named = experiment.published.curves if experiment.published else {}
+    parts = []
+    for agent in agents:
+        variant = agent.run.variant.variant
+        if variant not in named or {cell.run.game for cell in agent.cells} != set(ATARI57):
+            continue
+        curve = dqn_zoo_curve(named[variant])
+        part = pd.DataFrame({"frames": 1e6 * curve["frames_millions"], "value": curve["median_over_seeds"]})
+        part = part.assign(low=curve["band_low"], high=curve["band_high"], agent=agent.title, statistic=OF_DQN_ZOO)
+        parts.append(part.assign(runs_a_game=_DQN_ZOO_SEEDS, games=len(ATARI57))[COLUMNS])
+    return pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS).astype({"frames": "float64"})
 
 
 def run_curve(found: FinishedRun) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -12,22 +12,22 @@ from replication.experiments import PublishedSource
 from replication.published import (
     PublishedScore,
     ReferenceSet,
-    between_run_cv,
     dopamine_curve,
     normalized_score,
     published_table,
     scores_by_game,
+    stand_in_cv,
 )
 from replication.runs import Run
 
 NATURE_FRAMES = 200_000_000
 NATURE_EPISODES = 30
 _PROTOCOLS = {
-    "nature_2015_table3_ablation": "nature_ablation",
-    "nature_2015_table4_linear": "nature_ablation",
-    "atari100k_scores": "atari100k",
+    "nature_2015_table3_ablation": ("nature_ablation",),
+    "nature_2015_table4_linear": ("nature_ablation",),
+    "atari100k_scores": ("atari100k", "atari100k_drq"),
 }
-"""Sources whose scores are all of one protocol of ours."""
+"""Sources whose scores are all of one protocol of ours, or of one but for the epsilon that a variant brings."""
 _RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 
 
@@ -35,8 +35,8 @@ _RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 class Counterpart:
     """A published score in its own units and normalised, with what is known of its error.
 
-    between_runs: standard deviation between training runs in normalised points, stood in from Dopamine's curves of
-        the same game; None where there is no such curve. error: standard error of the published mean in normalised
+    between_runs: standard deviation between training runs in normalised points, published or stood in for by
+        `stand_in_cv`; None where neither is there. error: standard error of the published mean in normalised
         points and its degrees of freedom, where runs were published; None where one number was.
     """
 
@@ -79,6 +79,16 @@ def find_counterpart(published: PublishedSource | None, run: Run, references: Re
     return _by_game(published, run, references)
 
 
+def stand_in_text(published: PublishedSource | None) -> str:
+    """Of a caption: where a spread between runs comes from that was not published."""
+    if published is not None and published.source == "atari100k_scores":
+        return (
+            "A stand-in spread is the median one of the agents of Atari 100k whose single runs are published, on the "
+            "same game."
+        )
+    return "A stand-in spread is that of Dopamine's curves of the same game, after as many frames of training."
+
+
 def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
     if run.protocol.protocol != "nature":
         return f"the published scores are of protocol nature, not {run.protocol.protocol}"
@@ -95,14 +105,15 @@ def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
         return f"the published score is at 200 million frames, this run has {frames / 1e6:g} million"
     score = float(table[run.game]["dqn_mean"])
     # The printed deviation is over the episodes of one network; a deviation between runs was not published.
-    return _one_number(score, run, references)
+    return _one_number(score, run, references, "nature_2015_table2")
 
 
-def _one_number(score: float, run: Run, references: ReferenceSet) -> Counterpart:
+def _one_number(score: float, run: Run, references: ReferenceSet, source: str) -> Counterpart:
     """A score whose spread between runs was not published."""
     normalized = normalized_score(score, run.game, references)
     try:
-        between = between_run_cv(run.game) * abs(normalized)
+        frames = run.budget.steps * run.protocol.training.frame_skip
+        between = stand_in_cv(source, run.game, frames) * abs(normalized)
     except ReplicationError:
         between = None
     return Counterpart(score, normalized, between, None, of_episodes=False)
@@ -128,7 +139,7 @@ def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> 
         )
     runs = _RUNS_IN.search(found.statistic)
     if found.std is None or runs is None:
-        return _one_number(found.score, run, references)
+        return _one_number(found.score, run, references, found.source_name)
     scale = normalized_score(1.0, run.game, references) - normalized_score(0.0, run.game, references)
     spread, count = abs(found.std * scale), float(runs[1])
     normalized = normalized_score(found.score, run.game, references)
@@ -139,7 +150,8 @@ def _another_protocol(found: PublishedScore, run: Run, references: ReferenceSet)
     """Why a published score was not measured as this run is; None: it was, as far as its source says."""
     own = _PROTOCOLS.get(found.source_name)
     if own is not None:
-        return None if run.protocol.protocol == own else f"the published scores are of protocol {own}"
+        fits = run.protocol.protocol == own[0] or run.protocol.protocol == run.variant.protocol in own
+        return None if fits else f"the published scores are of protocol {own[0]}"
     if found.reference_set != references.name:
         known = f"belongs to {found.reference_set}" if found.reference_set else "does not state its protocol"
         return f"the published score {known}"

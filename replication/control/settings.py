@@ -124,6 +124,14 @@ class Detail(Settings):
     expected_effect: str
 
 
+class Finding(Settings):
+    """Why rows of the table are what they are, and what was looked at to know it; written when they were seen."""
+
+    training_episodes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    what: str
+    checked: str
+
+
 class ControlExperiment(Settings):
     """One published table of a control task."""
 
@@ -142,6 +150,7 @@ class ControlExperiment(Settings):
     """What was tried before the choices were made, and on what they rest."""
     sources: dict[str, str]
     details: tuple[Detail, ...]
+    findings: tuple[Finding, ...]
 
     def method_of(self, variant: str) -> Method:
         """The settings of one of its variants.

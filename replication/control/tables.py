@@ -17,6 +17,7 @@ from replication.control.settings import ControlExperiment
 from replication.errors import unknown_name
 from replication.figures import AGENT_COLOURS, PUBLISHED_COLOUR, FigureResult, house_style
 from replication.published import published_table
+from replication.results_summary import Verdicts
 from replication.tables import Table
 
 
@@ -37,6 +38,37 @@ def coverage(experiment: ControlExperiment, finished: Mapping[str, pd.DataFrame]
     """How many repetitions of how many there are."""
     of_each = len(experiment.training_episodes) * experiment.repetitions
     return f"{len(finished) * of_each:,} of {len(experiment.variants) * of_each:,} repetitions"
+
+
+def shown_control(experiment: ControlExperiment, results: Path) -> dict[str, object]:
+    """What the list of results says of a control experiment with a page, by the names of its template.
+
+    Raises:
+        ReplicationError: a damaged file.
+    """
+    table = pd.read_csv(results / experiment.experiment / "tables" / "table1.csv")
+    main = next(iter(experiment.variants))
+    counted = table["verdict"].value_counts().to_dict()
+    judged = [
+        Verdicts(f"{main}, from random episodes", word, tuple(str(number) for number in rows["training episodes"]))
+        for word, rows in table[table["verdict"] != "not run"].groupby("verdict")
+    ]
+    findings = [
+        {
+            "games": [f"{number} random episodes" for number in finding.training_episodes],
+            "what": finding.what,
+            "checked": finding.checked,
+        }
+        for finding in experiment.findings
+    ]
+    return {
+        "name": experiment.experiment,
+        "title": experiment.title,
+        "coverage": coverage(experiment, finished_variants(experiment, results)),
+        "verdicts": ", ".join(f"{number} {word}" for word, number in sorted(counted.items())),
+        "judged": judged,
+        "findings": findings,
+    }
 
 
 def build_table(experiment: ControlExperiment, name: str, results: Path) -> Table:

@@ -39,7 +39,9 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
     ).astype({name: "float64" for name in COLUMNS[4:]})
     with house_style():
         figure = _draw(data, [agent.title for agent in agents])
-    published = f"Black lines are published aggregates of the same games, protocol and frames. {SHOWN_TEXT}"
+    published = (
+        f"Black lines are published aggregates of the same games, protocol and frames: {experiment.paper}. {SHOWN_TEXT}"
+    )
     parts = [
         f"Aggregates of normalised scores over games, in percent; {coverage(experiment, finished)} finished.",
         *coverage_texts(agents, references),
@@ -47,7 +49,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
         "game; one run a game has none, and few runs give too narrow ones.",
         "More is better, but for the optimality gap, the average distance below 100.",
         published if data["published"].notna().any() else "No aggregate is published for these agents and games.",
-        f"References: {references.source}; published: {experiment.paper}.",
+        f"References: {references.source}.",
     ]
     return FigureResult("aggregate_intervals", figure, data, " ".join(parts))
 
@@ -112,9 +114,8 @@ def _draw(data: pd.DataFrame, agents: list[str]) -> Figure:
         pad = max(0.07 * (ends[1] - ends[0]), 1.0)
         axes.set_xlim(ends[0] - pad, ends[1] + pad)
     figure.text((left + WIDTH_INCHES) / 2 / WIDTH_INCHES, 0.1 / height, "normalised score (percent)", ha="center")
-    handles = [
-        Line2D([], [], color="#404040", linewidth=2.2, label="ours, with its 95 % interval over seeds"),
-        Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.3, label="published"),
-    ]
+    handles = [Line2D([], [], color="#404040", linewidth=2.2, label="ours, with its 95 % interval over seeds")]
+    if data["published"].notna().any():
+        handles.append(Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.3, label="published"))
     figure.legend(handles=handles, loc="upper left", ncols=2, bbox_to_anchor=(left / WIDTH_INCHES, 1.0))
     return figure

@@ -102,6 +102,8 @@ def draw(data: pd.DataFrame, games: Sequence[str], levels: Mapping[str, float]) 
                 axes.set_xlabel(f"training epochs ({EPOCH_STEPS:,} steps each)")
             if column == 0:
                 axes.set_ylabel(label)
+            if axes.get_ylim()[0] > 0:
+                axes.set_ylim(bottom=0)
     handles = [Line2D([], [], color=colour, linewidth=2.0, label=agent) for agent, colour in agents.items()]
     if levels:
         words = "published score after 200 epochs"

@@ -1,8 +1,7 @@
-"""Dopamine's learning curves, and the spread between runs that stands in where a paper prints none."""
+"""Published learning curves: Dopamine's of each game, and DQN Zoo's over all of them."""
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from pathlib import Path
 
@@ -10,14 +9,9 @@ import pandas as pd
 
 from replication.errors import unknown_name
 from replication.published.loader import PUBLISHED, published_table
-from replication.published.references import reference_set
-from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES
+from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES, DQN_ZOO_AGENTS
 
 _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
-_CV_POINTS = 10
-"""Points at the end of a curve that the coefficient of variation is taken over: frames 190 to 199 million."""
-_LEAST_GAP_PERCENT = 1.0
-"""A curve that ends nearer to the random score than this is treated as if it ended this far from it."""
 
 
 def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
@@ -45,28 +39,28 @@ def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFr
     return _all_curves(folder)[game, agent].copy()
 
 
-def between_run_cv(game: str, agent: str = "DQN", folder: Path = PUBLISHED) -> float:
-    """Between-run coefficient of variation of a game, a plain ratio (0.1 = 10 %).
+def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
+    """Median normalised score over 57 games of one of DQN Zoo's agents, at every million frames.
 
-    With mean(t) and std(t) over the runs at the last 10 points t of the curve (190 to 199 million frames), and random
-    and human of the 30-minute, 57-game set:
+    Args:
+        agent: DQN, Double DQN, Prioritized DQN, C51, QR-DQN, Rainbow or IQN.
+        folder: where the files lie.
 
-        cv = sqrt(average of std(t)^2) / max(|average of mean(t) - random|, 0.01 |human - random|)
-
-    so that `cv * |normalised score|` is a standard deviation between runs in normalised points. Distances are taken
-    from the random score, because that is where normalised points start. The lower limit of one normalised point keeps
-    games in which nothing is learned (Montezuma's Revenge) from having an endless spread. The return of one iteration
-    stands in std(t), so its own sampling noise is included: a little wide rather than a little narrow.
+    Returns:
+        201 rows, by `frames_millions` (emulator frames, 0 to 200): `median_over_seeds`, `band_low` and `band_high` in
+        percent of the 57-game set. Evaluation returns, smoothed over 10 evaluations, median over games for each of 5
+        seeds, then median over seeds; the band is the least and the greatest seed.
 
     Raises:
-        ReplicationError: no such curve, or a file is damaged.
+        ReplicationError: no such agent, or the file is damaged.
+
+    Source: google-deepmind/dqn_zoo 45061f4 plot_atari_summary.svg.
     """
-    end = dopamine_curve(game, agent, folder).tail(_CV_POINTS)
-    references = reference_set("atari57_30min", folder)
-    random, human = references.random[game], references.human[game]
-    spread = math.sqrt(float((end["score_std"] ** 2).mean()))
-    gap = abs(float(end["score_mean"].mean()) - random)
-    return spread / max(gap, _LEAST_GAP_PERCENT / 100.0 * abs(human - random))
+    if agent not in DQN_ZOO_AGENTS:
+        raise unknown_name("agent among DQN Zoo's curves", agent, DQN_ZOO_AGENTS)
+    table = published_table("dqn_zoo_summary_curves", folder=folder)
+    rows = table[table["agent"] == agent]
+    return rows.pivot(index="frames_millions", columns="statistic", values="value_percent").reset_index()
 
 
 @cache

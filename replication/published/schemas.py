@@ -14,7 +14,7 @@ Origin = Literal["transcribed", "derived", "memory"]
 
 DOPAMINE_AGENTS: Final = ("DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX")
 DOPAMINE_GAMES: Final = tuple(game for game in ATARI57 if game not in {"defender", "surround"})
-_DQN_ZOO_AGENTS: Final = ("DQN", "Double DQN", "Prioritized DQN", "C51", "QR-DQN", "IQN", "Rainbow")
+DQN_ZOO_AGENTS: Final = ("DQN", "Double DQN", "Prioritized DQN", "C51", "QR-DQN", "IQN", "Rainbow")
 _ABLATION_GAMES: Final = ("breakout", "enduro", "riverraid", "seaquest", "space_invaders")
 
 
@@ -164,7 +164,7 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
             | {"vertex": Column(accepted=("stored", "interpolated"))},
             key=("agent", "statistic", "frames_millions"),
             complete={
-                "agent": _DQN_ZOO_AGENTS,
+                "agent": DQN_ZOO_AGENTS,
                 "statistic": ("median_over_seeds", "band_low", "band_high"),
                 "frames_millions": tuple(str(frames) for frames in range(201)),
             },

@@ -10,6 +10,7 @@ from replication.analysis.finished import coverage, load_runs
 from replication.analysis.judged_games import JudgedCell, judged_cells
 from replication.analysis.learning_curves import agent_title
 from replication.analysis.power import SEED_COUNTS, TRUE_DIFFERENCE_MARGINS, WANTED_SHARE, seeds_needed
+from replication.analysis.published_counterparts import stand_in_text
 from replication.analysis.verdicts import margin_points
 from replication.experiments import Experiment
 from replication.games import find_game
@@ -46,7 +47,7 @@ def build(experiment: Experiment, results: Path) -> Table:
         f"tables. For `differs`: agents {TRUE_DIFFERENCE_MARGINS:g} margins apart are. Tried: "
         f"{', '.join(map(str, SEED_COUNTS))} seeds. Assumed: seeds are normal and ours vary as the published ones do; "
         "one published number has the error of one run, which no number of our seeds makes smaller. Spread between "
-        "runs in normalised points: published, or Dopamine's coefficient of variation of the same game. Two to four "
+        f"runs in normalised points: published, or stood in for. {stand_in_text(experiment.published)} Two to four "
         "seeds may conclude less than one: their own spread, which they hardly know, takes the place of one stood in. "
         f"Each verdict's interval is at {level:.2%}, so that all hold together at 95 %. `replicated` can be reached "
         f"for {conclusive} of {len(rows)} games and agents."
@@ -68,7 +69,7 @@ def _row(experiment: Experiment, one: JudgedCell, level: float) -> tuple[str, ..
         f"{published:z,.1f}",
         f"{margin_points(published):.1f}",
         "unknown" if one.spread is None else f"{one.spread:.1f}",
-        "Dopamine's curves" if one.published_runs is None else f"{one.published_runs} published runs",
+        "stood in for" if one.published_runs is None else f"{one.published_runs} published runs",
         f"{len(one.cell.finished)} of {len(runs)}",
         *needed,
     )

@@ -15,7 +15,7 @@ from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_fra
 from replication.analysis.finished import FinishedRun, coverage, load_runs
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title
-from replication.analysis.published_counterparts import find_counterpart
+from replication.analysis.published_counterparts import find_counterpart, stand_in_text
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
@@ -190,8 +190,8 @@ def _caption(
         _best_text(comparisons),
         "An interval over episodes says how well one network is measured, not how training varies.",
         f"Evaluated: {' and '.join(evaluated)}." if evaluated else "",
-        f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. A stand-in spread is that of "
-        "Dopamine's curves of the same game; for the random agent, ours between episodes."
+        f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. "
+        f"{stand_in_text(experiment.published)} For the random agent it is ours between episodes."
         if judged
         else "Nothing here has a reference.",
     ]

@@ -30,9 +30,12 @@ def small(subject: Subject) -> Subject:
     return replace(subject, config=subject.config.model_copy(update=fewer))
 
 
+MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", "rainbow_no_priority", "rainbow_no_multi_step", "rainbow_no_double")
+"""Ends of the names of variants that differ in a number, or in a part that another variant has too."""
+
+
 @pytest.mark.slow
-# What differs from another variant in its learning rate alone is that variant here.
-@pytest.mark.parametrize("variant", [name for name in LEARNING if not name.endswith(("_lr_half", "_lr_double"))])
+@pytest.mark.parametrize("variant", [name for name in LEARNING if not name.endswith(MADE_OF_KNOWN_PARTS)])
 def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None:
     source = ALGORITHMS / f"{load_variant(variant).module}.py"
     findings = examine(small(open_subject(source, WORKFLOW / "algorithms" / f"{variant}.yaml")))

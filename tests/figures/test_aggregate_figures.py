@@ -12,10 +12,11 @@ import pytest
 
 from replication.analysis.agent_scores import agent_scores
 from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate, shown_beside_ours
+from replication.analysis.aggregate_curves import OF_DQN_ZOO, dqn_zoo_curves
 from replication.analysis.aggregates import interquartile_mean, probability_of_improvement
-from replication.experiments import Experiment, load_experiment
+from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.figures import FigureResult, write_figure
-from replication.published import normalized_score, reference_set
+from replication.published import dqn_zoo_curve, normalized_score, reference_set
 from tests.finished_runs import made_up_experiment
 from tests.synthetic import write_finished
 
@@ -75,16 +76,46 @@ def test_improvement_is_of_the_left_agent_over_the_right(finished: tuple[Experim
     assert row["probability"] == pytest.approx(expected) and expected > 0.5
 
 
-def test_curves_hold_the_median_and_mean_at_every_evaluation(finished: tuple[Experiment, Path]) -> None:
+def test_curves_hold_the_aggregates_at_every_evaluation(finished: tuple[Experiment, Path]) -> None:
     """Evaluations at 1 to 4 million frames, the k-th at k quarters of the score."""
     result = draw("aggregate_curves", *finished)
     ours = result.data[result.data["agent"] == "DQN (released program)"]
-    for name, aggregate in (("median", np.median), ("mean", np.mean)):
+    for name, aggregate in (
+        ("median", lambda scores: np.median(scores.mean(axis=0))),
+        ("interquartile mean", interquartile_mean),  # of all runs together
+        ("mean", np.mean),
+    ):
         rows = ours[ours["statistic"] == name]
         assert rows["frames"].tolist() == [1e6, 2e6, 3e6, 4e6]
-        expected = [float(aggregate(normalized("dqn", k / 4).mean(axis=0))) for k in (1, 2, 3, 4)]
+        expected = [float(aggregate(normalized("dqn", k / 4))) for k in (1, 2, 3, 4)]
         assert rows["value"].tolist() == pytest.approx(expected)
         assert ((rows["low"] <= rows["value"]) & (rows["value"] <= rows["high"])).all()
+
+
+def test_another_programs_curve_stands_beside_an_agent_of_the_same_games(tmp_path: Path) -> None:
+    """DQN Zoo's median is over 57 games: it is drawn for Rainbow on all of them, for nothing on three."""
+    result = draw("aggregate_curves", load_experiment("rainbow_2018"), tmp_path)
+    zoo = result.data[result.data["statistic"] == OF_DQN_ZOO]
+    assert zoo.groupby("agent")["frames"].count().to_dict() == {
+        "Rainbow": 201,
+        "Prioritised double DQN (proportional)": 201,
+    }
+    published = dqn_zoo_curve("Rainbow")
+    assert zoo[zoo["agent"] == "Rainbow"]["value"].tolist() == published["median_over_seeds"].tolist()
+    assert "DQN Zoo" in result.caption and "google-deepmind/dqn_zoo" in result.caption
+    curves = {"curves": {"dqn": "DQN"}, "source": "mnih2015_nature", "algorithm": "DQN"}
+    few = made_up_experiment([{"games": GAMES, "seeds": [1], "budget_frames": 4_000_000}], published=curves)
+    assert OF_DQN_ZOO not in set(draw("aggregate_curves", few, tmp_path).data["statistic"])
+
+
+def test_every_curve_that_an_experiment_names_is_drawn() -> None:
+    for experiment in map(load_experiment, known_experiments()):
+        named = experiment.published.curves if experiment.published else {}
+        if named:
+            agents = agent_scores(experiment, [], reference_set(experiment.reference_set))
+            drawn = dqn_zoo_curves(experiment, agents)["agent"].unique()
+            titles = [agent.title for agent in agents if agent.run.variant.variant in named]
+            assert len(titles) == len(named) and drawn.tolist() == titles, experiment.experiment
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -104,7 +135,8 @@ def test_the_same_runs_give_the_same_bytes_and_a_whole_caption(
 def test_without_runs_it_says_so(name: str, experiment: str, tmp_path: Path) -> None:
     result = draw(name, load_experiment(experiment), tmp_path)
     assert "0 of " in result.caption and "no finished run" in result.caption
-    ours = result.data[~result.data.reindex(columns=["statistic"])["statistic"].astype(str).str.startswith("published")]
+    statistics = result.data.reindex(columns=["statistic"])["statistic"].astype(str)
+    ours = result.data[~statistics.str.startswith("published") & (statistics != OF_DQN_ZOO)]
     assert ours.reindex(columns=["value", "share", "probability"]).isna().all(axis=None)
     write_figure(result, tmp_path)
 

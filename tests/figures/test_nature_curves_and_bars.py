@@ -53,6 +53,8 @@ def test_figure_3_is_sorted_by_the_printed_percentage_and_counts_human_level(tmp
     printed = published_table("nature_2015_table2")["dqn_normalized_percent"].sort_values(ascending=False)
     dqn = result.data[result.data["series"] == "DQN"]
     assert dqn["normalized_percent"].to_list() == printed.to_list()
+    games = dqn["game"].to_list()
+    assert games.index("kung_fu_master") == games.index("freeway") - 1  # 102.4 both; 102.38 and 102.36
     assert result.data["game"].nunique() == 49
     ours = result.data[result.data["origin"] == "ours"].iloc[0]
     scores = [found.episodes["return"].mean() for found in load_runs(experiment, tmp_path)[:2]]
@@ -62,6 +64,15 @@ def test_figure_3_is_sorted_by_the_printed_percentage_and_counts_human_level(tmp
     assert ours["low"] < ours["normalized_percent"] < ours["high"]
     for said in ("29 of 49 games at 75 %", "1 of the 1 games that are finished are", "3 of 5 runs finished"):
         assert said in result.caption
+
+
+def test_the_grey_bars_of_figure_3_are_as_long_as_the_articles(tmp_path):
+    """Lengths read off the article's figure, within 6 %: the better of two linear learners in every game."""
+    result = nature_figure3.build(made_up_experiment([{}]), tmp_path)
+    linear = result.data[result.data["series"] == "best linear learner"].set_index("game")["normalized_percent"]
+    measured = {"video_pinball": 330, "gopher": 99, "jamesbond": 83, "ice_hockey": 64, "robotank": 269, "krull": 219}
+    for game, percent in measured.items():
+        assert abs(linear[game] - percent) <= 7, game
 
 
 def test_the_axis_of_figure_3_is_squeezed_and_back():

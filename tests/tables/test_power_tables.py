@@ -26,10 +26,12 @@ def test_each_trained_agent_and_game_with_a_published_score_has_a_row(tmp_path: 
 
 
 def test_published_runs_are_told_from_a_stood_in_spread(tmp_path: Path) -> None:
-    frame = power.build(load_experiment("atari100k"), tmp_path).frame
+    table = power.build(load_experiment("atari100k"), tmp_path)
+    frame = table.frame
     sources = frame.groupby("agent")["spread from"].unique()
     assert sources["DrQ(eps)"].tolist() == ["100 published runs"]
-    assert sources["DrQ"].tolist() == ["Dopamine's curves"]
+    assert sources["DrQ"].tolist() == ["stood in for"]
+    assert "the agents of Atari 100k whose single runs are published" in table.caption
     assert "Data-efficient Rainbow (Dopamine)" not in sources.index
 
 
