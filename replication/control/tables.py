@@ -49,10 +49,11 @@ def shown_control(experiment: ControlExperiment, results: Path) -> dict[str, obj
     table = pd.read_csv(results / experiment.experiment / "tables" / "table1.csv")
     main = next(iter(experiment.variants))
     counted = table["verdict"].value_counts().to_dict()
-    judged = [
-        Verdicts(f"{main}, from random episodes", word, tuple(str(number) for number in rows["training episodes"]))
-        for word, rows in table[table["verdict"] != "not run"].groupby("verdict")
-    ]
+    judged = []
+    for word in ("replicated", "differs", "inconclusive"):
+        if counted.get(word):
+            episodes = table.loc[table["verdict"] == word, "training episodes"]
+            judged.append(Verdicts(f"{main}, by random episodes", word, tuple(map(str, episodes))))
     findings = [
         {
             "games": [f"{number} random episodes" for number in finding.training_episodes],
