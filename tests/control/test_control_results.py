@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 
 from replication.analysis.verdicts import verdict_word
 from replication.cli import main
+from replication.config import WORKFLOW
 from replication.control import command, repetitions
 from replication.control.jobs import control_jobs
 from replication.control.records import read_variant
@@ -196,6 +197,18 @@ def test_the_table_by_hand(results, monkeypatch):
     assert drawn.loc[("published", 200), "high"] == 100
     variants = build_table(experiment, "variants", results).frame
     assert list(variants["as_printed"]) == ["9/50 (450)", "44/50 (900)"] and set(variants["short_pole"]) == {"missing"}
+
+
+def test_the_findings_say_what_the_committed_table_says():
+    table = pd.read_csv(WORKFLOW.parent / "results" / "nfq_2005" / "tables" / "variants.csv").set_index(
+        "training episodes"
+    )
+    successes = {name: int(cell.split("/")[0]) for name, cell in table.loc[50].items()}
+    [finding] = load_control_experiment("nfq_2005").findings
+    assert successes.pop("published") == 23 and "(published: 23)" in finding.what
+    for name in ("short_pole", "short_pole_new_networks"):
+        assert f"{successes[name]} of 50" in finding.what
+    assert f"between {min(successes.values())} and {max(successes.values())} of 50" in finding.what
 
 
 # ---------------------------------------------------------------- tampering
