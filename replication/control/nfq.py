@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from replication.control.arithmetic import sigmoid
 from replication.control.settings import LearningSettings, RpropSettings
 
-PAPER = "Riedmiller 2005, Neural Fitted Q Iteration, ECML 2005, LNAI 3720"
-
 INPUTS = 3
 """Angle, angular velocity, action."""
 HIDDEN = 5
@@ -145,7 +143,8 @@ def rprop_step(weights: Array, slope: Array, slope_before: Array, step: Array, m
         moved: the last change of each weight, zeros at first.
         constants: of `rprop_constants`.
 
-    Source: Riedmiller & Braun 1993, equations 4 to 7 and the algorithm in section "Description".
+    Source: Riedmiller & Braun 1993, read in jeffheaton/encog-java-core 0df47cc ResilientPropagation.java
+        (updateWeightPlus, "the classic RPROP algorithm") and in documentations that quote it, not in the paper itself.
     """
     increase, decrease, least, greatest = constants[0], constants[1], constants[3], constants[4]
     for w in range(weights.size):
