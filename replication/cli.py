@@ -11,6 +11,8 @@ from pathlib import Path
 from replication import judge_command
 from replication.benchmark import command as benchmark_command
 from replication.command_line import parser
+from replication.control import command as control_command
+from replication.control.settings import known_control_experiments
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.runs import Run, resolve_run, state_root
@@ -52,6 +54,8 @@ def _runs(options: argparse.Namespace) -> list[Run]:
 def _run(options: argparse.Namespace) -> int:
     from replication.plan import measure_speeds, print_plan
 
+    if options.experiment in known_control_experiments():
+        raise ReplicationError(f"{options.experiment} is no Atari experiment; `control {options.experiment}` makes it")
     load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
     if options.dry_run:
         state = options.state or state_root()
@@ -91,7 +95,7 @@ def _render(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from replication.verify import run_folders, verify
 
-    print(verify(options.results, options.cores, quiet=options.quiet))
+    print(verify(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
     if options.policy:
         from replication.engine.policy_check import check_policies
 
@@ -178,6 +182,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": _verify,
     "benchmark": benchmark_command.run,
     "judge": judge_command.run_command,
+    "control": control_command.run_command,
     "film": _film,
     "render": _render,
 }

@@ -9,6 +9,9 @@ from typing import NoReturn, TypeAlias
 from replication.arguments import at_least_one, device, none_or_more, seconds, whole_number
 from replication.benchmark import command as benchmark
 from replication.config import known_names
+from replication.control.command import DESCRIPTION as CONTROL_DESCRIPTION
+from replication.control.command import add_arguments as add_control_arguments
+from replication.control.settings import known_control_experiments
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments
 from replication.judge_command import DESCRIPTION as JUDGE_DESCRIPTION
@@ -41,6 +44,7 @@ def parser() -> Parser:
         _verify,
         _benchmark,
         _judge,
+        _control,
         _film,
         _render,
     ):
@@ -127,7 +131,8 @@ def _describe(commands: _Commands) -> None:
         help="the settings of a protocol or variant in words",
         description="Print what a protocol or variant does, in words, with units and sources.",
     )
-    describe.add_argument("name", help=f"one of: {', '.join(known_names('protocols') + known_names('algorithms'))}")
+    known = [*known_names("protocols"), *known_names("algorithms"), *known_control_experiments()]
+    describe.add_argument("name", help=f"one of: {', '.join(known)}")
 
 
 def _check(commands: _Commands) -> None:
@@ -169,7 +174,11 @@ def _verify(commands: _Commands) -> None:
     )
     verify.add_argument("results", nargs="?", type=Path, default=Path("results"), help="default: results")
     verify.add_argument("--cores", type=at_least_one, help="runs played at a time (default: all cores)")
-    verify.add_argument("--policy", action="store_true", help="also play stored networks again; needs torch")
+    verify.add_argument(
+        "--policy",
+        action="store_true",
+        help="also play stored networks again, which needs torch, and learn those of control experiments again",
+    )
     verify.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
     verify.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -188,6 +197,14 @@ def _judge(commands: _Commands) -> None:
     add_judge_arguments(
         commands.add_parser(
             "judge", help="play a policy of others by one of our protocols", description=JUDGE_DESCRIPTION
+        )
+    )
+
+
+def _control(commands: _Commands) -> None:
+    add_control_arguments(
+        commands.add_parser(
+            "control", help="a method on a simulated plant, from nothing to its page", description=CONTROL_DESCRIPTION
         )
     )
 
@@ -217,7 +234,9 @@ def _render(commands: _Commands) -> None:
     )
     render.add_argument("kind", choices=["table", "figure", "page", "index", "readme"])
     render.add_argument(
-        "experiment", nargs="?", help=f"one of: {', '.join(known_experiments())}; none for index and readme"
+        "experiment",
+        nargs="?",
+        help=f"one of: {', '.join([*known_experiments(), *known_control_experiments()])}; none for index and readme",
     )
     render.add_argument("name", nargs="?", help="which table or figure")
     render.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")

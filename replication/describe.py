@@ -11,6 +11,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from replication.config import known_names, load_protocol, load_variant
+from replication.control.description import control_description
+from replication.control.settings import known_control_experiments
 from replication.errors import unknown_name
 from replication.fidelity import in_words, load_original
 from replication.settings import FAMILIES, Deviation, Protocol
@@ -33,16 +35,19 @@ _SHOWN_ELSEWHERE = ("protocol", "title", "sources", "deviations")
 
 
 def description(name: str) -> str:
-    """A protocol or a variant in words.
+    """A protocol, a variant or a control experiment in words.
 
     Raises:
-        ReplicationError: no such protocol or variant; the nearest name is offered.
+        ReplicationError: no such name; the nearest one is offered.
     """
     if name in known_names("protocols"):
         return "\n".join(_protocol_lines(load_protocol(name)))
     if name in known_names("algorithms"):
         return "\n".join(_variant_lines(name))
-    raise unknown_name("protocol or variant", name, known_names("protocols") + known_names("algorithms"))
+    if name in known_control_experiments():
+        return control_description(name)
+    known = [*known_names("protocols"), *known_names("algorithms"), *known_control_experiments()]
+    raise unknown_name("protocol or variant", name, known)
 
 
 def _protocol_lines(protocol: Protocol) -> Iterator[str]:

@@ -148,7 +148,16 @@ def script_policy(*scripts: str) -> str:
 
 
 def _figure(experiment: Experiment, results: Path, name: str) -> ShownFigure:
-    path, command = results / experiment.experiment / "figures" / name, _command(experiment, "figure", name)
+    return read_figure(results / experiment.experiment / "figures", name, _command(experiment, "figure", name))
+
+
+def read_figure(folder: Path, name: str, command: str) -> ShownFigure:
+    """A figure from its drawing and its caption.
+
+    Raises:
+        ReplicationError: one of them is not there; `command` makes it.
+    """
+    path = folder / name
     caption = read_made(path.with_name(f"{name}.txt"), command).decode().strip()
     drawing, kind = read_made(path.with_name(f"{name}.svg"), command), "svg+xml"
     size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', drawing)

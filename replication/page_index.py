@@ -6,6 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from replication.control.records import read_variant
+from replication.control.settings import ControlExperiment, known_control_experiments, load_control_experiment
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import write_atomically
 from replication.page import page_environment
@@ -49,6 +51,7 @@ def index_html(results: Path) -> str:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
     shown = [_shown(load_experiment(name), results) for name in known_experiments()]
+    shown += [_shown_control(load_control_experiment(name), results) for name in known_control_experiments()]
     shown.sort(key=lambda experiment: not experiment.has_page)
     return page_environment().get_template("index.html").render(experiments=shown)
 
@@ -67,6 +70,22 @@ def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
         has_page=(folder / "index.html").exists(),
         frames_to_go=sum(map(budget_frames, left)),
         core_hours_to_go=hours_text(sum(map(assumed_seconds, left))) if left else "",
+    )
+
+
+def _shown_control(experiment: ControlExperiment, results: Path) -> ShownExperiment:
+    """Its runs are its variants, and no emulator runs."""
+    folder = results / experiment.experiment
+    return ShownExperiment(
+        name=experiment.experiment,
+        title=experiment.title,
+        paper=experiment.paper,
+        done=sum(read_variant(experiment, variant, results) is not None for variant in experiment.variants),
+        total=len(experiment.variants),
+        verdicts=_verdicts(folder / "tables" / "table1.csv"),
+        has_page=(folder / "index.html").exists(),
+        frames_to_go=0,
+        core_hours_to_go="",
     )
 
 

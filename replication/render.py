@@ -9,8 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from replication.control.settings import known_control_experiments, load_control_experiment
 from replication.errors import unknown_name
 from replication.experiments import load_experiment
+from replication.files import write_atomically
 
 if TYPE_CHECKING:  # pandas and matplotlib are loaded where they are needed
     from replication.figures import FigureResult
@@ -23,6 +25,10 @@ def build_table(experiment: str, name: str, results: Path) -> Table:
     Raises:
         ReplicationError: no such experiment or table; a damaged run file.
     """
+    if experiment in known_control_experiments():
+        from replication.control import tables as control_tables
+
+        return control_tables.build_table(load_control_experiment(experiment), name, results)
     from replication import tables
 
     table: Table = _module(tables, "table", name).build(load_experiment(experiment), results)
@@ -35,6 +41,10 @@ def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
     Raises:
         ReplicationError: no such experiment or figure; a damaged run file.
     """
+    if experiment in known_control_experiments():
+        from replication.control import tables as control_tables
+
+        return control_tables.build_figure(load_control_experiment(experiment), name, results)
     from replication import figures
 
     figure: FigureResult = _module(figures, "figure", name).build(load_experiment(experiment), results)
@@ -47,6 +57,10 @@ def build_page(experiment: str, results: Path) -> bytes:
     Raises:
         ReplicationError: no such experiment; a table or figure is missing; a damaged run file.
     """
+    if experiment in known_control_experiments():
+        from replication.control.page import control_page_html
+
+        return control_page_html(load_control_experiment(experiment), results).encode()
     from replication.page import page_html
 
     return page_html(load_experiment(experiment), results).encode()
@@ -68,6 +82,9 @@ def render_figure(experiment: str, name: str, results: Path) -> None:
 
 def render_page(experiment: str, results: Path) -> None:
     """Write results/EXPERIMENT/index.html."""
+    if experiment in known_control_experiments():
+        write_atomically(results / experiment / "index.html", build_page(experiment, results))
+        return
     from replication.page import write_page
 
     write_page(load_experiment(experiment), results)

@@ -9,6 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replication.analysis.finished import coverage, load_runs
+from replication.control.settings import known_control_experiments, load_control_experiment
+from replication.control.tables import shown_control
 from replication.experiments import known_experiments, load_experiment
 from replication.fidelity_text import README, between_marks, readme_with_counts
 from replication.files import write_atomically
@@ -80,6 +82,9 @@ def _experiments(results: Path) -> list[dict[str, object]]:
             for finding in experiment.findings
         ]
         shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings}
+    for name in known_control_experiments():
+        if (results / name / "index.html").exists():
+            shown.append(shown_control(load_control_experiment(name), results))
     return shown
 
 

@@ -17,6 +17,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from replication import render
+from replication.control.jobs import FIGURES, TABLES
+from replication.control.settings import known_control_experiments
+from replication.control.verification import CheckedControl, check_control, control_folders
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.results_readme import results_readme
@@ -24,12 +27,13 @@ from replication.trace_file import read_trace
 from replication.verify_run import Checked, check_run, compare_csv
 
 
-def verify(results: Path, processes: int | None = None, *, quiet: bool = False) -> str:
+def verify(results: Path, processes: int | None = None, *, learn_again: bool = False, quiet: bool = False) -> str:
     """Check every finished run, then every table and figure that is there.
 
     Args:
         results: the folder that holds runs/, judged/ and a folder for each experiment.
         processes: runs played at a time; None: one a core.
+        learn_again: also learn the networks of control experiments again.
         quiet: no progress bar.
 
     Returns: what was checked, in words.
@@ -37,15 +41,18 @@ def verify(results: Path, processes: int | None = None, *, quiet: bool = False) 
         ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
     """
     folders = run_folders(results)
-    experiments = [name for name in known_experiments() if (results / name).is_dir()]
-    if not folders and not experiments:
+    known = [*known_experiments(), *known_control_experiments()]
+    experiments = [name for name in known if (results / name).is_dir()]
+    control = control_folders(results)
+    if not folders and not experiments and not control:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)
+    controlled = check_control(control, processes or os.cpu_count() or 1, learn_again=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     if (results / "README.md").exists():
         _compare_text(results / "README.md", results_readme(results).encode())
-    return _summary(results, total, experiments)
+    return _summary(results, total, controlled, experiments)
 
 
 def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
@@ -84,14 +91,19 @@ def check_experiment(name: str, results: Path) -> Checked:
     Raises:
         ReplicationError: the first cell that differs; a file that is missing.
     """
-    experiment = load_experiment(name)
+    if name in known_control_experiments():
+        tables: tuple[str, ...] = TABLES
+        figures: tuple[str, ...] = FIGURES
+    else:
+        experiment = load_experiment(name)
+        tables, figures = experiment.tables, experiment.figures
     folder = results / name
     cells = 0
-    for table in experiment.tables:
+    for table in tables:
         for kind, content in render.build_table(name, table, results).files().items():
             path = folder / "tables" / f"{table}.{kind}"
             cells += compare_csv(path, content) if kind == "csv" else _compare_text(path, content)
-    for figure in experiment.figures:
+    for figure in figures:
         for kind, content in render.build_figure(name, figure, results).texts().items():
             path = folder / "figures" / f"{figure}.{kind}"
             cells += compare_csv(path, content) if kind == "csv" else _compare_text(path, content)
@@ -139,10 +151,18 @@ def _compare_text(path: Path, expected: bytes) -> int:
     raise ReplicationError(f"{path}: {where}: not what the runs give; render it again, or look for who changed it")
 
 
-def _summary(results: Path, total: Checked, experiments: Sequence[str]) -> str:
+def _summary(results: Path, total: Checked, control: CheckedControl, experiments: Sequence[str]) -> str:
     lines = [
         f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {total.frames:,} frames played again, "
         f"{total.cells:,} cells derived again",
+        *(
+            [
+                f"{control.networks:,} networks of control experiments verified: {control.episodes:,} test episodes "
+                f"played again, {control.cells:,} cells derived again"
+            ]
+            if control.networks
+            else []
+        ),
         f"tables, figures and pages of {len(experiments)} experiments: {', '.join(experiments) or 'none'}",
     ]
     if total.underived:

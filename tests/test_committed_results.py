@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import random
 import subprocess
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from replication.config import WORKFLOW
+from replication.control.records import REPETITIONS, read_networks, read_record
+from replication.control.repetitions import check_repetition
+from replication.control.settings import Method
 from replication.fidelity_text import README
 from replication.results_readme import readme_with_results, results_readme
 from replication.trace_file import read_trace
@@ -55,6 +60,21 @@ def test_a_sample_of_committed_traces_is_played_again() -> None:
         assert checked.episodes > 0
         played_frames += checked.frames
     assert played_frames > 0 or not runs
+
+
+def test_a_sample_of_committed_networks_is_learned_again() -> None:
+    folders = sorted({ROOT / line for line in git("ls-files", "results/control").splitlines()})
+    chance = random.Random(git("rev-parse", "HEAD"))
+    for folder in sorted({path.parent for path in folders}):
+        record = read_record(folder)
+        assert not str(record["provenance"]["commit"]).endswith("-dirty"), folder
+        rows = list(csv.DictReader((folder / REPETITIONS).read_text(encoding="utf-8").splitlines()))
+        weights = read_networks(folder, len(rows))
+        number = chance.randrange(len(rows))
+        method = Method.model_validate_json(json.dumps(record["method"]))
+        keys = int(rows[number]["training_episodes"]), int(rows[number]["repetition"])
+        derived, learned = check_repetition(method, *keys, weights[number], learn_again=True)
+        assert learned and {name: str(value) for name, value in derived.items()} == rows[number], (folder, keys)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from replication import page, page_runs, plan
+from replication.control.settings import known_control_experiments
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments
 from replication.figures import embedding, learning_curves, write_figure
@@ -262,7 +263,7 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
     html = index_html(tmp_path)
     assert html == index_html(tmp_path)
     rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', html)
-    assert len(rows) == len(known_experiments())
+    assert len(rows) == len(known_experiments()) + len(known_control_experiments())
     first, *others = rows
     assert first.startswith('<a href="nature_random/index.html">') and "0 of 196" in first
     assert re.findall(r">(\d+ \w+)</span>", first) == ["2 replicated", "1 differs"]

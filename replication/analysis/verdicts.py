@@ -40,6 +40,13 @@ def margin_points(published_normalized: float) -> float:
     return max(MARGIN_POINTS, MARGIN_SHARE * abs(published_normalized))
 
 
+def verdict_word(low: float, high: float, margin: float) -> Literal["replicated", "differs", "inconclusive"]:
+    """What an interval of a difference says beside a margin, in the same points."""
+    if -margin <= low and high <= margin:
+        return "replicated"
+    return "differs" if low > margin or high < -margin else "inconclusive"
+
+
 def no_reference(reason: str) -> Verdict:
     """Nothing to compare with, and why."""
     return Verdict("no reference", reason)
@@ -58,11 +65,7 @@ def judge(ours: Estimate, published: Estimate, level: float, *, stand_in: bool) 
     margin = margin_points(published.mean)
     if not all(map(math.isfinite, (low, high))):
         raise ValueError(f"an interval needs finite errors, not {ours} and {published}")
-    word: Word = "inconclusive"
-    if -margin <= low and high <= margin:
-        word = "replicated"
-    elif low > margin or high < -margin:
-        word = "differs"
+    word = verdict_word(low, high, margin)
     reason = f"difference {apart:+z.1f} [{low:+z.1f}, {high:+z.1f}] normalised points, margin {margin:.1f}"
     if stand_in:
         reason += "; with a stand-in spread"

@@ -183,6 +183,16 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
             },
         ),
     ),
+    "nfq_2005_table1": (
+        "nfq_2005_table1.csv",
+        Schema(
+            {"training_episodes": Column("count", low=1.0), "trials": Column("count", low=1.0)}
+            | {"successful": Column("count"), "printed_percent": Column("number", low=0.0, high=100.0)}
+            | {"origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
+            key=("training_episodes",),
+            complete={"training_episodes": ("50", "100", "150", "200", "300", "400")},
+        ),
+    ),
     "tabular_and_control": (
         "tabular_and_control.csv",
         Schema(
