@@ -188,3 +188,13 @@ def test_training_and_evaluation_need_nothing_that_a_bare_gpu_machine_lacks(tmp_
     code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from replication.cli import main; main({command})"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert list(tmp_path.rglob("evaluation.trace"))
+
+
+@pytest.mark.parametrize(("package", "command"), [("pandas", ["render", "readme"]), ("pydantic", ["describe"])])
+def test_a_missing_package_is_one_line(package: str, command: list[str]) -> None:
+    code = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv[1:] = {command}; "
+    code += "runpy.run_module('replication', run_name='__main__')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and run.stdout == ""
+    assert run.stderr.startswith(f"error: package {package}: not installed for {sys.executable}; ")
+    assert run.stderr.count("\n") == 1
