@@ -37,6 +37,8 @@ from replication.figures import (
 from replication.games import find_game
 from replication.published import reference_set
 
+_TWO_POINTS_FRAMES = 2e6
+"""A published curve is shown at least this far, so that there is a curve to see."""
 _FAR = 4.0
 """A reference stretches the vertical axis to at most this many times what our runs span; beyond it, an arrow points."""
 _LEVELS: dict[str, tuple[str, Literal[":", "--", "-"]]] = {
@@ -119,6 +121,8 @@ def draw(panels: Sequence[Panel], colours: Mapping[str, str]) -> Figure:
     figure.legend(handles=handles, loc="upper left", ncols=legend_columns, bbox_to_anchor=(0.01, 1.0))
     drawn = pd.concat([panel.rows for panel in panels])
     end_frames = float(drawn.loc[drawn["agent"] != "", "frames"].max())
+    if (drawn["series"] == "published curve").any():
+        end_frames = max(end_frames, _TWO_POINTS_FRAMES)  # what is not a number stays so
     unit, unit_name = (1e6, "millions") if end_frames >= 1e6 else (1e3, "thousands")
     for place, panel in enumerate(panels):
         row, column = divmod(place, plan.columns)

@@ -114,6 +114,14 @@ def test_iterations_stand_beside_the_published_band(tmp_path):
     assert "2 iterations" in build(experiment, tmp_path).caption
 
 
+def test_a_published_curve_is_seen_beyond_a_single_iteration(tmp_path):
+    run = {"variants": ["dqn_dopamine"], "budget_frames": None, "budget_iterations": 1}
+    experiment = made_up_experiment([run], published={"source": "dopamine_curves", "algorithm": "DQN"})
+    finish(experiment.runs()[0], tmp_path)
+    (axes,) = build(experiment, tmp_path).figure.axes
+    assert axes.get_xlim()[1] > 2.0  # million frames: two published points
+
+
 def test_agents_of_one_variant_are_told_apart(tmp_path):
     experiment = made_up_experiment([{"budget_frames": 400_000}, {"budget_frames": 800_000}])
     for run in experiment.runs():
