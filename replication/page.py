@@ -34,11 +34,12 @@ from replication.page_runs import (
     versions,
 )
 from replication.page_tables import above_random, is_number, read_made, read_table, verdicts
+from replication.results_summary import findings_of
 
 MOST_BYTES = 15_000_000
+"""Of a page: what a browser on a phone still opens."""
 _SCRIPTS = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 """What runs; data for it stand under a type of their own."""
-"""Of a page: what a browser on a phone still opens."""
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _LARGEST_SVG_BYTES = 2_000_000
 """A larger drawing goes into the page as its PNG."""
@@ -97,6 +98,7 @@ def page_html(experiment: Experiment, results: Path) -> str:
         complete=len(finished) == len(experiment.runs()),
         cost=cost(finished),
         verdicts={table.name: found for table in tables if (found := verdicts(table))},
+        findings=findings_of(experiment),
         above_random=next(filter(None, map(above_random, tables)), ""),
         tables=tables,
         figures=[_figure(experiment, results, name) for name in experiment.figures],

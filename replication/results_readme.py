@@ -14,9 +14,8 @@ from replication.control.tables import shown_control
 from replication.experiments import known_experiments, load_experiment
 from replication.fidelity_text import README, between_marks, readme_with_counts
 from replication.files import write_atomically
-from replication.games import find_game
 from replication.other_scores import MARKS
-from replication.results_summary import Left, days_text, left_to_run, verdicts_of
+from replication.results_summary import Left, days_text, findings_of, left_to_run, verdicts_of
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
@@ -73,15 +72,7 @@ def _experiments(results: Path) -> list[dict[str, object]]:
         covered = str(coverage(experiment, load_runs(experiment, results)))
         verdicts = _verdicts(results / name)
         shown.append({"name": name, "title": experiment.title, "coverage": covered, "verdicts": verdicts})
-        findings = [
-            {
-                "games": [find_game(game).title for game in finding.games],
-                "what": finding.what,
-                "checked": finding.checked,
-            }
-            for finding in experiment.findings
-        ]
-        shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings}
+        shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings_of(experiment)}
     for name in known_control_experiments():
         if (results / name / "index.html").exists():
             shown.append(shown_control(load_control_experiment(name), results))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replication.experiments import Experiment
+from replication.games import find_game
 from replication.other_scores import MARKS
 from replication.plan import assumed_seconds, budget_frames
 from replication.run_records import unfinished
@@ -47,6 +48,23 @@ def verdicts_of(experiment: str, results: Path) -> list[Verdicts]:
                 games[row["agent"], row["verdict"]].append(row["game"])
     in_order = sorted(games.items(), key=lambda item: (item[0][0], _ORDER.index(item[0][1])))
     return [Verdicts(agent, word, tuple(found)) for (agent, word), found in in_order]
+
+
+@dataclass(frozen=True)
+class ShownFinding:
+    """A finding of an experiment, its games by their titles."""
+
+    games: tuple[str, ...]
+    what: str
+    checked: str
+
+
+def findings_of(experiment: Experiment) -> list[ShownFinding]:
+    """What was found out about differences from the published scores."""
+    return [
+        ShownFinding(tuple(find_game(game).title for game in finding.games), finding.what, finding.checked)
+        for finding in experiment.findings
+    ]
 
 
 def left_to_run(experiment: Experiment, results: Path) -> Left:
