@@ -323,7 +323,8 @@ def test_h6_p4_importance_exponents_reach_one_with_the_last_step_of_training() -
 def test_a9_a11_q9_q11_t7_t11_games_begin_at_once_and_the_final_network_plays_100_of_them(variant: str) -> None:
     protocol = load_protocol(load_variant(variant).protocol)
     final = protocol.final_evaluation
-    assert final is not None and (final.network, final.num_episodes, final.epsilon) == ("final", 100, 0.001)
+    epsilon = None if variant == "drq" else 0.001  # the first DrQ brings its own, 0.05
+    assert final is not None and (final.network, final.num_episodes, final.epsilon) == ("final", 100, epsilon)
     for presentation in (protocol.training, final.presentation):
         assert presentation.noops_after_game_over_frames is None and presentation.sticky_probability == 0.0
         assert presentation.episode_cap_frames == 4 * 27_000
