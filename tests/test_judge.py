@@ -216,7 +216,8 @@ def test_bad_requests_are_one_line(tmp_path: Path, capsys, changes: list[str], e
 @pytest.mark.parametrize("protocol", known_names("protocols"))
 def test_every_protocol_can_be_judged_by(tmp_path: Path, protocol: str) -> None:
     own = judged_run(name="counter", game="catch", protocol="nature", seed=1, preset="smoke")
-    options = {"noop_30min": ["epsilon=0.01"], "sticky": ["epsilon=0.01", "episodes=2"]}
+    own_epsilon = ["epsilon=0.01"]
+    options = {"noop_30min": own_epsilon, "atari100k_drq": own_epsilon, "sticky": [*own_epsilon, "episodes=2"]}
     changes = ["game=catch", f"protocol={protocol}", *options.get(protocol, [])]
     policy = command(tmp_path, "answers.write(bytes([step % n])); answers.flush()")
     assert main(arguments(tmp_path, policy, *changes)) == 0
