@@ -51,4 +51,4 @@ $(BENCHMARK_INSTALLED): replication/benchmark/sb3.lock
 	cp $< $@
 
 test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
-	$(BIN)/pytest -m "not gpu" --numprocesses auto --dist loadgroup
+	$(BIN)/pytest -m "not gpu" --numprocesses auto --dist load

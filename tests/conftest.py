@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.time_shares import LONG_SESSION_TESTS, time_shares
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # Machines are shared, so no example has a deadline. Where CI is set, one commit always sees the same examples.
 settings.register_profile("replication", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -28,6 +32,28 @@ def one_torch_thread() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow tests first: where several processes share them, none is left with a long one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@cache
+def makes_something_once(path: str) -> bool:
+    """Whether a file of tests has a fixture that its tests share."""
+    return 'scope="module"' in (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Where several processes share the tests, those of a file that makes something once stay in one of them.
+
+    pytest-xdist has marks for it (`--dist loadgroup`), which its version 3.8 does not find under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class TogetherWhereMadeOnce(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return path if makes_something_once(path) else nodeid
+
+    return TogetherWhereMadeOnce(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,6 +9,7 @@ import pytest
 from replication.errors import ReplicationError
 from replication.experiments import load_experiment
 from replication.fidelity_text import README
+from replication.games import find_game
 from replication.results_readme import readme_with_results, results_readme
 from replication.results_summary import days_text, left_to_run, verdicts_of
 from tests.finished_runs import made_up_experiment
@@ -58,7 +59,8 @@ def test_the_readmes_name_verdicts_findings_and_costs(tmp_path: Path) -> None:
     text = results_readme(tmp_path)
     assert "- Agent, differs (1): Road Runner." in text
     (finding, *_) = load_experiment("atari100k_der").findings
-    assert finding.what in text and finding.checked in text and "On Kung-Fu Master, Road Runner" in text
+    games = ", ".join(find_game(game).title for game in finding.games)
+    assert f"On {games}: {finding.what} Checked: {finding.checked}" in text
     assert "| `atari100k_der` | 4 of 4 | 1,600,000 |" in text and "| `quickstart`" not in text
     line = "| [Atari 100k: data-efficient Rainbow on four games](results/atari100k_der/index.html) | 0 of 4 runs |"
     whole = README.read_text(encoding="utf-8")

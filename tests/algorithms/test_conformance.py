@@ -30,7 +30,8 @@ def small(subject: Subject) -> Subject:
     return replace(subject, config=subject.config.model_copy(update=fewer))
 
 
-MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", "rainbow_no_priority", "rainbow_no_multi_step", "rainbow_no_double")
+ABLATED = tuple(f"rainbow_no_{part}" for part in ("priority", "multi_step", "double", "dueling", "noisy"))
+MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED)
 """Ends of the names of variants that differ in a number, or in a part that another variant has too."""
 
 

@@ -20,8 +20,7 @@ import yaml
 from replication.config import WORKFLOW
 from replication.jobs import build_jobs, workflow_config
 
-# One process runs them all: the finished tree is made once.
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 ROOT = WORKFLOW.parent
 SMOKE = {
