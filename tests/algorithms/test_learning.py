@@ -93,7 +93,9 @@ def own_settings(variant: str) -> tuple:
 
 
 OFF_POLICY = [name for name in known_names("algorithms") if load_variant(name).family == "off_policy"]
-LEARNERS = sorted({own_settings(name): name for name in reversed(OFF_POLICY)}.values())
+ABLATED = {f"rainbow_no_{part}" for part in ("priority", "multi_step", "double", "dueling", "noisy")}
+"""Made of parts that others here have: OTRainbow is neither double nor dueling nor noisy."""
+LEARNERS = sorted({own_settings(name): name for name in reversed(OFF_POLICY) if name not in ABLATED}.values())
 
 
 def taught(variant: str, changed_loss=None, precision: str = "float32") -> tuple[np.ndarray, list[int]]:

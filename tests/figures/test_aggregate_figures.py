@@ -130,8 +130,7 @@ def test_the_same_runs_give_the_same_bytes_and_a_whole_caption(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("experiment", ["c51_2017", "atari100k"])
+@pytest.mark.parametrize(("name", "experiment"), list(zip(FIGURES, ["atari100k", "c51_2017"] * 2, strict=True)))
 def test_without_runs_it_says_so(name: str, experiment: str, tmp_path: Path) -> None:
     result = draw(name, load_experiment(experiment), tmp_path)
     assert "0 of " in result.caption and "no finished run" in result.caption

@@ -106,7 +106,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["quickstart", "dopamine_curves", "atari100k"])
+@pytest.mark.parametrize("name", ["quickstart", "dopamine_curves", "nature_table4"])
 def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     jobs = build_jobs(workflow_config({"experiment": name}))
     found = scheduled(ROOT, config=f"experiment={name} results={tmp_path}")
