@@ -37,7 +37,7 @@ class PublishedSource(Settings):
 
 
 class Finding(Settings):
-    """What was found out about a difference from the published scores; rendered in results/README.md."""
+    """What was found out about a difference from the published scores; on the page and in results/README.md."""
 
     games: Annotated[tuple[str, ...], Field(min_length=1)]
     what: str

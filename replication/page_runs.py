@@ -17,7 +17,8 @@ from replication.settings import Deviation
 _MOST_CLIPS = 8
 _CLIPS_BYTES = 5_000_000
 """Of all clips on a page together, as they are stored."""
-_SHOWN_DIGITS = 12
+SHOWN_DIGITS = 12
+"""Of a digest or a commit."""
 
 
 def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
@@ -112,14 +113,14 @@ def provenance(found: FinishedRun) -> dict[str, Any]:
     file = next((name for name in ("scores.csv", "iterations.csv") if (found.folder / name).exists()), None)
     return {
         "run": found.run.name,
-        "digest": record["result_digest"][:_SHOWN_DIGITS],
-        "commit": _short_commit(origin["commit"]),
+        "digest": record["result_digest"][:SHOWN_DIGITS],
+        "commit": short_commit(origin["commit"]),
         "device": f"{machine.get('device', 'unknown')}, {origin['cores']} cores",
         "lanes": str(machine.get("lanes", "unknown")),
         "frames": f"{_frames(found):,}",
         "hours": "unknown" if seconds is None else hours(seconds),
         "network": f"{evaluated['network']}, step {evaluated['step']:,}" if evaluated else "none",
-        "scores": "none" if file is None else f"{file} {sha256((found.folder / file).read_bytes())[:_SHOWN_DIGITS]}",
+        "scores": "none" if file is None else f"{file} {sha256((found.folder / file).read_bytes())[:SHOWN_DIGITS]}",
     }
 
 
@@ -150,11 +151,12 @@ def _frames(found: FinishedRun) -> int:
     return int((found.record.get("counts") or {}).get("frames_nominal", 0))
 
 
-def _short_commit(commit: str | None) -> str:
+def short_commit(commit: str | None) -> str:
+    """The digits of a commit that are shown, and whether the tree was changed."""
     if commit is None:
         return "unknown"
     changed = " with uncommitted changes" if commit.endswith("-dirty") else ""
-    return commit.removesuffix("-dirty")[:_SHOWN_DIGITS] + changed
+    return commit.removesuffix("-dirty")[:SHOWN_DIGITS] + changed
 
 
 def versions(finished: Sequence[FinishedRun]) -> list[str]:

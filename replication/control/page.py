@@ -12,6 +12,7 @@ from replication.control.records import read_variant
 from replication.control.settings import ControlExperiment
 from replication.control.tables import coverage, finished_variants
 from replication.page import page_environment, read_figure
+from replication.page_runs import SHOWN_DIGITS, short_commit
 from replication.page_tables import ShownTable, read_table
 
 _MEANINGS = {
@@ -21,7 +22,6 @@ _MEANINGS = {
     "inconclusive": "The interval reaches across the edge of the margin.",
     "not run": "The repetitions of this row are not finished.",
 }
-_DIGITS = 12
 
 
 def control_page_html(experiment: ControlExperiment, results: Path) -> str:
@@ -72,13 +72,11 @@ def _flat(settings: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
 
 def _provenance(record: dict[str, Any]) -> dict[str, str]:
     origin = record["provenance"]
-    commit = str(origin["commit"] or "unknown")
-    changed = " with uncommitted changes" if commit.endswith("-dirty") else ""
     packages = ", ".join(f"{name} {version}" for name, version in sorted(origin["packages"].items()))
     return {
         "variant": record["variant"],
-        "digest": record["result_digest"][:_DIGITS],
-        "commit": commit.removesuffix("-dirty")[:_DIGITS] + changed,
+        "digest": record["result_digest"][:SHOWN_DIGITS],
+        "commit": short_commit(origin["commit"]),
         "seconds": f"{record['cost']['seconds']:,.0f}",
         "system": f"{origin['system']}, {origin['cores']} cores",
         "packages": f"Python {origin['python']}, {packages}",
