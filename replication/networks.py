@@ -44,7 +44,7 @@ class Convolutions(Convolving):
         for layer in config.convolutions:
             total = _same_padding(side, layer) if config.padding == "same" else 0
             self.padding.append((total // 2, total - total // 2))
-            layers.append(uninitialised_conv(channels, layer))
+            layers.append(UninitialisedConv2d(channels, layer.channels, layer.kernel, layer.stride))
             channels, side = layer.channels, (side + total - layer.kernel) // layer.stride + 1
         self.layers = nn.ModuleList(layers)
         self.num_features = channels * side * side
@@ -97,7 +97,21 @@ def convolve_by_product(x: Tensor, weight: Tensor, bias: Tensor, stride: int, pa
     return outputs.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
-class Output(nn.Linear):
+class UninitialisedConv2d(nn.Conv2d):
+    """A convolution whose weights are still to be filled, and have drawn nothing from torch's generator."""
+
+    def reset_parameters(self) -> None:
+        """Do nothing. `nn.utils.skip_init` does as much, and imports half a second of symbolic algebra to do it."""
+
+
+class UninitialisedLinear(nn.Linear):
+    """A linear layer whose weights are still to be filled, and have drawn nothing from torch's generator."""
+
+    def reset_parameters(self) -> None:
+        """Do nothing, as above."""
+
+
+class Output(UninitialisedLinear):
     """A network's last linear layer, float32 in every precision: values lie closer together than bfloat16 can tell."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,10 +127,10 @@ class SharedBiasOutput(Output):
     linear_with_shared_bias.
     """
 
-    def __init__(self, inputs: int, outputs: int, device: torch.device | str | None = None) -> None:
-        """Lay out the layer; see `uninitialised_output`."""
-        super().__init__(inputs, outputs, device=device)
-        self.bias = nn.Parameter(torch.empty(1, device=device))
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """Lay out the layer, uninitialised."""
+        super().__init__(inputs, outputs)
+        self.bias = nn.Parameter(torch.empty(1))
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
@@ -189,24 +203,6 @@ def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "
         return tuple(each.float() for each in outputs) if isinstance(outputs, tuple) else outputs.float()
 
     return rounded if precision == "bfloat16" else network
-
-
-def uninitialised_conv(channels: int, layer: Convolution) -> nn.Conv2d:
-    """A convolution whose weights are still to be filled."""
-    built: nn.Conv2d = nn.utils.skip_init(nn.Conv2d, channels, layer.channels, layer.kernel, stride=layer.stride)
-    return built
-
-
-def uninitialised_linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer whose weights are still to be filled."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
-    return layer
-
-
-def uninitialised_output(inputs: int, outputs: int, *, shared_bias: bool = False) -> Output:
-    """A last layer whose weights are still to be filled."""
-    layer: Output = nn.utils.skip_init(SharedBiasOutput if shared_bias else Output, inputs, outputs)
-    return layer
 
 
 def fill_torch7_uniform(network: nn.Module, stream: np.random.Generator) -> None:

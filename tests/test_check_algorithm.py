@@ -232,8 +232,8 @@ WRONG = {
     "a layer for nothing": (
         IMPORTS,
         "import acting_draws_spec, action_values, initialise\nfrom replication.algorithms import dqn\n"
-        "from replication.networks import uninitialised_linear\n\n\ndef network(config, num_actions):\n"
-        "    built = dqn.Network(config, num_actions)\n    built.idle = uninitialised_linear(2, 2)\n    return built\n",
+        "from replication.networks import UninitialisedLinear\n\n\ndef network(config, num_actions):\n"
+        "    built = dqn.Network(config, num_actions)\n    built.idle = UninitialisedLinear(2, 2)\n    return built\n",
         "gradient",
         "no gradient reaches idle.weight of the online network",
     ),

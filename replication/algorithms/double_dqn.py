@@ -15,7 +15,7 @@ from torch import Tensor
 from replication.algorithms import dqn
 from replication.algorithms.contract import Batch, Forward, Losses
 from replication.algorithms.dqn import acting_draws_spec, action_values, draws_spec, initialise
-from replication.networks import uninitialised_output
+from replication.networks import SharedBiasOutput
 from replication.settings import OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -34,7 +34,7 @@ def network(config: Config, num_actions: int) -> dqn.Network:
     """That of DQN, uninitialised; its last layer may have a single bias."""
     built = dqn.network(config, num_actions)
     if config.shared_output_bias:
-        built.values = uninitialised_output(config.network.hidden_units, num_actions, shared_bias=True)
+        built.values = SharedBiasOutput(config.network.hidden_units, num_actions)
     return built
 
 

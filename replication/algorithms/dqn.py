@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
-from replication.networks import FILLS, Convolutions, uninitialised_linear, uninitialised_output
+from replication.networks import FILLS, Convolutions, Output, UninitialisedLinear
 from replication.settings import OffPolicyConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
@@ -46,8 +46,8 @@ class Network(nn.Module):
         """Lay out the layers, uninitialised."""
         super().__init__()
         self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
-        self.hidden = uninitialised_linear(self.convolutions.num_features, config.network.hidden_units)
-        self.values = uninitialised_output(config.network.hidden_units, num_actions)
+        self.hidden = UninitialisedLinear(self.convolutions.num_features, config.network.hidden_units)
+        self.values = Output(config.network.hidden_units, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""

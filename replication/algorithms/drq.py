@@ -23,7 +23,7 @@ from replication.algorithms import double_dqn
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.dqn import SCREEN_SIDE_PIXELS, acting_draws_spec, action_values, initialise
 from replication.algorithms.dueling import dueling_values
-from replication.networks import Convolutions, uninitialised_linear, uninitialised_output
+from replication.networks import Convolutions, Output, UninitialisedLinear
 from replication.settings import Count, OffPolicyConfig, Positive
 
 __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -59,9 +59,9 @@ class Network(nn.Module):
         """Lay out the layers, uninitialised."""
         super().__init__()
         self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
-        self.hidden = uninitialised_linear(self.convolutions.num_features, config.network.hidden_units)
-        self.advantages = uninitialised_output(config.network.hidden_units, num_actions)
-        self.value = uninitialised_output(config.network.hidden_units, 1)
+        self.hidden = UninitialisedLinear(self.convolutions.num_features, config.network.hidden_units)
+        self.advantages = Output(config.network.hidden_units, num_actions)
+        self.value = Output(config.network.hidden_units, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8, or float32 of the same range, [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from replication.algorithms.double_dqn import acting_draws_spec, action_values, draws_spec, initialise, loss
 from replication.algorithms.dqn import SCREEN_SIDE_PIXELS
-from replication.networks import Convolutions, uninitialised_linear, uninitialised_output
+from replication.networks import Convolutions, Output, UninitialisedLinear
 from replication.settings import OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -38,10 +38,10 @@ class Network(nn.Module):
         super().__init__()
         units = config.network.hidden_units
         self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
-        self.value_hidden = uninitialised_linear(self.convolutions.num_features, units)
-        self.value = uninitialised_output(units, 1)
-        self.advantage_hidden = uninitialised_linear(self.convolutions.num_features, units)
-        self.advantages = uninitialised_output(units, num_actions)
+        self.value_hidden = UninitialisedLinear(self.convolutions.num_features, units)
+        self.value = Output(units, 1)
+        self.advantage_hidden = UninitialisedLinear(self.convolutions.num_features, units)
+        self.advantages = Output(units, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""

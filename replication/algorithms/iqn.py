@@ -26,7 +26,7 @@ from replication.algorithms.c51 import chosen
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.dqn import initialise
 from replication.algorithms.qr_dqn import action_values, midpoints, quantile_losses
-from replication.networks import uninitialised_linear
+from replication.networks import UninitialisedLinear
 from replication.settings import Count, OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -61,7 +61,7 @@ class Network(dqn.Network):
         super().__init__(config, num_actions)
         self.embedding_size = config.embedding_size
         self.policy_samples = config.policy_samples
-        self.embedding = uninitialised_linear(config.embedding_size, self.convolutions.num_features)
+        self.embedding = UninitialisedLinear(config.embedding_size, self.convolutions.num_features)
 
     def forward(self, pixels: Tensor, *draws: Tensor) -> Tensor:
         """The quantiles at the given fractions.

@@ -13,7 +13,7 @@ from replication.algorithms.dqn import (
     initialise,
     loss,
 )
-from replication.networks import uninitialised_output
+from replication.networks import Output
 from replication.settings import OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -31,7 +31,7 @@ class Network(nn.Module):
     def __init__(self, config: OffPolicyConfig, num_actions: int) -> None:
         """Lay out the layer, uninitialised."""
         super().__init__()
-        self.values = uninitialised_output(config.frame_stack * SCREEN_SIDE_PIXELS**2, num_actions)
+        self.values = Output(config.frame_stack * SCREEN_SIDE_PIXELS**2, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""

@@ -32,10 +32,10 @@ from replication.networks import (
     Convolutions,
     NoisyLinear,
     NoisyOutput,
+    Output,
+    UninitialisedLinear,
     count_noise,
     noise_by_layer,
-    uninitialised_linear,
-    uninitialised_output,
 )
 from replication.settings import Positive
 
@@ -162,9 +162,9 @@ def _noise(
 
 def _hidden(inputs: int, outputs: int, config: Config) -> NoisyLinear | nn.Linear:
     sigma_0 = config.sigma_0
-    return uninitialised_linear(inputs, outputs) if sigma_0 is None else NoisyLinear(inputs, outputs, sigma_0)
+    return UninitialisedLinear(inputs, outputs) if sigma_0 is None else NoisyLinear(inputs, outputs, sigma_0)
 
 
 def _output(inputs: int, outputs: int, config: Config) -> NoisyLinear | nn.Linear:
     sigma_0 = config.sigma_0
-    return uninitialised_output(inputs, outputs) if sigma_0 is None else NoisyOutput(inputs, outputs, sigma_0)
+    return Output(inputs, outputs) if sigma_0 is None else NoisyOutput(inputs, outputs, sigma_0)

@@ -37,13 +37,13 @@ from replication.networks import (
     Convolving,
     NoisyLinear,
     NoisyOutput,
+    Output,
+    UninitialisedConv2d,
     count_noise,
     fill_noisy,
     noise_by_layer,
-    uninitialised_conv,
-    uninitialised_output,
 )
-from replication.settings import Convolution, Count, Positive
+from replication.settings import Count, Positive
 
 __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
@@ -95,10 +95,9 @@ class Transition(Convolving):
     def __init__(self, channels: int, num_actions: int) -> None:
         """Lay out the layers, uninitialised."""
         super().__init__()
-        shape = Convolution(channels=channels, kernel=3, stride=1)
-        self.first = uninitialised_conv(channels + num_actions, shape)
+        self.first = UninitialisedConv2d(channels + num_actions, channels, kernel_size=3)
         self.scale, self.shift = nn.Parameter(torch.empty(channels)), nn.Parameter(torch.empty(channels))
-        self.second = uninitialised_conv(channels, shape)
+        self.second = UninitialisedConv2d(channels, channels, kernel_size=3)
         self.num_actions = num_actions
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
@@ -137,7 +136,7 @@ class Network(nn.Module):
         self.advantage_hidden = NoisyLinear(inputs, units, sigma_0)
         self.advantages = NoisyOutput(units, num_actions * self.num_atoms, sigma_0)
         self.transition = Transition(self.channels, num_actions)
-        self.prediction = uninitialised_output(2 * units, 2 * units)
+        self.prediction = Output(2 * units, 2 * units)
 
     def forward(self, pixels: Tensor, noise: Tensor | None = None, actions: Tensor | None = None) -> Any:
         """What is asked for by what is given beside the pixels, uint8 or float32 [batch, stack, 84, 84].
