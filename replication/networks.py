@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -116,7 +117,7 @@ class Output(UninitialisedLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _own_precision(x.device.type):
             return super().forward(x.to(self.weight.dtype))
 
 
@@ -134,7 +135,7 @@ class SharedBiasOutput(Output):
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _own_precision(x.device.type):
             return functional.linear(x.to(self.weight.dtype), self.weight) + self.bias
 
 
@@ -174,7 +175,7 @@ class NoisyOutput(NoisyLinear):
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _own_precision(x.device.type):
             return super().forward(x.to(self.weight.dtype), noise)
 
 
@@ -189,6 +190,12 @@ def noise_by_layer(layers: Sequence[nn.Module], draws: Sequence[Tensor]) -> list
         return [() for _ in layers]
     (noise,) = draws
     return [(part,) for part in noise.split([layer.num_noise for layer in layers])]
+
+
+def _own_precision(device_type: str) -> AbstractContextManager[object]:
+    """No lower precision than that of the parameters; a device without any, as `meta`, needs nothing for it."""
+    available = torch.amp.is_autocast_available(device_type)
+    return torch.autocast(device_type, enabled=False) if available else nullcontext()
 
 
 def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "bfloat16"]) -> Callable[..., Tensor]:

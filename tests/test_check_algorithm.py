@@ -181,6 +181,12 @@ WRONG = {
         "cannot be mapped over lanes",
     ),
     "item": (GATHER, "    y = y + 0.0 * y.mean().item()\n" + GATHER, "stack", "cannot be mapped over lanes"),
+    "made on the host": (
+        'config.spread * draws["bonus"]',
+        'torch.tensor([config.spread]) * draws["bonus"]',
+        "device",
+        "makes a tensor on the host, which a GPU cannot record; give it a device",
+    ),
     "something kept": (
         "    per_transition = ",
         "    CALLS.append(1)\n    y = y + 1e-4 * (len(CALLS) % 50)\n    per_transition = ",
@@ -246,7 +252,7 @@ WRONG = {
 }
 
 
-LONG = {"stack", "training", "resume", "cohort"}
+LONG = {"stack", "training", "device", "resume", "cohort"}
 
 
 @pytest.mark.slow
@@ -286,7 +292,7 @@ def test_a_failed_check_is_named_what_depends_on_it_is_left_and_the_exit_code_is
     assert done.stderr.splitlines() == [f"error: {path}: 1 check failed, named above; mend and check again"]
     said = done.stdout.splitlines()
     assert f"{path.stem}: inputs: the loss changes batch.r_t in place; compute a new tensor" in said
-    assert said[-1] == f"{path.stem}: not checked until the others pass: stack, training, resume, cohort"
+    assert said[-1] == f"{path.stem}: not checked until the others pass: stack, training, device, resume, cohort"
 
 
 def test_what_cannot_be_checked_at_all_is_one_line(tmp_path: Path) -> None:

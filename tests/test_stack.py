@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from replication.algorithms import dqn
 from replication.algorithms.contract import DrawSpec, Losses
+from replication.conformance.device_checks import HostTensorError, NothingOnTheHost
 from replication.engine.checkpoints import restore_newest, save_checkpoint
 from replication.engine.learner import Learned, Learner
 from replication.engine.stack import Stack, take_out
@@ -271,3 +272,16 @@ def test_a_checkpoint_is_written_of_a_stacked_learner_and_filled_into_one(tmp_pa
 def test_learners_that_do_not_fit_are_refused(changes: dict, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         Stack([learner("dqn", 0), learner(**({"variant": "dqn", "seed": 1} | changes))])
+
+
+@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine", "iqn", "rainbow", "spr"])
+def test_what_a_gpu_records_makes_nothing_on_the_host(variant: str) -> None:
+    """On the device `meta`; a recorded graph can read no memory of the host and wait for nothing."""
+    stack = Stack([learner(variant, seed, device="meta", small=True) for seed in range(2)])
+    with NothingOnTheHost():
+        stack._evaluate()
+        stack._differentiate()
+        stack._step()
+    stack._batch.device = stack._batch.host
+    with NothingOnTheHost(), pytest.raises((HostTensorError, RuntimeError)):
+        stack._differentiate()

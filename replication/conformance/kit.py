@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from replication.conformance.device_checks import check_device
 from replication.conformance.loss_checks import check_gradient, check_inputs, check_loss, check_stack
 from replication.conformance.network_checks import check_acting, check_global_randomness, check_initialisation
 from replication.conformance.run_checks import check_cohort, check_resume, check_training
@@ -26,7 +27,7 @@ STAGES: tuple[dict[str, Check], ...] = (
         "inputs": check_inputs,
     },
     {"stack": check_stack, "training": check_training},
-    {"resume": check_resume, "cohort": check_cohort},
+    {"device": check_device, "resume": check_resume, "cohort": check_cohort},
 )
 """By name. Where a check of one stage fails, the next stages would fail for the same reason: they are not run."""
 

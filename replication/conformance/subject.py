@@ -55,14 +55,14 @@ class Subject:
         budget = Budget(steps=steps) if steps else Budget(iterations=10)
         return Run(self.variant, self.protocol, GAME, seed, self.preset, budget)
 
-    def learner(self, seed: int, *, double: bool = False, **changes: Any) -> Learner:
+    def learner(self, seed: int, *, device: str = "cpu", double: bool = False, **changes: Any) -> Learner:
         """Networks and optimiser at their start; `changes` replace values of the configuration.
 
         `double`: computes in float64.
         """
         streams = {name: np.random.default_rng([seed, n]) for n, name in enumerate(INITIAL_STREAMS)}
         config = self.config.model_copy(update=changes)
-        learner = Learner(self.algorithm, config, NUM_ACTIONS, streams, "cpu")
+        learner = Learner(self.algorithm, config, NUM_ACTIONS, streams, device)
         if double:
             learner.online.double()
             learner.target.double()
