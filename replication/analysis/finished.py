@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,16 +121,19 @@ def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame 
     if b"\0" in data:  # pandas takes it for the end of a line
         raise ReplicationError(f"{path}: not readable as CSV (a NUL byte); remove {path.parent} to make it again")
     try:
-        table = pd.read_csv(io.BytesIO(data), low_memory=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Without index_col=False the first cells of rows that have one too many are no column, and nothing is said.
+            table = pd.read_csv(io.BytesIO(data), index_col=False, low_memory=False)
+    except pd.errors.ParserWarning:
+        raise ReplicationError(
+            f"{path}: found rows of more than {len(columns)} cells; remove {path.parent} to make it again"
+        ) from None
     except (ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ReplicationError(
             f"{path}: not readable as CSV ({reason}); remove {path.parent} to make it again"
         ) from None
-    if not isinstance(table.index, pd.RangeIndex):  # rows with more cells than the heading
-        raise ReplicationError(
-            f"{path}: found rows of more than {len(columns)} cells; remove {path.parent} to make it again"
-        )
     if list(table.columns) != columns:
         found = ", ".join(name if name.isprintable() else repr(name) for name in map(str, table.columns))
         raise ReplicationError(f"{path}: columns: found {found}, expected {', '.join(columns)}")

@@ -13,8 +13,8 @@ from replication.config import ALGORITHMS, WORKFLOW, known_names, load_variant
 from replication.conformance.kit import STAGES, TABLES, examine
 from replication.conformance.subject import Subject, open_subject, variants_of
 
-LEARNING = [name for name in known_names("algorithms") if load_variant(name).family == "off_policy"]
-MODULES = {load_variant(name).module for name in LEARNING}
+VARIANTS = {name: load_variant(name) for name in known_names("algorithms")}
+LEARNING = {name: variant.module for name, variant in VARIANTS.items() if variant.family == "off_policy"}
 
 
 def small(subject: Subject) -> Subject:
@@ -25,7 +25,7 @@ def small(subject: Subject) -> Subject:
     network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
     fewer = {
         "network": network,
-        "batch_size": min(8, subject.config.batch_size),
+        "batch_size": min(4, subject.config.batch_size),
         "updates_at_once": min(2, subject.config.updates_at_once),
     }
     if subject.config.future_steps:
@@ -42,7 +42,7 @@ MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [name for name in LEARNING if not name.endswith(MADE_OF_KNOWN_PARTS)])
 def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None:
-    source = ALGORITHMS / f"{load_variant(variant).module}.py"
+    source = ALGORITHMS / f"{LEARNING[variant]}.py"
     findings = examine(small(open_subject(source, WORKFLOW / "algorithms" / f"{variant}.yaml")))
     assert {finding.check: finding.problem for finding in findings if finding.problem} == {}
     assert [finding.check for finding in findings] == [*TABLES, *(name for stage in STAGES for name in stage)]
@@ -50,7 +50,7 @@ def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None
 
 def test_every_algorithm_module_has_a_variant() -> None:
     sources = {path.stem for path in ALGORITHMS.glob("*.py")} - {"__init__", "contract", "random_agent"}
-    assert sources == MODULES
-    for module in MODULES:
+    assert sources == set(LEARNING.values())
+    for module in sources:
         found = variants_of(ALGORITHMS / f"{module}.py", None)
-        assert [path.stem for path in found] == [name for name in LEARNING if load_variant(name).module == module]
+        assert [path.stem for path in found] == [name for name, its_own in LEARNING.items() if its_own == module]

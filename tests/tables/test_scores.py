@@ -218,6 +218,8 @@ _HEADER = "episode,return,frames,ending\n"
         (f"{_HEADER}0,,3,terminated\n", "scores.csv: row 2: return: found a blank"),
         (f"{_HEADER}0,inf,3,terminated\n", "scores.csv: row 2: return: found "),
         ("episode,frames\n0,3\n", "scores.csv: columns: found episode, frames"),
+        (f"{_HEADER}0,1.0,3,terminated,5\n1,2.0,3,terminated\n", "scores.csv: found rows of more than 4 cells"),
+        (f"{_HEADER}0,0,1.0,3,terminated\n1,1,2.0,3,terminated\n", "scores.csv: found rows of more than 4 cells"),
     ],
 )
 def test_damaged_scores_are_one_line(tmp_path: Path, content: str | None, expected: str) -> None:
