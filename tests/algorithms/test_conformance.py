@@ -34,7 +34,15 @@ def small(subject: Subject) -> Subject:
 
 
 ABLATED = tuple(f"rainbow_no_{part}" for part in ("priority", "multi_step", "double", "dueling", "noisy"))
-OTHER_NUMBERS = ("dqn_paper", "dqn_no_target", "dqn_no_replay_no_target", "qr_dqn_0", "drq_eps")
+OTHER_NUMBERS = (
+    "dqn_paper",
+    "dqn_no_target",
+    "dqn_no_replay_no_target",
+    "qr_dqn_0",
+    "drq_eps",
+    "der_dopamine",
+    "rainbow_dopamine",
+)
 MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
 """Ends of the names of variants that differ in a number, or in a part that another variant has too."""
 
