@@ -283,7 +283,7 @@ def test_both_environments_have_the_same_versions_of_what_they_share() -> None:
 @pytest.mark.slow
 def test_the_whole_benchmark_of_a_toy_game_without_other_programs(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setenv("REPLICATION_STATE", str(tmp_path / "state"))
-    arguments = ["--games", "catch", "--rounds", "2", "--seconds", "0.1", "--output", str(tmp_path / "output")]
+    arguments = ["--games", "catch", "catch", "--rounds", "2", "--seconds", "0.1", "--output", str(tmp_path / "output")]
     assert main(["benchmark", *arguments]) == 0
     text = (tmp_path / "output" / "table.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
