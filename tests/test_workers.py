@@ -23,6 +23,7 @@ import torch
 from replication.cli import main
 from replication.engine.checkpoints import restore_newest, save_checkpoint
 from replication.errors import ReplicationError
+from replication.evaluation import play_side_by_side
 from replication.random_streams import stream_state, training_streams
 from replication.settings import Convolution, NetworkConfig
 from tests.lanes import advance, cohort, smoke_run, whole_state
@@ -175,6 +176,20 @@ def test_a_lane_whose_loss_is_not_a_number_freezes_and_its_neighbours_train_on()
             assert [trainee.failure for trainee in trainees] == ["the loss is nan at step 104", None, None]
             states.append([whole_state(trainee) for trainee in trainees])
     assert states[0] == states[1]
+
+
+@pytest.mark.slow
+def test_the_episodes_of_an_evaluation_are_reported_as_by_one_process() -> None:
+    said = []
+    for workers in (0, 1):
+        with cohort([smoke_run()], workers, network=SMALL) as (trainee,):
+            final, reported = trainee.lane.run.protocol.final_evaluation, []
+            assert final is not None
+            wanted = {"num_episodes": 3, "report": reported.append}
+            evaluation = trainee.lane.begin_evaluation(final.presentation, "final_evaluation", **wanted)
+            play_side_by_side([evaluation], lambda stacks: dict.fromkeys(stacks, 0))
+            said.append(reported)
+    assert said[0] == said[1] and list(dict.fromkeys(said[0])) == [1, 2, 3]
 
 
 @pytest.mark.slow
