@@ -1,7 +1,7 @@
 """Check that a device can be left alone with acting, loss and step: nothing of them is made on the host.
 
-On a GPU they are recorded as CUDA graphs, in which no memory of the host can be read and nothing waited for. What a
-recording would refuse shows without a GPU on torch's device `meta`, whose tensors have shapes and types and no numbers.
+On a GPU they are recorded as CUDA graphs, in which no memory of the host can be read and nothing waited for. What of
+it lies on the host shows without a GPU, on torch's device `meta`, whose tensors have shapes and types and no numbers.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Subject:
     def learner(self, seed: int, *, device: str = "cpu", double: bool = False, **changes: Any) -> Learner:
         """Networks and optimiser at their start; `changes` replace values of the configuration.
 
-        `double`: computes in float64.
+        `device`: where they lie. `double`: computes in float64.
         """
         streams = {name: np.random.default_rng([seed, n]) for n, name in enumerate(INITIAL_STREAMS)}
         config = self.config.model_copy(update=changes)

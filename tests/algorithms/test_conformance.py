@@ -33,7 +33,7 @@ def small(subject: Subject) -> Subject:
     return replace(subject, config=subject.config.model_copy(update=fewer))
 
 
-ABLATED = tuple(f"rainbow_no_{part}" for part in ("priority", "multi_step", "double", "dueling", "noisy"))
+ABLATED = [name for name, module in LEARNING.items() if name.startswith("rainbow_no_") and module == "rainbow"]
 OTHER_NUMBERS = (
     "dqn_paper",
     "dqn_no_target",

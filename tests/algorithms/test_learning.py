@@ -93,7 +93,7 @@ def own_settings(variant: str) -> tuple:
 
 
 OFF_POLICY = [name for name in known_names("algorithms") if load_variant(name).family == "off_policy"]
-ABLATED = {f"rainbow_no_{part}" for part in ("priority", "multi_step", "double", "dueling", "noisy")}
+ABLATED = [name for name in OFF_POLICY if name.startswith("rainbow_no_") and load_variant(name).module == "rainbow"]
 """Made of parts that others here have: OTRainbow is neither double nor dueling nor noisy."""
 LEARNERS = sorted({own_settings(name): name for name in reversed(OFF_POLICY) if name not in ABLATED}.values())
 
