@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from replication.analysis.finished import FinishedRun
+from replication.analysis.learning_curves import full_budget_text
 from replication.experiments import Experiment
 from replication.files import sha256
 from replication.games import find_game
@@ -33,7 +34,7 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
                 "agent": f"{run.variant.title} ({run.variant.variant})",
                 "games": ", ".join(games) if len(games) <= 6 else f"{len(games)} games",
                 "seeds": ", ".join(str(seed) for seed in sorted({other.seed for other in group})),
-                "budget": _budget(run),
+                "budget": full_budget_text(run),
                 "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
                 "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
                 "scored": _scored(run),
@@ -50,14 +51,6 @@ def groups(experiment: Experiment) -> list[list[Run]]:
         preset = run.preset.preset if run.preset else None
         found.setdefault((run.variant.variant, run.protocol.protocol, preset, run.budget), []).append(run)
     return list(found.values())
-
-
-def _budget(run: Run) -> str:
-    if run.budget.iterations:
-        return f"{run.budget.iterations:,} iterations of at least {run.protocol.iteration_steps:,} steps"
-    if run.budget.steps:
-        return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames"
-    return "no training"
 
 
 def _scored(run: Run) -> str:

@@ -21,8 +21,8 @@ from replication.optimizers import build_optimizer
 from replication.random_streams import training_streams
 from replication.replay import NO_ACTION, TRUNCATED, ReplayMemory
 from tests.lanes import RecordingLearner, advance, build, smoke_run
-from tests.test_replay import build as build_memory
-from tests.test_replay import numbered_frame, numbers
+from tests.replay_scripts import build as build_memory
+from tests.replay_scripts import numbered_frame, numbers
 
 
 class OneScreen:

@@ -14,8 +14,8 @@ from replication.errors import ReplicationError
 from replication.replay import LIFE_LOST, NO_ACTION, TERMINATED, ReplayMemory
 from replication.settings import Convolution, NetworkConfig
 from tests.lanes import advance, build, cohort, smoke_run, whole_state
-from tests.test_replay import build as memory_of
-from tests.test_replay import numbered_frame, numbers, told, valid_rows
+from tests.replay_scripts import build as memory_of
+from tests.replay_scripts import numbered_frame, numbers, told, valid_rows
 
 SMALL = NetworkConfig(
     convolutions=(Convolution(channels=4, kernel=12, stride=12),),

@@ -24,7 +24,7 @@ from replication.replay import Transitions
 from replication.settings import NewestSampling, ReplaySampling
 from tests.bad_input import seal_checkpoint
 from tests.lanes import RecordingLearner, advance, build, cohort, smoke_run, whole_state
-from tests.test_priorities import proportional, rank
+from tests.prioritised import proportional, rank
 
 # Learning starts after 100 steps, with an update every 4; the heap is sorted and the correction is whole on the way.
 PROPORTIONAL = proportional(exponent=0.6, constant=0.01, importance_steps=150)

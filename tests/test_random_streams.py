@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 
+import numpy as np
+
 from replication.random_streams import TRAINING_STREAMS, named_stream, restore_stream, stream_state, training_streams
 
 
@@ -31,3 +33,11 @@ def test_a_stored_stream_continues_exactly_through_json() -> None:
     restored = named_stream(9, "breakout", "replay")
     restore_stream(restored, state)
     assert restored.random(5).tolist() == expected
+
+
+def test_one_of_one_greedy_action_takes_nothing_from_the_stream() -> None:
+    stream = np.random.default_rng(1)
+    stream.integers(5)  # half a word is left over
+    before = stream_state(stream)
+    stream.integers(1)
+    assert stream_state(stream) == before

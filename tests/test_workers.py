@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import torch
@@ -343,11 +342,3 @@ def test_a_game_that_cannot_be_opened_is_the_line_of_one_process() -> None:
 def test_a_number_of_workers_below_zero_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(tmp_path, "dqn", ["catch"], "--workers=-1")) == 2
     assert "--workers: expected 0 or more, found -1" in capsys.readouterr().err
-
-
-def test_one_of_one_greedy_action_takes_nothing_from_the_stream() -> None:
-    stream = np.random.default_rng(1)
-    stream.integers(5)  # half a word is left over
-    before = stream_state(stream)
-    stream.integers(1)
-    assert stream_state(stream) == before

@@ -94,6 +94,12 @@ def budget_text(run: Run) -> str:
     return "no training"
 
 
+def full_budget_text(run: Run) -> str:
+    """As `budget_text`, with how long an iteration is."""
+    length = f" of at least {run.protocol.iteration_steps:,} steps" if run.budget.iterations else ""
+    return budget_text(run) + length
+
+
 def trained_frames(found: FinishedRun) -> int:
     """Emulator frames of training, by the budget or, where it counts iterations, by what was played; 0 if none."""
     run = found.run

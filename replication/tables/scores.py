@@ -14,7 +14,7 @@ from replication.analysis.best_of_rates import Comparison, compared, comparison_
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
 from replication.analysis.finished import FinishedRun, coverage, load_runs
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
-from replication.analysis.learning_curves import agent_title
+from replication.analysis.learning_curves import agent_title, full_budget_text
 from replication.analysis.published_counterparts import find_counterpart, stand_in_text
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.errors import ReplicationError
@@ -172,7 +172,8 @@ def _caption(
     for run in runs:
         title = agent_title(run, runs)
         preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
-        agents[title] = f"{title}: {budget_text(run)}{preset}, protocol {run.protocol.title}"
+        of_training = " of training" * (run.budget.steps > 0)
+        agents[title] = f"{title}: {full_budget_text(run)}{of_training}{preset}, protocol {run.protocol.title}"
     quantities = {run.protocol.published_quantity for run in runs}
     networks = Counter(
         found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
@@ -219,15 +220,6 @@ def _best_text(comparisons: Sequence[Comparison]) -> str:
         f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
         f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
     )
-
-
-def budget_text(run: Run) -> str:
-    """How long a run trains, in words."""
-    if run.variant.family == "untrained":
-        return "no training"
-    if run.budget.iterations:
-        return f"{run.budget.iterations} iterations of at least {run.protocol.iteration_steps:,} steps"
-    return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames of training"
 
 
 def _frames(run: Run) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from replication.algorithms.contract import Batch, Future, load_algorithm
@@ -17,6 +18,8 @@ from replication.config import load_variant, variant_config
 from replication.engine.learner import draw
 from replication.settings import NetworkConfig
 from replication.validation import Settings
+
+Array = NDArray[np.float64]
 
 NUM_ACTIONS = 3
 NO_DRAWS: Mapping[str, Tensor] = {}
@@ -113,3 +116,17 @@ def assert_gradient_is_that_of_loops(variant: str, config: Any, reference: Refer
             torch.testing.assert_close(gradient.double(), whole, **tolerances)
         into_target = torch.autograd.grad(total, list(networks_[1].parameters()), allow_unused=True)
         assert all(gradient is None for gradient in into_target)
+
+
+def linear(
+    network: nn.Module, name: str, x: NDArray[np.float64], noise: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """A layer written out in float64, from its parameters and its part of the noise."""
+    layer = {key: p.detach().double().numpy() for key, p in getattr(network, name).named_parameters()}
+    weight, bias = layer["weight"], layer["bias"]
+    if noise is not None:
+        f = np.sign(noise) * np.sqrt(np.abs(noise))
+        inputs, outputs = f[: weight.shape[1]], f[weight.shape[1] :]
+        weight = weight + layer["weight_deviation"] * outputs[:, None] * inputs[None, :]
+        bias = bias + layer["bias_deviation"] * outputs
+    return x @ weight.T + bias

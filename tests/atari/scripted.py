@@ -7,6 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.atari.presentation import PresentedGame
+from replication.settings import Presentation
+
 
 class ScriptedConsole:
     """Rewards, lives and the end of the game as functions of the frames since the last reset."""
@@ -56,3 +59,40 @@ class ScriptedConsole:
 
     def restore(self, state: bytes) -> None:
         self.frame = int(state)
+
+
+PLAIN = Presentation(
+    frame_skip=4,
+    sticky_probability=0.0,
+    life_loss_ends_trajectory=False,
+    noops_after_game_over_frames=None,
+    noops_after_life_loss_frames=None,
+    episode_cap_frames=None,
+)
+
+
+class Painted:
+    """Notes which frames were painted, and when the ring was cleared."""
+
+    def __init__(self) -> None:
+        self.log: list[str | int] = []
+
+    def clear(self) -> None:
+        self.log.append("clear")
+
+    def paint(self, emulator: ScriptedConsole, repeat_index: int | None) -> None:
+        self.log.append(emulator.frame)
+
+    def grab(self, out: np.ndarray) -> None:
+        out[:] = 0
+
+    def state(self) -> dict:
+        return {}
+
+    def restore(self, state: dict) -> None:
+        pass
+
+
+def present(console, shown=PLAIN, *, skip: int = 4, pipeline=None, seed: int = 0) -> PresentedGame:
+    streams = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    return PresentedGame(console, shown, pipeline or Painted(), skip, *streams)
