@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from replication.arguments import at_least_one, device, none_or_more, seconds, whole_number
 from replication.benchmark import command as benchmark
@@ -21,6 +21,10 @@ from replication.workflow_command import known_profiles
 
 class Parser(argparse.ArgumentParser):
     """What is wrong with the arguments is one line, like every other error."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Options are written out: an abbreviation may come to mean another one in a later version."""
+        super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise ReplicationError(f"{' '.join(message.split())}; see {self.prog} --help")
