@@ -34,7 +34,7 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("nature_random", 196),
         ("nature_figure2", 2),
         ("nature_figure4", 1),
-        ("dopamine_curves", 4),
+        ("dopamine_curves", 6),
     ],
 )
 def test_every_experiment_names_its_runs_once(name: str, runs: int) -> None:
