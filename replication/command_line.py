@@ -12,7 +12,7 @@ from replication.config import known_names
 from replication.control.command import DESCRIPTION as CONTROL_DESCRIPTION
 from replication.control.command import add_arguments as add_control_arguments
 from replication.control.settings import known_control_experiments
-from replication.errors import ReplicationError
+from replication.errors import ReplicationError, unknown_name
 from replication.experiments import known_experiments
 from replication.judge_command import DESCRIPTION as JUDGE_DESCRIPTION
 from replication.judge_command import add_arguments as add_judge_arguments
@@ -25,6 +25,16 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         """Options are written out: an abbreviation may come to mean another one in a later version."""
         super().__init__(**settings, allow_abbrev=False)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse does; an option that there is not is refused by the command, which knows those there are."""
+        known, unknown = super().parse_known_args(args, namespace)
+        options = [option[2:] for option in self._option_string_actions if option.startswith("--")]
+        for word in unknown:
+            if word.startswith("--"):
+                name = word[2:].partition("=")[0]
+                raise ReplicationError(f"{unknown_name('option', name, options)}; see {self.prog} --help")
+        return known, unknown
 
     def error(self, message: str) -> NoReturn:
         raise ReplicationError(f"{' '.join(message.split())}; see {self.prog} --help")

@@ -106,7 +106,6 @@ def test_results_of_another_run_in_this_place_are_refused(tmp_path: Path, capsys
         (["--budget-frames", "-4"], "positive multiple"),
         (["--device", "cuda:9"], "no CUDA device"),
         (["--state", "/proc/nowhere"], "cannot be written"),
-        (["--max-sec", "1"], "unrecognized arguments: --max-sec 1; see python -m replication"),
     ],
 )
 def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, changes: list[str], expected: str) -> None:
