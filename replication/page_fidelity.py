@@ -21,11 +21,13 @@ class ShownFidelity:
 
 
 def shown_fidelity(groups: Sequence[Sequence[Run]]) -> list[ShownFidelity]:
-    """One table for each group of runs that share variant, protocol, preset and budget."""
-    shown = []
+    """The tables of groups of runs that share variant, protocol, preset and budget; those that are equal once."""
+    shown: list[ShownFidelity] = []
     for run, *_ in groups:
         frames = run.budget.steps * run.protocol.training.frame_skip or None
         rows = judge_rows(run.variant, run.protocol, run.preset, frames)
         agent = f"{run.variant.title} ({run.variant.variant})"
-        shown.append(ShownFidelity(agent, load_original(run.variant.original).title, counts_text(rows), rows))
+        found = ShownFidelity(agent, load_original(run.variant.original).title, counts_text(rows), rows)
+        if found not in shown:  # a budget in iterations departs from nothing
+            shown.append(found)
     return shown

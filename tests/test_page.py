@@ -14,8 +14,10 @@ from replication.errors import ReplicationError
 from replication.experiments import known_experiments
 from replication.figures import embedding, learning_curves, write_figure
 from replication.page import write_page
+from replication.page_fidelity import shown_fidelity
 from replication.page_index import index_html
 from replication.page_tables import ShownTable, above_random, verdicts
+from replication.runs import resolve_run
 from replication.tables import scores, write_table
 from tests.finished_runs import change_record, finish, made_up_experiment
 
@@ -170,6 +172,13 @@ def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
 
 
 @pytest.mark.slow
+def test_groups_with_equal_fidelity_tables_share_one():
+    dopamine = [resolve_run(variant="dqn_dopamine", game="pong", seed=1, budget_iterations=n) for n in (1, 2)]
+    nature = [resolve_run(variant="dqn", game="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
+    assert len(shown_fidelity([[run] for run in dopamine])) == 1
+    assert len(shown_fidelity([[run] for run in nature])) == 2
+
+
 def test_clips_are_shown_where_there_are_some(experiment, tmp_path):
     assert "Clips" not in made(experiment, tmp_path, 6).read_text()
     (experiment.runs()[0].results_folder(tmp_path) / "clip.webp").write_bytes(b"RIFF")

@@ -118,9 +118,7 @@ def assert_gradient_is_that_of_loops(variant: str, config: Any, reference: Refer
         assert all(gradient is None for gradient in into_target)
 
 
-def linear(
-    network: nn.Module, name: str, x: NDArray[np.float64], noise: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
+def linear(network: nn.Module, name: str, x: Array, noise: Array | None) -> Array:
     """A layer written out in float64, from its parameters and its part of the noise."""
     layer = {key: p.detach().double().numpy() for key, p in getattr(network, name).named_parameters()}
     weight, bias = layer["weight"], layer["bias"]

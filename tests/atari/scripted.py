@@ -1,4 +1,4 @@
-"""A console that follows a script and notes what it is given."""
+"""A console that follows a script and notes what it is given, and a game presented on it."""
 
 from __future__ import annotations
 
