@@ -13,16 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from replication.config import load_preset, load_protocol, load_variant
+from replication.config import identity_config, load_preset, load_protocol, load_variant
 from replication.errors import ReplicationError
 from replication.files import canonical_json, sha256
 from replication.games import find_game
+from replication.optional_settings import without_defaults
 from replication.schedules import steps_of_frames
 from replication.settings import FinalEvaluation, Preset, Protocol, Variant
 
 NUMERICS_VERSION = {"off_policy": 2, "untrained": 1}
 """One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test
 fails when they move without it). Results of another version are results of another run."""
+
+_NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
+"""Of a protocol, what moves no number of training."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,11 @@ class Run:
             "variant": self.variant.variant,
             "module": self.variant.module,
             "family": self.variant.family,
-            "config": self.variant.config,
+            "config": identity_config(self.variant),
             "protocol": self.protocol.protocol,
-            "protocol_settings": self.protocol.model_dump(exclude={"sources", "deviations"}),
+            "protocol_settings": without_defaults(
+                type(self.protocol), self.protocol.model_dump(exclude={"sources", "deviations"})
+            ),
             "game": self.game,
             "seed": self.seed,
             "preset": self.preset.preset if self.preset else None,
@@ -109,12 +115,11 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
         KeyError: a part is missing.
     """
     settings = record["protocol_settings"]
+    # Not what a protocol is called, what normalises its scores, or what is played at the end; settings added later are.
+    presented = {name: value for name, value in settings.items() if name not in _NOT_OF_TRAINING}
     parts = ("variant", "module", "family", "config", "protocol", "game", "seed", "preset", "numerics_version")
-    training = {name: record[name] for name in parts} | {
-        "training": settings["training"],
-        "iteration_steps": settings["iteration_steps"],
-        "periodic_evaluation": settings["periodic_evaluation"],
-    }
+    needed = ("training", "iteration_steps", "periodic_evaluation")
+    training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
     result = {
         "training": training,
         "budget": {name: record["budget"][name] for name in ("steps", "iterations")},
