@@ -21,7 +21,7 @@ from replication.experiments import load_experiment
 from replication.files import readable_json, write_atomically
 from replication.frame_store import FRAME_SHAPE, Storage, storage_text, typical_bytes
 from replication.games import find_game
-from replication.run_records import checkpoint_step, unfinished
+from replication.run_records import checkpoint_step, finished_as, unfinished
 from replication.runs import Run
 from replication.settings import NetworkConfig, OffPolicyConfig
 from replication.validation import validated
@@ -97,6 +97,9 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     for name, *numbers, note in rows:
         aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
         lines.append("  ".join([name.ljust(widths[0]), *aligned, note]).rstrip())
+    made = [finished_as(run, results) for run in loaded.runs()]
+    if earlier := sum(run is not None and run.earlier_version is not None for run in made):
+        lines += ["", f"done by an earlier numerics version of the same law, and not to be made again: {earlier}"]
     if done == total:
         return "\n".join([*lines, "", "every run is there; only tables, figures and the page may have to be made"])
     lines += [
