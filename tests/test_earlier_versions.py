@@ -10,6 +10,7 @@ import pytest
 
 from replication import runs
 from replication.analysis.finished import coverage, load_runs
+from replication.engine.checkpoints import restore_newest, save_checkpoint
 from replication.engine.machine import Machine
 from replication.engine.policy_check import check_policies, run_of_folder
 from replication.engine.session import execute
@@ -21,8 +22,9 @@ from replication.page_runs import asked_for, missing_runs, provenance
 from replication.plan import plan_text
 from replication.run_records import finished_as, read_record, record_path, sealed_record, unfinished
 from replication.runs import Run, resolve_run
-from replication.tables.scores import build
+from replication.tables import scores
 from tests.finished_runs import finish
+from tests.lanes import advance, build, smoke_run
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +58,15 @@ def test_laws_are_kept_version_by_version(monkeypatch: pytest.MonkeyPatch) -> No
     assert [each.earlier_version for each in a_run("c51").earlier()] == [4]
 
 
-def test_no_checkpoint_goes_on_across_versions(tmp_path: Path) -> None:
-    run = a_run()
+def test_no_checkpoint_goes_on_across_versions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = smoke_run("dqn")
     assert earlier(run).state_folder(tmp_path) != run.state_folder(tmp_path)
+    begun = build(earlier(run))
+    advance([begun], 20)
+    save_checkpoint(begun, run.state_folder(tmp_path))  # even where somebody put it in the place of ours
+    with pytest.raises(ReplicationError, match="no checkpoint is whole"):
+        restore_newest(build(run), run.state_folder(tmp_path))
+    assert "training_digest: another run's" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("variant", ["dqn", "c51"])
@@ -108,7 +116,7 @@ def test_tables_captions_and_pages_mark_it(shown: tuple[Experiment, list[Run]], 
     assert [found.mark for found in trained] == ["numerics version 2", *[""] * (len(named) - 1)]
     some = "numerics version 2" if len(finished) == 1 else "1 of numerics version 2"
     assert str(coverage(experiment, finished)) == f"{len(finished)} of {len(experiment.runs())} runs ({some})"
-    table = build(experiment, tmp_path)
+    table = scores.build(experiment, tmp_path)
     assert sum("numerics version 2)" in seeds for seeds in table.frame["seeds"]) == 1
     assert f"runs ({some}) finished." in table.caption
     assert "Runs of an earlier numerics version were made by code of the same law" in table.caption
@@ -125,7 +133,7 @@ def test_nothing_is_marked_where_all_are_of_the_present_version(
     experiment, named = shown
     finish(named[0], tmp_path)
     assert not any(found.mark for found in load_runs(experiment, tmp_path))
-    assert "numerics version" not in build(experiment, tmp_path).caption
+    assert "numerics version" not in scores.build(experiment, tmp_path).caption
 
 
 def test_plan_and_jobs_take_it_for_done(shown: tuple[Experiment, list[Run]], tmp_path: Path) -> None:
@@ -174,7 +182,7 @@ def test_a_network_of_an_earlier_version_is_not_played_again(tmp_path: Path) -> 
     folder = whole_record(earlier(a_run()), tmp_path)
     assert run_of_folder(folder) == earlier(a_run())
     said = check_policies([folder], tmp_path / "state", quiet=True)
-    assert said.endswith("; 1 are of an earlier numerics version, which its own commit plays")
+    assert said.endswith("; 1 not played: of an earlier numerics version, for the commit that made it")
 
 
 def test_a_record_of_another_law_is_none_of_this_codes(tmp_path: Path) -> None:

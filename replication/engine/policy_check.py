@@ -55,7 +55,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
         if not path.exists():
             continue
         run = run_of_folder(folder)
-        if run.earlier_version is not None:  # its last digits are others', and may choose another action
+        if run.earlier_version is not None:  # other last digits may choose another action
             earlier += 1
             continue
         again = evaluate_again(run, state)
@@ -72,7 +72,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
                     "than the run's that can be rounding"
                 )
     without = f"; {absent} have no network in {state}" if absent else ""
-    others = f"; {earlier} are of an earlier numerics version, which its own commit plays" if earlier else ""
+    others = f"; {earlier} not played: of an earlier numerics version, for the commit that made it" if earlier else ""
     return f"{played} policies played again, each left its trace{without}{others}"
 
 
