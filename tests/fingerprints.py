@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from replication.algorithms.contract import load_algorithm
-from replication.config import load_protocol, load_variant, variant_config
+from replication.config import identity_config, load_protocol, load_variant
 from replication.engine.off_policy import Trainee
 from replication.runs import NUMERICS_VERSION, Run
-from replication.settings import NetworkConfig
 from tests.lanes import advance, build, smoke_run
 
 EXPLORING_STEPS = 90
@@ -42,15 +42,19 @@ OWN_NETWORK = ("dqn", "dqn_dopamine", "dqn_quickstart")
 """Tried with the network of their papers; all others with the small one of the smoke preset, which takes seconds."""
 
 
-def fingerprint_of(variant: str) -> dict[str, Any]:
-    """Exact where only integers are involved; magnitudes where processors may differ in the last bits."""
-    run, changes = _run(variant), {"network": own_network(variant)} if variant in OWN_NETWORK else {}
-    trainee, explored = (build(run, **changes) for _ in range(2))
+def fingerprint_of(variant: str, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Exact where only integers are involved; magnitudes where processors may differ in the last bits.
+
+    `config`: what is in force instead of the variant's present settings.
+    """
+    run = _run(variant, config)
+    trainee, explored = (build(run) for _ in range(2))
     advance([explored], EXPLORING_STEPS)  # before learning starts: every number follows from the streams alone
     advance([trainee], VARIANTS[variant])
     lane = explored.lane
     return {
         "numerics_version": NUMERICS_VERSION["off_policy"],
+        "config": identity_config(run.variant),
         "exploring": hashlib.sha256(bytes(lane.decisions) + lane.stack.tobytes()).hexdigest()[:16],
         "exact": {machine_kind(): exact_digest(trainee)},
         "magnitudes": magnitudes(trainee),
@@ -92,14 +96,14 @@ def machine_kind() -> str:
     return f"{processor}, torch {torch.__version__.partition('+')[0]}, {capability}"
 
 
-def own_network(variant: str) -> NetworkConfig:
+def own_network(variant: str) -> dict[str, Any]:
     """The variant's, not the small one of the smoke preset."""
-    loaded = load_variant(variant)
-    found: NetworkConfig = variant_config(loaded, load_algorithm(loaded.module).Config).network
-    return found
+    return dict(load_variant(variant).config["network"])
 
 
-def _run(variant: str) -> Run:
+def _run(variant: str, config: Mapping[str, Any] | None) -> Run:
     iterations = load_protocol(load_variant(variant).protocol).iteration_steps is not None
-    budget = {"budget_frames": None, "budget_iterations": 2} if iterations else {}
-    return smoke_run(variant, **budget)
+    run = smoke_run(variant, **({"budget_frames": None, "budget_iterations": 2} if iterations else {}))
+    own = {"network": own_network(variant)} if variant in OWN_NETWORK else {}
+    found = run.variant.config | own if config is None else dict(config)
+    return replace(run, variant=run.variant.model_copy(update={"config": found}))
