@@ -63,7 +63,11 @@ def status_text(folder: QueueFolder) -> str:
     for row in rows:
         if row.note:
             lines += textwrap.wrap(
-                f"{row.id} {row.state}: {row.note}", WIDTH, subsequent_indent="    ", break_on_hyphens=False
+                f"{row.id} {row.state}: {row.note}",
+                WIDTH,
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
             )
     return "\n".join(lines)
 
@@ -150,16 +154,19 @@ def _hours_left(entry: Entry, folder: QueueFolder, step: int, seconds: float) ->
 def _head(folder: QueueFolder) -> str:
     worker = read_json(folder.worker, Worker)
     if is_held(folder.worker_lock):
-        known = f" (process {worker.pid}, {worker.jobs} at a time)" if worker else ""
-        state = f"runs{known}"
-    elif worker is not None:  # it takes this file away where it ends by itself
+        state = f"runs (process {worker.pid}, {worker.jobs} at a time)" if worker else "runs"
+    elif worker is not None:  # a worker that ends by itself takes this file away
         log = folder.logs / "worker.log"
-        last = last_line(log.read_bytes()) if log.exists() else ""
-        state = f"does not run: its worker was killed or failed, its last words in {log}: {last}; `queue start`"
+        said = last_line(log.read_bytes()) if log.exists() else ""
+        state = said if said.startswith("error:") else "its worker was killed"
+        state += "; `queue start` goes on, `queue stop` ends trainings that are left"
     else:
         state = "does not run"
-    commit = f", clone at commit {current_commit(folder.clone)[:12]}" if folder.clone.exists() else ", no clone yet"
-    return "\n".join(textwrap.wrap(f"queue {folder.root}: {state}{commit}", WIDTH, break_on_hyphens=False))
+    commit = f"at commit {current_commit(folder.clone)[:12]}" if folder.clone.exists() else "not made yet"
+    lines = [f"queue: {folder.root}", f"worker: {state}", f"clone: {commit}"]
+    return "\n".join(
+        part for line in lines for part in textwrap.wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
