@@ -93,9 +93,9 @@ def _commit_of_main(repository: Path, name: str | None) -> str:
         raise ReplicationError(f"{repository}: found no branch {BRANCH}, of which the queue trains a commit")
     if name is None:
         return tip
-    commit = _git_or_none(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    # --end-of-options is printed too by versions of git before 2.30
-    commit = commit.splitlines()[-1] if commit else None
+    commit = None
+    if not name.startswith("-"):  # an option of git's
+        commit = _git_or_none(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if commit is None or _git_or_none(repository, "merge-base", "--is-ancestor", commit, tip) is None:
         raise ReplicationError(
             f"--commit {name}: found no such commit on the branch {BRANCH} of {repository}; commit or merge it first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def collect(folder: QueueFolder, results: Path) -> int:
     there = len(sources) - len(missing)
     print(f"{len(collected)} of {len(missing)} finished runs collected; {there} were there already")
     if collected:
-        print("to commit:", *(f"  git add {path}" for path in collected), sep="\n")
+        print("to commit:", *(f"  git add {shlex.quote(str(path))}" for path in collected), sep="\n")
     if refused:
         raise ReplicationError(
             f"{len(refused)} of {len(missing)} finished runs do not verify, the first: {refused[0]}; move them out of "

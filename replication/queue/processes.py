@@ -18,6 +18,8 @@ from replication.queue.locks import held, is_held
 from replication.queue.worker import last_line
 
 _POLL_SECONDS = 0.1
+_ENDING_SECONDS = 600.0
+"""Within which trainings that their worker left write their checkpoints."""
 _ANSWER_SECONDS = 60.0
 """A worker that has not taken its lock by then is not going to."""
 
@@ -43,7 +45,7 @@ def start(folder: QueueFolder, repository: Path, commit: str | None, python: Pat
             known = f"process {worker.pid}, {worker.jobs} at a time, commit {worker.commit[:12]}" if worker else ""
             raise ReplicationError(f"{folder.root}: the queue runs already ({known}); `queue stop` ends it")
         if orphans := living(folder):  # their worker was killed; they end with a checkpoint and are continued
-            end(folder, 600.0)
+            end(folder, _ENDING_SECONDS)
         if not [entry for entry in folder.read().entries if not folder.is_finished(entry)]:
             return "nothing waits in the queue; `queue add` puts something into it"
         at = place_clone(folder.clone, repository, commit)

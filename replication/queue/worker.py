@@ -83,9 +83,10 @@ def _work_off(folder: QueueFolder, worker: Worker, stop: Sequence[int]) -> None:
                     if not training.told_to_stop:
                         training.process.terminate()
                         training.told_to_stop = True
-            waiting = _waiting(folder, running) if len(running) < worker.jobs and not stop else []
-            if waiting:
-                started = _started(waiting[0], folder, worker)
+            if len(running) < worker.jobs and not stop and _waiting(folder, running):
+                with folder.editing():  # an entry that is being started is not removed
+                    waiting = _waiting(folder, running)
+                    started = _started(waiting[0], folder, worker) if waiting else None
                 running += [started] if started else []
             elif not running:
                 return
@@ -121,9 +122,8 @@ def _started(entry: Entry, folder: QueueFolder, worker: Worker) -> _Training | N
     environment = clean_environment() | dict.fromkeys(_THREADS, "1")
     folder.logs.mkdir(parents=True, exist_ok=True)
     # The training inherits the lock, so that it is known to live even where its worker was killed.
-    with lock(
-        folder.running(entry), f"{folder.running(entry)}: its training lives still; `queue stop` ends it"
-    ) as file:
+    place = folder.running(entry)
+    with lock(place, f"{place}: {entry.name} is being trained by another process; `queue stop` ends it") as file:
         file.truncate(0)
         with folder.log(entry).open("ab") as log:
             process = subprocess.Popen(

@@ -17,7 +17,7 @@ def test_a_lock_is_held_by_one_and_seen_by_all(tmp_path: Path) -> None:
     assert not is_held(path) and not path.parent.exists()
     with held(path, "taken"):
         assert is_held(path)
-        with pytest.raises(ReplicationError, match="^taken$"), held(path, "taken", wait_seconds=0.1):
+        with pytest.raises(ReplicationError, match=r"^taken$"), held(path, "taken", wait_seconds=0.1):
             pass
     assert not is_held(path)
     with held(path, "taken"):
