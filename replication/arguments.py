@@ -6,6 +6,7 @@ import argparse
 import math
 import re
 
+from replication.config import known_names
 from replication.validation import number_hint
 
 
@@ -49,3 +50,16 @@ def device(text: str) -> str:
     if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", text):
         raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:N, found {text!r}")
     return text
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add the options that name runs: variant, games, seeds, budget, protocol, preset."""
+    parser.add_argument("--variant", required=required, help=f"one of: {', '.join(known_names('algorithms'))}")
+    parser.add_argument("--game", required=required, nargs="+", help="ROM names, such as pong ms_pacman")
+    parser.add_argument("--seed", required=required, nargs="+", type=whole_number, help="integers >= 0")
+    parser.add_argument("--budget-frames", type=whole_number, help="emulator frames of training (4 an agent step)")
+    parser.add_argument(
+        "--budget-iterations", type=whole_number, help="iterations of training, for protocols that have them"
+    )
+    parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
+    parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")

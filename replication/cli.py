@@ -15,6 +15,7 @@ from replication.control import command as control_command
 from replication.control.settings import known_control_experiments
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
+from replication.queue import command as queue_command
 from replication.runs import Run, resolve_run, state_root
 from replication.workflow_command import exec_snakemake, snakemake_command
 
@@ -174,6 +175,7 @@ def _embed(options: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "train": _train,
+    "queue": queue_command.run_command,
     "embed": _embed,
     "fidelity": _fidelity,
     "describe": _describe,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from replication.arguments import at_least_one, device, none_or_more, seconds, whole_number
+from replication.arguments import add_run_arguments, at_least_one, device, none_or_more, seconds, whole_number
 from replication.benchmark import command as benchmark
 from replication.config import known_names
 from replication.control.command import DESCRIPTION as CONTROL_DESCRIPTION
@@ -16,6 +16,8 @@ from replication.errors import ReplicationError, unknown_name
 from replication.experiments import known_experiments
 from replication.judge_command import DESCRIPTION as JUDGE_DESCRIPTION
 from replication.judge_command import add_arguments as add_judge_arguments
+from replication.queue.command import DESCRIPTION as QUEUE_DESCRIPTION
+from replication.queue.command import add_arguments as add_queue_arguments
 from replication.workflow_command import known_profiles
 
 
@@ -50,6 +52,7 @@ def parser() -> Parser:
     for add in (
         _run,
         _train,
+        _queue,
         _embed,
         _fidelity,
         _describe,
@@ -112,6 +115,16 @@ def _train(commands: _Commands) -> None:
     train.add_argument("--checkpoint-seconds", type=seconds, default=600.0, help="time between checkpoints")
     train.add_argument("--max-seconds", type=seconds, help="stop cleanly before a wall limit, with exit code 75")
     train.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _queue(commands: _Commands) -> None:
+    add_queue_arguments(
+        commands.add_parser(
+            "queue",
+            help="work off long trainings in the background, apart from the work tree",
+            description=QUEUE_DESCRIPTION,
+        )
+    )
 
 
 def _embed(commands: _Commands) -> None:
@@ -258,15 +271,7 @@ def _render(commands: _Commands) -> None:
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     """The arguments that name runs and where their files lie."""
-    parser.add_argument("--variant", required=True, help=f"one of: {', '.join(known_names('algorithms'))}")
-    parser.add_argument("--game", required=True, nargs="+", help="ROM names, such as pong ms_pacman")
-    parser.add_argument("--seed", required=True, nargs="+", type=whole_number, help="integers >= 0")
-    parser.add_argument("--budget-frames", type=whole_number, help="emulator frames of training (4 an agent step)")
-    parser.add_argument(
-        "--budget-iterations", type=whole_number, help="iterations of training, for protocols that have them"
-    )
-    parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
-    parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+    add_run_arguments(parser, required=True)
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
     parser.add_argument(
         "--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)"

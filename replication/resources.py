@@ -1,13 +1,19 @@
-"""What this machine has left: memory and disk."""
+"""What this machine has left: processors, memory and disk."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 _MEMORY = Path("/proc/meminfo")
+
+
+def usable_cpus() -> int:
+    """Processors that this process may use, which are fewer than the machine has under `taskset` or in a container."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def available_memory_bytes() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from replication.frame_store import Storage
+from replication.resources import usable_cpus
 
 BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
 """How often progress is shown: a log keeps every line."""
@@ -34,9 +34,7 @@ class Machine:
 
 def default_workers(device: str) -> int:
     """None on a CPU, which the networks need; beside a GPU one for each core that this process may use."""
-    if device == "cpu":
-        return 0
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return 0 if device == "cpu" else usable_cpus()
 
 
 def say(line: str) -> None:
