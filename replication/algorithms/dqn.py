@@ -42,7 +42,6 @@ class Config(OffPolicyConfig):
     """Of a TD error: its square halved inside [-1, 1] and linear outside, or its whole square (Dopamine's in JAX)."""
 
 
-
 class Network(nn.Module):
     """Convolutions, one hidden layer, one value per action; ReLU after all but the last.
 
