@@ -63,13 +63,13 @@ def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], dat
     source, algorithm = experiment.published.source, experiment.published.algorithm
     if source == "dopamine_curves":
         agents = list(published_curve_series(experiment))
-        which = f"of the published runs of {agents[0]}", "The grey band spans", "the black line is their mean"
+        runs, band, line = f"runs of {agents[0]}", "The grey band spans", "the black line is their mean"
         if len(agents) > 1:
-            which = f"of the published runs ({', '.join(agents)})", "Pale bands span", "broken lines are their means"
-            which = (f"{which[0]}, in the colour of ours", *which[1:])
+            runs, line = f"runs of each agent ({', '.join(agents)})", "broken lines are their means"
+            band = "Pale bands in the colour of ours span"
         return [
-            f"{which[1]} the least and the greatest {which[0]} at each million frames, {which[2]} (Castro et al. 2018, "
-            "google/dopamine baselines: training returns of 5 runs).",
+            f"{band} the least and the greatest of the published {runs} at each million frames, {line} (Castro et al. "
+            "2018, google/dopamine baselines: training returns of 5 runs)."
         ]
     levels = data[data["series"] == "published"]
     if levels.empty:

@@ -140,7 +140,7 @@ def test_two_agents_stand_beside_the_published_curve_of_each(tmp_path: Path) -> 
     broken = [line.get_color() for line in result.figure.axes[0].lines if line.get_linestyle() == "--"]
     ours = [text.get_color() for text in result.figure.legends[0].get_lines()]
     assert set(broken[:2]) == set(ours[:2]) and len(set(broken[:2])) == 2
-    assert "published runs (DQN, DQN_Adam_MSE_JAX)" in result.caption
+    assert "published runs of each agent (DQN, DQN_Adam_MSE_JAX)" in result.caption
 
 
 def test_an_agent_that_no_curve_is_named_for_has_no_reference(tmp_path: Path) -> None:
