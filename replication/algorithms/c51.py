@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from replication.algorithms import dqn
 from replication.algorithms.contract import Batch, Forward, Losses
-from replication.algorithms.dqn import acting_draws_spec, draws_spec, initialise
+from replication.algorithms.dqn import acting_draws_spec, chosen, draws_spec, initialise
 from replication.settings import OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -109,8 +109,3 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     assert m.shape == log_p_a_tm1.shape == (len(batch.a_tm1), config.num_atoms)
     per_transition = -(m * log_p_a_tm1).sum(dim=1)
     return Losses(per_transition, per_transition.detach())
-
-
-def chosen(outputs: Tensor, actions: Tensor) -> Tensor:
-    """The outputs of one action of each row: [batch, actions, n] and int64 [batch] to [batch, n]."""
-    return outputs.gather(1, actions[:, None, None].expand(-1, 1, outputs.shape[2])).squeeze(1)
