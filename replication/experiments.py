@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from replication import config
 from replication.errors import ReplicationError, unknown_name
 from replication.games import ATARI57, ATARI100K26, NATURE49, find_game
-from replication.runs import Run, resolve_run
+from replication.runs import Budget, Run, resolve_run
 from replication.settings import Count
 from replication.validation import Settings, read_yaml, validated
 
@@ -28,8 +28,8 @@ class PublishedSource(Settings):
     algorithm: str
     """As the source names it; figures show its level."""
     agents: dict[str, str] = Field(default_factory=dict)
-    """Variants to the source's names of the same agents, for a source of scores by game; a variant that is not named
-    here has no counterpart there."""
+    """Variants to the source's names of the same agents, for a source of scores by game or of Dopamine's curves; a
+    variant that is not named here has no counterpart there."""
     aggregates: dict[str, str] = Field(default_factory=dict)
     """Variants to the source's aggregates over games, of agents it has no scores by game of."""
     curves: dict[str, str] = Field(default_factory=dict)
@@ -57,6 +57,28 @@ class RunGroup(Settings):
     protocol: str | None
     """None: each variant's own."""
     preset: str | None
+    judge_at_iterations: tuple[Count, ...] | None = None
+    """Iterations after which each run is judged, a comparison each; None: at the end of its budget alone."""
+
+    @model_validator(mode="after")
+    def _judged_within_the_budget(self) -> RunGroup:
+        points, most = self.judge_at_iterations, self.budget_iterations
+        if points is None:
+            return self
+        if most is None:
+            raise ValueError(
+                "judge_at_iterations: expected none without budget_iterations; leave it out, the end is judged"
+            )
+        if not points or list(points) != sorted(set(points)):
+            raise ValueError(
+                f"judge_at_iterations: expected ascending numbers, each once, at least one, found {list(points)}"
+            )
+        if points[-1] > most:
+            raise ValueError(
+                f"judge_at_iterations: expected at most budget_iterations, {most}, found {points[-1]}; raise it or "
+                "leave the point out"
+            )
+        return self
 
     @property
     def game_names(self) -> tuple[str, ...]:
@@ -86,11 +108,26 @@ class Experiment(Settings):
         Raises:
             ReplicationError: a run that cannot be, or that is named twice.
         """
-        return self._runs
+        return tuple(run for run, _ in self._judged.values())
+
+    def judged_budgets(self, run: Run) -> tuple[Budget, ...]:
+        """The lengths of training at which one of its runs is judged, ascending."""
+        return self._judged[run.result_digest][1]
+
+    @property
+    def judges_before_the_end(self) -> bool:
+        """Whether any of its runs is judged elsewhere than at the end of its budget alone."""
+        return any(budgets != (run.budget,) for run, budgets in self._judged.values())
+
+    def judged_runs(self) -> tuple[Run, ...]:
+        """Every run as it is judged: once for each length of training, which takes the place of its budget."""
+        return tuple(replace(run, budget=budget) for run, budgets in self._judged.values() for budget in budgets)
 
     @cached_property
-    def _runs(self) -> tuple[Run, ...]:
-        found: dict[str, Run] = {}
+    def _judged(self) -> dict[str, tuple[Run, tuple[Budget, ...]]]:
+        """By result digest each run and where it is judged."""
+        found: dict[str, tuple[Run, tuple[Budget, ...]]] = {}
+        comparisons: set[tuple[str, Budget]] = set()
         for group in self.groups:
             for variant in group.variants:
                 # The YAMLs are read once a group: a workflow is parsed often, and an experiment may name 200 runs.
@@ -103,13 +140,33 @@ class Experiment(Settings):
                     budget_frames=group.budget_frames,
                     budget_iterations=group.budget_iterations,
                 )
+                budgets = _judged_budgets(group, first)
                 for game in group.game_names:
                     for seed in group.seeds:
                         run = replace(first, game=find_game(game).name, seed=seed)
                         if run.result_digest in found:
                             raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")
-                        found[run.result_digest] = run
-        return tuple(found.values())
+                        found[run.result_digest] = (run, budgets)
+                        for budget in budgets:
+                            if (run.training_digest, budget) in comparisons:
+                                raise ReplicationError(
+                                    f"experiment {self.experiment}: {run.name} is judged twice at one length of "
+                                    "training, in runs of two budgets; leave one of them out"
+                                )
+                            comparisons.add((run.training_digest, budget))
+        return found
+
+
+def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
+    """Where the runs of a group are judged; `run` is any of them."""
+    if group.judge_at_iterations is None:
+        return (run.budget,)
+    if run.protocol.published_quantity != "training_iterations":
+        raise ReplicationError(
+            f"judge_at_iterations: protocol {run.protocol.protocol} publishes evaluations at the end of training, "
+            "expected one of training returns by iteration; leave judge_at_iterations out"
+        )
+    return tuple(Budget(iterations=number) for number in group.judge_at_iterations)
 
 
 def known_experiments() -> list[str]:

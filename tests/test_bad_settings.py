@@ -249,7 +249,7 @@ def test_an_algorithm_may_add_settings_of_its_own_and_no_others(
     shutil.copytree(config.ALGORITHMS, tmp_path / "algorithms")
     monkeypatch.setattr(config, "ALGORITHMS", tmp_path / "algorithms")
     source = (config.ALGORITHMS / "dqn.py").read_text()
-    source = source.replace("Config = OffPolicyConfig\n", "class Config(OffPolicyConfig):\n    num_atoms: int\n")
+    source = source.replace("class Config(OffPolicyConfig):\n", "class Config(OffPolicyConfig):\n    num_atoms: int\n")
     (config.ALGORITHMS / "c51.py").write_text(source)
     path = workflow / DQN
     text = path.read_text().replace("module: dqn", "module: c51").replace("config:\n", "config:\n  num_atoms: 51\n")

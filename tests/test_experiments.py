@@ -35,6 +35,10 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("nature_figure2", 2),
         ("nature_figure4", 1),
         ("dopamine_curves", 6),
+        ("dopamine_quantile", 8),
+        ("dopamine_adam", 8),
+        ("dopamine_rainbow", 4),
+        ("dopamine_optimisers", 8),
     ],
 )
 def test_every_experiment_names_its_runs_once(name: str, runs: int) -> None:
@@ -72,6 +76,68 @@ def test_what_cannot_be_run_is_said_at_once(workflow: Path, change: dict[str, ob
     with pytest.raises(ReplicationError, match=expected) as caught:
         load_experiment("quickstart")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        (
+            [1, 3],
+            "judge_at_iterations: expected at most budget_iterations, 2, found 3; raise it or leave the point out$",
+        ),
+        ([2, 1], r"judge_at_iterations: expected ascending numbers, each once, at least one, found \[2, 1\]$"),
+        ([1, 1], r"each once, at least one, found \[1, 1\]$"),
+        ([], r"at least one, found \[\]$"),
+        ([0, 1], r"runs\.0\.judge_at_iterations\.0: expected a number greater than or equal to 1, found 0$"),
+        (2, r"runs\.0\.judge_at_iterations"),
+    ],
+)
+def test_points_that_no_run_reaches_are_refused_when_the_experiment_is_loaded(
+    workflow: Path, points: object, expected: str
+) -> None:
+    path = workflow / "experiments" / "dopamine_curves.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["runs"][0]["judge_at_iterations"] = points
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match=expected) as caught:
+        load_experiment("dopamine_curves")
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_points_are_of_training_returns_by_iteration(workflow: Path) -> None:
+    path = workflow / "experiments" / "quickstart.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["runs"][0]["judge_at_iterations"] = [1]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match="judge_at_iterations: expected none without budget_iterations; leave"):
+        load_experiment("quickstart")
+
+
+def test_one_training_is_judged_once_at_a_length(workflow: Path) -> None:
+    path = workflow / "experiments" / "dopamine_curves.yaml"
+    content = yaml.safe_load(path.read_text())
+    shorter = content["runs"][0] | {"budget_iterations": 1, "seeds": [1]}
+    content["runs"].append(shorter)
+    path.write_text(yaml.safe_dump(content))
+    assert len(load_experiment("dopamine_curves").runs()) == 8  # the shorter ones are judged where no other is
+    content["runs"][0]["judge_at_iterations"] = [1, 2]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match="is judged twice at one length of training, in runs of two budgets"):
+        load_experiment("dopamine_curves")
+
+
+def test_dopamine_rainbow_is_judged_on_krull_after_one_million_frames_too() -> None:
+    experiment = load_experiment("dopamine_rainbow")
+    judged = {(run.game, run.budget.iterations, run.seed) for run in experiment.judged_runs()}
+    assert judged == {(game, n, seed) for game, n in (("krull", 1), ("krull", 3), ("assault", 3)) for seed in (1, 2)}
+    plain = load_experiment("dopamine_adam")
+    assert plain.judged_runs() == plain.runs() and not plain.judges_before_the_end
+
+
+def test_the_optimisers_are_compared_on_the_runs_that_dopamine_adam_names() -> None:
+    adam = {run.result_digest for run in load_experiment("dopamine_adam").runs()}
+    both = load_experiment("dopamine_optimisers").runs()
+    assert {run.result_digest in adam for run in both if run.variant.variant == "dqn_dopamine_adam"} == {True}
 
 
 def test_the_reference_set_is_required(workflow: Path) -> None:

@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -31,9 +32,14 @@ from replication.settings import OffPolicyConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
 
-Config = OffPolicyConfig
-
 SCREEN_SIDE_PIXELS = 84
+
+
+class Config(OffPolicyConfig):
+    """The settings of the family, and what is made of a TD error."""
+
+    error_loss: Literal["huber", "squared"] = "huber"
+    """Of a TD error: its square halved inside [-1, 1] and linear outside, or its whole square (Dopamine's in JAX)."""
 
 
 class Network(nn.Module):
@@ -84,19 +90,37 @@ def draws_spec(config: OffPolicyConfig, num_actions: int) -> Mapping[str, DrawSp
     return {}
 
 
-def loss(
-    online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: OffPolicyConfig
-) -> Losses:
+def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
     """Squared TD error inside [-1, 1] and absolute outside: the gradient is the TD error clipped to [-1, 1].
 
-    Returns: `per_transition` and `priority` (the clipped absolute TD error), float32 [batch].
+    With `error_loss: squared` the square everywhere, not halved.
+
+    Returns: `per_transition` and `priority` (the absolute TD error, clipped where the gradient is), float32 [batch].
     Source: Mnih et al. 2015, Methods, "Training algorithm"; google-deepmind/dqn dqn/NeuralQLearner.lua:180-237.
+    Squared: google/dopamine 7ec9c15 dopamine/jax/agents/dqn/dqn_agent.py mse_loss.
     """
+    q_tm1, y = values_and_targets(online, target, batch)
+    losses = squared_error_losses if config.error_loss == "squared" else clipped_error_losses
+    return losses(q_tm1, batch.a_tm1, y)
+
+
+def values_and_targets(online: Forward, target: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Q(s, .), float32 [batch, actions], and r + gamma max_a Q_target(s', a) without gradient, float32 [batch]."""
     q_tm1 = online(batch.s_tm1)
     with torch.no_grad():
         q_target_t = target(batch.s_t)
         y = batch.r_t + batch.discount_t * q_target_t.max(dim=1).values
-    return clipped_error_losses(q_tm1, batch.a_tm1, y)
+    return q_tm1, y
+
+
+def squared_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
+    """The squared error, without a half; arguments as for `clipped_error_losses`.
+
+    Returns: `priority` is the absolute TD error.
+    """
+    q_a_tm1 = chosen(q_tm1, a_tm1)
+    assert y.shape == q_a_tm1.shape == a_tm1.shape
+    return Losses((q_a_tm1 - y) ** 2, (y - q_a_tm1.detach()).abs())
 
 
 def clipped_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from replication.algorithms.dqn import (
     PAPER,
     SCREEN_SIDE_PIXELS,
+    Config,
     acting_draws_spec,
     action_values,
     draws_spec,
@@ -14,11 +15,8 @@ from replication.algorithms.dqn import (
     loss,
 )
 from replication.networks import Output
-from replication.settings import OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
-
-Config = OffPolicyConfig
 
 
 class Network(nn.Module):
@@ -28,7 +26,7 @@ class Network(nn.Module):
     network, in combination with replay and separate target network".
     """
 
-    def __init__(self, config: OffPolicyConfig, num_actions: int) -> None:
+    def __init__(self, config: Config, num_actions: int) -> None:
         """Lay out the layer, uninitialised."""
         super().__init__()
         self.values = Output(config.frame_stack * SCREEN_SIDE_PIXELS**2, num_actions)
@@ -43,7 +41,7 @@ class Network(nn.Module):
         return self.forward(pixels)
 
 
-def network(config: OffPolicyConfig, num_actions: int) -> Network:
+def network(config: Config, num_actions: int) -> Network:
     """Build the network, uninitialised.
 
     Raises:

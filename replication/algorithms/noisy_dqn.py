@@ -101,7 +101,8 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     def noisy_target(pixels: Tensor, *_: Tensor) -> Any:
         return target(pixels, draws["noise_target_t"])
 
-    return dqn.loss(noisy_online, noisy_target, batch, {}, config)
+    q_tm1, y = dqn.values_and_targets(noisy_online, noisy_target, batch)
+    return dqn.clipped_error_losses(q_tm1, batch.a_tm1, y)
 
 
 def _noise_shape(config: Config, num_actions: int) -> tuple[int]:

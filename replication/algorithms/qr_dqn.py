@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -34,6 +35,8 @@ class Config(OffPolicyConfig):
     """Quantiles of the return that are learned, each as likely as any other."""
     huber_threshold: Annotated[float, Field(ge=0.0)]
     """Size of an error from which on its loss grows linearly (kappa); 0: it always does."""
+    priority: Literal["value_error", "loss"] = "value_error"
+    """Of a transition: the absolute error of its expected value, or its loss (Dopamine's in JAX)."""
 
 
 class Network(dqn.Network):
@@ -68,9 +71,10 @@ def midpoints(number: int, like: Tensor) -> Tensor:
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
     """Quantile regression of the predicted quantiles towards those of r + gamma theta(s', a*).
 
-    Returns: `per_transition`, and as `priority` the absolute error of the expected value (the paper prioritises
-    nothing), float32 [batch].
-    Source: Dabney et al. 2018, Algorithm 1; google-deepmind/dqn_zoo dqn_zoo/qrdqn/agent.py loss_fn.
+    Returns: `per_transition`, and as `priority` what the settings ask for (the paper prioritises nothing), float32
+    [batch].
+    Source: Dabney et al. 2018, Algorithm 1; google-deepmind/dqn_zoo dqn_zoo/qrdqn/agent.py loss_fn. The loss as
+    priority: google/dopamine 3d8cb24 dopamine/jax/agents/quantile/quantile_agent.py _train_step.
     """
     theta_tm1 = chosen(online(batch.s_tm1), batch.a_tm1)
     with torch.no_grad():
@@ -78,7 +82,8 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
         a_t = action_values(theta_target_t, config).argmax(dim=1)
         y = batch.r_t[:, None] + batch.discount_t[:, None] * chosen(theta_target_t, a_t)
     assert theta_tm1.shape == y.shape == (len(batch.a_tm1), config.num_quantiles)
-    return quantile_losses(theta_tm1, midpoints(config.num_quantiles, y), y, config.huber_threshold)
+    losses = quantile_losses(theta_tm1, midpoints(config.num_quantiles, y), y, config.huber_threshold)
+    return replace(losses, priority=losses.per_transition.detach()) if config.priority == "loss" else losses
 
 
 def quantile_losses(theta: Tensor, tau: Tensor, y: Tensor, huber_threshold: float) -> Losses:

@@ -58,7 +58,7 @@ def agent_scores(
     experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet
 ) -> list[AgentScores]:
     """Every agent that trains, in the order of the experiment. Games outside the reference set are left out."""
-    runs = experiment.runs()
+    runs = experiment.judged_runs()
     by_agent: dict[str, list[Cell]] = {agent_title(run, runs): [] for run in runs if run.variant.family != "untrained"}
     for cell in cells_of(experiment, finished):
         if cell.trains and cell.run.game in references.random:

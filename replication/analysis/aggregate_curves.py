@@ -22,6 +22,7 @@ from replication.analysis.finished import FinishedRun
 from replication.experiments import Experiment
 from replication.games import ATARI57
 from replication.published import ReferenceSet, dqn_zoo_curve, normalized_score
+from replication.runs import Budget
 
 COLUMNS = ["agent", "statistic", "frames", "runs_a_game", "games", "value", "low", "high"]
 """frames: emulator frames of training. value: percent, with its 95 % interval over seeds; none for one run a game."""
@@ -68,11 +69,12 @@ def dqn_zoo_curves(experiment: Experiment, agents: Sequence[AgentScores]) -> pd.
     return pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS).astype({"frames": "float64"})
 
 
-def run_curve(found: FinishedRun) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Frames, ascending, and raw scores of a run during training; None where it measured none."""
+def run_curve(found: FinishedRun, judged_at: Budget) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Frames, ascending, and raw scores of a run up to where it is judged; None where it measured none."""
     skip = found.run.protocol.training.frame_skip
     if found.iterations is not None and len(found.iterations):
-        steps, scores = found.iterations["end_step"], found.iterations["mean_return"]
+        seen = found.iterations[found.iterations["iteration"] < judged_at.iterations]
+        steps, scores = seen["end_step"], seen["mean_return"]
     elif found.curve is not None and found.curve["score"].notna().any():
         scored = found.curve.dropna(subset=["score"])
         steps, scores = scored["step"], scored["score"]
@@ -82,7 +84,7 @@ def run_curve(found: FinishedRun) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def _rows(agent: AgentScores, references: ReferenceSet) -> list[dict[str, object]]:
-    curves = [[run_curve(found) for found in cell.finished[: agent.runs]] for cell in agent.used]
+    curves = [[run_curve(found, cell.judged_at) for found in cell.finished[: agent.runs]] for cell in agent.used]
     known = [curve for game in curves for curve in game if curve is not None]
     if not known or any(curve is None for game in curves for curve in game):
         return []

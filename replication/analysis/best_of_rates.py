@@ -14,6 +14,7 @@ import numpy as np
 from replication.analysis.cells import Cell
 from replication.analysis.published_counterparts import Counterpart
 from replication.experiments import PublishedSource
+from replication.runs import Budget
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ def compared(
     Returns: one for each cell, in their order.
     """
     found = [Comparison(None, c) if isinstance(c, str) else Comparison(c) for c in counterparts]
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[tuple[str, str, Budget], list[int]] = {}
     for place, (cell, comparison) in enumerate(zip(cells, found, strict=True)):
         name = published.agents.get(cell.run.variant.variant) if published else None
         if name is not None and comparison.counterpart is not None:
-            groups.setdefault((name, cell.run.game), []).append(place)
+            groups.setdefault((name, cell.run.game, cell.judged_at), []).append(place)
     for places in (places for places in groups.values() if len(places) > 1):
         tried = len(places)
         if any(len(cells[place].finished) < len(cells[place].runs) for place in places):

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from replication.analysis.finished import FinishedRun
+from replication.analysis.finished import FinishedRun, iteration_of
 from replication.experiments import Experiment
 from replication.published import ReferenceSet, normalized_score
-from replication.runs import Run
+from replication.runs import Budget, Run
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The runs of one agent on one game, finished or not."""
+    """The runs of one agent on one game, finished or not, as they are judged at one length of training."""
 
     runs: tuple[Run, ...]
     finished: tuple[FinishedRun, ...]
+    judged_at: Budget
 
     @property
     def run(self) -> Run:
-        """Any of them: they differ by seed alone."""
-        return self.runs[0]
+        """Any of them as it is judged, its budget that length: as such they differ by seed alone."""
+        return replace(self.runs[0], budget=self.judged_at)
 
     @property
     def trains(self) -> bool:
@@ -31,7 +32,7 @@ class Cell:
     @property
     def scores(self) -> list[float]:
         """Raw score of each finished run, in the order of the seeds: one number a seed."""
-        return [run_score(found) for found in self.finished]
+        return [run_score(found, self.judged_at) for found in self.finished]
 
     @property
     def episode_returns(self) -> list[float]:
@@ -44,23 +45,28 @@ class Cell:
 
 
 def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:
-    """Every cell of an experiment, by game and agent."""
-    groups: dict[tuple[str, str, str], list[Run]] = {}
+    """Every cell of an experiment, by game, agent and the length of training at which it is judged."""
+    groups: dict[tuple[str, str, str, int, int], list[Run]] = {}
     for run in experiment.runs():
-        budget = f"{run.protocol.protocol} {run.preset} {run.budget}"
-        groups.setdefault((run.game, run.variant.variant, budget), []).append(run)
+        shown = f"{run.protocol.protocol} {run.preset}"
+        for budget in experiment.judged_budgets(run):
+            key = (run.game, run.variant.variant, shown, budget.steps, budget.iterations)
+            groups.setdefault(key, []).append(run)
     done = {found.run.result_digest: found for found in finished}
     return [
-        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done))
-        for _, runs in sorted(groups.items())
+        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done), Budget(*length))
+        for (_, _, _, *length), runs in sorted(groups.items(), key=lambda group: group[0])
     ]
 
 
-def run_score(finished: FinishedRun) -> float:
-    """The published quantity of one run: mean return of its final evaluation, or of its last training iteration."""
+def run_score(finished: FinishedRun, judged_at: Budget) -> float:
+    """The published quantity of one run: mean return of its final evaluation, or of the training iteration judged.
+
+    Raises:
+        ReplicationError: its table lacks that iteration.
+    """
     if finished.run.protocol.published_quantity == "training_iterations":
-        assert finished.iterations is not None
-        return float(finished.iterations["mean_return"].iloc[-1])
+        return iteration_of(finished, judged_at.iterations)[1]
     assert finished.episodes is not None
     return float(finished.episodes["return"].mean())
 

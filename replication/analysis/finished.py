@@ -97,6 +97,22 @@ def marks_of(finished: Sequence[FinishedRun]) -> str:
     return f" ({', '.join(shown)})" if shown else ""
 
 
+def iteration_of(found: FinishedRun, iterations: int) -> tuple[int, float]:
+    """Agent steps taken by the end of a run's training iteration, counted from 1, and the mean return of its episodes.
+
+    Raises:
+        ReplicationError: its table lacks that iteration.
+    """
+    assert found.iterations is not None
+    rows = found.iterations[found.iterations["iteration"] == iterations - 1]
+    if len(rows) != 1:
+        raise ReplicationError(
+            f"{found.folder / 'iterations.csv'}: iteration {iterations - 1}: found {len(rows)} rows, expected one; "
+            f"remove {found.folder} to make it again"
+        )
+    return int(rows["end_step"].iloc[0]), float(rows["mean_return"].iloc[0])
+
+
 def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
     digests = record.get("files", {})
     if not isinstance(digests, dict):

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replication.analysis.finished import FinishedRun
+from replication.analysis.finished import FinishedRun, iteration_of
 from replication.analysis.intervals import estimate, interval
 from replication.experiments import Experiment
+from replication.games import find_game
 from replication.published import DOPAMINE_GAMES, dopamine_curve, published_scores, published_table, reference_set
 from replication.runs import Run
 
@@ -21,8 +22,9 @@ COLUMNS = ["game", "agent", "seed", "series", "frames", "value", "low", "high"]
 training's. frames: emulator frames of training; empty for a level. low and high: what `series` says.
 
 Series: `training` (moving mean of episode returns), `iteration` (mean return of an iteration), both also as `... mean`
-over seeds; `evaluation` (periodic); `final` (final evaluation, 95 % interval); `agent` (one that does not train, 95 %
-interval); `random`, `human` (references); `published` (score); `published curve` (least to greatest run)."""
+over seeds; `judged` (mean over seeds where a run is judged before its end, and there); `evaluation` (periodic); `final`
+(final evaluation, 95 % interval); `agent` (one that does not train, 95 % interval); `random`, `human` (references);
+`published` (score); `published curve` (least to greatest run), with the agent's name where there are several."""
 
 _WINDOW_SHARE = 20
 """A moving window is the nearest round number above this part of the longest training."""
@@ -67,6 +69,7 @@ def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], win
         for agent in dict.fromkeys(agent_title(run, runs) for run in runs):
             group = [found for found in here if agent_title(found.run, runs) == agent]
             rows += [{"game": game, "agent": agent} | row for row in _agent_rows(group, window_frames)]
+            rows += [{"game": game, "agent": agent} | row for row in _judged_rows(experiment, group)]
         rows += [{"game": game, "agent": ""} | row for row in _reference_rows(experiment, game)]
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"seed": "Int64"})
     return table.astype({name: "float64" for name in ("frames", "value", "low", "high")})
@@ -92,6 +95,21 @@ def budget_text(run: Run) -> str:
     if run.budget.steps:
         return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames"
     return "no training"
+
+
+def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:
+    """Of a caption, after the length of training: where these runs of one agent are judged before their end."""
+    points: dict[tuple[int, ...], list[str]] = {}
+    for run in runs:
+        budgets = experiment.judged_budgets(run)
+        if budgets != (run.budget,):
+            points.setdefault(tuple(budget.iterations for budget in budgets), []).append(find_game(run.game).title)
+    found = [
+        " and ".join(map(str, after)) + (f" ({', '.join(dict.fromkeys(games))})" if len(points) > 1 else "")
+        for after, games in points.items()
+    ]
+    several = "s" if any(len(after) > 1 for after in points) else ""
+    return f", judged after iteration{several} {', '.join(found)}" if found else ""
 
 
 def full_budget_text(run: Run) -> str:
@@ -168,6 +186,28 @@ def _curve_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
     return rows
 
 
+def _judged_rows(experiment: Experiment, group: Sequence[FinishedRun]) -> Rows:
+    """A point wherever runs of one agent on one game are judged, if not at their end alone."""
+    at: dict[int, list[tuple[float, float]]] = {}
+    for found in group:
+        budgets = experiment.judged_budgets(found.run)
+        for budget in budgets if budgets != (found.run.budget,) else ():
+            steps, value = iteration_of(found, budget.iterations)
+            frames = float(steps * found.run.protocol.training.frame_skip)
+            at.setdefault(budget.iterations, []).append((frames, value))
+    means = np.array([np.mean(points, axis=0) for _, points in sorted(at.items())]).reshape(-1, 2)
+    return _line("judged", None, means[:, 0], means[:, 1])
+
+
+def published_curve_series(experiment: Experiment) -> dict[str, str]:
+    """Of a source with curves, each of its agents that the experiment names, and its `series` in the table."""
+    published = experiment.published
+    if published is None or published.source != "dopamine_curves":
+        return {}
+    agents = list(dict.fromkeys(published.agents.values())) or [published.algorithm]
+    return {agent: "published curve" + (f", {agent}" if len(agents) > 1 else "") for agent in agents}
+
+
 def _reference_rows(experiment: Experiment, game: str) -> Rows:
     references = reference_set(experiment.reference_set)
     rows: Rows = []
@@ -179,11 +219,12 @@ def _reference_rows(experiment: Experiment, game: str) -> Rows:
     if published.source == "dopamine_curves":
         if game not in DOPAMINE_GAMES:
             return rows
-        curve = dopamine_curve(game, published.algorithm)
         kept = {"frames_millions": "frames", "score_mean": "value", "score_min": "low", "score_max": "high"}
-        points = curve[list(kept)].rename(columns=kept).assign(series="published curve")
-        points["frames"] = points["frames"].astype("float64") * 1e6
-        return rows + [{str(key): value for key, value in row.items()} for row in points.to_dict("records")]
+        for agent, series in published_curve_series(experiment).items():
+            points = dopamine_curve(game, agent)[list(kept)].rename(columns=kept).assign(series=series)
+            points["frames"] = points["frames"].astype("float64") * 1e6
+            rows += [{str(key): value for key, value in row.items()} for row in points.to_dict("records")]
+        return rows
     if published.source == "nature_2015_table2":
         table = published_table("nature_2015_table2").set_index("game")
         score = float(table[f"{published.algorithm}_mean"][game])

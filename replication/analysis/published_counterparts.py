@@ -166,10 +166,13 @@ def _another_protocol(found: PublishedScore, run: Run, references: ReferenceSet)
 
 
 def _dopamine(published: PublishedSource, run: Run, references: ReferenceSet) -> Counterpart | str:
-    if (run.variant.variant, run.protocol.protocol) != ("dqn_dopamine", "sticky"):
-        return "the published curve is of Dopamine's DQN under protocol sticky"
+    agent = published.agents.get(run.variant.variant)
+    if agent is None:
+        return "no published curve is named for this agent"
+    if run.protocol.protocol != "sticky":
+        return f"the published curves are of protocol sticky, not {run.protocol.protocol}"
     try:
-        curve = dopamine_curve(run.game, published.algorithm).set_index("frames_millions").to_dict("index")
+        curve = dopamine_curve(run.game, agent).set_index("frames_millions").to_dict("index")
     except ReplicationError as error:
         return str(error)
     if run.budget.iterations not in curve:

@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import load_runs
 from replication.analysis.learning_curves import (
     agent_title,
-    budget_text,
     learning_curves,
+    published_curve_series,
     smoothing_window_frames,
     trained_frames,
 )
@@ -35,8 +35,10 @@ from replication.figures import (
     spread,
 )
 from replication.games import find_game
-from replication.published import reference_set
+from replication.learning_curve_captions import caption
+from replication.runs import Run
 
+_BAND_COLOUR = "#d0d0d0"
 _TWO_POINTS_FRAMES = 2e6
 """A published curve is shown at least this far, so that there is a curve to see."""
 _FAR = 4.0
@@ -87,8 +89,18 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
     ]
     agents = list(dict.fromkeys(agent_title(run, runs) for run in runs))
     with house_style():
-        figure = draw(panels, dict(zip(agents, AGENT_COLOURS * len(agents), strict=False)))
+        colours = dict(zip(agents, AGENT_COLOURS * len(agents), strict=False))
+        figure = draw(panels, colours, _published_colours(experiment, runs, colours))
     return FigureResult("learning_curves", figure, data, caption(experiment, finished, data, window_frames))
+
+
+def _published_colours(experiment: Experiment, runs: Sequence[Run], colours: Mapping[str, str]) -> dict[str, str]:
+    """By series of the published curves: the colour of our agent where there are several curves, else black."""
+    series = published_curve_series(experiment)
+    if len(series) < 2 or experiment.published is None:
+        return dict.fromkeys(series.values(), PUBLISHED_COLOUR)
+    ours = {run.variant.variant: colours[agent_title(run, runs)] for run in runs}
+    return {series[agent]: ours[variant] for variant, agent in experiment.published.agents.items()}
 
 
 def layout(panels: int) -> Layout:
@@ -102,15 +114,16 @@ def layout(panels: int) -> Layout:
     return Layout(6, 1.15, 0.24, False, 5.5)
 
 
-def draw(panels: Sequence[Panel], colours: Mapping[str, str]) -> Figure:
+def draw(panels: Sequence[Panel], colours: Mapping[str, str], published: Mapping[str, str]) -> Figure:
     """Draw the table; the horizontal axis is shared, vertical ones are not.
 
     Args:
         panels: one a game, at least one.
         colours: agents and their colours, in the order of the legend.
+        published: series of published curves and their colours.
     """
     plan = layout(len(panels))
-    handles = _legend(panels, colours, plan)
+    handles = _legend(panels, colours, published, plan)
     legend_columns = 3
     rows = -(-len(panels) // plan.columns)
     top, bottom, left = 0.18 * -(-len(handles) // legend_columns) + 0.42, 0.62, 0.85
@@ -121,7 +134,7 @@ def draw(panels: Sequence[Panel], colours: Mapping[str, str]) -> Figure:
     figure.legend(handles=handles, loc="upper left", ncols=legend_columns, bbox_to_anchor=(0.01, 1.0))
     drawn = pd.concat([panel.rows for panel in panels])
     end_frames = float(drawn.loc[drawn["agent"] != "", "frames"].max())
-    if (drawn["series"] == "published curve").any():
+    if drawn["series"].isin(list(published)).any():
         end_frames = max(end_frames, _TWO_POINTS_FRAMES)  # what is not a number stays so
     unit, unit_name = (1e6, "millions") if end_frames >= 1e6 else (1e3, "thousands")
     for place, panel in enumerate(panels):
@@ -132,11 +145,26 @@ def draw(panels: Sequence[Panel], colours: Mapping[str, str]) -> Figure:
         missing = "" if panel.done == panel.total else f" ({panel.done} of {panel.total}{' runs' * plan.words})"
         size = 9.0 if plan.words else 6.5
         axes.set_title(find_game(panel.game).title + missing, fontsize=size, pad=4)
+        if not np.isnan(end_frames):
+            _draw_published(axes, panel, published, plan, unit)
         _draw_panel(axes, panel, colours, plan, unit, end_frames)
     if not np.isnan(end_frames):
         figure.text(0.5, 0.14 / height, f"emulator frames of training ({unit_name})", ha="center", fontsize=9)
     figure.text(0.012, 0.5, "return of an episode (the game's own points)", va="center", rotation=90, fontsize=9)
     return figure
+
+
+def _draw_published(axes: Axes, panel: Panel, published: Mapping[str, str], plan: Layout, unit: float) -> None:
+    """A band from the least to the greatest run and a line through the means: grey and black where there is one."""
+    for series, colour in published.items():
+        curve = panel.rows[panel.rows["series"] == series]
+        if curve.empty:
+            continue
+        alone = len(published) == 1
+        band = {"color": _BAND_COLOUR} if alone else {"color": colour, "alpha": 0.2}
+        axes.fill_between(curve["frames"] / unit, curve["low"], curve["high"], linewidth=0, **band)
+        style, thin = ".-" if alone else ".--", 1.0 if plan.words else 0.7
+        axes.plot(curve["frames"] / unit, curve["value"], style, color=colour, linewidth=thin, markersize=3)
 
 
 def _draw_panel(
@@ -146,10 +174,6 @@ def _draw_panel(
     axes.set_axisbelow(True)
     thin = 1.0 if plan.words else 0.7
     rows = panel.rows
-    curve = rows[rows["series"] == "published curve"]
-    if len(curve) and not np.isnan(end_frames):
-        axes.fill_between(curve["frames"] / unit, curve["low"], curve["high"], color="#d0d0d0", linewidth=0)
-        axes.plot(curve["frames"] / unit, curve["value"], ".-", color=PUBLISHED_COLOUR, linewidth=thin, markersize=3)
     for agent, colour in colours.items():
         ours = rows[rows["agent"] == agent]
         for _, band in ours[ours["series"] == "agent"].iterrows():
@@ -166,6 +190,8 @@ def _draw_panel(
             mean = ours[ours["series"] == f"{series} mean"]
             axes.plot(mean["frames"] / unit, mean["value"], color=colour, linewidth=2.4 * thin)
         size = 5.0 if plan.words else 3.0
+        at = ours[ours["series"] == "judged"]
+        axes.plot(at["frames"] / unit, at["value"], "o", color="black", markerfacecolor="none", markersize=2 * size)
         points = ours[ours["series"] == "evaluation"]
         axes.plot(points["frames"] / unit, points["value"], "o", color=colour, markerfacecolor="white", markersize=size)
         final = ours[ours["series"] == "final"]
@@ -197,7 +223,8 @@ def _scale(axes: Axes, rows: pd.DataFrame, plan: Layout, unit: float, end_frames
         axes.set_xlim(0, 1.06 * end_frames / unit)
         axes.xaxis.set_major_locator(MaxNLocator(3 if plan.columns > 3 else 5))
     levels = rows[rows["series"].isin(list(_LEVELS))]["value"].to_list()
-    seen = rows[(rows["agent"] != "") | (rows["frames"] <= 1.1 * end_frames) & (rows["series"] == "published curve")]
+    of_curves = rows["series"].str.startswith("published curve")
+    seen = rows[(rows["agent"] != "") | (rows["frames"] <= 1.1 * end_frames) & of_curves]
     numbers = seen[["value", "low", "high"]].to_numpy().ravel()
     numbers = numbers[~np.isnan(numbers)]
     within = numbers.tolist() if len(numbers) else levels
@@ -242,7 +269,9 @@ def _width_inches(axes: Axes) -> float:
     return float(axes.get_position().width) * WIDTH_INCHES
 
 
-def _legend(panels: Sequence[Panel], colours: Mapping[str, str], plan: Layout) -> list[Artist]:
+def _legend(
+    panels: Sequence[Panel], colours: Mapping[str, str], published: Mapping[str, str], plan: Layout
+) -> list[Artist]:
     """What is in at least one panel: agents by colour, then the kinds of lines and markers."""
     data = pd.concat([panel.rows for panel in panels])
     handles: list[Artist] = []
@@ -264,8 +293,13 @@ def _legend(panels: Sequence[Panel], colours: Mapping[str, str], plan: Layout) -
         if name in series:
             shape = Line2D([], [], color=grey, marker=marker, markerfacecolor=face, linestyle="", label=label)
             handles.append(shape)
-    if "published curve" in series:
-        handles.append(Patch(facecolor="#d0d0d0", label="published runs: least to greatest (line: mean)"))
+    if "judged" in series:
+        ring = Line2D([], [], color="black", marker="o", markerfacecolor="none", markersize=8, linestyle="")
+        ring.set_label("where runs are judged")
+        handles.append(ring)
+    if series & published.keys():
+        shade = _BAND_COLOUR if len(published) == 1 else "#e0e0e0"
+        handles.append(Patch(facecolor=shade, label="published runs: least to greatest (line: mean)"))
     for name, (colour, style) in _LEVELS.items():
         if name in series and not plan.words:
             label = f"{name[0].upper()}: {'published score' if name == 'published' else name}"
@@ -281,60 +315,3 @@ def _plain(value: float, position: int | None = None) -> str:
 def _short(value: float, position: int | None = None) -> str:
     """As `_plain`, thousands as k where there is little room."""
     return f"{_plain(value / 1000)}k" if abs(value) >= 10_000 else _plain(value)
-
-
-def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame, window_frames: int) -> str:
-    """Everything needed to read the figure, from what was run and drawn."""
-    runs = experiment.runs()
-    series = set(data["series"])
-    games = list(dict.fromkeys(run.game for run in runs))
-    which = find_game(games[0]).title if len(games) == 1 else f"{len(games)} games"
-    parts = [f"Return against emulator frames of training on {which}; {coverage(experiment, list(finished))} finished."]
-    for agent in dict.fromkeys(agent_title(run, runs) for run in runs):
-        mine = [run for run in runs if agent_title(run, runs) == agent]
-        seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in mine}))
-        preset = f", preset {mine[0].preset.preset}" if mine[0].preset else ""
-        plural = "s" if "," in seeds else ""
-        protocol = f"protocol {mine[0].protocol.protocol}{preset}"
-        parts.append(f"{agent}: {budget_text(mine[0])}, {protocol}, seed{plural} {seeds}.")
-    said = {
-        "training": f"Lines are returns of training episodes, each point the mean of those that ended in the last "
-        f"{window_frames:,} frames.",
-        "iteration": "Lines with dots are the mean training return of each iteration.",
-        "training mean": "The bold line is the mean over the finished seeds.",
-        "iteration mean": "The bold line is the mean over the finished seeds.",
-        "evaluation": "Circles are periodic evaluations during training; one that completed no episode has none.",
-        "final": "Diamonds are final evaluations at the end of training; their 95 % interval is over seeds, or over "
-        "episodes where there is one seed.",
-        "agent": "Agents that do not train are horizontal bands: mean and 95 % interval over episodes.",
-        "random": f"Random and human: {reference_set(experiment.reference_set).source}.",
-    }
-    parts += list(dict.fromkeys(text for name, text in said.items() if name in series))
-    parts += _published_text(experiment, finished, data)
-    if (data["series"].isin(list(_LEVELS))).any():
-        parts.append("Where an arrow stands before a name, the level lies outside the panel.")
-    return " ".join(parts)
-
-
-def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame) -> list[str]:
-    if experiment.published is None:
-        return []
-    source, algorithm = experiment.published.source, experiment.published.algorithm
-    if source == "dopamine_curves":
-        return [
-            f"The grey band spans the least and the greatest of the published runs of {algorithm} at each million "
-            "frames, the black line is their mean (Castro et al. 2018, google/dopamine baselines: training returns "
-            "of 5 runs).",
-        ]
-    levels = data[data["series"] == "published"]
-    if levels.empty:
-        return []
-    shown = "Mnih et al. 2015, Extended Data Table 2" if source == "nature_2015_table2" else source
-    at_frames, ours = float(levels["frames"].max()), max((trained_frames(found) for found in finished), default=0)
-    parts = [f"Published: {algorithm}, {shown}."]
-    if at_frames > ours:
-        parts.append(
-            f"The published score is that after {at_frames / 1e6:g} million frames: it is no reference for runs that "
-            "are shorter."
-        )
-    return parts

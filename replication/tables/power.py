@@ -58,19 +58,19 @@ def build(experiment: Experiment, results: Path) -> Table:
 
 
 def _row(experiment: Experiment, one: JudgedCell, level: float) -> tuple[str, ...]:
-    runs, published = one.cell.runs, one.counterpart.normalized
+    run, published = one.cell.run, one.counterpart.normalized
     needed = ("unknown", "unknown")
     if one.spread is not None:
         found = seeds_needed(published, one.spread, one.published_runs, level)
         needed = (_seeds(found.replicated), _seeds(found.differs))
     return (
-        find_game(runs[0].game).title,
-        agent_title(runs[0], experiment.runs()),
+        find_game(run.game).title,
+        agent_title(run, experiment.judged_runs()),
         f"{published:z,.1f}",
         f"{margin_points(published):.1f}",
         "unknown" if one.spread is None else f"{one.spread:.1f}",
         "stood in for" if one.published_runs is None else f"{one.published_runs} published runs",
-        f"{len(one.cell.finished)} of {len(runs)}",
+        f"{len(one.cell.finished)} of {len(one.cell.runs)}",
         *needed,
     )
 

@@ -14,7 +14,7 @@ from replication.analysis.best_of_rates import Comparison, compared, comparison_
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
 from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
-from replication.analysis.learning_curves import agent_title, full_budget_text
+from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
 from replication.analysis.published_counterparts import find_counterpart, stand_in_text
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.errors import ReplicationError
@@ -46,6 +46,10 @@ _SCORE_TEXTS = {
     "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
 }
 """By what a protocol publishes."""
+_POINTS_TEXT = (
+    "A run that is judged after several lengths of training, or before its end, has a row for each with the frames of "
+    "that length; its last iteration is then the last of that length, and each row is a comparison."
+)
 
 
 def build(experiment: Experiment, results: Path) -> Table:
@@ -67,7 +71,7 @@ def build(experiment: Experiment, results: Path) -> Table:
     comparisons = compared(experiment.published, cells, counterparts)
     level = family_level(LEVEL, comparison_count(comparisons))
     rows = [
-        _row(cell, agent_title(cell.run, experiment.runs()), comparison, cells, references, level)
+        _row(cell, agent_title(cell.run, experiment.judged_runs()), comparison, cells, references, level)
         for cell, comparison in zip(cells, comparisons, strict=True)
     ]
     rows = with_others(rows, experiment, results, references)
@@ -173,7 +177,10 @@ def _caption(
         title = agent_title(run, runs)
         preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
         of_training = " of training" * (run.budget.steps > 0)
-        agents[title] = f"{title}: {full_budget_text(run)}{of_training}{preset}, protocol {run.protocol.title}"
+        judged_at = judged_text([other for other in runs if agent_title(other, runs) == title], experiment)
+        agents[title] = (
+            f"{title}: {full_budget_text(run)}{of_training}{judged_at}{preset}, protocol {run.protocol.title}"
+        )
     quantities = {run.protocol.published_quantity for run in runs}
     networks = Counter(
         found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
@@ -183,6 +190,7 @@ def _caption(
         f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
         *(f"{text}." for text in agents.values()),
         *(text for quantity, text in _SCORE_TEXTS.items() if quantity in quantities),
+        _POINTS_TEXT if experiment.judges_before_the_end else "",
         f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
         *_cap_texts(runs, references),
         f"Published: {experiment.published.source}, the same agent at the same frames."

@@ -42,6 +42,8 @@ OTHER_NUMBERS = (
     "drq_eps",
     "der_dopamine",
     "rainbow_dopamine",
+    "c51_dopamine",
+    "iqn_dopamine",
 )
 MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
 """Ends of the names of variants that differ in a number, or in a part that another variant has too."""

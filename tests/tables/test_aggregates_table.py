@@ -76,7 +76,7 @@ def test_what_is_not_confirmed_or_of_other_games_is_no_reference() -> None:
         "the published median is over 57 games, not exactly these 56"
     )
     shorter = replace(agent.run, budget=replace(agent.run.budget, steps=10_000_000))
-    other = replace(agent, cells=(replace(agent.cells[0], runs=(shorter,)), *agent.cells[1:]))
+    other = replace(agent, cells=(replace(agent.cells[0], runs=(shorter,), judged_at=shorter.budget), *agent.cells[1:]))
     assert "at 200 million frames, this run has 40 million" in str(find_aggregate(c51, other, "median", references))
 
 
