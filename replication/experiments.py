@@ -57,25 +57,21 @@ class RunGroup(Settings):
     protocol: str | None
     """None: each variant's own."""
     preset: str | None
-    judge_at_iterations: tuple[Count, ...] | None = None
+    judge_at: tuple[Count, ...] | None = None
     """Iterations after which each run is judged, a comparison each; None: at the end of its budget alone."""
 
     @model_validator(mode="after")
     def _judged_within_the_budget(self) -> RunGroup:
-        points, most = self.judge_at_iterations, self.budget_iterations
+        points, most = self.judge_at, self.budget_iterations
         if points is None:
             return self
         if most is None:
-            raise ValueError(
-                "judge_at_iterations: expected none without budget_iterations; leave it out, the end is judged"
-            )
+            raise ValueError("judge_at: expected none without budget_iterations; leave it out, the end is judged")
         if not points or list(points) != sorted(set(points)):
-            raise ValueError(
-                f"judge_at_iterations: expected ascending numbers, each once, at least one, found {list(points)}"
-            )
+            raise ValueError(f"judge_at: expected ascending numbers, each once, at least one, found {list(points)}")
         if points[-1] > most:
             raise ValueError(
-                f"judge_at_iterations: expected at most budget_iterations, {most}, found {points[-1]}; raise it or "
+                f"judge_at: expected at most budget_iterations, {most}, found {points[-1]}; raise it or "
                 "leave the point out"
             )
         return self
@@ -159,14 +155,14 @@ class Experiment(Settings):
 
 def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
     """Where the runs of a group are judged; `run` is any of them."""
-    if group.judge_at_iterations is None:
+    if group.judge_at is None:
         return (run.budget,)
     if run.protocol.published_quantity != "training_iterations":
         raise ReplicationError(
-            f"judge_at_iterations: protocol {run.protocol.protocol} publishes evaluations at the end of training, "
-            "expected one of training returns by iteration; leave judge_at_iterations out"
+            f"judge_at: protocol {run.protocol.protocol} publishes evaluations at the end of training, "
+            "expected one of training returns by iteration; leave judge_at out"
         )
-    return tuple(Budget(iterations=number) for number in group.judge_at_iterations)
+    return tuple(Budget(iterations=number) for number in group.judge_at)
 
 
 def known_experiments() -> list[str]:

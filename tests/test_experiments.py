@@ -83,13 +83,13 @@ def test_what_cannot_be_run_is_said_at_once(workflow: Path, change: dict[str, ob
     [
         (
             [1, 3],
-            "judge_at_iterations: expected at most budget_iterations, 2, found 3; raise it or leave the point out$",
+            "judge_at: expected at most budget_iterations, 2, found 3; raise it or leave the point out$",
         ),
-        ([2, 1], r"judge_at_iterations: expected ascending numbers, each once, at least one, found \[2, 1\]$"),
+        ([2, 1], r"judge_at: expected ascending numbers, each once, at least one, found \[2, 1\]$"),
         ([1, 1], r"each once, at least one, found \[1, 1\]$"),
         ([], r"at least one, found \[\]$"),
-        ([0, 1], r"runs\.0\.judge_at_iterations\.0: expected a number greater than or equal to 1, found 0$"),
-        (2, r"runs\.0\.judge_at_iterations"),
+        ([0, 1], r"runs\.0\.judge_at\.0: expected a number greater than or equal to 1, found 0$"),
+        (2, r"runs\.0\.judge_at"),
     ],
 )
 def test_points_that_no_run_reaches_are_refused_when_the_experiment_is_loaded(
@@ -97,7 +97,7 @@ def test_points_that_no_run_reaches_are_refused_when_the_experiment_is_loaded(
 ) -> None:
     path = workflow / "experiments" / "dopamine_curves.yaml"
     content = yaml.safe_load(path.read_text())
-    content["runs"][0]["judge_at_iterations"] = points
+    content["runs"][0]["judge_at"] = points
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ReplicationError, match=expected) as caught:
         load_experiment("dopamine_curves")
@@ -107,9 +107,9 @@ def test_points_that_no_run_reaches_are_refused_when_the_experiment_is_loaded(
 def test_points_are_of_training_returns_by_iteration(workflow: Path) -> None:
     path = workflow / "experiments" / "quickstart.yaml"
     content = yaml.safe_load(path.read_text())
-    content["runs"][0]["judge_at_iterations"] = [1]
+    content["runs"][0]["judge_at"] = [1]
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ReplicationError, match="judge_at_iterations: expected none without budget_iterations; leave"):
+    with pytest.raises(ReplicationError, match="judge_at: expected none without budget_iterations; leave"):
         load_experiment("quickstart")
 
 
@@ -120,7 +120,7 @@ def test_one_training_is_judged_once_at_a_length(workflow: Path) -> None:
     content["runs"].append(shorter)
     path.write_text(yaml.safe_dump(content))
     assert len(load_experiment("dopamine_curves").runs()) == 8  # the shorter ones are judged where no other is
-    content["runs"][0]["judge_at_iterations"] = [1, 2]
+    content["runs"][0]["judge_at"] = [1, 2]
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ReplicationError, match="is judged twice at one length of training, in runs of two budgets"):
         load_experiment("dopamine_curves")

@@ -48,7 +48,7 @@ def mean_returns(experiment: Experiment, results: Path) -> pd.DataFrame:
 
 
 def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_many(tmp_path: Path) -> None:
-    experiment = experiment_of({"judge_at_iterations": [1, 3]})
+    experiment = experiment_of({"judge_at": [1, 3]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
     table = scores.build(experiment, tmp_path)
     rows = table.frame.to_dict("records")
@@ -64,7 +64,7 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
 
 
 def test_every_point_counts_in_the_level_and_in_the_tables_of_power_and_errors(tmp_path: Path) -> None:
-    experiment = experiment_of({"judge_at_iterations": [1, 2, 3]}, {"games": ["krull"], "judge_at_iterations": [2]})
+    experiment = experiment_of({"judge_at": [1, 2, 3]}, {"games": ["krull"], "judge_at": [2]})
     finished_in(experiment, tmp_path)
     judged, level = judged_cells(experiment, load_runs(experiment, tmp_path), REFERENCES)
     assert len(judged) == 4 and level == family_level(LEVEL, 4)
@@ -75,7 +75,7 @@ def test_every_point_counts_in_the_level_and_in_the_tables_of_power_and_errors(t
 
 
 def test_without_points_a_run_is_judged_at_its_end_and_nothing_is_said(tmp_path: Path) -> None:
-    plain, named = experiment_of({}), experiment_of({"judge_at_iterations": [3]})
+    plain, named = experiment_of({}), experiment_of({"judge_at": [3]})
     finished_in(plain, tmp_path)
     table = scores.build(plain, tmp_path)
     assert table.frame["agent"].to_list() == ["Rainbow (Dopamine)"] and table.frame["frames"].to_list() == ["3,000,000"]
@@ -84,7 +84,7 @@ def test_without_points_a_run_is_judged_at_its_end_and_nothing_is_said(tmp_path:
 
 
 def test_a_run_may_be_judged_before_its_end_alone(tmp_path: Path) -> None:
-    experiment = experiment_of({"judge_at_iterations": [2]})
+    experiment = experiment_of({"judge_at": [2]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
     (row,) = scores.build(experiment, tmp_path).frame.to_dict("records")
     assert (row["agent"], row["frames"]) == ("Rainbow (Dopamine)", "2,000,000")
@@ -92,7 +92,7 @@ def test_a_run_may_be_judged_before_its_end_alone(tmp_path: Path) -> None:
 
 
 def test_points_of_one_agent_are_no_learning_rates_to_choose_from(tmp_path: Path) -> None:
-    experiment = experiment_of({"judge_at_iterations": [1, 2]})
+    experiment = experiment_of({"judge_at": [1, 2]})
     finish(experiment.runs()[0], tmp_path)
     table = scores.build(experiment, tmp_path)
     assert "learning rates" not in table.caption
@@ -100,7 +100,7 @@ def test_points_of_one_agent_are_no_learning_rates_to_choose_from(tmp_path: Path
 
 
 def test_aggregates_are_made_of_the_scores_at_each_point_and_curves_end_there(tmp_path: Path) -> None:
-    experiment = experiment_of({"games": ["krull", "pong"], "judge_at_iterations": [1, 3]})
+    experiment = experiment_of({"games": ["krull", "pong"], "judge_at": [1, 3]})
     finished_in(experiment, tmp_path)
     agents = agent_scores(experiment, load_runs(experiment, tmp_path), REFERENCES)
     assert [agent.title for agent in agents] == [f"Rainbow (Dopamine), {n}" for n in ("1 iteration", "3 iterations")]
@@ -112,7 +112,7 @@ def test_aggregates_are_made_of_the_scores_at_each_point_and_curves_end_there(tm
 
 
 def test_the_points_are_marked_in_the_figure_of_learning_curves(tmp_path: Path) -> None:
-    experiment = experiment_of({"judge_at_iterations": [1, 3]})
+    experiment = experiment_of({"judge_at": [1, 3]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
     result = draw_curves(experiment, tmp_path)
     marked = result.data[result.data["series"] == "judged"]
@@ -151,7 +151,7 @@ def test_an_agent_that_no_curve_is_named_for_has_no_reference(tmp_path: Path) ->
 
 
 def test_a_run_that_lacks_the_iteration_is_refused_in_one_line(tmp_path: Path) -> None:
-    experiment = experiment_of({"seeds": [1], "judge_at_iterations": [1, 2]})
+    experiment = experiment_of({"seeds": [1], "judge_at": [1, 2]})
     folder = finish(experiment.runs()[0], tmp_path)
     rows = (folder / "iterations.csv").read_text().splitlines(keepends=True)
     (folder / "iterations.csv").write_text("".join([rows[0], *rows[2:]]))
