@@ -136,6 +136,8 @@ class AdamConfig(Settings):
     beta1: Probability
     beta2: Probability
     epsilon: Positive
+    epsilon_before_correction: bool = False
+    """The constant is added to the root of the mean square before that is corrected for its start at 0 (TensorFlow)."""
 
 
 class ReplayStart(Settings):

@@ -291,6 +291,7 @@ def test_h6_h7_h8_h9_a1_a5_a7_a8_a12_a13_b1_b5_b6_b7_b11_b12_t1_t4_t5_t6_t9_t10_
         config.acts_before_update,
     )
     assert tuple(found) == SETTINGS[variant]
+    assert optimizer.epsilon_before_correction == (variant == "rainbow_dopamine")
     assert (optimizer.name, optimizer.epsilon, config.discount, config.batch_size) == ("adam", 1.5e-4, 0.99, 32)
     assert (config.num_atoms, config.value_min, config.value_max, config.reward_clip) == (51, -10.0, 10.0, 1.0)
     assert config.epsilon.start == (1.0 if config.sigma_0 is None else 0.0)
