@@ -5,12 +5,18 @@ This module imports neither torch nor ale-py, so that plans, digests and pages c
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ConfigDict, create_model
+
+from replication import settings
+from replication.algorithm_settings import told_settings
 from replication.errors import ReplicationError, unknown_name
+from replication.optional_settings import in_force, without_defaults
 from replication.settings import FAMILIES, Preset, Protocol, Variant
-from replication.validation import SettingsT, added_settings, overridden, read_yaml, validate_part, validated
+from replication.validation import Settings, SettingsT, overridden, read_yaml, validate_part, validated
 
 WORKFLOW = Path(__file__).resolve().parent.parent / "workflow"
 ALGORITHMS = Path(__file__).resolve().parent / "algorithms"
@@ -32,13 +38,12 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
     _check_name(path, "protocol", protocol.protocol)
     if preset is None:
         return protocol
-    return validated(
-        Protocol, overridden(content, preset.protocol), WORKFLOW / "presets" / f"{preset.preset}.yaml", "protocol"
-    )
+    scaled = overridden(in_force(Protocol, content), preset.protocol)
+    return validated(Protocol, scaled, WORKFLOW / "presets" / f"{preset.preset}.yaml", "protocol")
 
 
 def load_variant(name: str, preset: Preset | None = None) -> Variant:
-    """Read workflow/algorithms/NAME.yaml, its `config` scaled by a preset.
+    """Read workflow/algorithms/NAME.yaml, its `config` scaled by a preset; optional settings are filled in.
 
     Raises:
         ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
@@ -71,12 +76,13 @@ def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: P
         raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
     if source is not None and variant.module != source.stem:
         raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
-    added = _added_settings(variant.module) if source is None else _added_settings_in(source)
-    _check_config(variant, added, path)
+    model = _settings_class(variant, source or _bundled(variant.module))
+    validated(model, variant.config, path, "config")
+    config = in_force(model, variant.config)
     if preset is not None:
-        variant = variant.model_copy(update={"config": overridden(variant.config, preset.config)})
-        _check_config(variant, added, WORKFLOW / "presets" / f"{preset.preset}.yaml")
-    return variant
+        config = overridden(config, preset.config)
+        validated(model, config, WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")
+    return variant.model_copy(update={"config": config})
 
 
 def load_preset(name: str) -> Preset:
@@ -88,9 +94,8 @@ def load_preset(name: str) -> Preset:
     path, content = _read("presets", "preset", name)
     preset = validated(Preset, content, path)
     _check_name(path, "preset", preset.preset)
-    added = {key for module in _algorithm_modules() for key in _added_settings(module) or ()}
-    shared = {key: value for key, value in preset.config.items() if key not in added}
-    validate_part(tuple(FAMILIES.values()), shared, path, "config")
+    told = [model for module in _algorithm_modules() if (model := _told(_bundled(module))) is not None]
+    validate_part((*FAMILIES.values(), *told), preset.config, path, "config")
     validate_part((Protocol,), preset.protocol, path, "protocol")
     return preset
 
@@ -104,26 +109,42 @@ def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
     return validated(model, variant.config, WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
 
 
-def _check_config(variant: Variant, added: frozenset[str] | None, path: Path) -> None:
-    """Check all of a variant's `config` that can be checked without its algorithm, whose import takes torch.
+def identity_config(variant: Variant) -> dict[str, Any]:
+    """The `config` of a variant as digests have it: without optional settings that are as if they were absent."""
+    source = _bundled(variant.module)
+    return without_defaults(_settings_class(variant, source), variant.config) if source.is_file() else variant.config
 
-    `added`: settings of the algorithm's own; None: its source does not tell.
-    """
-    family = FAMILIES[variant.family]
-    left = family.model_fields if added is None else (key for key in variant.config if key not in added)
-    validated(family, {key: variant.config[key] for key in left if key in variant.config}, path, "config")
+
+def _settings_class(variant: Variant, source: Path) -> type[Settings]:
+    """The settings that a variant has; any besides those of its family where the algorithm's source does not tell."""
+    family, told = FAMILIES[variant.family], _told(source)
+    if told is None:
+        return _with_any_others(family)
+    return told if issubclass(told, family) else family
+
+
+class _AnyOthers(Settings):
+    model_config = ConfigDict(extra="allow")
+
+
+@cache
+def _with_any_others(family: type[Settings]) -> type[Settings]:
+    return create_model(family.__name__, __base__=(family, _AnyOthers))
 
 
 def _algorithm_modules() -> list[str]:
     return sorted(path.stem for path in ALGORITHMS.glob("*.py") if path.stem not in ("__init__", "contract"))
 
 
-def _added_settings(module: str) -> frozenset[str] | None:
-    return _added_settings_in(ALGORITHMS / f"{module}.py")
+def _bundled(module: str) -> Path:
+    return ALGORITHMS / f"{module}.py"
 
 
-def _added_settings_in(source: Path) -> frozenset[str] | None:
-    return added_settings(source, frozenset(family.__name__ for family in FAMILIES.values()))
+def _told(source: Path) -> type[Settings] | None:
+    known = {
+        name: kind for name, kind in vars(settings).items() if isinstance(kind, type) and issubclass(kind, Settings)
+    }
+    return told_settings(source, ALGORITHMS, known | {family.__name__: family for family in FAMILIES.values()})
 
 
 def _check_name(path: Path, key: str, found: str) -> None:

@@ -218,7 +218,8 @@ def check_disk(runs: Sequence[Run], results: Path, state: Path) -> Iterator[Find
 
 def check_hours(experiment: str, runs: Sequence[Run], results: Path, state: Path, cores: int) -> Iterator[Finding]:
     """Estimated, never a failure."""
-    from replication.plan import hours_text, plan_variants, time_text, wall_seconds
+    from replication.durations import hours_text, time_text
+    from replication.plan import plan_variants, wall_seconds
 
     try:
         plans = plan_variants(runs, results, state)

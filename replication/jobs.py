@@ -20,7 +20,7 @@ from replication.errors import ReplicationError
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import canonical_json, sha256
 from replication.report_captions import read_caption
-from replication.run_records import record_path, unfinished
+from replication.run_records import finished_as, record_path, unfinished
 from replication.runs import Run
 from replication.settings import Count
 from replication.validation import Settings, shown, validated
@@ -175,7 +175,8 @@ class Jobs:
     @property
     def inventory(self) -> str:
         """A file named after the set of runs: another set of runs is another file, whatever the times of files say."""
-        digest = sha256(canonical_json(sorted(run.result_digest for run in self.runs)))
+        made = [finished_as(run, self.results) or run for run in self.runs]
+        digest = sha256(canonical_json(sorted(run.result_digest for run in made)))
         return str(self.results / self.experiment.experiment / "inventory" / f"{digest[:12]}.txt")
 
     @property

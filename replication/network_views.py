@@ -206,8 +206,9 @@ def run_of_checkpoint(path: Path) -> Run:
         budget = {"budget_iterations": 1} if load_protocol(protocol).iteration_steps else {"budget_frames": 4_000}
         with suppress(ReplicationError):
             run = resolve_run(variant=variant, game=game, seed=number, protocol=protocol, preset=preset, **budget)
-            if run.training_digest == digest:
-                return run
+            for made in (run, *run.earlier()):
+                if made.training_digest == digest:
+                    return made
     raise ReplicationError(
         f"{place}: training_digest: no settings in workflow/ give {str(digest)[:12]} for {variant} {game} seed "
         f"{number}: use the commit it was made with"

@@ -68,9 +68,10 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: tupl
     `padding` is the zeros before and after, the same along both sides.
     """
     before, after = padding
-    if after:
-        x = functional.pad(x, (before, after, before, after))
-    return functional.conv2d(x, weight, bias, stride)
+    if after > before:
+        x = functional.pad(x, (0, after - before, 0, after - before))
+    # Padding that is the same on both sides is the convolution's own: a copy of every activation less, forth and back.
+    return functional.conv2d(x, weight, bias, stride, before)
 
 
 def convolve_by_product(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
@@ -110,6 +111,12 @@ class UninitialisedLinear(nn.Linear):
 
     def reset_parameters(self) -> None:
         """Do nothing, as above."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, inputs] to [batch, outputs]; one state alone, as in acting, by a product of matrix and vector."""
+        if len(x) == 1 and x.ndim == 2 and x.device.type == "cpu" and not torch.is_grad_enabled():
+            return torch.addmv(self.bias, self.weight, x[0])[None]
+        return super().forward(x)
 
 
 class Output(UninitialisedLinear):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from replication.control.records import read_variant
 from replication.control.settings import ControlExperiment, known_control_experiments, load_control_experiment
+from replication.durations import hours_text
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import write_atomically
 from replication.page import page_environment
 from replication.page_tables import counted_verdicts
-from replication.plan import assumed_seconds, budget_frames, hours_text
+from replication.plan import assumed_seconds, budget_frames
 from replication.run_records import unfinished
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from replication.analysis.finished import FinishedRun
+from replication.analysis.finished import FinishedRun, marks_of
 from replication.analysis.learning_curves import full_budget_text
 from replication.experiments import Experiment
 from replication.files import sha256
@@ -24,10 +24,11 @@ SHOWN_DIGITS = 12
 
 def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
     """What was asked for, a row for each variant, protocol, preset and budget."""
-    done = {found.run.result_digest for found in finished}
+    done = {found.run.result_digest: found for found in finished}
     rows = []
     for group in groups(experiment):
         run = group[0]
+        made = [done[other.result_digest] for other in group if other.result_digest in done]
         games = list(dict.fromkeys(find_game(other.game).title for other in group))
         rows.append(
             {
@@ -38,7 +39,7 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
                 "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
                 "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
                 "scored": _scored(run),
-                "finished": f"{sum(other.result_digest in done for other in group)} of {len(group)}",
+                "finished": f"{len(made)} of {len(group)}{marks_of(made)}",
             }
         )
     return rows
@@ -92,7 +93,9 @@ def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]],
         room -= len(clip)
         if room < 0:
             break
-        words = f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}"
+        words = (
+            f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}{marks_of([found])}"
+        )
         shown.append((words, f"data:image/webp;base64,{base64.b64encode(clip).decode()}"))
     return shown, len(first) - len(shown)
 
@@ -105,7 +108,7 @@ def provenance(found: FinishedRun) -> dict[str, Any]:
     seconds = _seconds(found)
     file = next((name for name in ("scores.csv", "iterations.csv") if (found.folder / name).exists()), None)
     return {
-        "run": found.run.name,
+        "run": f"{found.run.name}{marks_of([found])}",
         "digest": record["result_digest"][:SHOWN_DIGITS],
         "commit": short_commit(origin["commit"]),
         "device": f"{machine.get('device', 'unknown')}, {origin['cores']} cores",

@@ -15,12 +15,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from replication.config import WORKFLOW
+from replication.config import WORKFLOW, identity_config
+from replication.durations import hours_text, time_text
 from replication.experiments import load_experiment
 from replication.files import readable_json, write_atomically
 from replication.frame_store import FRAME_SHAPE, Storage, storage_text, typical_bytes
 from replication.games import find_game
-from replication.run_records import checkpoint_step, unfinished
+from replication.run_records import checkpoint_step, finished_as, unfinished
 from replication.runs import Run
 from replication.settings import NetworkConfig, OffPolicyConfig
 from replication.validation import validated
@@ -96,6 +97,9 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     for name, *numbers, note in rows:
         aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
         lines.append("  ".join([name.ljust(widths[0]), *aligned, note]).rstrip())
+    made = [finished_as(run, results) for run in loaded.runs()]
+    if earlier := sum(run is not None and run.earlier_version is not None for run in made):
+        lines += ["", f"done by an earlier numerics version of the same law, and not to be made again: {earlier}"]
     if done == total:
         return "\n".join([*lines, "", "every run is there; only tables, figures and the page may have to be made"])
     lines += [
@@ -212,31 +216,37 @@ def _assumed_speed(run: Run) -> Speed:
 
 def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
     """Records of finished runs with the same configuration, trained alone on the CPU of a machine like this one."""
+    here = _here(run)
     for path in sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json")):
         try:
             record = json.loads(path.read_bytes())
-            like_this = {key: record["provenance"][key] for key in ("system", "cores")} == _machine()
+            like_this = {key: record["provenance"][key] for key in here["machine"]} == here["machine"]
             alone = record["machine"]["device"] == "cpu" and record["machine"]["lanes"] == 1
-            if like_this and alone and record["config"] == run.variant.config and record["cost"]["seconds"] > 0:
+            if like_this and alone and record["config"] == here["config"] and record["cost"]["seconds"] > 0:
                 yield record
         except (ValueError, KeyError, TypeError, OSError):
             continue  # an estimate can do without it; the run it belongs to is refused where it is used
-
-
-def _machine() -> dict[str, Any]:
-    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}
 
 
 def _speed_path(run: Run, state: Path) -> Path:
     return state / run.variant.variant / "speed.json"
 
 
+def _here(run: Run) -> dict[str, Any]:
+    """What a speed depends on."""
+    return {"machine": _machine(), "config": identity_config(run.variant)}
+
+
+def _machine() -> dict[str, Any]:
+    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}
+
+
 def _measured(run: Run, state: Path) -> tuple[float, float] | None:
     try:
         found = json.loads(_speed_path(run, state).read_bytes())
-        same = found["machine"] == _machine() and found["config"] == run.variant.config
+        same = _here(run).items() <= found.items()
         return (float(found["training"]), float(found["playing"])) if same else None
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return None
 
 
@@ -257,7 +267,7 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
     for run in runs.values():
         if run.variant.family == "off_policy":
             training, playing = measure_speed(run, seconds)
-            found = {"machine": _machine(), "config": run.variant.config, "training": training, "playing": playing}
+            found = _here(run) | {"training": training, "playing": playing}
             write_atomically(_speed_path(run, state), readable_json(found))
 
 
@@ -336,14 +346,3 @@ def parameter_count(network: NetworkConfig, channels: int, num_actions: int) -> 
         channels = layer.channels
     count += network.hidden_units * (channels * side**2 + 1)
     return count + num_actions * (network.hidden_units + 1)
-
-
-def time_text(seconds: float) -> str:
-    """Minutes below two hours, else hours, with the unit."""
-    return f"{seconds / 60:.0f} minutes" if seconds < 2 * 3600 else f"{hours_text(seconds)} hours"
-
-
-def hours_text(seconds: float) -> str:
-    """Hours, without the unit."""
-    hours = seconds / 3600
-    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2f}"

@@ -12,8 +12,25 @@ from replication.files import canonical_json, readable_json, sha256
 from replication.runs import Run
 
 
+def finished_as(run: Run, results: Path) -> Run | None:
+    """The run as it was made: with the present numerics version, or an earlier one of the same law; None: not yet.
+
+    Whoever reads what a finished run left asks here where that lies.
+    """
+    return next((made for made in (run, *run.earlier()) if _record(made, results).exists()), None)
+
+
+def finished_folder(run: Run, results: Path) -> Path:
+    """Where the small files of a run lie, or will."""
+    return (finished_as(run, results) or run).results_folder(results)
+
+
 def record_path(run: Run, results: Path) -> Path:
     """The file that says a run is finished: it is written last."""
+    return finished_folder(run, results) / "run.json"
+
+
+def _record(run: Run, results: Path) -> Path:
     return run.results_folder(results) / "run.json"
 
 
@@ -23,9 +40,10 @@ def read_record(run: Run, results: Path) -> dict[str, Any] | None:
     Raises:
         ReplicationError: the file is no run record, or that of another run.
     """
-    path = record_path(run, results)
-    if not path.exists():
+    made = finished_as(run, results)
+    if made is None:
         return None
+    path = _record(made, results)
     try:
         data = path.read_bytes()
         record = json.loads(data)
@@ -36,10 +54,10 @@ def read_record(run: Run, results: Path) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise ReplicationError(f"{path}: not a run record ({reason}); remove {path.parent} to make it again") from None
-    if found != run.result_digest:
+    if found != made.result_digest:
         text = found[:12] if isinstance(found, str) and found.isalnum() else repr(found)[:40]
         raise ReplicationError(
-            f"{path}: result_digest: found {text}, expected {run.result_digest[:12]}; the results of "
+            f"{path}: result_digest: found {text}, expected {made.result_digest[:12]}; the results of "
             "another run: move them away"
         )
     if not whole:
@@ -57,7 +75,7 @@ def sealed_record(record: Mapping[str, Any]) -> bytes:
 
 
 def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
-    """The runs that have no record yet.
+    """The runs that have no record yet, of the present numerics version or of an earlier one of the same law.
 
     Raises:
         ReplicationError: a record that is there is not its run's.

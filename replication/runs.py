@@ -7,22 +7,45 @@ a longer budget continues a shorter one. Machine matters (device, storage of the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from replication.config import load_preset, load_protocol, load_variant
+from replication.config import identity_config, load_preset, load_protocol, load_variant
 from replication.errors import ReplicationError
 from replication.files import canonical_json, sha256
 from replication.games import find_game
+from replication.optional_settings import without_defaults
 from replication.schedules import steps_of_frames
 from replication.settings import FinalEvaluation, Preset, Protocol, Variant
 
-NUMERICS_VERSION = {"off_policy": 2, "untrained": 1}
+NUMERICS_VERSION = {"off_policy": 3, "untrained": 1}
 """One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test
 fails when they move without it). Results of another version are results of another run."""
+KEPT_LAW: Mapping[str, Mapping[int, frozenset[str]]] = {
+    "off_policy": {
+        3: frozenset(
+            {
+                "dqn",
+                "double_dqn",
+                "drq",
+                "dueling",
+                "linear",
+                "munchausen_dqn",
+                "noisy_dqn",
+                "rainbow_no_distributional",
+            }
+        )
+    }
+}
+"""Modules whose law a version of a family left as the version before it had it: only the last digits of sums moved.
+Finished runs of the version before stand for theirs, marked, until they are made again; no checkpoint goes on. The
+held-out curve of the modules that are left out became another one."""
+
+_NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
+"""Of a protocol, what moves no number of training."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,8 @@ class Run:
     seed: int
     preset: Preset | None
     budget: Budget
+    earlier_version: int | None = None
+    """Numerics version of the code that made it, where that is not the present one."""
 
     @cached_property
     def training_digest(self) -> str:
@@ -64,15 +89,29 @@ class Run:
             "variant": self.variant.variant,
             "module": self.variant.module,
             "family": self.variant.family,
-            "config": self.variant.config,
+            "config": identity_config(self.variant),
             "protocol": self.protocol.protocol,
-            "protocol_settings": self.protocol.model_dump(exclude={"sources", "deviations"}),
+            "protocol_settings": without_defaults(
+                type(self.protocol), self.protocol.model_dump(exclude={"sources", "deviations"})
+            ),
             "game": self.game,
             "seed": self.seed,
             "preset": self.preset.preset if self.preset else None,
             "budget": {"steps": self.budget.steps, "iterations": self.budget.iterations},
-            "numerics_version": NUMERICS_VERSION[self.variant.family],
+            "numerics_version": self.numerics_version,
         }
+
+    @property
+    def numerics_version(self) -> int:
+        """That of the code that makes it, or made it."""
+        return self.earlier_version or NUMERICS_VERSION[self.variant.family]
+
+    def earlier(self) -> Iterator[Run]:
+        """The same run as earlier code made it whose law is this one's, the newest first."""
+        version, kept = self.numerics_version, KEPT_LAW.get(self.variant.family, {})
+        while self.variant.module in kept.get(version, ()):
+            version -= 1
+            yield replace(self, earlier_version=version)
 
     def results_folder(self, results: Path) -> Path:
         """Where the small files of the finished run go."""
@@ -87,8 +126,9 @@ class Run:
 
     @property
     def name(self) -> str:
-        """For people: variant, game and seed."""
-        return f"{self.variant.variant} {self.game} seed {self.seed}"
+        """For people: variant, game and seed; marked where earlier code made it."""
+        mark = f" (numerics version {self.earlier_version})" if self.earlier_version else ""
+        return f"{self.variant.variant} {self.game} seed {self.seed}{mark}"
 
     @property
     def publishes_training(self) -> bool:
@@ -109,12 +149,11 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
         KeyError: a part is missing.
     """
     settings = record["protocol_settings"]
+    # Not what a protocol is called, what normalises its scores, or what is played at the end; settings added later are.
+    presented = {name: value for name, value in settings.items() if name not in _NOT_OF_TRAINING}
     parts = ("variant", "module", "family", "config", "protocol", "game", "seed", "preset", "numerics_version")
-    training = {name: record[name] for name in parts} | {
-        "training": settings["training"],
-        "iteration_steps": settings["iteration_steps"],
-        "periodic_evaluation": settings["periodic_evaluation"],
-    }
+    needed = ("training", "iteration_steps", "periodic_evaluation")
+    training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
     result = {
         "training": training,
         "budget": {name: record["budget"][name] for name in ("steps", "iterations")},

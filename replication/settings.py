@@ -1,4 +1,7 @@
-"""Settings as frozen, validated classes: protocols, variants, presets. No defaults: a YAML states every value.
+"""Settings as frozen, validated classes: protocols, variants, presets. A YAML states every value.
+
+A field has a default only where it was added after results were made: absent means the default, which must be what was
+done before it, and is no part of what names a run (optional_settings.py). A YAML writes it where it differs.
 
 Every count carries its unit in its name (`_frames` = emulator frames at 60 a second, `_steps` = agent
 decisions, `_rows` = rows of the replay memory). The sentence under a field is what `describe` prints.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.frame_store import FRAME_SHAPE
+
+PIXEL_BYTES = 4
+"""Of one pixel of a stack of four frames, which every variant has: as many as a uint32's."""
 
 
 class Transitions(NamedTuple):
@@ -60,12 +64,39 @@ def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[st
     }
 
 
-@njit(cache=True, nogil=True)
 def interleave(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-    """Write frame which[i, j] of frames [n, 7056] as channel j of stack i of out [stacks, 7056, stack]."""
+    """Write frame which[i, j] of frames [n, 7056] as channel j of stack i of out [stacks, 7056, stack], contiguous."""
+    if which.shape[1] == PIXEL_BYTES and sys.byteorder == "little":
+        _interleave_four(frames, which, out.view(np.uint32)[:, :, 0])
+    else:
+        _interleave_any(frames, which, out)
+
+
+@njit(cache=True, nogil=True)
+def _interleave_any(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
     for i in range(which.shape[0]):
         stack = out[i]
         for j in range(which.shape[1]):
             frame = frames[which[i, j]]
             for pixel in range(frame.size):
                 stack[pixel, j] = frame[pixel]
+
+
+# Four bytes written as one number: the loop is vectorised, where single bytes four apart are not.
+@njit(cache=True, nogil=True)
+def _interleave_four(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint32]) -> None:
+    for i in range(which.shape[0]):
+        stack = out[i]
+        oldest, older, newer, newest = (
+            frames[which[i, 0]],
+            frames[which[i, 1]],
+            frames[which[i, 2]],
+            frames[which[i, 3]],
+        )
+        for pixel in range(stack.size):
+            stack[pixel] = (
+                np.uint32(oldest[pixel])
+                | np.uint32(older[pixel]) << np.uint32(8)
+                | np.uint32(newer[pixel]) << np.uint32(16)
+                | np.uint32(newest[pixel]) << np.uint32(24)
+            )

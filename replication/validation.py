@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import json
 import math
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
@@ -93,7 +92,7 @@ def validate_part(models: Sequence[type[Settings]], content: dict[str, Any], pat
         if not fields:
             known = {name for model in models for name in model.model_fields}
             raise ReplicationError(f"{path}: {'.'.join([*where, _name(key)])}: {unknown_name('key', key, known)}")
-        nested = [found for field in fields for found in _settings_in(field.annotation)]
+        nested = [found for field in fields for found in settings_in(field.annotation)]
         if nested and isinstance(value, dict):
             validate_part(nested, value, path, *where, key)
         else:
@@ -126,7 +125,7 @@ def _in_words(error: dict[str, Any], model: type[Settings], location: Sequence[i
     """What is wrong, what was expected and what was found."""
     kind, found = error["type"], error["input"]
     if kind == "missing":
-        return "field required: there are no defaults, add it"
+        return "field required: it has no default, add it"
     if kind == "extra_forbidden":
         return str(unknown_name("key", str(location[-1]), _keys_at(model, location[:-1])))
     if kind == "value_error":
@@ -156,32 +155,6 @@ def _decimal_hint(text: str) -> str:
         return ""
     plain = repr(value)
     return f": write {plain if '.' in plain else plain.replace('e', '.0e')}"
-
-
-@cache
-def added_settings(source: Path, families: frozenset[str]) -> frozenset[str] | None:
-    """Settings that an algorithm's `Config` adds to those of its family, read from its source: its import takes torch.
-
-    Args:
-        source: the module.
-        families: names of the settings classes there are.
-
-    Returns: names of fields; None where the source does not tell.
-    """
-    return _added_in(source.read_text(encoding="utf-8"), families)
-
-
-@cache
-def _added_in(text: str, families: frozenset[str]) -> frozenset[str] | None:
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Config":
-            if not {ast.unparse(base) for base in node.bases} <= families:
-                return None  # another algorithm's settings, and perhaps more
-            names = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
-            return frozenset(name.id for name in names if isinstance(name, ast.Name))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "Config":
-            return frozenset() if ast.unparse(node.value) in families else None
-    return None
 
 
 def _name(part: int | str) -> str:
@@ -226,15 +199,15 @@ def _keys_at(model: type[Settings], location: Sequence[int | str]) -> list[str]:
         if isinstance(part, int):
             continue
         fields = [field for one in models for name, field in one.model_fields.items() if part in (name, field.alias)]
-        models = [nested for field in fields for nested in _settings_in(field.annotation)]
+        models = [nested for field in fields for nested in settings_in(field.annotation)]
     return list(dict.fromkeys(field.alias or name for one in models for name, field in one.model_fields.items()))
 
 
-def _settings_in(annotation: Any) -> list[type[Settings]]:
-    """The settings classes that an annotation mentions."""
+def settings_in(annotation: Any) -> list[type[Settings]]:
+    """Return the settings classes that an annotation mentions, in order."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
-    return [found for part in get_args(annotation) for found in _settings_in(part)]
+    return [found for part in get_args(annotation) for found in settings_in(part)]
 
 
 # ---------------------------------------------------------------- YAML

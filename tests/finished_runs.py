@@ -75,6 +75,7 @@ def finish(run: Run, results: Path, *, points: int = 0) -> Path:
         _write(folder / "embedding.csv", ["x", "y", "value", "episode", "frame"], rows)
     record = {
         "format": 1,
+        "numerics_version": run.numerics_version,
         "result_digest": run.result_digest,
         "variant": run.variant.variant,
         "protocol": run.protocol.protocol,

@@ -40,6 +40,7 @@ def write_finished(run: Run, results: Path, returns: list[float], **record: obje
         ]
         (folder / "training.csv").write_bytes(csv_bytes(training))
     content = {
+        "numerics_version": run.numerics_version,
         "result_digest": run.result_digest,
         "evaluated_network": {"network": "best", "step": 250_000} if trained else None,
         "deviations": [d.model_dump() for d in (*run.variant.deviations, *run.protocol.deviations)],

@@ -32,7 +32,7 @@ QUICKSTART = "experiments/quickstart.yaml"
             "batchsize: 32",
             "config.batchsize: there is no key 'batchsize'; did you mean 'batch_si",
         ),
-        (DQN, "batch_size: 32", "", "config.batch_size: field required: there are no defaults, add it"),
+        (DQN, "batch_size: 32", "", "config.batch_size: field required: it has no default, add it"),
         (DQN, "batch_size: 32", "batch_size: 1e2", "batch_size: expected a whole number, found '1e2': write 100"),
         (DQN, "batch_size: 32", "batch_size: 32.0", "batch_size: expected a whole number, found 32.0: write 32"),
         (DQN, "batch_size: 32", "batch_size: true", "config.batch_size: expected a whole number, found true"),

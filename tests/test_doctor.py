@@ -13,6 +13,7 @@ import pytest
 from replication import doctor, plan, resources
 from replication.atari import emulator
 from replication.cli import main
+from replication.durations import time_text
 from replication.experiments import load_experiment
 from replication.run_records import record_path
 
@@ -105,7 +106,7 @@ def test_more_cores_than_runs_do_not_make_the_longest_run_shorter(tmp_path: Path
     plans = plan.plan_variants(load_experiment("quickstart").runs(), tmp_path, tmp_path)
     longest = max(one.longest_seconds for one in plans)
     assert longest > sum(one.seconds for one in plans) / 40
-    assert f"time: about {plan.time_text(longest)} with 40 at a time" in examined(capsys, tmp_path, cores=40)[1]
+    assert f"time: about {time_text(longest)} with 40 at a time" in examined(capsys, tmp_path, cores=40)[1]
 
 
 def test_a_full_disk_is_said(tmp_path: Path, capsys, monkeypatch) -> None:

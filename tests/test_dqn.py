@@ -168,3 +168,20 @@ def _float64_convolutions(self: torch.nn.Module, pixels: Tensor) -> Tensor:
     for layer in self.layers:  # type: ignore[union-attr]
         x = torch.relu(layer(x))
     return x.flatten(1)
+
+
+@pytest.mark.parametrize("rest", [(), (51,)])
+def test_what_an_action_was_given_is_taken_to_the_bit_and_its_gradient_too(rest: tuple[int, ...]) -> None:
+    """As `gather` does on a CPU, whose gradient a GPU in deterministic mode makes by sorting."""
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn((32, 18, *rest), generator=generator, requires_grad=True)
+    outputs.data[0, 1:] = torch.inf  # of actions that were not taken nothing counts, whatever it is
+    actions = torch.randint(18, (32,), generator=generator)
+    actions[0] = 0
+    index = actions.reshape(-1, *(1 for _ in range(len(rest) + 1))).expand(-1, 1, *rest)
+    gathered, taken = outputs.gather(1, index).squeeze(1), dqn.chosen(outputs, actions)
+    assert torch.equal(gathered, taken)
+    above = torch.randn(taken.shape, generator=generator)
+    gradients = [torch.autograd.grad((above * found).sum(), outputs)[0] for found in (gathered, taken)]
+    assert torch.equal(*gradients)
+    assert gradients[0].count_nonzero() == taken.numel()

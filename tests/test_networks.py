@@ -93,3 +93,17 @@ def test_two_streams_fill_differently_and_one_stream_equally() -> None:
     one, same, other = (_filled(NATURE, 4, seed).hidden.weight for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("config", [NATURE, DOPAMINE])
+def test_one_state_alone_has_the_values_it_has_in_a_batch(config: dqn.Config) -> None:
+    """Alone, and without a gradient, it passes the dense layers as a vector."""
+    network = _filled(config, 18)
+    pixels = torch.randint(0, 256, (3, 4, 84, 84), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        together, alone = network(pixels), torch.cat([network(state[None]) for state in pixels])
+    learning = network(pixels[:1])
+    torch.testing.assert_close(alone, together, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(learning.detach(), alone[:1], rtol=1e-5, atol=1e-6)
+    assert learning.requires_grad
+    assert not torch.allclose(alone[0], alone[1], atol=1e-4)

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from replication.algorithms import dqn
 from replication.algorithms.contract import Batch, Forward, Losses
-from replication.algorithms.dqn import acting_draws_spec, draws_spec, initialise
+from replication.algorithms.dqn import acting_draws_spec, chosen, draws_spec, initialise
 from replication.settings import OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -125,8 +125,3 @@ def expected_error(log_p_a_tm1: Tensor, p_t: Tensor, batch: Batch, config: Confi
     z = support(config, p_t)
     y = batch.r_t + batch.discount_t * (p_t * z).sum(dim=1)
     return (y - (log_p_a_tm1.detach().exp() * z).sum(dim=1)).abs()
-
-
-def chosen(outputs: Tensor, actions: Tensor) -> Tensor:
-    """The outputs of one action of each row: [batch, actions, n] and int64 [batch] to [batch, n]."""
-    return outputs.gather(1, actions[:, None, None].expand(-1, 1, outputs.shape[2])).squeeze(1)

@@ -51,5 +51,5 @@ def loss(
     with torch.no_grad():
         a_t = online(batch.s_t).argmax(dim=1)
         q_target_t = target(batch.s_t)
-        y = batch.r_t + batch.discount_t * q_target_t.gather(1, a_t[:, None]).squeeze(1)
+        y = batch.r_t + batch.discount_t * dqn.chosen(q_target_t, a_t)
     return dqn.clipped_error_losses(q_tm1, batch.a_tm1, y)

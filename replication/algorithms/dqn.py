@@ -107,7 +107,18 @@ def clipped_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
         a_tm1: int64 [batch], the actions taken.
         y: float32 [batch], the targets, without gradient.
     """
-    q_a_tm1 = q_tm1.gather(1, a_tm1[:, None]).squeeze(1)
+    q_a_tm1 = chosen(q_tm1, a_tm1)
     assert y.shape == q_a_tm1.shape == a_tm1.shape
     per_transition = functional.huber_loss(q_a_tm1, y, reduction="none", delta=1.0)
     return Losses(per_transition, (y - q_a_tm1.detach()).abs().clamp(max=1.0))
+
+
+def chosen(outputs: Tensor, actions: Tensor) -> Tensor:
+    """The outputs of one action of each row: [batch, actions, ...] and int64 [batch] to [batch, ...].
+
+    Adding the one to zeros gives the same bits as `gather`, whose gradient is a sorted scatter on a GPU in
+    deterministic mode.
+    """
+    taken = actions[:, None] == torch.arange(outputs.shape[1], device=outputs.device)
+    taken = taken.reshape(taken.shape + (1,) * (outputs.ndim - 2))
+    return torch.where(taken, outputs, 0.0).sum(dim=1)

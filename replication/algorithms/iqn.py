@@ -22,9 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from replication.algorithms import dqn
-from replication.algorithms.c51 import chosen
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
-from replication.algorithms.dqn import initialise
+from replication.algorithms.dqn import chosen, initialise
 from replication.algorithms.qr_dqn import action_values, midpoints, quantile_losses
 from replication.networks import UninitialisedLinear
 from replication.settings import Count, OffPolicyConfig

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from replication.algorithms import dqn
 from replication.algorithms.contract import Batch, Forward, Losses
-from replication.algorithms.dqn import acting_draws_spec, action_values, draws_spec, initialise, network
+from replication.algorithms.dqn import acting_draws_spec, action_values, chosen, draws_spec, initialise, network
 from replication.settings import OffPolicyConfig, Positive, Probability
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
@@ -49,7 +49,7 @@ def scaled_log_policy(q: Tensor, temperature: float) -> Tensor:
 
 def munchausen_reward(q_tm1: Tensor, a_tm1: Tensor, r_t: Tensor, config: Config) -> Tensor:
     """Reward r + alpha [tau ln pi(a | s)] cut to [l_0, 0], float32 [batch]; pi is that of `q_tm1`, [batch, actions]."""
-    log_policy = scaled_log_policy(q_tm1, config.entropy_temperature).gather(1, a_tm1[:, None]).squeeze(1)
+    log_policy = chosen(scaled_log_policy(q_tm1, config.entropy_temperature), a_tm1)
     return r_t + config.munchausen_coefficient * log_policy.clamp(min=config.log_policy_min, max=0.0)
 
 

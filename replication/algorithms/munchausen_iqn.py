@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from replication.algorithms import iqn, munchausen_dqn
-from replication.algorithms.c51 import chosen
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
+from replication.algorithms.dqn import chosen
 from replication.algorithms.iqn import acting_draws_spec, action_values, initialise, network
 from replication.algorithms.munchausen_dqn import munchausen_reward, scaled_log_policy
 from replication.algorithms.qr_dqn import quantile_losses

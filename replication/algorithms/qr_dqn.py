@@ -18,9 +18,8 @@ from pydantic import Field
 from torch import Tensor
 
 from replication.algorithms import dqn
-from replication.algorithms.c51 import chosen
 from replication.algorithms.contract import Batch, Forward, Losses
-from replication.algorithms.dqn import acting_draws_spec, draws_spec, initialise
+from replication.algorithms.dqn import acting_draws_spec, chosen, draws_spec, initialise
 from replication.settings import Count, OffPolicyConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]

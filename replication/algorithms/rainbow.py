@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from replication.algorithms import c51, dqn
-from replication.algorithms.c51 import action_values, chosen, expected_error, projected, support
+from replication.algorithms.c51 import action_values, expected_error, projected, support
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
-from replication.algorithms.dqn import SCREEN_SIDE_PIXELS
+from replication.algorithms.dqn import SCREEN_SIDE_PIXELS, chosen
 from replication.networks import (
     Convolutions,
     NoisyLinear,

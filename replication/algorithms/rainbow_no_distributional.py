@@ -83,7 +83,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     with torch.no_grad():
         a_t = online(batch.s_t, draws["noise_t"]).argmax(dim=1)
         q_target_t = target(batch.s_t, draws["noise_target_t"])
-        y = batch.r_t + batch.discount_t * q_target_t.gather(1, a_t[:, None]).squeeze(1)
+        y = batch.r_t + batch.discount_t * dqn.chosen(q_target_t, a_t)
     return dqn.clipped_error_losses(q_tm1, batch.a_tm1, y)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pandas as pd
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
 from replication.files import sha256
-from replication.run_records import read_record
+from replication.run_records import finished_folder, read_record
 from replication.runs import Run
 
 COLUMNS = {
@@ -37,6 +39,7 @@ class FinishedRun:
     """A run with what it left; None where a run has no such table."""
 
     run: Run
+    """As the experiment asks for it."""
     folder: Path
     record: dict[str, Any]
     """run.json."""
@@ -48,6 +51,12 @@ class FinishedRun:
     embedding: pd.DataFrame | None
     embedding_policies: pd.DataFrame | None
 
+    @property
+    def mark(self) -> str:
+        """The numerics version of the code that made the run, in words, where that is an earlier one; else empty."""
+        version = self.record.get("numerics_version", self.run.numerics_version)
+        return "" if version == self.run.numerics_version else f"numerics version {version}"
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -55,9 +64,11 @@ class Coverage:
 
     done: int
     total: int
+    marks: str = ""
+    """Which of them earlier code made."""
 
     def __str__(self) -> str:
-        return f"{self.done} of {self.total} runs"
+        return f"{self.done} of {self.total} runs{self.marks}"
 
 
 def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
@@ -70,13 +81,20 @@ def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
     for run in experiment.runs():
         record = read_record(run, results)
         if record is not None:
-            found.append(_finished(run, run.results_folder(results), record))
+            found.append(_finished(run, finished_folder(run, results), record))
     return found
 
 
 def coverage(experiment: Experiment, finished: list[FinishedRun]) -> Coverage:
     """What is there of what the experiment names."""
-    return Coverage(len(finished), len(experiment.runs()))
+    return Coverage(len(finished), len(experiment.runs()), marks_of(finished))
+
+
+def marks_of(finished: Sequence[FinishedRun]) -> str:
+    """How many runs earlier code made, in brackets after a blank; empty where none is."""
+    counted = Counter(found.mark for found in finished if found.mark)
+    shown = [mark if count == len(finished) else f"{count} of {mark}" for mark, count in sorted(counted.items())]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:

@@ -14,6 +14,7 @@ from pydantic import Field
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError, unknown_name
 from replication.files import canonical_json, sha256
+from replication.optional_settings import without_defaults
 from replication.settings import Count, Positive, Probability
 from replication.validation import Settings, overridden, read_yaml, validated
 
@@ -174,7 +175,7 @@ class ControlExperiment(Settings):
         """What the digest is over, as the record of the results keeps it."""
         return {
             "experiment": self.experiment,
-            "method": self.method_of(variant).model_dump(mode="json"),
+            "method": without_defaults(Method, self.method_of(variant).model_dump(mode="json")),
             "training_episodes": list(self.training_episodes),
             "repetitions": self.repetitions,
             "numerics_version": NUMERICS_VERSION,

@@ -31,6 +31,9 @@ def prepare_torch() -> None:
     torch.set_num_threads(1)
     # The same switch as use_deterministic_algorithms, which would import the compiler of graphs: 1.7 s of every start.
     torch.set_deterministic_debug_mode("error")
+    # Deterministic mode fills every new tensor with NaN, in case an operation reads what it has not written; ours write
+    # all of it. The fills were a twentieth of an update.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

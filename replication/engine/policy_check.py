@@ -49,12 +49,15 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
         ReplicationError: the first run whose trace differs: file, episode.
     """
     prepare_torch()
-    played = absent = 0
+    played = absent = earlier = 0
     for folder in tqdm(folders, unit="runs", desc="verify --policy", disable=quiet):
         path = folder / "evaluation.trace"
         if not path.exists():
             continue
         run = run_of_folder(folder)
+        if run.earlier_version is not None:  # other last digits may choose another action
+            earlier += 1
+            continue
         again = evaluate_again(run, state)
         if again is None:
             absent += 1
@@ -69,14 +72,15 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
                     "than the run's that can be rounding"
                 )
     without = f"; {absent} have no network in {state}" if absent else ""
-    return f"{played} policies played again, each left its trace{without}"
+    others = f"; {earlier} not played: of an earlier numerics version, for the commit that made it" if earlier else ""
+    return f"{played} policies played again, each left its trace{without}{others}"
 
 
 def run_of_folder(folder: Path) -> Run:
-    """The run whose results lie in a folder.
+    """The run whose results lie in a folder, of the present numerics version or of an earlier one of the same law.
 
     Raises:
-        ReplicationError: the record is damaged, or the settings in workflow/ are no longer those of the run.
+        ReplicationError: the record is damaged, or neither the settings in workflow/ nor the law are the run's.
     """
     record = read_run_record(folder)
     steps, iterations = record["budget"]["steps"], record["budget"]["iterations"]
@@ -89,12 +93,15 @@ def run_of_folder(folder: Path) -> Run:
         budget_frames=steps * record["protocol_settings"]["training"]["frame_skip"] or None,
         budget_iterations=iterations or None,
     )
-    if run.result_digest != record["result_digest"]:
-        raise ReplicationError(
-            f"{folder}/run.json: result_digest: found {record['result_digest'][:12]}, its settings in workflow/ give "
-            f"{run.result_digest[:12]}: check it with the commit it was made with"
-        )
-    return run
+    for made in (run, *run.earlier()):
+        if made.result_digest == record["result_digest"]:
+            return made
+    version = record["numerics_version"]
+    numbers = f" with numerics version {run.numerics_version}, it has {version}" * (version != run.numerics_version)
+    raise ReplicationError(
+        f"{folder}/run.json: result_digest: found {record['result_digest'][:12]}, its settings in workflow/ give "
+        f"{run.result_digest[:12]}{numbers}: check it with the commit it was made with"
+    )
 
 
 def evaluate_again(run: Run, state: Path) -> Trace | None:

@@ -31,7 +31,7 @@ from replication.engine.workers import open_lanes
 from replication.errors import ReplicationError
 from replication.files import ensure_folder, readable_json, remove_parts, write_atomically
 from replication.plan import memory_text
-from replication.run_records import checkpoint_step, failure_path, read_failure, unfinished
+from replication.run_records import checkpoint_step, failure_path, finished_as, read_failure, unfinished
 from replication.runs import Run
 from replication.settings import OffPolicyConfig
 from replication.traces import serialise_trace
@@ -52,7 +52,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     missing = unfinished(runs, machine.results)
     for run in runs:
         if run not in missing:
-            say(f"{run.name}: finished, nothing to be done ({run.results_folder(machine.results)})")
+            say(_finished_text(run, machine))
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
@@ -178,6 +178,13 @@ def _freeze(trainee: Trainee, machine: Machine) -> None:
     }
     write_atomically(failure_path(run, machine.state), readable_json(record))
     say(_failure_text(run, machine))
+
+
+def _finished_text(run: Run, machine: Machine) -> str:
+    made = finished_as(run, machine.results) or run
+    folder = made.results_folder(machine.results)
+    again = f"; version {run.numerics_version} has the same law; to make it again, move that folder away"
+    return f"{made.name}: finished, nothing to be done ({folder}){again if made != run else ''}"
 
 
 def _failure_text(run: Run, machine: Machine) -> str:

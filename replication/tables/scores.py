@@ -12,7 +12,7 @@ import pandas as pd
 
 from replication.analysis.best_of_rates import Comparison, compared, comparison_count
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title, full_budget_text
 from replication.analysis.published_counterparts import find_counterpart, stand_in_text
@@ -92,7 +92,7 @@ def _row(
         "game": find_game(game).title,
         "agent": agent,
         "frames": _frames(cell.run),
-        "seeds": f"{len(cell.finished)} of {len(cell.runs)}",
+        "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
         "score": _number(float(np.mean(scores)) if scores else None),
         "95 % interval": "missing" if not scores else _range(shown),
         "interval over": unit,
@@ -191,6 +191,9 @@ def _caption(
         _best_text(comparisons),
         "An interval over episodes says how well one network is measured, not how training varies.",
         f"Evaluated: {' and '.join(evaluated)}." if evaluated else "",
+        "Runs of an earlier numerics version were made by code of the same law; only the last digits of sums differ."
+        if any(found.mark for found in finished)
+        else "",
         f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. "
         f"{stand_in_text(experiment.published)} For the random agent it is ours between episodes."
         if judged
