@@ -19,6 +19,7 @@ from pydantic import Field
 
 from replication import config
 from replication.errors import ReplicationError, unknown_name
+from replication.optional_settings import without_defaults
 from replication.runs import Run
 from replication.settings import FAMILIES, Deviation, Preset, Protocol, Variant
 from replication.validation import Settings, read_yaml, validated
@@ -193,20 +194,15 @@ def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
 
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
     """All settings in force by dotted name; parts that are absent have no names."""
-    content = {"config": _with_defaults(variant), "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
+    # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
+    shown = variant.config | without_defaults(FAMILIES[variant.family], variant.config)
+    content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
     final = content["protocol"]["final_evaluation"]
     if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own
         final["epsilon"] = variant.config.get("evaluation_epsilon")
     if frames is not None:
         content["budget"] = {"frames": frames}
     return dict(_flat("", content))
-
-
-def _with_defaults(variant: Variant) -> dict[str, Any]:
-    """A variant's settings, with those of its family that it leaves out: they were added later, and have a default."""
-    fields = FAMILIES[variant.family].model_fields
-    defaults = {name: field.default for name, field in fields.items() if not field.is_required()}
-    return defaults | variant.config
 
 
 def _flat(name: str, content: Any) -> list[tuple[str, Any]]:
