@@ -22,7 +22,7 @@ FRAMES_PER_SECOND = 60
 _UNITS = ("frames", "steps", "rows", "updates", "episodes", "seconds")
 """A key ends with the unit of its value."""
 _GROUPS = {
-    "What a state is": ("frame_", "reward_"),
+    "What a state is": ("frame_", "reward_", "life_loss_clears_frames"),
     "Replay": ("replay_", "stores_end_frame", "truncation_bootstraps", "held_out_"),
     "Loss": ("discount", "n_step", "batch_size", "loss_"),
     "Schedule": ("update_", "updates_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),

@@ -19,8 +19,9 @@ from pydantic import Field
 
 from replication import config
 from replication.errors import ReplicationError, unknown_name
+from replication.optional_settings import without_defaults
 from replication.runs import Run
-from replication.settings import Deviation, Preset, Protocol, Variant
+from replication.settings import FAMILIES, Deviation, Preset, Protocol, Variant
 from replication.validation import Settings, read_yaml, validated
 
 RULES = "suite"
@@ -193,7 +194,9 @@ def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
 
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
     """All settings in force by dotted name; parts that are absent have no names."""
-    content = {"config": variant.config, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
+    # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
+    shown = variant.config | without_defaults(FAMILIES[variant.family], variant.config)
+    content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
     final = content["protocol"]["final_evaluation"]
     if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own
         final["epsilon"] = variant.config.get("evaluation_epsilon")

@@ -266,17 +266,26 @@ FILLS = {
 }
 
 
-def fill_noisy(network: nn.Module, stream: np.random.Generator) -> None:
+def fill_noisy(
+    network: nn.Module, stream: np.random.Generator, bias_scale: Literal["inputs", "outputs"] = "inputs"
+) -> None:
     """Means ~ U(-1/sqrt(p), 1/sqrt(p)) and deviations sigma_0 / sqrt(p) in each noisy layer, p being its inputs.
 
-    Source: Fortunato et al. 2018, section 3.2.
+    By its `outputs` instead are the deviations of biases in programs that are made like Kaixhin/Rainbow's.
+
+    Source: Fortunato et al. 2018, section 3.2; Kaixhin/Rainbow 1745b18 model.py:25-30.
     """
     for layer in network.modules():
         if isinstance(layer, NoisyLinear):
-            bound = 1.0 / math.sqrt(layer.weight.shape[1])
-            for means, deviations in ((layer.weight, layer.weight_deviation), (layer.bias, layer.bias_deviation)):
+            num_outputs, num_inputs = layer.weight.shape
+            bound = 1.0 / math.sqrt(num_inputs)
+            bias_bound = bound if bias_scale == "inputs" else 1.0 / math.sqrt(num_outputs)
+            for means, deviations, scale in (
+                (layer.weight, layer.weight_deviation, bound),
+                (layer.bias, layer.bias_deviation, bias_bound),
+            ):
                 _fill(means, stream.uniform(-bound, bound, tuple(means.shape)))
-                _fill(deviations, np.full(tuple(deviations.shape), layer.sigma_0 * bound))
+                _fill(deviations, np.full(tuple(deviations.shape), layer.sigma_0 * scale))
 
 
 def _fan_in(layer: nn.Conv2d | nn.Linear) -> int:

@@ -8,6 +8,7 @@ torch's operations in the same order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,11 @@ class CenteredRMSProp:
 class Adam:
     """w <- w - eta m^ / (sqrt(v^) + epsilon), with bias-corrected running means m^ and v^.
 
-    Source: Kingma and Ba 2015, Algorithm 1.
+    With `epsilon_before_correction` w <- w - eta_t m / (sqrt(v) + epsilon), eta_t = eta sqrt(1 - beta2^t) / (1 -
+    beta1^t): TensorFlow's form, in whose first update the constant weighs 32 times as much (beta2 = 0.999).
+
+    Source: Kingma and Ba 2015, Algorithm 1; the other form is their formula just before section 2.1, with "epsilon
+    hat", as tensorflow/tensorflow tensorflow/python/training/adam.py says.
     """
 
     def __init__(self, parameters: Sequence[Tensor], config: AdamConfig) -> None:
@@ -98,7 +103,8 @@ class Adam:
         counts = self.updates.reshape(-1).tolist()
         lanes = (flat.reshape(len(counts), -1) for flat in _flat(w, g, m, v))
         for t, *arrays in zip(counts, *lanes, strict=True):
-            corrections = (1.0 - c.beta2**t, c.learning_rate / (1.0 - c.beta1**t))
+            correction, step = 1.0 - c.beta2**t, c.learning_rate / (1.0 - c.beta1**t)
+            corrections = (1.0, step * math.sqrt(correction)) if c.epsilon_before_correction else (correction, step)
             decays = (c.beta1, 1.0 - c.beta1, c.beta2, 1.0 - c.beta2)
             numbers = np.array([*decays, *corrections, c.epsilon], dtype=np.float32)
             _adam_pass(*arrays, numbers)  # type: ignore[call-arg]
@@ -110,6 +116,8 @@ class Adam:
         correction, step = 1.0 - torch.pow(c.beta2, t), c.learning_rate / (1.0 - torch.pow(c.beta1, t))
         m.mul_(c.beta1).add_(g, alpha=1.0 - c.beta1)
         v.mul_(c.beta2).addcmul_(g, g, value=1.0 - c.beta2)
+        if c.epsilon_before_correction:
+            correction, step = torch.ones_like(correction), step * correction.sqrt()
         root = (v / correction.to(w.dtype)).sqrt_().add_(c.epsilon)
         w.addcdiv_(m * step.to(w.dtype), root, value=-1.0)
 

@@ -322,7 +322,8 @@ def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
 
 def off_policy_config(run: Run) -> OffPolicyConfig:
     """The part of a variant's configuration that all algorithms of the family share; an algorithm may add to it."""
-    shared = {field: run.variant.config[field] for field in OffPolicyConfig.model_fields}
+    given = run.variant.config
+    shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
     return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{run.variant.variant}.yaml", "config")
 
 

@@ -45,6 +45,10 @@ class Presentation(Settings):
     """Chance, per emulator frame, that the action executed last is executed again."""
     life_loss_ends_trajectory: bool
     """A lost life ends a training trajectory; it never resets the game."""
+    life_loss_stops_repeat: bool = True
+    """A lost life that ends a trajectory stops the action repeat; False: lives are looked at after its last frame."""
+    last_life_counts: bool = True
+    """A lost life counts even where none is left; False: only while lives are left, whatever game over says."""
     noops_after_game_over_frames: FrameRange | None
     """No-op frames after a reset; None: none are played."""
     noops_after_life_loss_frames: FrameRange | None
@@ -215,6 +219,8 @@ class OffPolicyConfig(Settings):
     """Most recent frames a state has."""
     reward_clip: Positive
     """Largest absolute reward stored."""
+    life_loss_clears_frames: bool = True
+    """The screens that the next frame is made of are forgotten where a lost life ends a trajectory."""
     discount: Probability
     """Of the value one step later."""
     n_step: Count

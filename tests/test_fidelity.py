@@ -43,6 +43,10 @@ UNSEEN = {
     "protocol.iteration_steps": "Dopamine's",
     "protocol.periodic_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
+    "protocol.periodic_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
+    "protocol.final_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
+    "protocol.periodic_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
+    "protocol.final_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
 }
 """Settings that no row on the Nature program shows, and why not."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,6 +86,57 @@ def test_adam_equals_torch_optim() -> None:
         theirs.grad = gradient.clone()
         reference.step()
     torch.testing.assert_close(ours, theirs.detach(), rtol=1e-6, atol=1e-7)
+
+
+RAINBOW_ADAM = AdamConfig(
+    name="adam", learning_rate=6.25e-5, beta1=0.9, beta2=0.999, epsilon=1.5e-4, epsilon_before_correction=True
+)
+
+
+def tensorflow_adam(gradients: Sequence[float], config: AdamConfig) -> list[float]:
+    """Each change of a weight, by the formula of tensorflow/python/training/adam.py in double precision."""
+    m = v = 0.0
+    changes = []
+    for t, g in enumerate(gradients, start=1):
+        rate = config.learning_rate * math.sqrt(1.0 - config.beta2**t) / (1.0 - config.beta1**t)
+        m, v = config.beta1 * m + (1.0 - config.beta1) * g, config.beta2 * v + (1.0 - config.beta2) * g * g
+        changes.append(rate * m / (math.sqrt(v) + config.epsilon))
+    return changes
+
+
+@pytest.mark.parametrize("by_operations", [False, True])
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e-5])
+def test_b7_mu2_the_constant_can_be_added_before_the_correction(size: float, by_operations: bool) -> None:
+    stream = np.random.default_rng(0)
+    gradients = size * stream.standard_normal((3, 200))  # of two lanes of a stack and of a parameter alone
+    lanes, alone = torch.zeros((2, 1)), torch.zeros(1)
+    stacked, single = Adam([lanes], RAINBOW_ADAM), Adam([alone], RAINBOW_ADAM)
+    stacked.keep_in(stacked.state() | {"updates": torch.zeros(2, dtype=torch.float64)})
+    expected = np.array([tensorflow_adam(lane, RAINBOW_ADAM) for lane in gradients])
+    for optimizer in (stacked, single):
+        if by_operations:
+            optimizer._step_compiled = optimizer._step_by_operations  # type: ignore[method-assign]
+    for t in range(200):
+        now = torch.tensor(gradients[:, t], dtype=torch.float32)
+        stacked.step([now[:2, None]])
+        single.step([now[2:]])
+        found = torch.cat([lanes[:, 0], alone]).double().numpy()
+        np.testing.assert_allclose(found, -expected[:, : t + 1].sum(axis=1), rtol=1e-4, atol=1e-9)
+
+
+def test_b7_mu2_the_two_places_of_the_constant_differ_by_known_ratios_of_steps() -> None:
+    """Of gradients of one size, 0.001: a step with the constant after the correction over one with it before."""
+    ratios = {}
+    weights = [torch.zeros(1) for _ in range(2)]
+    after = RAINBOW_ADAM.model_copy(update={"epsilon_before_correction": False})
+    optimizers = [Adam([w], c) for w, c in zip(weights, (after, RAINBOW_ADAM), strict=True)]
+    for t in range(1, 1_001):
+        for optimizer, weight in zip(optimizers, weights, strict=True):
+            weight.zero_()
+            optimizer.step([torch.full((1,), 1e-3)])
+        ratios[t] = (weights[0] / weights[1]).item()
+    # (g + e / c) / (g + e) with c the root of 1 - 0.999^t.
+    assert [ratios[t] for t in (1, 10, 100, 1_000)] == pytest.approx([4.994, 2.177, 1.2923, 1.0336], rel=1e-3)
 
 
 def test_a_stored_optimizer_continues_exactly() -> None:

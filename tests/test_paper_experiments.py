@@ -29,7 +29,7 @@ EXPERIMENTS = {
     "rainbow_2018": (171, 171, 162, {"noop_30min"}),
     "rainbow_ablations": (456, 456, 54, {"noop_30min"}),
     "munchausen_2020": (10, 10, 0, {"sticky"}),
-    "atari100k": (780, 156, 130, {"atari100k", "atari100k_drq"}),
+    "atari100k": (780, 156, 130, {"atari100k", "atari100k_drq", "atari100k_spr"}),
     "nature_table3": (60, 60, 60, {"nature_ablation"}),
     "nature_table4": (30, 30, 30, {"nature_ablation"}),
 }
@@ -80,6 +80,8 @@ def test_the_first_drq_explores_more_in_evaluation_than_its_successors() -> None
     finals = {name: run.final_epsilon(run.protocol.final_evaluation) for name, run in runs.items()}
     assert finals == dict.fromkeys(runs, 0.001) | {"drq": 0.05}
     assert isinstance(find_counterpart(experiment.published, runs["drq"], references), Counterpart)
+    assert runs["spr"].protocol.protocol == "atari100k_spr"  # its own program's starts and lives
+    assert isinstance(find_counterpart(experiment.published, runs["spr"], references), Counterpart)
     other = replace(runs["drq_eps"], protocol=runs["drq"].protocol)
     assert find_counterpart(experiment.published, other, references) == "the published scores are of protocol atari100k"
 

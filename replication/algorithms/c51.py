@@ -108,4 +108,20 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
         m = projected(p_t, atoms_t, config)
     assert m.shape == log_p_a_tm1.shape == (len(batch.a_tm1), config.num_atoms)
     per_transition = -(m * log_p_a_tm1).sum(dim=1)
-    return Losses(per_transition, per_transition.detach())
+    return Losses(per_transition, per_transition.detach(), expected_error(log_p_a_tm1, p_t, batch, config))
+
+
+def expected_error(log_p_a_tm1: Tensor, p_t: Tensor, batch: Batch, config: Config) -> Tensor:
+    """Absolute TD error of the expected values, |r + gamma sum_i z_i p_i(s', a*) - sum_i z_i p_i(s, a)|.
+
+    Args:
+        log_p_a_tm1: predicted log-probabilities of the action taken, float32 [batch, atoms].
+        p_t: the target network's probabilities of the next action, [batch, atoms].
+        batch: the transitions.
+        config: names the support.
+
+    Returns: float32 [batch], without gradient.
+    """
+    z = support(config, p_t)
+    y = batch.r_t + batch.discount_t * (p_t * z).sum(dim=1)
+    return (y - (log_p_a_tm1.detach().exp() * z).sum(dim=1)).abs()

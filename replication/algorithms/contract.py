@@ -69,12 +69,14 @@ class Batch:
 class Losses:
     """What a loss returns: float32 [batch] each.
 
-    per_transition is reduced by the engine and differentiated; priority is |TD error| for prioritised replay and
-    for the TD-error curve, without gradient.
+    per_transition is reduced by the engine and differentiated; priority is what prioritised replay is to go by.
+    td_error is the absolute TD error of the expected values, for the TD-error curve, which clips it at 1; None: the
+    priority is that, clipped or not. Both are without gradient.
     """
 
     per_transition: Tensor
     priority: Tensor
+    td_error: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ data-efficient and overtrained Rainbow, the article's ablations) are configurati
 | paper                               | here                                               |
 | ----------------------------------- | -------------------------------------------------- |
 | number of atoms, min and max values | `num_atoms`, `value_min`, `value_max`                 |
-| noisy nets sigma_0                  | `sigma_0`                                          |
+| noisy nets sigma_0                  | `sigma_0`, `noisy_bias_scale`                      |
 | multi-step returns n                | `n_step`                                           |
 | prioritization type, exponent omega | `replay_sampling.name`, `replay_sampling.exponent` |
 | importance sampling beta            | `replay_sampling.importance_exponent_start`, `_end` |
@@ -19,15 +19,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from replication.algorithms import c51
-from replication.algorithms.c51 import action_values, projected, support
+from replication.algorithms import c51, dqn
+from replication.algorithms.c51 import action_values, expected_error, projected, support
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.dqn import SCREEN_SIDE_PIXELS, chosen
-from replication.algorithms.noisy_dqn import initialise
 from replication.networks import (
     Convolutions,
     NoisyLinear,
@@ -35,6 +35,7 @@ from replication.networks import (
     Output,
     UninitialisedLinear,
     count_noise,
+    fill_noisy,
     noise_by_layer,
 )
 from replication.settings import Positive
@@ -53,6 +54,8 @@ class Config(c51.Config):
     """Value and advantages told apart in the network: not, with a hidden layer each, or after one for both."""
     sigma_0: Positive | None
     """Deviation of a noisy weight at the start, times the root of the layer's inputs; None: no layer is noisy."""
+    noisy_bias_scale: Literal["inputs", "outputs"] = "inputs"
+    """Of which number the root divides `sigma_0` for the deviation of a noisy bias at the start."""
 
 
 class Network(nn.Module):
@@ -109,6 +112,12 @@ def network(config: Config, num_actions: int) -> Network:
     return Network(config, num_actions)
 
 
+def initialise(network: nn.Module, stream: np.random.Generator, config: Config) -> None:
+    """Fill every parameter from the stream: noisy layers by a rule of their own, after the others."""
+    dqn.initialise(network, stream, config)
+    fill_noisy(network, stream, config.noisy_bias_scale)
+
+
 def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
     """Noise of one pass, drawn anew for each action in training; none in evaluation; nothing without noisy layers.
 
@@ -147,7 +156,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
         m = projected(p_t, atoms_t, config)
     assert m.shape == log_p_a_tm1.shape == (*batch.a_tm1.shape, config.num_atoms)
     per_transition = -(m * log_p_a_tm1).sum(dim=1)
-    return Losses(per_transition, per_transition.detach())
+    return Losses(per_transition, per_transition.detach(), expected_error(log_p_a_tm1, p_t, batch, config))
 
 
 def _noise(

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from replication.algorithms import c51, dqn, drq
-from replication.algorithms.c51 import action_values, projected, support
+from replication.algorithms.c51 import action_values, expected_error, projected, support
 from replication.algorithms.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.dqn import SCREEN_SIDE_PIXELS, chosen
 from replication.algorithms.dueling import scaled_gradient
@@ -209,11 +209,8 @@ def initialise(network: Network, stream: np.random.Generator, config: Config) ->
     Source: mila-iqia/spr 0b9dd4e src/models.py:717-726 for the deviations of biases.
     """
     dqn.initialise(network, stream, config)
-    fill_noisy(network, stream)
+    fill_noisy(network, stream, bias_scale="outputs")
     with torch.no_grad():
-        for layer in network.modules():
-            if isinstance(layer, NoisyLinear):
-                layer.bias_deviation.fill_(config.sigma_0 / math.sqrt(len(layer.bias)))
         network.transition.scale.fill_(1.0)
         network.transition.shift.fill_(0.0)
 
@@ -274,7 +271,9 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     per_transition = -(m * log_p_a_tm1).sum(dim=1)
     predictions = prediction_losses(predicted, came) * batch.future.goes_on
     return Losses(
-        per_transition + config.prediction_weight * predictions.mean(dim=1), divergence.clamp(LEAST_KL, MOST_KL)
+        per_transition + config.prediction_weight * predictions.mean(dim=1),
+        divergence.clamp(LEAST_KL, MOST_KL),
+        expected_error(log_p_a_tm1, p_t, batch, config),
     )
 
 

@@ -25,9 +25,9 @@ NATURE_EPISODES = 30
 _PROTOCOLS = {
     "nature_2015_table3_ablation": ("nature_ablation",),
     "nature_2015_table4_linear": ("nature_ablation",),
-    "atari100k_scores": ("atari100k", "atari100k_drq"),
+    "atari100k_scores": ("atari100k", "atari100k_drq", "atari100k_spr"),
 }
-"""Sources whose scores are all of one protocol of ours, or of one but for the epsilon that a variant brings."""
+"""Sources whose scores are all of one protocol of ours, or of what a variant's own program makes of it."""
 _RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 
 

@@ -25,14 +25,15 @@ class FramePipeline(Protocol):
     """Collects screens and makes the agent's frame of them."""
 
     def clear(self) -> None:
-        """Forget all screens; called before the first of a game or life is painted."""
+        """Forget all screens; called before the first of a game, or of a life if losing one clears them, is painted."""
 
-    def paint(self, emulator: Emulator, repeat_index: int | None) -> None:
+    def paint(self, emulator: Emulator, repeat_index: int | None, *, stopped: bool = False) -> None:
         """Take the screen after an emulator frame.
 
         Args:
             emulator: whose screen it is.
             repeat_index: 0 .. frame_skip - 1 inside an agent step; None after a reset or a no-op.
+            stopped: True where a lost life stops the action repeat with this frame.
         """
 
     def grab(self, out: NDArray[np.uint8]) -> None:
@@ -56,7 +57,7 @@ class NoPipeline:
 
     def clear(self) -> None: ...
 
-    def paint(self, emulator: Emulator, repeat_index: int | None) -> None: ...
+    def paint(self, emulator: Emulator, repeat_index: int | None, *, stopped: bool = False) -> None: ...
 
     def grab(self, out: NDArray[np.uint8]) -> None: ...
 
@@ -79,7 +80,7 @@ class NaturePipeline:
     def clear(self) -> None:
         self._painted = 0
 
-    def paint(self, emulator: Emulator, repeat_index: int | None) -> None:
+    def paint(self, emulator: Emulator, repeat_index: int | None, *, stopped: bool = False) -> None:
         emulator.read_screen(self._ring[self._painted % 2])
         self._painted += 1
 
@@ -100,10 +101,12 @@ class NaturePipeline:
 class DopaminePipeline:
     """Gray screens of the repeat's last two frames; after a reset the second is zeros.
 
-    Where the game is over inside a repeat nothing is fetched, so the frame is stale, as in Dopamine before April 2022
-    (9e8c66a); it is neither stored nor acted on.
+    Where the game is over inside a repeat, or a lost life stops it, nothing is fetched, so the frame is stale, as in
+    Dopamine before April 2022 (9e8c66a). After game over it is neither stored nor acted on; after a lost life it is the
+    first of the next one, where nothing clears the screens.
 
-    Source: google/dopamine 5873f54 dopamine/discrete_domains/atari_lib.py.
+    Source: google/dopamine 5873f54 dopamine/discrete_domains/atari_lib.py; what is fetched: the same file at c67e2c3,
+    lines 464-476.
     """
 
     def __init__(self, frame_skip: int) -> None:
@@ -131,9 +134,9 @@ class DopaminePipeline:
     def clear(self) -> None:
         self._slots[:] = 0
 
-    def paint(self, emulator: Emulator, repeat_index: int | None) -> None:
+    def paint(self, emulator: Emulator, repeat_index: int | None, *, stopped: bool = False) -> None:
         slot = 0 if repeat_index is None else repeat_index - (self._frame_skip - 2)
-        if slot < 0 or (repeat_index is not None and emulator.game_over):
+        if slot < 0 or stopped or (repeat_index is not None and emulator.game_over):
             return
         emulator.read_screen(self._screen)
         np.take(self._gray, self._screen, out=self._slots[slot])

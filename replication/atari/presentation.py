@@ -43,7 +43,20 @@ class PresentedGame:
         frame_skip: int,
         noop_stream: np.random.Generator,
         stickiness_stream: np.random.Generator,
+        *,
+        life_loss_clears_frames: bool = True,
     ) -> None:
+        """Power on nothing yet.
+
+        Args:
+            emulator: the console.
+            presentation: the rules.
+            pipeline: makes the agent's frame of the screens.
+            frame_skip: emulator frames an action is held for.
+            noop_stream: what the numbers of no-ops are drawn from.
+            stickiness_stream: what repeated actions are drawn from.
+            life_loss_clears_frames: the pipeline forgets its screens where a lost life ends a trajectory.
+        """
         self.num_actions = len(emulator.minimal_actions)
         self.observation: NDArray[np.uint8] = np.zeros((84, 84), dtype=np.uint8)
         self.episode_return = 0.0
@@ -55,6 +68,7 @@ class PresentedGame:
         self._frame_skip = frame_skip
         self._noop_stream = noop_stream
         self._stickiness_stream = stickiness_stream
+        self._life_loss_clears_frames = life_loss_clears_frames
         self._lives = 0
         self._last_code = NOOP
 
@@ -70,12 +84,17 @@ class PresentedGame:
     def begin_trajectory(self) -> bool:
         """Go on after a lost life: no reset, but the no-ops of the presentation.
 
+        Where frames are not cleared and no no-op is played, the first frame is what was last seen: as Dopamine hands
+        the observation of the step that lost the life to the next trajectory (google/dopamine c67e2c3
+        dopamine/discrete_domains/run_experiment.py:338-342).
+
         Returns: whether the game was over within those no-ops, so that a new episode has begun.
         """
-        self._pipeline.clear()
         num_frames = self._draw(self._presentation.noops_after_life_loss_frames)
-        if num_frames == 0:
-            self._pipeline.paint(self._emulator, None)
+        if self._life_loss_clears_frames:
+            self._pipeline.clear()
+            if num_frames == 0:
+                self._pipeline.paint(self._emulator, None)
         was_reset = self._play_noops(num_frames)
         if self._emulator.game_over:
             self.begin_episode()
@@ -97,13 +116,15 @@ class PresentedGame:
         terminated = truncated = life_lost = False
         for repeat_index in range(self._frame_skip):
             reward += self._act(code)
-            self._pipeline.paint(self._emulator, repeat_index)
-            self.episode_frames += 1
-            terminated = self._emulator.game_over
             # Any of the frames may lose the life; the comparison is with the end of the previous step.
-            life_lost = life_lost or self._emulator.lives < self._lives
+            life_lost = (life_lost and shown.life_loss_stops_repeat) or self._has_fewer_lives()
+            stopped = life_lost and shown.life_loss_ends_trajectory and shown.life_loss_stops_repeat
+            self._pipeline.paint(self._emulator, repeat_index, stopped=stopped)
+            self.episode_frames += 1
+            # The emulator refuses to play on, so a program that goes on repeating sees no other frame.
+            terminated = self._emulator.game_over
             truncated = not terminated and self.episode_frames == shown.episode_cap_frames
-            if terminated or truncated or (life_lost and shown.life_loss_ends_trajectory):
+            if terminated or truncated or stopped:
                 break
         self.episode_return += reward
         self._observe()
@@ -168,6 +189,11 @@ class PresentedGame:
             code = self._last_code
         self._last_code = code
         return self._emulator.act(code)
+
+    def _has_fewer_lives(self) -> bool:
+        """Fewer than at the end of the previous step."""
+        lives = self._emulator.lives
+        return lives < self._lives and (lives > 0 or self._presentation.last_life_counts)
 
     def _observe(self) -> None:
         self._lives = self._emulator.lives

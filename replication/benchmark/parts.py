@@ -157,6 +157,7 @@ def _play(trainee: Trainee, config: OffPolicyConfig) -> Part:
         shown.frame_skip,
         streams["noop_starts"],
         streams["stickiness"],
+        life_loss_clears_frames=config.life_loss_clears_frames,
     )
     game.begin_episode()
 

@@ -72,6 +72,7 @@ class Lane:
             frame_pipeline(config.frame_pipeline, shown.frame_skip),
             shown.frame_skip,
             *(self.streams[name] for name in GAME_STREAMS),
+            life_loss_clears_frames=config.life_loss_clears_frames,
         )
         self.memory = ReplayMemory(
             capacity_rows=config.replay_capacity_rows,

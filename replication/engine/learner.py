@@ -120,7 +120,7 @@ class Learner:
         """Predicted value and TD error on the held-out transitions.
 
         Returns: the mean over transitions of max_a Q_target(s_t, a), terminal ones included, and the mean of the
-        clipped absolute TD errors.
+        absolute TD errors of the expected values, clipped at 1.
         Source: google-deepmind/dqn dqn/NeuralQLearner.lua:291-297.
         """
         batch = self._batch(transitions)
@@ -129,7 +129,8 @@ class Learner:
             values = self._values(self.target, batch.s_t, acting).max(dim=1).values.mean()
             draws = self._draws(stream, len(transitions.rewards))
             losses = self.algorithm.loss(self.online, self.target, batch, draws, self.config)
-        return float(values), float(losses.priority.mean())
+            errors = losses.priority if losses.td_error is None else losses.td_error
+        return float(values), float(errors.clamp(max=1.0).mean())
 
     def activations(
         self, states: NDArray[np.uint8], stream: np.random.Generator

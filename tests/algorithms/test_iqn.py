@@ -104,10 +104,13 @@ def test_gradient_of_a_batch_is_that_of_plain_loops() -> None:
     assert_gradient_is_that_of_loops("iqn", small("iqn", **FEW), reference)
 
 
-def test_iq4_iq5_settings_are_qr_dqns() -> None:
+def test_iq4_iq5_iq7_settings_are_qr_dqns_but_for_the_start_of_learning() -> None:
+    """dqn_zoo's iqn/run_atari.py has min_replay_capacity_fraction 0.02, of a million; its qrdqn/run_atari.py 0.05."""
     ours, qr = load_variant("iqn").config, load_variant("qr_dqn").config
     shared = ours.keys() & qr.keys()
-    assert [key for key in shared if ours[key] != qr[key]] == [] and "optimizer" in shared
+    assert {key for key in shared if ours[key] != qr[key]} == {"replay_start", "epsilon"} and "optimizer" in shared
+    assert (ours["replay_start"]["count"], qr["replay_start"]["count"]) == (20_000, 50_000)
+    assert ours["epsilon"] == qr["epsilon"] | {"decay_starts_after_steps": 20_000}
     added = {key: value for key, value in ours.items() if key not in load_variant("dqn").config}
     assert added == {
         "online_samples": 64,

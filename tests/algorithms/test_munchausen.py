@@ -121,6 +121,7 @@ def test_mu2_settings_are_those_of_dopamines_dqn_but_for_the_optimiser() -> None
     ours, dopamine = load_variant("munchausen_dqn"), load_variant("dqn_dopamine")
     assert {key for key in dopamine.config if ours.config[key] != dopamine.config[key]} == {"optimizer"}
     assert ours.config["optimizer"]["learning_rate"] == 0.00005 and ours.protocol == "sticky"
+    assert ours.config["optimizer"]["epsilon_before_correction"]
     added_settings = {key: value for key, value in ours.config.items() if key not in dopamine.config}
     assert added_settings == {"entropy_temperature": 0.03, "munchausen_coefficient": 0.9, "log_policy_min": -1.0}
 

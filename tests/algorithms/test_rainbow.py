@@ -204,14 +204,22 @@ def test_h1_a2_b2_t2_p2_parameters_counted_by_hand(variant: str, features: int, 
         assert network.convolutions.num_features == features
 
 
-@pytest.mark.parametrize(("variant", "sigma_0"), [("rainbow", 0.5), ("der_2019", 0.1), ("der_dopamine", 0.1)])
+@pytest.mark.parametrize(
+    ("variant", "sigma_0", "biases_by"),
+    [("rainbow", 0.5, "inputs"), ("der_2019", 0.1, "outputs"), ("der_dopamine", 0.1, "inputs")],
+)
 def test_h2_a3_p5_noisy_layers_start_by_their_own_rule_and_convolutions_by_the_variants(
-    variant: str, sigma_0: float
+    variant: str, sigma_0: float, biases_by: str
 ) -> None:
+    """Of der_2019 a hidden bias starts at 0.1 / sqrt(256) and one of the value at 0.1 / sqrt(51)."""
     built = learner(variant, 1)
     features = built.online.convolutions.num_features  # type: ignore[union-attr]
-    hidden = built.online.advantage_hidden
-    torch.testing.assert_close(hidden.bias_deviation, torch.full_like(hidden.bias_deviation, sigma_0 / features**0.5))
+    hidden, value = built.online.advantage_hidden, built.online.value
+    for layer, inputs, outputs in ((hidden, features, len(hidden.bias)), (value, value.weight.shape[1], 51)):  # type: ignore[arg-type,union-attr]
+        scale = (inputs if biases_by == "inputs" else outputs) ** -0.5
+        torch.testing.assert_close(layer.bias_deviation, torch.full_like(layer.bias_deviation, sigma_0 * scale))  # type: ignore[union-attr,arg-type]
+        weights = torch.full_like(layer.weight_deviation, sigma_0 * inputs**-0.5)  # type: ignore[union-attr,arg-type]
+        torch.testing.assert_close(layer.weight_deviation, weights)  # type: ignore[union-attr]
     assert 0.95 / features**0.5 < hidden.weight.abs().max().item() <= 1 / features**0.5
     biases = [layer.bias.any().item() for layer in built.online.convolutions.layers]  # type: ignore[union-attr]
     assert set(biases) == {built.config.network.initialisation == "torch7_uniform"}
@@ -269,8 +277,8 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     # n, double, start, unit, update period, updates, target, learning rate, epsilon's end, importance, acts first
     "rainbow": (3, True, 20_000, "steps", 4, 1, 8_000, 6.25e-5, 0.0, (0.4, 1.0), True),
     "rainbow_dopamine": (3, False, 20_000, "rows", 4, 1, 8_000, 6.25e-5, 0.01, (0.5, 0.5), False),
-    "der_2019": (20, True, 1_600, "steps", 1, 1, 2_000, 1e-4, 0.0, (0.4, 1.0), True),
-    "der_dopamine": (10, True, 1_600, "rows", 1, 1, 2_000, 1e-4, 0.0, (0.5, 0.5), False),
+    "der_2019": (20, True, 1_599, "steps", 1, 1, 2_000, 1e-4, 0.0, (0.4, 1.0), False),
+    "der_dopamine": (10, True, 1_600, "rows", 1, 1, 2_000, 1e-4, 0.01, (0.5, 0.5), False),
     "otrainbow": (3, False, 20_000, "rows", 1, 8, 500, 6.25e-5, 0.01, (0.5, 0.5), False),
 }
 """Written down apart from the YAML files, from the articles' tables and the programs' gin files."""
@@ -291,9 +299,11 @@ def test_h6_h7_h8_h9_a1_a5_a7_a8_a12_a13_b1_b5_b6_b7_b11_b12_t1_t4_t5_t6_t9_t10_
         config.acts_before_update,
     )
     assert tuple(found) == SETTINGS[variant]
+    assert optimizer.epsilon_before_correction == (variant == "rainbow_dopamine")
     assert (optimizer.name, optimizer.epsilon, config.discount, config.batch_size) == ("adam", 1.5e-4, 0.99, 32)
     assert (config.num_atoms, config.value_min, config.value_max, config.reward_clip) == (51, -10.0, 10.0, 1.0)
-    assert config.epsilon.start == (1.0 if config.sigma_0 is None else 0.0)
+    assert config.epsilon.start == (1.0 if config.sigma_0 is None else config.epsilon.end)
+    assert config.life_loss_clears_frames == (variant not in ("der_dopamine", "otrainbow"))
     assert config.replay_capacity_rows == 1_000_000
     assert config.stores_end_frame == config.truncation_bootstraps == (variant == "rainbow")
     assert config.frame_pipeline == ("nature" if variant == "rainbow" else "dopamine")
@@ -301,13 +311,12 @@ def test_h6_h7_h8_h9_a1_a5_a7_a8_a12_a13_b1_b5_b6_b7_b11_b12_t1_t4_t5_t6_t9_t10_
 
 def test_h6_p4_importance_exponents_reach_one_with_the_last_step_of_training() -> None:
     """200 million frames and 400,000 frames, of 4 a step."""
-    for variant, steps in (("rainbow", 50_000_000), ("der_2019", 100_000)):
-        config = config_of(variant)
-        assert config.replay_start.count + config.replay_sampling.importance_steps == steps
+    for variant, first, steps in (("rainbow", 20_000, 50_000_000), ("der_2019", 1_600, 100_000)):
+        assert first + config_of(variant).replay_sampling.importance_steps == steps
 
 
 @pytest.mark.parametrize("variant", ["der_2019", "der_dopamine", "otrainbow", "drq", "drq_eps"])
-def test_a9_a11_q9_q11_t7_t11_games_begin_at_once_and_the_final_network_plays_100_of_them(variant: str) -> None:
+def test_a9_a11_p10_p11_q9_q11_t7_t11_games_begin_at_once_and_the_final_network_plays_100_of_them(variant: str) -> None:
     protocol = load_protocol(load_variant(variant).protocol)
     final = protocol.final_evaluation
     epsilon = None if variant == "drq" else 0.001  # the first DrQ brings its own, 0.05

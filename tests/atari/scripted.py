@@ -80,7 +80,7 @@ class Painted:
     def clear(self) -> None:
         self.log.append("clear")
 
-    def paint(self, emulator: ScriptedConsole, repeat_index: int | None) -> None:
+    def paint(self, emulator: ScriptedConsole, repeat_index: int | None, *, stopped: bool = False) -> None:
         self.log.append(emulator.frame)
 
     def grab(self, out: np.ndarray) -> None:
