@@ -24,7 +24,7 @@ _UNITS = ("frames", "steps", "rows", "updates", "episodes", "seconds")
 _GROUPS = {
     "What a state is": ("frame_", "reward_", "life_loss_clears_frames"),
     "Replay": ("replay_", "stores_end_frame", "truncation_bootstraps", "held_out_"),
-    "Loss": ("discount", "n_step", "batch_size", "loss_"),
+    "Loss": ("discount", "n_step", "batch_size", "loss_", "error_loss"),
     "Schedule": ("update_", "updates_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),
     "Network": ("network", "precision"),
     "Optimiser": ("optimizer", "gradient_"),

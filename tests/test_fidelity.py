@@ -36,6 +36,7 @@ ORIGINALS = [load_original(name) for name in known_originals()]
 NATURE_ROWS = {"E": 14, "I": 10, "M": 9, "N": 5, "O": 8, "S": 8, "V": 16}
 """Rows of each section, numbered from 1; E9b and V9b besides."""
 UNSEEN = {
+    "config.error_loss": "of DQN alone; test_ad1_qd7_no_other_variant_squares_its_error names who has another",
     "config.evaluation_epsilon": "shown as the final evaluation's epsilon where the protocol leaves it to the paper",
     "protocol.protocol": "a name",
     "protocol.title": "a name",

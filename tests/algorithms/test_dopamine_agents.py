@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from replication.algorithms import c51, dqn, iqn, qr_dqn
-from replication.config import load_variant
+from replication.config import identity_config, known_names, load_variant
 from replication.networks import NoisyLinear
 from replication.priorities import ProportionalPriorities, build_priorities
 from replication.settings import ProportionalSampling
@@ -74,12 +74,20 @@ CHANGED = {
 def test_qd3_qd4_qd5_qd6_ad2_ad3_ad4_ad5_ad6_cd3_cd5_cd6_id3_id5_id6_jx2_jx3_jx4_settings_differ_where_programs_do(
     variant: str,
 ) -> None:
-    ours, base = load_variant(variant), load_variant("dqn_dopamine")
+    ours, base = (identity_config(load_variant(name)) for name in (variant, "dqn_dopamine"))
     expected = CHANGED[variant]
     if variant != "dqn_dopamine_adam":
-        expected = expected | {"network": base.config["network"] | {"initialisation": "fan_in_uniform"}}
-    assert {key: value for key, value in ours.config.items() if base.config.get(key) != value} == expected
-    assert ours.config.keys() >= base.config.keys() and ours.protocol == base.protocol == "sticky"
+        expected = expected | {"network": base["network"] | {"initialisation": "fan_in_uniform"}}
+    assert {key: value for key, value in ours.items() if base.get(key) != value} == expected
+    assert ours.keys() >= base.keys() and load_variant(variant).protocol == "sticky"
+
+
+def test_ad1_qd7_no_other_variant_squares_its_error_or_is_prioritised_by_its_loss() -> None:
+    """No row of the tables that DQN's and QR-DQN's other variants are held against would show it."""
+    found = {name: load_variant(name).config for name in known_names("algorithms")}
+    errors = {name for name, config in found.items() if config.get("error_loss", "huber") != "huber"}
+    priorities = {name for name, config in found.items() if config.get("priority", "value_error") != "value_error"}
+    assert (errors, priorities) == ({"dqn_dopamine_adam"}, {"quantile_dopamine"})
 
 
 @pytest.mark.parametrize("variant", ["quantile_dopamine", "c51_dopamine", "iqn_dopamine"])
