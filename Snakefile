@@ -51,7 +51,9 @@ include: "workflow/rules/control.smk"
 rule all:
     default_target: True
     input:
-        JOBS.run_files,
+        [ancient(file) for file in JOBS.finished_runs],
+        JOBS.made_runs,
+        JOBS.made_views,
         JOBS.inventory,
         TABLES,
         FIGURES,
@@ -61,7 +63,8 @@ rule all:
 
 rule runs:
     input:
-        JOBS.run_files,
+        [ancient(file) for file in JOBS.finished_runs],
+        JOBS.made_runs,
 
 
 rule tables:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,21 +14,41 @@ from replication.benchmark import command as benchmark_command
 from replication.command_line import parser
 from replication.control import command as control_command
 from replication.control.settings import known_control_experiments
+from replication.engine.stopping import INTERRUPTED_EXIT_CODE
 from replication.errors import ReplicationError
+from replication.expected_runs import refuse_changed
 from replication.experiments import known_experiments, load_experiment
 from replication.queue import command as queue_command
 from replication.runs import Run, resolve_run, state_root
-from replication.workflow_command import exec_snakemake, snakemake_command
+from replication.workflow_command import run_snakemake, snakemake_command
+
+STOPPED_EXIT_CODE = 130
+"""The command was stopped by a signal and begins again when it is given again; what shells say of Ctrl-C."""
+CONTINUED = ("run", "train", "control")
+"""Commands that go on where they were stopped."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, started: float | None = None) -> int:
     """Run one command.
 
-    Returns: exit code; 2 for a problem the user can mend, which is printed as one line.
+    Args:
+        arguments: of the command line; None: those of the process.
+        started: moment of `time.monotonic` at which the process began; None: now.
+
+    Returns: exit code; 2 for a problem the user can mend, which is printed as one line. A command that was stopped by a
+        signal returns 75 where the same command goes on, 130 where it begins again.
     """
+    verb = None
+    now = time.monotonic()
     try:
         options = parser().parse_args(arguments)
-        return _COMMANDS[options.verb](options)
+        options.started = now if started is None else started
+        verb = options.verb
+        return _COMMANDS[verb](options)
+    except KeyboardInterrupt:
+        continues = verb in CONTINUED
+        print(f"stopped{'; the same command continues' if continues else ''}", file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE if continues else STOPPED_EXIT_CODE
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -68,8 +89,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
-    exec_snakemake(snakemake_command(options.experiment, options.results, options.cores, profile=options.profile))
-    return 0
+    return run_snakemake(snakemake_command(options.experiment, options.results, options.cores, profile=options.profile))
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -158,10 +178,14 @@ def _train(options: argparse.Namespace) -> int:
         storage=options.replay_storage,
         checkpoint_seconds=options.checkpoint_seconds,
         max_seconds=options.max_seconds,
+        started=options.started,
         quiet=options.quiet,
         workers=default_workers(options.device) if options.workers is None else options.workers,
     )
-    return execute(_runs(options), machine)
+    runs = _runs(options)
+    if options.expect is not None:
+        refuse_changed(runs, options.expect, options.results)
+    return execute(runs, machine)
 
 
 def _embed(options: argparse.Namespace) -> int:

@@ -100,6 +100,13 @@ def _train(commands: _Commands) -> None:
         "Given again after an interruption, the same command continues.",
     )
     _add_runs(train)
+    train.add_argument(
+        "--expect",
+        nargs="+",
+        metavar="DIGEST",
+        help="train only runs with these result digests (their first digits): refuses where the settings have changed "
+        "since they were planned",
+    )
     train.add_argument("--device", type=device, default="cpu", help="cpu (default) or cuda")
     train.add_argument(
         "--workers",
@@ -113,7 +120,11 @@ def _train(commands: _Commands) -> None:
         help="frames of the replay memory compressed without loss (default), or as one array of 7 GB per million",
     )
     train.add_argument("--checkpoint-seconds", type=seconds, default=600.0, help="time between checkpoints")
-    train.add_argument("--max-seconds", type=seconds, help="stop cleanly before a wall limit, with exit code 75")
+    train.add_argument(
+        "--max-seconds",
+        type=seconds,
+        help="stop cleanly before a wall limit, with exit code 75; it counts from the start of the process",
+    )
     train.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

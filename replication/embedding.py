@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from replication.errors import ReplicationError
 from replication.files import write_atomically
-from replication.runs import Run
 from replication.trace_file import Trace
 
 POINTS = 1_500
@@ -44,11 +43,6 @@ class StateSample:
                 del self.states[1::2], self.steps[1::2]
                 self._every *= 2
         self._seen += 1
-
-
-def activations_path(run: Run, state: Path) -> Path:
-    """Where training leaves the activations of its final evaluation."""
-    return run.state_folder(state) / f"activations_{run.result_digest[:12]}.npz"
 
 
 class Activations(NamedTuple):

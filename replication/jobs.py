@@ -5,23 +5,24 @@ Evaluated at every start of Snakemake, so nothing here imports torch, numpy or p
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from replication.cohorts import cohort_name, form_cohorts, run_arguments
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import Experiment, known_experiments, load_experiment
 from replication.files import canonical_json, sha256
+from replication.job_markers import cohort_marker, markers_there, remove_markers, run_marker, views_marker
 from replication.report_captions import read_caption
-from replication.run_records import finished_as, record_path, unfinished
-from replication.runs import Run
+from replication.run_records import finished_as, finished_folder, lacks_views, record_path, unfinished
+from replication.runs import Run, state_root
 from replication.settings import Count
 from replication.validation import Settings, shown, validated
 
@@ -29,8 +30,6 @@ PACKAGE = Path(__file__).resolve().parent
 
 _SETTINGS = ("algorithms", "protocols", "presets", "originals")
 """Folders of workflow/ whose titles and deviations are printed."""
-
-_T = TypeVar("_T")
 
 
 def _lanes(given: object) -> object:
@@ -56,7 +55,7 @@ class WorkflowConfig(Settings):
     workers: Count | None
     """Beside a GPU: processes that emulate for one that learns, and the threads of its job; None: one a core."""
     max_seconds: Count | None
-    """Of training in one job; with `--retries N` a job that is out of time is started again and continues."""
+    """Of one job that trains, from its start; with `--retries N` one that is out of time is started again."""
 
 
 def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
@@ -75,41 +74,64 @@ def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of an experiment: its runs, each alone or in a cohort, and what its page is made from."""
+    """The jobs of an experiment: its runs, each alone or in a cohort, their views, and what its page is made from."""
 
     experiment: Experiment
     runs: tuple[Run, ...]
     cohorts: tuple[tuple[Run, ...], ...]
     """Runs that train in one process: all of one variant, budget, preset and protocol, a full grid of games x seeds."""
     missing: tuple[Run, ...]
+    viewed: tuple[Run, ...]
+    """Runs that are to be embedded and filmed, once they are finished."""
     results: Path
     device: str
     workers: int | None
     max_seconds: int | None
 
     @property
-    def missing_files(self) -> set[str]:
-        """The records that are still to be made."""
-        return {self.file(run) for run in self.missing}
-
-    @property
     def run_files(self) -> list[str]:
         """The record of every run, made or not."""
-        return [self.file(run) for run in self.runs]
+        return [str(record_path(run, self.results)) for run in self.runs]
 
-    def file(self, run: Run) -> str:
-        """The record of one run, as Snakemake names it."""
-        return str(record_path(run, self.results))
+    @property
+    def finished_runs(self) -> list[str]:
+        """The records that are there. No rule has them as outputs, so nothing ever deletes them."""
+        missing = {run.result_digest for run in self.missing}
+        return [str(record_path(run, self.results)) for run in self.runs if run.result_digest not in missing]
+
+    @property
+    def made_runs(self) -> list[str]:
+        """The markers of the jobs that make what is missing."""
+        together = [self.cohort_marker(cohort) for cohort in self.cohorts]
+        return together + [run_marker(run, self.results) for run in self.alone]
+
+    @property
+    def made_views(self) -> list[str]:
+        """The markers of the jobs that embed and film."""
+        return [views_marker(run, self.results) for run in self.viewed]
+
+    def made_by(self, run: Run) -> list[str]:
+        """The marker of the job that makes a run; nothing where it is finished."""
+        for cohort in self.cohorts:
+            if run.result_digest in {lane.result_digest for lane in cohort}:
+                return [self.cohort_marker(cohort)]
+        alone = {each.result_digest for each in self.alone}
+        return [run_marker(run, self.results)] if run.result_digest in alone else []
+
+    def cohort_marker(self, cohort: Sequence[Run]) -> str:
+        """The marker of the job of a cohort."""
+        return cohort_marker(cohort_name(cohort), self.results)
 
     @property
     def alone(self) -> list[Run]:
-        """Runs that are in no cohort."""
+        """Missing runs that are in no cohort."""
         together = {run.result_digest for cohort in self.cohorts for run in cohort}
-        return [run for run in self.runs if run.result_digest not in together]
+        return [run for run in self.missing if run.result_digest not in together]
 
-    def pattern(self, key: str) -> str:
-        """The values a wildcard (variant, game, seed, digest) of a run trained alone may take, as a closed regex."""
-        return "|".join(sorted({self._wildcards(run)[key] for run in self.alone})) or "none"
+    @classmethod
+    def pattern(cls, key: str, runs: Iterable[Run]) -> str:
+        """The values a wildcard (variant, game, seed, digest) may take where it names some runs, as a closed regex."""
+        return "|".join(sorted({cls._wildcards(run)[key] for run in runs})) or "none"
 
     def run_of(self, wildcards: Mapping[str, str]) -> Run:
         """The run of these wildcards.
@@ -117,7 +139,7 @@ class Jobs:
         Raises:
             ReplicationError: each value belongs to some run of the experiment, but not together to one.
         """
-        for run in self.alone:
+        for run in self.runs:
             if all(wildcards[key] == value for key, value in self._wildcards(run).items()):
                 return run
         raise ReplicationError(f"experiment {self.experiment.experiment} has no run {dict(wildcards)}")
@@ -136,18 +158,21 @@ class Jobs:
         return (self.workers or cores or os.cpu_count() or 1) if self.gpus(run) else 1
 
     def command(self, runs: Sequence[Run]) -> str:
-        """The shell command that trains and evaluates runs, embeds what their networks saw, and films their best."""
+        """The shell command that trains and evaluates runs, with the settings they have now and no other ones."""
         arguments = run_arguments(runs, self.results)
         train = f"python -m replication train {arguments}"
+        train += f" --expect {' '.join(run.result_digest[:12] for run in runs)}"
         if self.gpus(runs[0]):
             train += f" --device {shlex.quote(self.device)}"
             train += f" --workers {self.workers}" if self.workers else ""
         if self.max_seconds is not None:
             train += f" --max-seconds {self.max_seconds}"
-        if runs[0].variant.family == "untrained" or runs[0].protocol.final_evaluation is None:
-            return train
-        folders = shlex.join(str(run.results_folder(self.results)) for run in runs)
-        return f"{train} && python -m replication embed {folders} && python -m replication film {folders}"
+        return train
+
+    def views_command(self, run: Run) -> str:
+        """The shell command that embeds what the network of a finished run saw, and films its best."""
+        folder = shlex.quote(str(finished_folder(run, self.results)))
+        return f"python -m replication embed {folder} && python -m replication film {folder}"
 
     def render_command(self, kind: str, name: str | None = None) -> str:
         """The shell command that makes a table, a figure or the page."""
@@ -227,10 +252,24 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
     """
     experiment = load_experiment(config.experiment)
     runs = experiment.runs()
-    results = Path(config.results)
+    results, state = Path(config.results), state_root()
+    # In this order: a record is older than its marker. Where the marker is there and after that the record is not, it
+    # was removed; a job that another Snakemake is just finishing is not mistaken for one.
+    markers = markers_there(results)
     missing = tuple(unfinished(runs, results))
     cohorts = form_cohorts(runs, missing, lambda run: _most_lanes(run, config))
-    return Jobs(experiment, runs, cohorts, missing, results, config.device, config.workers, config.max_seconds)
+    wanted = {run.result_digest for run in missing}
+    views = [run for run in runs if _is_embedded(run)]
+    viewed = tuple(run for run in views if run.result_digest in wanted or lacks_views(run, results, state))
+    limit = config.max_seconds
+    jobs = Jobs(experiment, runs, cohorts, missing, viewed, results, config.device, config.workers, limit)
+    remove_markers(markers & {*jobs.made_runs, *jobs.made_views})
+    return jobs
+
+
+def _is_embedded(run: Run) -> bool:
+    """Whether a network is evaluated, whose states can be shown."""
+    return run.variant.family != "untrained" and run.protocol.final_evaluation is not None
 
 
 def _most_lanes(run: Run, config: WorkflowConfig) -> int:
@@ -242,87 +281,6 @@ def _most_lanes(run: Run, config: WorkflowConfig) -> int:
 
     memory_bytes = total_memory_bytes() if config.memory_gb is None else int(config.memory_gb * 1e9)
     return lanes_that_fit(run, memory_bytes, config.workers or os.cpu_count() or 1)
-
-
-def form_cohorts(
-    runs: Sequence[Run], missing: Sequence[Run], most_lanes: Callable[[Run], int]
-) -> tuple[tuple[Run, ...], ...]:
-    """Split the runs of each variant into cohorts, and keep those with at least two runs missing.
-
-    The split does not depend on what is finished: a cohort that is started again has the lanes it had before, and the
-    workers of a cluster, which read the workflow again later, find the same cohorts.
-
-    Args:
-        runs: of the experiment, in order.
-        missing: those that are not finished; a cohort holds no others.
-        most_lanes: the most runs like this one that a process may train.
-
-    Returns: runs of one variant, protocol, preset and budget, whose games x seeds are a full grid. Everything else is
-        left to be trained alone: agents that do not train, and games that lack a seed others have.
-    """
-    groups: dict[bytes, list[Run]] = {}
-    for run in runs:
-        if run.variant.family != "untrained":
-            groups.setdefault(canonical_json(_shared_arguments(run)), []).append(run)
-    wanted = {run.result_digest for run in missing}
-    cohorts: list[tuple[Run, ...]] = []
-    for group in groups.values():
-        games, seeds = _unique(run.game for run in group), _unique(run.seed for run in group)
-        if len(group) != len(games) * len(seeds):
-            continue
-        lanes = most_lanes(group[0])
-        many_seeds = min(lanes, len(seeds))
-        many_games = max(1, lanes // len(seeds))
-        for some_games in _chunks(games, many_games):
-            for some_seeds in _chunks(seeds, many_seeds):
-                cohort = [run for run in group if run.game in some_games and run.seed in some_seeds]
-                left = tuple(run for run in cohort if run.result_digest in wanted)
-                if len(left) > 1:
-                    cohorts.append(left)
-    return tuple(cohorts)
-
-
-def cohort_name(cohort: Sequence[Run]) -> str:
-    """A rule's name for a cohort."""
-    return f"cohort_{sha256(canonical_json([run.result_digest for run in cohort]))[:12]}"
-
-
-def run_arguments(runs: Sequence[Run], results: Path) -> str:
-    """Arguments of `train` that name these runs, quoted for a shell.
-
-    Args:
-        runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs
-            between are named too.
-        results: root of the results.
-    """
-    games, seeds = _unique(run.game for run in runs), _unique(str(run.seed) for run in runs)
-    words = ["--variant", runs[0].variant.variant, "--game", *games, "--seed", *seeds]
-    for option, value in _shared_arguments(runs[0]).items():
-        words += [f"--{option}", str(value)] if value is not None and option != "variant" else []
-    words += ["--results", str(results)]
-    return shlex.join(words)
-
-
-def _shared_arguments(run: Run) -> dict[str, str | int | None]:
-    """What the runs of one command have in common; None: not given."""
-    own = run.protocol.protocol == run.variant.protocol
-    return {
-        "variant": run.variant.variant,
-        "budget-frames": run.budget.steps * run.protocol.training.frame_skip or None,
-        "budget-iterations": run.budget.iterations or None,
-        "protocol": None if own else run.protocol.protocol,
-        "preset": run.preset.preset if run.preset else None,
-    }
-
-
-def _unique(values: Iterable[_T]) -> list[_T]:
-    return list(dict.fromkeys(values))
-
-
-def _chunks(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
-    """As few parts as hold `most` each, about as long as one another."""
-    size = math.ceil(len(values) / math.ceil(len(values) / most))
-    return [values[start : start + size] for start in range(0, len(values), size)]
 
 
 def _relative(path: Path) -> str:

@@ -34,7 +34,6 @@ from replication.embedding import (
     SEED,
     Activations,
     StateSample,
-    activations_path,
     embedding_rows,
     moments_of_steps,
     policy_rows,
@@ -43,13 +42,14 @@ from replication.embedding import (
 )
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.off_policy import greedy_policy
-from replication.engine.policy_check import network_path, run_of_folder
+from replication.engine.policy_check import run_of_folder
 from replication.errors import ReplicationError
 from replication.evaluation import Viewing, evaluate
 from replication.evaluation_views import Moment, Stretch, view, write_screens, write_stretch
 from replication.files import write_atomically
 from replication.random_streams import named_stream, training_streams
 from replication.results import csv_bytes
+from replication.run_records import activations_path, network_path
 from replication.runs import Run, resolve_run
 from replication.screens import Screen
 from replication.settings import OffPolicyConfig, Presentation

@@ -16,10 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from replication.analysis.finished import coverage, load_runs
+from replication.cohorts import run_arguments
 from replication.errors import ReplicationError
 from replication.experiments import Experiment
 from replication.files import write_atomically
-from replication.jobs import run_arguments
 from replication.other_scores import others_in_words
 from replication.page_embedding import embedding_views
 from replication.page_fidelity import shown_fidelity

@@ -94,6 +94,25 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(step), path) for step, path in named if step.isascii() and step.isdigit())
 
 
+def network_path(run: Run, state: Path) -> Path:
+    """Where the network that the final evaluation played lies."""
+    return run.state_folder(state) / f"evaluated_{run.result_digest[:12]}.safetensors"
+
+
+def activations_path(run: Run, state: Path) -> Path:
+    """Where training leaves the activations of its final evaluation."""
+    return run.state_folder(state) / f"activations_{run.result_digest[:12]}.npz"
+
+
+def lacks_views(run: Run, results: Path, state: Path) -> bool:
+    """Whether a finished run was made here and not all was made of it that `embed` and `film` make."""
+    wanted = ["embedding.csv", "embedding_screens.csv", "clip.webp"]
+    if network_path(run, state).exists():
+        wanted += ["value_stretch.csv", "embedding_policies.csv"]
+    folder = finished_folder(run, results)
+    return activations_path(run, state).exists() and not all((folder / name).exists() for name in wanted)
+
+
 def failure_path(run: Run, state: Path) -> Path:
     """The file that says a run cannot go on, beside its checkpoints."""
     return run.state_folder(state) / "failed.json"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from replication.algorithms import dqn
 from replication.config import load_variant, variant_config
 from replication.frame_store import build_frame_store
 from replication.priorities import (
@@ -33,7 +34,7 @@ BOTH = [proportional(), rank()]
 
 def config_of(sampling: ReplaySampling, capacity_rows: int) -> OffPolicyConfig:
     changes = {"replay_sampling": sampling, "replay_capacity_rows": capacity_rows}
-    return variant_config(load_variant("dqn"), OffPolicyConfig).model_copy(update=changes)
+    return variant_config(load_variant("dqn"), dqn.Config).model_copy(update=changes)
 
 
 def priorities_of(sampling: ReplaySampling, found: list[float]) -> Priorities:

@@ -1,9 +1,10 @@
-"""Kills a training run over and over, and demands the bytes of one that was never interrupted.
+"""Kills and stops a training run over and over, and demands the bytes of one that was never interrupted.
 
     python -m tests.soak --kills 300 --games catch pong --variants dqn dqn_dopamine
 
 Most children are forked from this process, which has imported torch with one thread: a kill costs a fraction of a
-second. Some are killed at a random instant, some at the k-th flush of a file, some within an evaluation.
+second. Some are killed at a random instant, some at the k-th flush of a file, some within an evaluation; some are
+stopped by a signal, at a random instant or within an evaluation, and leave what they have.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import torch
 from replication import evaluation, files
 from replication.cli import main
 from replication.engine.checkpoints import checkpoint_folders, restore_newest
+from replication.engine.stopping import INTERRUPTED_EXIT_CODE
 from replication.files import sha256
 from replication.runs import Run
 from tests.lanes import build, smoke_run
@@ -63,9 +65,9 @@ def soak(kills: int, fresh: int, variant: str, game: str, seed: int, folder: Pat
         shutil.rmtree(often)
 
     chance, met = random.Random(seed), Counter[str]()
-    kinds = (
-        ["instant", "flush", "evaluation"] if _run(variant, game).protocol.final_evaluation else ["instant", "flush"]
-    )
+    kinds = ["instant", "flush", "stop"]
+    if _run(variant, game).protocol.final_evaluation:
+        kinds += ["evaluation", "stop in evaluation"]
     while sum(met.values()) < kills:
         kind = chance.choice(kinds)
         if _killed(_fork(variant, game, often, _trap(kind, chance)), kind, chance):
@@ -139,13 +141,13 @@ def _trap(kind: str, chance: random.Random) -> Callable[[], None]:
         nonlocal left
         left -= 1
         if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGTERM if kind.startswith("stop") else signal.SIGKILL)
 
     def set_trap() -> None:
         if kind == "flush":
             flush = os.fsync
             files.os.fsync = lambda descriptor: (die(), flush(descriptor))[1]
-        if kind == "evaluation":
+        if kind.endswith("evaluation"):
             push = evaluation.push_frame
             evaluation.push_frame = lambda *given, **named: (die(), push(*given, **named))[1]
 
@@ -153,12 +155,12 @@ def _trap(kind: str, chance: random.Random) -> Callable[[], None]:
 
 
 def _killed(child: int, kind: str, chance: random.Random) -> bool:
-    """Wait for a child's end; whether it was killed."""
-    if kind == "instant":
+    """Wait for a child's end; whether it was killed or stopped."""
+    if kind in ("instant", "stop"):
         time.sleep(chance.random() * LONGEST_SECONDS)
-        os.kill(child, signal.SIGKILL)
+        os.kill(child, signal.SIGTERM if kind == "stop" else signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
+    if os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == INTERRUPTED_EXIT_CODE:
         return True
     assert os.waitstatus_to_exitcode(status) == 0, "a child failed by itself"
     return False

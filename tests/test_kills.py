@@ -20,5 +20,5 @@ def test_fifty_kills_at_random_instants_change_no_byte(variant: str, kills: int,
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     counted = re.search(rf"{variant} catch: (\d+) kills \((.*)\), same bytes", done.stdout)
     assert counted is not None and int(counted[1]) >= kills, done.stdout
-    kinds = {"instant", "flush", *(["evaluation"] if variant == "dqn" else [])}
+    kinds = {"instant", "flush", "stop", *(["evaluation", "stop in evaluation"] if variant == "dqn" else [])}
     assert kinds <= {part.split(" ", 1)[1] for part in counted[2].split(", ")}

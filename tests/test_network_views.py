@@ -13,12 +13,11 @@ from replication import network_views
 from replication.atari.frames import frame_pipeline
 from replication.atari.palette import palette_rgb
 from replication.cli import main
-from replication.embedding import activations_path, read_activations
-from replication.engine.policy_check import network_path
+from replication.embedding import read_activations
 from replication.errors import ReplicationError
 from replication.evaluation_views import mark_moments, most_rewarding_start, view
 from replication.network_views import embed, embed_checkpoint, embed_run, run_of_checkpoint, stored_network
-from replication.run_records import checkpoints
+from replication.run_records import activations_path, checkpoints, network_path
 from replication.screens import load_screens
 from replication.trace_file import read_trace
 from replication.verify_run import check_run

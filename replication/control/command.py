@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from replication.control.jobs import FIGURES, TABLES
 from replication.control.settings import known_control_experiments, load_control_experiment
+from replication.engine.stopping import INTERRUPTED_EXIT_CODE
 from replication.errors import unknown_name
 from replication.runs import state_root
 
@@ -18,8 +19,6 @@ DESCRIPTION = (
     "Learn and test every repetition that a control experiment lacks, then make its tables, figure and page. "
     "A finished repetition is kept: given again after an interruption, the same command continues."
 )
-INTERRUPTED_EXIT_CODE = 75
-"""As `train`: stopped by a signal; the same command continues."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

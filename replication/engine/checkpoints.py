@@ -17,6 +17,7 @@ import shutil
 import sys
 import uuid
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,8 +95,8 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
     final = folder / f"checkpoint_{lane.step:010d}"
     if final.exists():
         try:
-            _read(final, lane.run)
-            return final  # a step has one state
+            if _evaluations_stored(final, lane.run) == len(trainee.curve):
+                return final  # else it was stored within the evaluation due at this step, which has ended since
         except ReplicationError as error:
             _set_aside(final, error)
     past = lane.past()
@@ -112,11 +113,13 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         "step": lane.step,
         "sha256": {name: sha256(data) for name, data in files.items()},
     }
-    beside = part_of(final)
+    beside, replaced = part_of(final), part_of(final)
     try:
         for name, data in files.items():
             write_atomically(beside / name, data)
         write_atomically(beside / "manifest.json", readable_json(manifest))
+        if final.exists():
+            final.rename(replaced)
         beside.rename(final)
         for old in checkpoint_folders(folder)[:-KEPT]:
             shutil.rmtree(old)
@@ -126,6 +129,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
     return final
 
 
@@ -134,11 +138,12 @@ def checkpoint_folders(folder: Path) -> list[Path]:
     return [path for _, path in checkpoints(folder)]
 
 
-def restore_newest(trainee: Trainee, folder: Path) -> int | None:
+def restore_newest(trainee: Trainee, folder: Path, check: Callable[[], object] = lambda: None) -> int | None:
     """Continue a lane from the newest usable checkpoint, which must not lie beyond the run's budget.
 
     What is damaged is set aside: renamed, never deleted.
 
+    Args: `check` is called again and again while the replay memory is played again; it may raise.
     Returns: its step, or None where there is no checkpoint.
     Raises:
         ReplicationError: a checkpoint is there, but none is whole and of this run; or a file cannot be read.
@@ -154,7 +159,7 @@ def restore_newest(trainee: Trainee, folder: Path) -> int | None:
             _set_aside(path, error)
             continue
         try:
-            _restore(trainee, stored, path)
+            _restore(trainee, stored, path, check)
         except ReplicationError as error:
             unplayable.append((path, error))
             continue
@@ -169,6 +174,14 @@ def restore_newest(trainee: Trainee, folder: Path) -> int | None:
             "or run again to train from the start"
         )
     return None
+
+
+def _evaluations_stored(path: Path, run: Run) -> int:
+    """How many periodic evaluations a checkpoint holds."""
+    try:
+        return len(json.loads(_read(path, run)["lane.json"])["curve"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ReplicationError(f"{path}/lane.json: not the record of a lane ({_reason(error)})") from None
 
 
 def _set_aside(path: Path, why: ReplicationError) -> None:
@@ -309,7 +322,7 @@ def _kind(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
-def _restore(trainee: Trainee, stored: _Stored, path: Path) -> None:
+def _restore(trainee: Trainee, stored: _Stored, path: Path, check: Callable[[], object]) -> None:
     """Put a lane where it was stored; what an attempt before has left in it is overwritten."""
     lane, learner = trainee.lane, trainee.learner
     with torch.no_grad():
@@ -322,7 +335,7 @@ def _restore(trainee: Trainee, stored: _Stored, path: Path) -> None:
     trainee.seconds = stored.seconds
     trainee.curve = list(stored.curve)
     try:
-        lane.restore(stored.past)
+        lane.restore(stored.past, check)
     except ReplicationError as error:
         raise ReplicationError(f"{path}: {error}") from None
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from replication.algorithms import random_agent
@@ -21,67 +20,78 @@ from replication.embedding import (
     SEED,
     Activations,
     StateSample,
-    activations_path,
     moments_of_steps,
     store_activations,
 )
 from replication.engine.batching import Networks
 from replication.engine.machine import BAR, Machine, say
-from replication.engine.off_policy import Trainee, act
-from replication.engine.policy_check import network_path, store_network
+from replication.engine.off_policy import Trainee, evaluation_policy, to_be_played
+from replication.engine.policy_check import store_network
+from replication.engine.resumable_play import Play, Played, unfinished_path
 from replication.errors import ReplicationError
-from replication.evaluation import evaluate, exploration_stream, play_side_by_side, score
+from replication.evaluation import Purpose, begin_evaluation, exploration_stream, score
 from replication.random_streams import named_stream
 from replication.results import write_results
+from replication.run_records import activations_path, network_path
 from replication.runs import Run
-from replication.settings import OffPolicyConfig, UntrainedConfig
+from replication.settings import UntrainedConfig
 from replication.trace_file import Trace
 
+FINAL: Purpose = "final_evaluation"
 
-def evaluate_untrained(run: Run, machine: Machine) -> None:
+
+def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
     """Play an agent that learns nothing by the protocol, and write the results.
 
     Raises:
         ReplicationError: the protocol has no final evaluation.
+        Stopped: by `play`.
     """
     config = variant_config(run.variant, UntrainedConfig)
     if run.protocol.final_evaluation is None:
         raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
-    policy = random_agent.policy(len(open_emulator(run.game).minimal_actions))
+    num_actions = len(open_emulator(run.game).minimal_actions)
+    policy, stream = random_agent.policy(num_actions), exploration_stream(run, FINAL, 0)
     started = time.monotonic()
     viewing, final = random_agent.viewing(config), run.protocol.final_evaluation
     name = f"{run.name}: final evaluation"
     with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
-        trace = evaluate(
-            policy,
+        begun = begin_evaluation(
             run,
             final.presentation,
             viewing,
-            "final_evaluation",
+            FINAL,
             num_episodes=final.num_episodes,
             report=lambda episodes: bar.update(),
         )
+        played = Played(begun, run, FINAL, 0, "", num_actions, stream)
+        (trace,) = play([played], lambda stacks: {0: policy(stacks[0], stream)}, lambda place, stack: None)
     facts = {
         "evaluated_network": None,
         "cost": {"seconds": round(time.monotonic() - started, 1)},
         "machine": {"device": "cpu", "lanes": 1},
     }
-    _announce(run, write_results(run, machine.results, evaluation=trace, training=None, tables={}, facts=facts), trace)
+    folder = write_results(run, machine.results, evaluation=trace, training=None, tables={}, facts=facts)
+    unfinished_path(run, machine.state).unlink(missing_ok=True)
+    _announce(run, folder, trace)
 
 
-def finish(
-    trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, networks: Networks, lanes: int
-) -> None:
-    """Evaluate by the protocol, side by side, and write the results of each; they were trained as so many lanes."""
+def finish(trainees: Sequence[Trainee], machine: Machine, networks: Networks, play: Play, lanes: int) -> None:
+    """Evaluate by the protocol, side by side, and write the results of each; they were trained as so many lanes.
+
+    Raises:
+        Stopped: by `play`.
+    """
     evaluated = [_choose_network(trainee) for trainee in trainees]
     evaluations: list[Trace | None] = [None] * len(trainees)
     if trainees and trainees[0].lane.run.protocol.final_evaluation is not None:
         for trainee in trainees:
             store_network(trainee.learner, network_path(trainee.lane.run, machine.state))
         networks.keep([trainee.learner for trainee in trainees])
-        evaluations = list(_evaluate_networks(trainees, config, machine, networks))
+        evaluations = list(_evaluate_networks(trainees, machine, networks, play))
     for trainee, evaluation, network in zip(trainees, evaluations, evaluated, strict=True):
         folder = _write(trainee, evaluation, network, machine, lanes)
+        unfinished_path(trainee.lane.run, machine.state).unlink(missing_ok=True)
         _announce(trainee.lane.run, folder, evaluation)
 
 
@@ -96,35 +106,25 @@ def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
     return {"network": "final", "step": trainee.lane.step}
 
 
-def _evaluate_networks(
-    trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, networks: Networks
-) -> list[Trace]:
+def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: Networks, play: Play) -> list[Trace]:
     """The final evaluations of a cohort; what the last hidden layers make of their states is kept for t-SNE."""
     samples = [StateSample(POINTS) for _ in trainees]
-    epsilons, streams, evaluations = {}, {}, []
+    epsilons, played = {}, []
     final = trainees[0].lane.run.protocol.final_evaluation
     assert final is not None
     total, name = final.num_episodes * len(trainees), ", ".join(trainee.lane.run.name for trainee in trainees)
     with tqdm(total=total, unit="episodes", desc=f"{name}: final evaluation", disable=machine.quiet, **BAR) as bar:
-        for place, lane in enumerate(trainee.lane for trainee in trainees):
-            epsilons[place] = lane.run.final_epsilon(final)
-            streams[place] = exploration_stream(lane.run, "final_evaluation", 0)
-            evaluations.append(
-                lane.begin_evaluation(
-                    final.presentation,
-                    "final_evaluation",
-                    num_episodes=final.num_episodes,
-                    report=lambda episodes: bar.update(),
-                )
+        for place, trainee in enumerate(trainees):
+            epsilons[place] = trainee.lane.run.final_epsilon(final)
+            begun = trainee.lane.begin_evaluation(
+                final.presentation,
+                FINAL,
+                num_episodes=final.num_episodes,
+                report=lambda episodes: bar.update(),
             )
-
-        def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
-            for place, stack in stacks.items():
-                samples[place].see(stack)
-            seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
-            return act(seen, epsilons, streams, networks, evaluating=True)
-
-        traces = play_side_by_side(evaluations, choose)
+            played.append(to_be_played(trainee, begun, FINAL))
+        choose = evaluation_policy(trainees, played, epsilons, networks)
+        traces = play(played, choose, lambda place, stack: samples[place].see(stack))
     for trainee, sample, trace in zip(trainees, samples, traces, strict=True):
         _store_activations(trainee, sample, trace, machine)
     return traces

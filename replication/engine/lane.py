@@ -209,9 +209,9 @@ class Lane:
             priorities=self.memory.priority_state(),
         )
 
-    def restore(self, past: Past) -> None:
+    def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
         try:
-            same = self._played_again(past)
+            same = self._played_again(past, check)
         except ReplicationError:
             raise
         except Exception as error:
@@ -221,14 +221,14 @@ class Lane:
         if not same:
             raise ReplicationError(f"playing its decisions again ended elsewhere than it was saved; {STARTS_AGAIN}")
 
-    def _played_again(self, past: Past) -> bool:
+    def _played_again(self, past: Past, check: Callable[[], object]) -> bool:
         """Play from the keyframe on; whether it ended where it was saved."""
         self.episodes = list(past.episodes)
         self.iterations = list(past.iterations)
         finished = past.training.episodes if past.training else ()
         if self.recorder is not None:
             self.recorder.continue_after(finished[: past.keyframe.episodes])
-        self.replay_decisions(past.keyframe, past.decisions)
+        self.replay_decisions(past.keyframe, past.decisions, check)
         same = (
             self.step == past.step
             and self.memory.rows_appended == past.rows_appended
@@ -243,7 +243,9 @@ class Lane:
             same = same and self.memory.restore_priorities(past.priorities)
         return same
 
-    def replay_decisions(self, keyframe: Keyframe, decisions: bytes) -> None:
+    def replay_decisions(
+        self, keyframe: Keyframe, decisions: bytes, check: Callable[[], object] = lambda: None
+    ) -> None:
         """Go back to a keyframe and play the logged decisions again; memory, counters and streams follow."""
         self.step = keyframe.step
         self.decisions_from_step = keyframe.step
@@ -260,6 +262,7 @@ class Lane:
         self.at_end = False
         self._begin_episode()
         for decision in decisions:
+            check()
             self.step += 1
             self.play(None if decision == NO_DECISION else decision)
 

@@ -158,8 +158,12 @@ class AnyLane(Protocol):
     def past(self) -> Past:
         """Everything of the lane that a checkpoint holds. To be asked for between two turns."""
 
-    def restore(self, past: Past) -> None:
+    def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
         """Make the lane what it was when `past` was taken, by playing; what was in it before is overwritten.
+
+        Args:
+            past: of the same run.
+            check: called again and again meanwhile; what it raises ends the work, and the lane is of no use then.
 
         Raises:
             ReplicationError: its content makes no sense, or playing it ends elsewhere.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ class Machine:
     storage: Storage
     checkpoint_seconds: float
     max_seconds: float | None
-    """Of training in this process, after which it stops as if a signal had come; None: no limit."""
+    """Of this process, from `started` on, after which it stops as if a signal had come; None: no limit."""
     quiet: bool
     workers: int = 0
     """Processes that the lanes of a cohort are dealt to; 0: they live in this one."""
+    started: float = field(default_factory=time.monotonic)
+    """Moment of `time.monotonic` at which the process began."""
 
 
 def default_workers(device: str) -> int:

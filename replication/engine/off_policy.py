@@ -17,7 +17,8 @@ from torch import Tensor
 from replication.engine.batching import IN_TURN, Networks, Seen
 from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner
-from replication.evaluation import exploration_stream, play_side_by_side, score
+from replication.engine.resumable_play import Choose, Play, Played, network_sha256, play_at_once
+from replication.evaluation import Evaluation, Purpose, exploration_stream, score
 from replication.policies import Policy, epsilon_greedy, explore, greedy
 from replication.random_streams import named_stream
 from replication.schedules import epsilon_at, is_due
@@ -60,10 +61,14 @@ class Trainee:
         return self.failure is None and not self.lane.done
 
 
-def train(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks = IN_TURN) -> Iterator[None]:
+def train(
+    trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks = IN_TURN, play: Play = play_at_once
+) -> Iterator[None]:
     """Advance every lane by one agent step a turn, until all have spent their budget.
 
-    Between two turns every lane is in a state from which it can be stored and continued.
+    Between two turns every lane is in a state from which it can be stored and continued. It is in one within a periodic
+    evaluation too, in which `play` may raise: nothing of the evaluation has changed the lane by then, and a lane that
+    is continued there is evaluated before it takes another step.
 
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:300-365 for the order inside a step; Dopamine's agents learn
     before they choose (`acts_before_update` is false). What was begun may be under way elsewhere, so lanes that live in
@@ -72,6 +77,11 @@ def train(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networ
     An update is made by all lanes, and their priorities are renewed, before the next of a round. All minibatches of a
     round are drawn from the memory as it was before this step: nobody plays before the last one is begun.
     """
+    owing = [trainee for trainee in trainees if trainee.failure is None and _owes_evaluation(trainee)]
+    if owing:
+        networks.keep([trainee.learner for trainee in owing])
+        evaluate_periodically(owing, config, networks, play)
+        yield
     while active := [trainee for trainee in trainees if trainee.active]:
         networks.keep([trainee.learner for trainee in active])
         lesson = begin_lesson(active, config)
@@ -91,7 +101,7 @@ def train(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networ
             trainee.lane.end_play()
         due = [trainee for trainee in active if trainee.failure is None and evaluation_is_due(trainee.lane)]
         if due:
-            evaluate_periodically(due, config, networks)
+            evaluate_periodically(due, config, networks, play)
         yield
 
 
@@ -195,9 +205,17 @@ def evaluation_is_due(lane: AnyLane) -> bool:
     return periodic is not None and is_due(lane.step, periodic.period_steps) and lane.learning_started
 
 
-def evaluate_periodically(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> None:
+def _owes_evaluation(trainee: Trainee) -> bool:
+    """Whether a lane was stored within the evaluation that is due at its step."""
+    evaluated = bool(trainee.curve) and trainee.curve[-1].step == trainee.lane.step
+    return evaluation_is_due(trainee.lane) and not evaluated
+
+
+def evaluate_periodically(
+    trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks, play: Play = play_at_once
+) -> None:
     """Play the online networks apart from training, side by side; keep one whose score exceeds all its earlier ones."""
-    for trainee, trace in zip(trainees, _periodic_traces(trainees, config, networks), strict=True):
+    for trainee, trace in zip(trainees, _periodic_traces(trainees, networks, play), strict=True):
         lane, learner = trainee.lane, trainee.learner
         value = td_error = None
         if lane.held_out is not None:
@@ -223,23 +241,37 @@ def evaluate_periodically(trainees: Sequence[Trainee], config: OffPolicyConfig, 
         )
 
 
-def _periodic_traces(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> list[Trace]:
-    epsilons, streams, evaluations = {}, {}, []
-    for place, lane in enumerate(trainee.lane for trainee in trainees):
+def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play) -> list[Trace]:
+    epsilons, played = {}, []
+    purpose: Purpose = "periodic_evaluation"
+    for place, trainee in enumerate(trainees):
+        lane = trainee.lane
         periodic, index = lane.run.protocol.periodic_evaluation, _evaluation_index(lane)
         assert periodic is not None
         epsilons[place] = periodic.epsilon
-        streams[place] = exploration_stream(lane.run, "periodic_evaluation", index)
-        length = periodic.length_steps
-        evaluations.append(
-            lane.begin_evaluation(periodic.presentation, "periodic_evaluation", index=index, num_steps=length)
-        )
+        begun = lane.begin_evaluation(periodic.presentation, purpose, index=index, num_steps=periodic.length_steps)
+        played.append(to_be_played(trainee, begun, purpose, index))
+    return play(played, evaluation_policy(trainees, played, epsilons, networks), lambda place, stack: None)
+
+
+def to_be_played(trainee: Trainee, evaluation: Evaluation, purpose: Purpose, index: int = 0) -> Played:
+    """An evaluation of a lane's online network, with the stream its policy draws from."""
+    run, learner = trainee.lane.run, trainee.learner
+    stream, network = exploration_stream(run, purpose, index), network_sha256(learner.online_parameters())
+    return Played(evaluation, run, purpose, index, network, learner.num_actions, stream)
+
+
+def evaluation_policy(
+    trainees: Sequence[Trainee], played: Sequence[Played], epsilons: Mapping[int, float], networks: Networks
+) -> Choose:
+    """The online networks, epsilon-greedy, for those of the evaluations that are under way."""
+    streams = {place: each.stream for place, each in enumerate(played)}
 
     def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
         seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
         return act(seen, epsilons, streams, networks, evaluating=True)
 
-    return play_side_by_side(evaluations, choose)
+    return choose
 
 
 def _evaluation_index(lane: AnyLane) -> int:

@@ -20,15 +20,11 @@ from replication.evaluation import Viewing, evaluate
 from replication.files import write_atomically
 from replication.policies import Policy
 from replication.random_streams import training_streams
+from replication.run_records import network_path
 from replication.runs import Run, resolve_run
 from replication.settings import OffPolicyConfig, UntrainedConfig
 from replication.trace_file import Trace, read_trace
 from replication.verify_run import read_run_record
-
-
-def network_path(run: Run, state: Path) -> Path:
-    """Where the network that the final evaluation played lies."""
-    return run.state_folder(state) / f"evaluated_{run.result_digest[:12]}.safetensors"
 
 
 def store_network(learner: Learner, path: Path) -> None:

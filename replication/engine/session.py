@@ -1,18 +1,17 @@
 """From runs to results: build or restore the lanes, train with progress and checkpoints, evaluate, write.
 
-Signals are answered between two steps: a checkpoint is written and the program ends with its own exit code.
+A signal, or the end of the time, is answered between two steps of whatever is being done: what is there is kept, and
+the program ends with its own exit code.
 """
 
 from __future__ import annotations
 
 import fcntl
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from types import FrameType
 
 from tqdm import tqdm
 
@@ -26,7 +25,9 @@ from replication.engine.lane_contract import AnyLane
 from replication.engine.learner import Learner, prepare_torch
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, train
+from replication.engine.resumable_play import Play, ResumablePlay
 from replication.engine.room import ensure_room
+from replication.engine.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
 from replication.engine.workers import open_lanes
 from replication.errors import ReplicationError
 from replication.files import ensure_folder, readable_json, remove_parts, write_atomically
@@ -35,11 +36,6 @@ from replication.run_records import checkpoint_step, failure_path, finished_as, 
 from replication.runs import Run
 from replication.settings import OffPolicyConfig
 from replication.traces import serialise_trace
-
-INTERRUPTED_EXIT_CODE = 75
-"""The run was stopped, by a signal or the limit of time, after writing a checkpoint; the same command continues it."""
-OUT_OF_TIME = 0
-"""Stands among the numbers of signals for the limit of time."""
 
 
 def execute(runs: Sequence[Run], machine: Machine) -> int:
@@ -56,20 +52,30 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
+    stop = Stop(machine.started, machine.max_seconds)
+    try:
+        with noting_signals(stop):
+            _make(missing, machine, stop)
+    except Stopped as stopped:
+        say(stop.words(stopped))
+        return INTERRUPTED_EXIT_CODE
+    failed = [run for run in missing if read_failure(run, machine.state) is not None]
+    if failed:
+        raise ReplicationError("; ".join(_failure_text(run, machine) for run in failed))
+    return 0
+
+
+def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
+    play = ResumablePlay(machine.state, stop, machine.checkpoint_seconds)
     if missing[0].variant.family == "untrained":
         for run in missing:
             with _locked(run, machine):
-                evaluate_untrained(run, machine)
-        return 0
-    healthy = [run for run in missing if read_failure(run, machine.state) is None]
-    code = _train_cohort(healthy, machine) if healthy else 0
-    failed = [run for run in missing if read_failure(run, machine.state) is not None]
-    if failed and code == 0:
-        raise ReplicationError("; ".join(_failure_text(run, machine) for run in failed))
-    return code
+                evaluate_untrained(run, machine, play)
+    elif healthy := [run for run in missing if read_failure(run, machine.state) is None]:
+        _train_cohort(healthy, machine, stop, play)
 
 
-def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
+def _train_cohort(runs: Sequence[Run], machine: Machine, stop: Stop, play: Play) -> None:
     prepare_torch()
     algorithm = load_algorithm(runs[0].variant.module)
     config = variant_config(runs[0].variant, algorithm.Config)
@@ -81,19 +87,14 @@ def _train_cohort(runs: Sequence[Run], machine: Machine) -> int:
         machine = replace(machine, device=held.enter_context(leased_device(machine.device)))
         ensure_room(runs, config, machine)
         ensure_device_room(len(runs), algorithm, config, machine.device)
-        stop = held.enter_context(_signals())
         lanes = held.enter_context(open_lanes(runs, config, machine))
         trainees = [_build(lane, algorithm, machine) for lane in lanes]
-        _continue_all(trainees, machine)
+        _continue_all(trainees, machine, stop)
+        stop.check()
         networks: Networks = InStacks() if machine.device.startswith("cuda") else IN_TURN
-        _train(trainees, config, machine, networks, stop)
-        if stop:
-            reason = "after --max-seconds" if OUT_OF_TIME in stop else "by a signal"
-            say(f"stopped {reason}; checkpoints are written, the same command continues")
-            return INTERRUPTED_EXIT_CODE
+        _train(trainees, config, machine, networks, stop, play)
         sound = [trainee for trainee in trainees if trainee.failure is None]
-        finish(sound, config, machine, networks, lanes=len(trainees))
-    return 0
+        finish(sound, machine, networks, play, lanes=len(trainees))
 
 
 def _build(lane: AnyLane, algorithm: Algorithm, machine: Machine) -> Trainee:
@@ -101,7 +102,7 @@ def _build(lane: AnyLane, algorithm: Algorithm, machine: Machine) -> Trainee:
     return Trainee(lane, Learner(algorithm, lane.config, lane.num_actions, lane.streams, machine.device))
 
 
-def _continue_all(trainees: Sequence[Trainee], machine: Machine) -> None:
+def _continue_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:
     """Bring each lane to where its newest checkpoint left it; the lanes of different workers at the same time."""
     hands = max(1, min(machine.workers, len(trainees)))
 
@@ -110,7 +111,7 @@ def _continue_all(trainees: Sequence[Trainee], machine: Machine) -> None:
             run = trainee.lane.run
             if checkpoint_folders(run.state_folder(machine.state)):
                 say(f"{run.name}: continuing from its checkpoint; its replay memory is played again")
-                restore_newest(trainee, run.state_folder(machine.state))
+                restore_newest(trainee, run.state_folder(machine.state), stop.check)
                 say(f"{run.name}: continued at step {trainee.lane.step:,}")
 
     with ThreadPoolExecutor(hands) as pool:
@@ -119,11 +120,20 @@ def _continue_all(trainees: Sequence[Trainee], machine: Machine) -> None:
 
 
 def _train(
-    trainees: Sequence[Trainee], config: OffPolicyConfig, machine: Machine, networks: Networks, stop: list[int]
+    trainees: Sequence[Trainee],
+    config: OffPolicyConfig,
+    machine: Machine,
+    networks: Networks,
+    stop: Stop,
+    play: Play,
 ) -> None:
-    """Train until every budget is spent or a signal comes, with a checkpoint now and then and one at the end."""
+    """Train until every budget is spent, with a checkpoint now and then and one at the end.
+
+    Raises:
+        Stopped: a stop was asked for; checkpoints are written.
+    """
     skip = trainees[0].lane.run.protocol.training.frame_skip
-    bar = tqdm(
+    with tqdm(
         total=sum(_budget_steps(trainee.lane) for trainee in trainees) * skip,
         initial=sum(trainee.lane.step for trainee in trainees) * skip,
         unit="frames",
@@ -132,40 +142,42 @@ def _train(
         desc=", ".join(trainee.lane.run.name for trainee in trainees),
         disable=machine.quiet,
         **BAR,
-    )
-    started = last = time.monotonic()
-    before = [trainee.seconds for trainee in trainees]
-    for _ in train(trainees, config, networks):
-        bar.update(sum(trainee.active for trainee in trainees) * skip)
-        if trainees[0].lane.step % 500 == 0:
-            bar.set_postfix_str(_latest(trainees), refresh=False)
-        for trainee in trainees:
-            _store_evaluation(trainee, machine)
-            if trainee.failure is not None and read_failure(trainee.lane.run, machine.state) is None:
-                _freeze(trainee, machine)
-        now = time.monotonic()
-        for trainee, spent in zip(trainees, before, strict=True):
-            trainee.seconds = spent + now - started
-        if machine.max_seconds is not None and now - started >= machine.max_seconds:
-            stop.append(OUT_OF_TIME)
-        if stop or now - last >= machine.checkpoint_seconds:
-            _save_all(trainees, machine)
-            last = time.monotonic()
-        if stop:
-            break
-    else:
-        _save_all(trainees, machine)
-    bar.close()
+    ) as bar:
+        started = last = time.monotonic()
+        before = [trainee.seconds for trainee in trainees]
+        try:
+            for _ in train(trainees, config, networks, play):
+                stop.progressed = True
+                bar.update(sum(trainee.active for trainee in trainees) * skip)
+                if trainees[0].lane.step % 500 == 0:
+                    bar.set_postfix_str(_latest(trainees), refresh=False)
+                for trainee in trainees:
+                    _store_evaluation(trainee, machine)
+                    if trainee.failure is not None and read_failure(trainee.lane.run, machine.state) is None:
+                        _freeze(trainee, machine)
+                now = time.monotonic()
+                for trainee, spent in zip(trainees, before, strict=True):
+                    trainee.seconds = spent + now - started
+                stop.check()
+                if now - last >= machine.checkpoint_seconds:
+                    _save_all(trainees, machine, stop)
+                    last = time.monotonic()
+        except Stopped:
+            _save_all(trainees, machine, stop)
+            raise Stopped("checkpoints are written, ") from None
+        _save_all(trainees, machine, stop)
 
 
-def _save_all(trainees: Sequence[Trainee], machine: Machine) -> None:
+def _save_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:
     """Write a checkpoint of every lane that is sound; a lane that has failed keeps those from before."""
+    started = time.monotonic()
     for trainee in trainees:
         if trainee.failure is None and not trainee.learner.is_finite():
             trainee.failure = f"a parameter is not a finite number at step {trainee.lane.step:,}"
             _freeze(trainee, machine)
         if trainee.failure is None:
             save_checkpoint(trainee, trainee.lane.run.state_folder(machine.state))
+    stop.note_checkpoint(time.monotonic() - started)
 
 
 def _freeze(trainee: Trainee, machine: Machine) -> None:
@@ -216,22 +228,6 @@ def _latest(trainees: Sequence[Trainee]) -> str:
     """Mean return of each lane's last training episodes."""
     means = [trainee.lane.recent_return for trainee in trainees]
     return "return " + " ".join("-" if mean is None else f"{mean:.1f}" for mean in means)
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """SIGTERM and SIGINT are noted instead of ending the program; the list holds those that came."""
-    came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield came
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

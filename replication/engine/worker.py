@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from array import array
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from replication.engine.worker_process import BATCH, FAILED, PLAY, RENEW, REQUES
 from replication.errors import ReplicationError
 
 ROOT = Path(__file__).resolve().parents[2]
+CHECK_SECONDS = 0.1
+"""Between two looks at whether to go on waiting for an answer that takes long."""
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 
 
@@ -82,13 +85,19 @@ class Worker:
         self._send(array("h", (REQUEST,)), (number, name, *given))
         return self._sent
 
-    def answer(self, request: int) -> Any:
+    def answer(self, request: int, check: Callable[[], object] | None = None) -> Any:
         """What a request found.
+
+        Args:
+            request: from `request`.
+            check: called again and again while it is waited for; what it raises ends the waiting.
 
         Raises:
             ReplicationError: the lane failed, or the process has ended.
         """
         while self._received < request:
+            while check is not None and not self._connection.poll(CHECK_SECONDS):
+                check()
             self._receive()
         return self._found.pop(request)
 

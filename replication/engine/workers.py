@@ -235,8 +235,8 @@ class LaneInWorker:
         ours = {name: stream_state(stream) for name, stream in self.streams.items() if name not in LANE_STREAMS}
         return replace(found, streams=found.streams | ours)
 
-    def restore(self, past: Past) -> None:
-        self._ask("restore", past)
+    def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
+        self._worker.answer(self._worker.request(self._number, "restore", past), check)
         self.step = past.step
         for name, stream in self.streams.items():
             restore_stream(stream, past.streams[name])

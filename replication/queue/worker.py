@@ -13,17 +13,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from types import FrameType
 
+from replication.cohorts import run_arguments
 from replication.config import WORKFLOW
+from replication.engine.stopping import INTERRUPTED_EXIT_CODE
 from replication.errors import ReplicationError
 from replication.files import readable_json, write_atomically
-from replication.jobs import run_arguments
 from replication.queue.clone import clean_environment, current_commit
 from replication.queue.entries import Entry
 from replication.queue.folder import Failure, QueueFolder, Worker
 from replication.queue.locks import held, lock
-
-INTERRUPTED_EXIT_CODE = 75
-"""A training wrote a checkpoint and ended because it was told to; as in replication/engine/session.py."""
 
 _POLL_SECONDS = 0.5
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -119,6 +117,7 @@ def _started(entry: Entry, folder: QueueFolder, worker: Worker) -> _Training | N
         return None
     words = shlex.split(run_arguments([run], folder.results))
     command = [sys.executable, "-m", "replication", "train", *words, "--state", str(folder.state)]
+    command += ["--expect", run.result_digest]
     environment = clean_environment() | dict.fromkeys(_THREADS, "1")
     folder.logs.mkdir(parents=True, exist_ok=True)
     # The training inherits the lock, so that it is known to live even where its worker was killed.

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from replication.cli import _runs
+from replication.cohorts import cohort_name, form_cohorts, run_arguments
 from replication.command_line import parser
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.experiments import known_experiments, load_experiment
 from replication.frame_store import typical_bytes
 from replication.games import NATURE49
-from replication.jobs import build_jobs, cohort_name, form_cohorts, run_arguments, workflow_config
+from replication.jobs import build_jobs, workflow_config
 from replication.run_records import sealed_record
 from replication.runs import Run, resolve_run
 from replication.workflow_command import known_profiles, snakemake_command
@@ -52,17 +53,36 @@ def test_a_command_carries_another_protocol_and_a_preset() -> None:
     assert [found.result_digest for found in _runs(options)] == [run.result_digest for run in runs]
 
 
-def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed() -> None:
-    commands = {}
+def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed_by_a_job_of_their_own() -> None:
+    viewed: list[Run] = []
     for name in ("quickstart", "dopamine_curves"):
         jobs = build_jobs(workflow_config({"experiment": name, "results": "/nowhere", "device": "cuda"}))
-        commands |= {run.variant.variant: jobs.command([run]) for run in jobs.runs}
-    assert [name for name, command in commands.items() if " embed " in command] == ["dqn_quickstart"]
-    train, embed, film = commands["dqn_quickstart"].split(" && ")
+        viewed += jobs.viewed
+        for run in jobs.runs:
+            train = jobs.command([run])
+            assert train.startswith(f"python -m replication train --variant {run.variant.variant} ")
+            assert f" --results /nowhere --expect {run.result_digest[:12]}" in train and "&&" not in train
+    assert {run.variant.variant for run in viewed} == {"dqn_quickstart"}
+    embed, film = jobs.views_command(viewed[0]).split(" && ")
     assert film.startswith("python -m replication film /nowhere/runs/dqn_quickstart/")
     assert embed == film.replace("replication film", "replication embed")
-    assert train.startswith("python -m replication train --variant dqn_quickstart --game ")
-    assert train.endswith(" --results /nowhere --device cuda")
+
+
+def test_no_rule_declares_a_record_and_markers_of_what_is_gone_are_removed(tmp_path: Path) -> None:
+    config = workflow_config({"experiment": "quickstart", "results": str(tmp_path), "lanes": 2})
+    before = build_jobs(config)
+    assert before.finished_runs == [] and before.made_runs and before.made_views
+    assert all(marker.endswith(".finished") for marker in before.made_runs + before.made_views)
+    for marker in before.made_runs + before.made_views:
+        Path(marker).parent.mkdir(parents=True, exist_ok=True)
+        Path(marker).touch()
+    place = before.runs[0].results_folder(tmp_path)
+    place.mkdir(parents=True)
+    (place / "run.json").write_bytes(sealed_record({"result_digest": before.runs[0].result_digest}))
+    after = build_jobs(config)
+    assert after.finished_runs == [str(place / "run.json")]
+    assert [marker for marker in after.made_runs + after.made_views if Path(marker).exists()] == []
+    assert before.runs[0].result_digest[:12] not in after.pattern("digest", after.alone)
 
 
 def test_cohorts_are_grids_of_at_most_so_many_lanes() -> None:
@@ -120,7 +140,7 @@ def test_a_record_of_another_run_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_limit_of_time_reaches_the_command() -> None:
     given = {"experiment": "quickstart", "max_seconds": 600}
     jobs = build_jobs(workflow_config(given))
-    assert "--max-seconds 600 " in jobs.command([jobs.runs[0]])
+    assert jobs.command([jobs.runs[0]]).endswith("--max-seconds 600")
 
 
 def test_a_cohort_takes_the_lanes_its_memory_holds() -> None:

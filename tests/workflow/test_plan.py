@@ -10,7 +10,7 @@ import pytest
 
 from replication import plan
 from replication.algorithms.contract import load_algorithm
-from replication.config import WORKFLOW, variant_config
+from replication.config import WORKFLOW, identity_config, variant_config
 from replication.experiments import load_experiment
 from replication.plan import (
     ASSUMED_PLAYING,
@@ -31,7 +31,7 @@ def _record(run: Run, **changes) -> dict:
     record = {
         "result_digest": run.result_digest,
         "game": run.game,
-        "config": run.variant.config,
+        "config": identity_config(run.variant),
         "counts": {"steps": run.budget.steps},
         "cost": {"seconds": 200.0},
         "machine": {"device": "cpu", "lanes": 1},

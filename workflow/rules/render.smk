@@ -5,7 +5,8 @@
 # they are made from, in a file named after that set of runs; it is made again when a run is.
 rule inventory:
     input:
-        runs=[file if file in JOBS.missing_files else ancient(file) for file in JOBS.run_files],
+        [ancient(file) for file in JOBS.finished_runs],
+        JOBS.made_runs,
     output:
         JOBS.inventory,
     log:
@@ -14,10 +15,11 @@ rule inventory:
         "../envs/replication.yaml"
     params:
         folder=lambda wildcards, output: output[0].rpartition("/")[0],
+        runs=JOBS.run_files,
     message:
         "all runs are there"
     shell:
-        "(rm -f {params.folder}/*.txt && printf '%s\\n' {input.runs} > {output}) 2> {log}"
+        "(rm -f {params.folder}/*.txt && printf '%s\\n' {params.runs} > {output}) 2> {log}"
 
 
 rule table:
@@ -51,6 +53,7 @@ rule table:
 rule figure:
     input:
         JOBS.inventory,
+        JOBS.made_views,
         JOBS.shared_sources,
         lambda wildcards: JOBS.source("figures", wildcards.figure),
     output:
@@ -79,6 +82,7 @@ rule figure:
 rule page:
     input:
         JOBS.inventory,
+        JOBS.made_views,
         JOBS.page_sources,
         TABLES,
         FIGURES,

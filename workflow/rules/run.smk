@@ -1,18 +1,19 @@
 # Training, final evaluation and activations of a run are one job. It has no input files, so no file time can make it
-# stale; it declares the record alone, which is written last. Checkpoints lie in undeclared state: Snakemake deletes the
-# outputs of a job before it starts and after it fails, and a job that is started again continues from its checkpoint.
+# stale. Snakemake deletes the outputs of a job before it starts, and after it fails, is stopped or was killed: so the
+# record is none of them, nor are checkpoints. The job declares a marker that is written after the record, and no rule
+# has the record of a finished run as an output. A job that is started again continues from its checkpoint.
 
 
 rule run:
     output:
-        record=f"{JOBS.results}/runs/{{variant}}/{{game}}/seed{{seed}}/{{digest}}/run.json",
+        touch(f"{LOGS}/runs/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.finished"),
     log:
         f"{LOGS}/runs/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.log",
     wildcard_constraints:
-        variant=JOBS.pattern("variant"),
-        game=JOBS.pattern("game"),
-        seed=JOBS.pattern("seed"),
-        digest=JOBS.pattern("digest"),
+        variant=JOBS.pattern("variant", JOBS.alone),
+        game=JOBS.pattern("game", JOBS.alone),
+        seed=JOBS.pattern("seed", JOBS.alone),
+        digest=JOBS.pattern("digest", JOBS.alone),
     conda:
         "../envs/replication.yaml"
     threads: lambda wildcards: JOBS.threads(JOBS.run_of(wildcards), workflow.cores)
@@ -27,14 +28,15 @@ rule run:
         "({params.command}) 2>&1 | tee -i {log}"
 
 
-# Only where the configuration has lanes > 1: runs that advance in lockstep in one process, one rule a cohort.
+# Only where the configuration has lanes > 1: runs that advance in lockstep in one process, one rule a cohort. A lane
+# that fails makes the job fail; the records of the other lanes are there all the same.
 for cohort in JOBS.cohorts:
 
     rule:
         name:
             jobs.cohort_name(cohort)
         output:
-            records=[JOBS.file(run) for run in cohort],
+            touch(JOBS.cohort_marker(cohort)),
         log:
             f"{LOGS}/cohorts/{jobs.cohort_name(cohort)}.log",
         conda:
@@ -48,3 +50,26 @@ for cohort in JOBS.cohorts:
             f"{len(cohort)} runs of {cohort[0].variant.variant} in one process"
         shell:
             "({params.command}) 2>&1 | tee -i {log}"
+
+
+# What is made of a finished run: t-SNE, screens, values along a stretch, a clip. If it fails, the run stays finished.
+rule views:
+    input:
+        lambda wildcards: JOBS.made_by(JOBS.run_of(wildcards)),
+    output:
+        touch(f"{LOGS}/views/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.finished"),
+    log:
+        f"{LOGS}/views/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.log",
+    wildcard_constraints:
+        variant=JOBS.pattern("variant", JOBS.viewed),
+        game=JOBS.pattern("game", JOBS.viewed),
+        seed=JOBS.pattern("seed", JOBS.viewed),
+        digest=JOBS.pattern("digest", JOBS.viewed),
+    conda:
+        "../envs/replication.yaml"
+    params:
+        command=lambda wildcards: JOBS.views_command(JOBS.run_of(wildcards)),
+    message:
+        "views of {wildcards.variant} {wildcards.game} seed {wildcards.seed}"
+    shell:
+        "({params.command}) > {log} 2>&1"

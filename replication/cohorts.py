@@ -1,0 +1,95 @@
+"""Which runs train in one process, and the arguments of the command line that name them."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from replication.files import canonical_json, sha256
+from replication.runs import Run
+
+_T = TypeVar("_T")
+
+
+def form_cohorts(
+    runs: Sequence[Run], missing: Sequence[Run], most_lanes: Callable[[Run], int]
+) -> tuple[tuple[Run, ...], ...]:
+    """Split the runs of each variant into cohorts, and keep those with at least two runs missing.
+
+    The split does not depend on what is finished: a cohort that is started again has the lanes it had before, and the
+    workers of a cluster, which read the workflow again later, find the same cohorts.
+
+    Args:
+        runs: of the experiment, in order.
+        missing: those that are not finished; a cohort holds no others.
+        most_lanes: the most runs like this one that a process may train.
+
+    Returns: runs of one variant, protocol, preset and budget, whose games x seeds are a full grid. Everything else is
+        left to be trained alone: agents that do not train, and games that lack a seed others have.
+    """
+    groups: dict[bytes, list[Run]] = {}
+    for run in runs:
+        if run.variant.family != "untrained":
+            groups.setdefault(canonical_json(_shared_arguments(run)), []).append(run)
+    wanted = {run.result_digest for run in missing}
+    cohorts: list[tuple[Run, ...]] = []
+    for group in groups.values():
+        games, seeds = _unique(run.game for run in group), _unique(run.seed for run in group)
+        if len(group) != len(games) * len(seeds):
+            continue
+        lanes = most_lanes(group[0])
+        many_seeds = min(lanes, len(seeds))
+        many_games = max(1, lanes // len(seeds))
+        for some_games in _chunks(games, many_games):
+            for some_seeds in _chunks(seeds, many_seeds):
+                cohort = [run for run in group if run.game in some_games and run.seed in some_seeds]
+                left = tuple(run for run in cohort if run.result_digest in wanted)
+                if len(left) > 1:
+                    cohorts.append(left)
+    return tuple(cohorts)
+
+
+def cohort_name(cohort: Sequence[Run]) -> str:
+    """A rule's name for a cohort."""
+    return f"cohort_{sha256(canonical_json([run.result_digest for run in cohort]))[:12]}"
+
+
+def run_arguments(runs: Sequence[Run], results: Path) -> str:
+    """Arguments of `train` that name these runs, quoted for a shell.
+
+    Args:
+        runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs
+            between are named too.
+        results: root of the results.
+    """
+    games, seeds = _unique(run.game for run in runs), _unique(str(run.seed) for run in runs)
+    words = ["--variant", runs[0].variant.variant, "--game", *games, "--seed", *seeds]
+    for option, value in _shared_arguments(runs[0]).items():
+        words += [f"--{option}", str(value)] if value is not None and option != "variant" else []
+    words += ["--results", str(results)]
+    return shlex.join(words)
+
+
+def _shared_arguments(run: Run) -> dict[str, str | int | None]:
+    """What the runs of one command have in common; None: not given."""
+    own = run.protocol.protocol == run.variant.protocol
+    return {
+        "variant": run.variant.variant,
+        "budget-frames": run.budget.steps * run.protocol.training.frame_skip or None,
+        "budget-iterations": run.budget.iterations or None,
+        "protocol": None if own else run.protocol.protocol,
+        "preset": run.preset.preset if run.preset else None,
+    }
+
+
+def _unique(values: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys(values))
+
+
+def _chunks(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
+    """As few parts as hold `most` each, about as long as one another."""
+    size = math.ceil(len(values) / math.ceil(len(values) / most))
+    return [values[start : start + size] for start in range(0, len(values), size)]
