@@ -155,7 +155,7 @@ def test_what_was_judged_here_stands_beside_ours(judged: Path, tmp_path: Path) -
     _, row = table_rows(experiment, tmp_path)
     assert (row["agent"], row["frames"], row["seeds"]) == ("theirs (judged here)", "unknown", "2 of 2")
     assert row["reason"] == "judged here: 2 episodes at epsilon 0.05, nature frames"
-    jobs = Jobs(experiment, experiment.runs(), (), (), tmp_path, "cpu", None, None)
+    jobs = Jobs(experiment, experiment.runs(), (), (), (), tmp_path, "cpu", None, None)
     assert len(jobs.other_files) == 2 and set(jobs.other_files) <= set(jobs.shared_sources)
     record = next((tmp_path / "judged").rglob("run.json"))
     content = json.loads(record.read_bytes())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from replication.algorithms import c51
 from replication.algorithms.c51 import projected
-from replication.config import load_variant, variant_config
+from replication.config import identity_config, load_variant, variant_config
 from replication.errors import ReplicationError
 from tests.algorithms.plain import (
     NO_DRAWS,
@@ -118,7 +118,7 @@ def test_ca5_the_network_is_dqns_with_an_output_for_each_action_and_atom() -> No
 
 
 def test_ca3_ca4_settings_differ_from_dqns_in_optimiser_reduction_and_epsilon() -> None:
-    ours, dqn = load_variant("c51").config, load_variant("dqn").config
+    ours, dqn = identity_config(load_variant("c51")), identity_config(load_variant("dqn"))
     changed = {"loss_reduction", "epsilon", "evaluation_epsilon", "optimizer"}
     assert {key for key in dqn if ours[key] != dqn[key]} == changed
     assert ours["optimizer"]["learning_rate"] == 0.00025 and ours["optimizer"]["epsilon"] == 0.01 / 32

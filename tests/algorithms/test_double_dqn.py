@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from replication.algorithms import double_dqn
-from replication.config import load_variant
+from replication.config import identity_config, load_variant
 from tests.algorithms.plain import (
     NO_DRAWS,
     assert_gradient_is_that_of_loops,
@@ -76,7 +76,7 @@ def test_dd3_dt3_the_last_layer_has_a_bias_for_each_action_or_a_single_one(varia
 
 def test_dd2_double_dqn_differs_from_dqn_in_its_target_alone() -> None:
     ours, dqn = load_variant("double_dqn"), load_variant("dqn")
-    assert ours.config == dqn.config | {"shared_output_bias": False}
+    assert identity_config(ours) == identity_config(dqn) | {"shared_output_bias": False}
     assert ours.protocol == dqn.protocol == "nature" and ours.module == "double_dqn"
 
 

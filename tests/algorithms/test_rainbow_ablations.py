@@ -82,5 +82,7 @@ def test_an_ablation_differs_from_rainbow_in_the_part_it_lacks() -> None:
     epsilon = load_variant("rainbow_no_noisy").config["epsilon"]
     assert 4 * epsilon["decay_steps"] == 250_000 and epsilon["end"] == 0.01
     lacking = load_variant("rainbow_no_distributional").config
-    assert whole.keys() - lacking.keys() == {"num_atoms", "value_min", "value_max", "double", "dueling"}
+    assert whole.keys() - lacking.keys() == {
+        *("num_atoms", "value_min", "value_max", "double", "dueling", "noisy_bias_scale")
+    }
     assert {key for key in lacking if lacking[key] != whole[key]} == set()
