@@ -232,12 +232,7 @@ def test_a_damaged_record_is_said_once(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_hours_say_where_the_speed_comes_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for run in load_experiment("nature_table2").runs():
-        found = {
-            "machine": plan._machine(),
-            "config": identity_config(run.variant),
-            "training": 9_000.0,
-            "playing": 9_000.0,
-        }
+        found = plan._here(run) | {"training": 9_000.0, "playing": 9_000.0}
         path = tmp_path / "state" / run.variant.variant / "speed.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found))
