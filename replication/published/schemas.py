@@ -13,7 +13,9 @@ Start = Literal["noop30", "human_starts", "sticky"]
 Origin = Literal["transcribed", "derived", "memory"]
 
 DOPAMINE_AGENTS: Final = ("DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX")
-DOPAMINE_GAMES: Final = tuple(game for game in ATARI57 if game not in {"defender", "surround"})
+_UNSCORED_GAMES: Final = ("air_raid", "carnival", "elevator_action", "journey_escape", "pooyan")
+"""Of Dopamine's 60 games those without published random and human scores: their curves are data, no run plays them."""
+DOPAMINE_GAMES: Final = tuple(sorted({*ATARI57, *_UNSCORED_GAMES} - {"defender", "surround"}))
 DQN_ZOO_AGENTS: Final = ("DQN", "Double DQN", "Prioritized DQN", "C51", "QR-DQN", "IQN", "Rainbow")
 _ABLATION_GAMES: Final = ("breakout", "enduro", "riverraid", "seaquest", "space_invaders")
 
@@ -173,7 +175,8 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
     "dopamine_curves": (
         "dopamine_curves.csv.gz",
         Schema(
-            {"game": _GAME, "agent": _TEXT, "frames_millions": Column("count"), "score_mean": _NUMBER}
+            {"game": Column(accepted=DOPAMINE_GAMES), "agent": _TEXT, "frames_millions": Column("count")}
+            | {"score_mean": _NUMBER}
             | {"score_std": _SPREAD, "score_min": _NUMBER, "score_max": _NUMBER, "runs": Column("count", low=1.0)},
             key=("game", "agent", "frames_millions"),
             complete={
