@@ -132,7 +132,7 @@ def _value(key: str, value: Any, step: int) -> str:
     if isinstance(value, Mapping):
         return _nested(value)
     words, unit = in_words(value), key.rpartition("_")[2]
-    if unit not in _UNITS or value is None:
+    if unit not in _UNITS or value is None or isinstance(value, bool):
         return words
     if not isinstance(value, int):
         return f"{words} {unit}"

@@ -146,3 +146,8 @@ def test_a_misspelt_name_offers_the_nearest_of_both_kinds(capsys: pytest.Capture
     for wrong, right in (("natur", "nature"), ("dqn_papr", "dqn_paper")):
         assert main(["describe", wrong]) == 2
         assert capsys.readouterr().err == f"error: there is no protocol or variant {wrong!r}; did you mean {right!r}?\n"
+
+
+def test_a_choice_has_no_unit_whatever_its_name_ends_with(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "dqn"]) == 0
+    assert "life_loss_clears_frames: yes -- " in capsys.readouterr().out
