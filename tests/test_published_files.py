@@ -251,7 +251,7 @@ def test_a_curve_with_a_hole(tmp_path):
     kept = [row for row in rows if row[:3] != ["pong", "DQN", "77"]]
     text = "".join(",".join(row) + "\n" for row in kept).encode()
     (tmp_path / "dopamine_curves.csv.gz").write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
-    with pytest.raises(ReplicationError, match="found no row for pong, DQN, 77, expected 65670 rows"):
+    with pytest.raises(ReplicationError, match="found no row for pong, DQN, 77, expected 71640 rows"):
         dopamine_curve("breakout", "DQN", folder=tmp_path)
 
 

@@ -66,9 +66,8 @@ def test_a_lane_that_fails_costs_the_others_nothing_in_one_try(tmp_path: Path) -
     # Breakout has four actions, Pong and Seaquest have more.
     edit(
         tree / "replication/algorithms/dqn.py",
-        "    return clipped_error_losses(q_tm1, batch.a_tm1, y)\n",
-        "    y = y * float('nan') if q_tm1.shape[-1] == 4 else y\n"
-        "    return clipped_error_losses(q_tm1, batch.a_tm1, y)\n",
+        "    return losses(q_tm1, batch.a_tm1, y)\n",
+        "    y = y * float('nan') if q_tm1.shape[-1] == 4 else y\n    return losses(q_tm1, batch.a_tm1, y)\n",
     )
     games = {"games": ["pong", "breakout", "seaquest"], "seeds": [1]}
     write_experiment(tree, ONE | {"runs": [SMOKE["runs"][0] | games]})
