@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from replication.benchmark import our_loop
 from replication.benchmark.child import Child
 from replication.benchmark.floor import FLOP, floor_parts, floor_seconds
 from replication.benchmark.loops import (
@@ -29,6 +30,7 @@ from replication.benchmark.loops import (
     measure,
 )
 from replication.benchmark.pacing import LOOP, UPDATE_PERIOD_STEPS, WARM_UP_STEPS, timed
+from replication.benchmark.parts import network_flop
 from replication.benchmark.table import COLUMNS, benchmark_table, figure
 from replication.cli import main
 from replication.config import WORKFLOW
@@ -48,6 +50,7 @@ for step in range(1, 10**9):
     Path(sys.argv[1]).write_text(str(step))
     time.sleep(0.001 * (step >= {WARM_UP_STEPS}))
 """
+from tests.lanes import advance
 
 
 def stub(place: Path, name: str = "stub", code: str = STUB) -> Child:
@@ -297,3 +300,16 @@ def test_the_whole_benchmark_of_a_toy_game_without_other_programs(tmp_path: Path
     assert [row for row in ours if row["median"] == "not measured" and "two runs" not in row["what"]] == []
     assert [row["median"] for row in found if row["program"] == SB3] == ["not measured"]
     assert list((tmp_path / "state").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_operations_are_those_counted_by_hand() -> None:
+    """Acting takes a product of a matrix and a vector, which torch's counter does not know."""
+    trainee = our_loop._trainee(our_loop._lane("pong", 1))
+    advance([trainee], 60)
+    memory, config = trainee.lane.memory, trainee.lane.config
+    found = network_flop(trainee, memory, config)
+    convolutions = 20 * 20 * 32 * 4 * 8 * 8 + 9 * 9 * 64 * 32 * 4 * 4 + 7 * 7 * 64 * 64 * 3 * 3
+    assert found["act"] == 2 * (convolutions + 3_136 * 512 + 512 * 6)
+    inputs = found["act"] - 2 * 20 * 20 * 32 * 4 * 8 * 8  # no gradient is wanted of the pixels
+    assert found["update"] == 32 * (3 * found["act"] + inputs)

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from replication.algorithms.contract import load_algorithm
@@ -16,7 +17,7 @@ from replication.atari.frames import frame_pipeline
 from replication.atari.presentation import PresentedGame
 from replication.benchmark.floor import floor_parts
 from replication.engine.checkpoints import save_checkpoint
-from replication.engine.learner import Learner
+from replication.engine.learner import Learner, pixels_of
 from replication.engine.off_policy import Trainee, greedy_policy
 from replication.evaluation import Viewing, evaluate
 from replication.random_streams import training_streams
@@ -86,8 +87,9 @@ def network_flop(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig
     transitions = memory.sample(np.random.default_rng(0), config.batch_size)
     with FlopCounterMode(display=False) as updating:
         other.update(transitions, np.random.default_rng(0))
+    pixels = pixels_of(torch.from_numpy(trainee.lane.stack[None]))
     with FlopCounterMode(display=False) as acting:
-        other.action_values(trainee.lane.stack)
+        other.online(pixels)  # with gradients: torch does not count the matrix times a vector that acts without
     return {"update": updating.get_total_flops(), "act": acting.get_total_flops()}
 
 
