@@ -36,6 +36,7 @@ from replication.cli import main
 from replication.config import WORKFLOW
 from replication.errors import ReplicationError
 from replication.tables import Table
+from tests.lanes import advance
 
 MENDING = "look into the test"
 # A training loop that writes how far it is, and takes a thousandth of a second a step once it is warm.
@@ -50,7 +51,6 @@ for step in range(1, 10**9):
     Path(sys.argv[1]).write_text(str(step))
     time.sleep(0.001 * (step >= {WARM_UP_STEPS}))
 """
-from tests.lanes import advance
 
 
 def stub(place: Path, name: str = "stub", code: str = STUB) -> Child:
