@@ -111,7 +111,7 @@ def provenance(found: FinishedRun) -> dict[str, Any]:
         "run": f"{found.run.name}{marks_of([found])}",
         "digest": record["result_digest"][:SHOWN_DIGITS],
         "commit": short_commit(origin["commit"]),
-        "device": f"{machine.get('device', 'unknown')}, {origin['cores']} cores",
+        "device": f"{machine.get('card', machine.get('device', 'unknown'))}, {origin['cores']} cores",
         "lanes": str(machine.get("lanes", "unknown")),
         "frames": f"{_frames(found):,}",
         "hours": "unknown" if seconds is None else hours(seconds),

@@ -131,7 +131,10 @@ def command_text(words: Sequence[str]) -> str:
 
 
 def git_commit() -> str | None:
-    """The commit the program was started from, marked when the tree had changes; None outside a repository."""
+    """The commit the program was started from, marked when the tree had changes.
+
+    Outside a repository, where a copy of the files was taken to another machine: what REPLICATION_COMMIT says, else None.
+    """
     here = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
@@ -142,5 +145,5 @@ def git_commit() -> str | None:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return os.environ.get("REPLICATION_COMMIT") or None
     return answer.stdout.strip()

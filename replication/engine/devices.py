@@ -59,6 +59,11 @@ def leased_device(device: str) -> Iterator[str]:
     )
 
 
+def card(device: str) -> dict[str, str]:
+    """The name of a CUDA device's card, as a record keeps it beside the device; nothing for a CPU."""
+    return {} if device == "cpu" else {"card": torch.cuda.get_device_name(device)}
+
+
 def lease_path(index: int) -> Path:
     """The lock of a device; its name is the card's own, however a process counts the cards it may see."""
     return Path(tempfile.gettempdir()) / f"replication_gpu_{torch.cuda.get_device_properties(index).uuid}.lock"

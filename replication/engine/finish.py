@@ -24,6 +24,7 @@ from replication.embedding import (
     store_activations,
 )
 from replication.engine.batching import Networks
+from replication.engine.devices import card
 from replication.engine.machine import BAR, Machine, say
 from replication.engine.off_policy import Trainee, evaluation_policy, to_be_played
 from replication.engine.policy_check import store_network
@@ -146,7 +147,7 @@ def _write(
             "training_episodes": len(past.episodes),
         },
         "cost": {"seconds": round(trainee.seconds, 1)},
-        "machine": {"device": machine.device, "lanes": lanes, "precision": config.precision},
+        "machine": {"device": machine.device, "lanes": lanes, "precision": config.precision} | card(machine.device),
     }
     tables = {
         "curve": [asdict(point) for point in trainee.curve],
