@@ -131,10 +131,13 @@ def command_text(words: Sequence[str]) -> str:
 
 
 def git_commit() -> str | None:
-    """The commit the program was started from, marked when the tree had changes.
+    """The commit the program was started from, marked when the tree had changes; None outside a repository.
 
-    Outside a repository, where a copy of the files was taken to another machine: what REPLICATION_COMMIT says, else None.
+    REPLICATION_COMMIT comes first: it names the commit of a tree that was copied to a machine whose repository, if any,
+    is at another.
     """
+    if named := os.environ.get("REPLICATION_COMMIT"):
+        return named
     here = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
@@ -145,5 +148,5 @@ def git_commit() -> str | None:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("REPLICATION_COMMIT") or None
+        return None
     return answer.stdout.strip()
