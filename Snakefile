@@ -14,8 +14,8 @@ min_version("9.18")
 sys.path.insert(0, workflow.basedir)
 
 from replication import jobs
-from replication.errors import ReplicationError
-from replication.report_captions import rst_text
+from replication.foundation.errors import ReplicationError
+from replication.report.report_captions import rst_text
 
 try:
     JOBS = jobs.build_jobs(jobs.workflow_config(config))

@@ -21,7 +21,7 @@ def _main() -> int:
     for each in SIGNALS:
         signal.signal(each, _stop)
     try:
-        from replication.cli import main
+        from replication.commands.cli import main
 
         return main(started=STARTED)
     except KeyboardInterrupt:  # while the command line itself was loaded

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.time_shares import LONG_SESSION_TESTS, time_shares
+from tests.support.time_shares import LONG_SESSION_TESTS, time_shares
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,8 +30,8 @@ def one_torch_thread() -> None:
 
 @pytest.fixture
 def pinball_has_a_rom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For traces of tests/pinball.py, a game that is made up."""
-    from replication import traces
+    """For traces of tests/support/pinball.py, a game that is made up."""
+    from replication.evidence import trace_replay as traces
 
     known = traces.rom_md5
     monkeypatch.setattr(traces, "rom_md5", lambda game: "0" * 32 if game == "pinball" else known(game))

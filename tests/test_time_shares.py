@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import time_shares as shares
-from tests.time_shares import time_shares
+from tests.support import time_shares as shares
+from tests.support.time_shares import time_shares
 
 HERE = Path(__file__).resolve().parent
 

@@ -1,1 +1,1 @@
-"""One file per algorithm: its network and its loss, readable as a diff against dqn.py."""
+"""The mathematics: one file for each algorithm, in the folder of its family."""

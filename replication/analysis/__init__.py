@@ -1,1 +1,1 @@
-"""From the files of finished runs to scores, intervals and verdicts. Pure functions; no torch."""
+"""From finished runs to numbers; without torch."""

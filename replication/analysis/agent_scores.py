@@ -9,9 +9,9 @@ from replication.analysis.aggregates import Scores, score_matrix
 from replication.analysis.cells import Cell, cells_of, other_cap
 from replication.analysis.finished import FinishedRun
 from replication.analysis.learning_curves import agent_title
-from replication.experiments import Experiment
-from replication.published import ReferenceSet
-from replication.runs import Run
+from replication.published.references import ReferenceSet
+from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 
 @dataclass(frozen=True)

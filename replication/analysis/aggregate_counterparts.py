@@ -14,11 +14,12 @@ from replication.analysis.intervals import Estimate
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
 from replication.analysis.table_verdicts import Spreads, aggregate_estimate, own_spreads, stand_in_spreads
 from replication.analysis.verdicts import Verdict, judge
-from replication.errors import ReplicationError
-from replication.experiments import Experiment, PublishedSource
-from replication.published import ReferenceSet, normalized_score, published_table, reference_set
+from replication.foundation.errors import ReplicationError
 from replication.published.aggregates import conventional_score, published_aggregates
+from replication.published.loader import published_table
+from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.published.schemas import Convention
+from replication.specification.experiments import Experiment, PublishedSource
 
 _NATURE_SCORES = ("mnih2015_nature", "DQN")
 _HUNDRED_COLUMNS = {

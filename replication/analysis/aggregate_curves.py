@@ -19,10 +19,11 @@ from replication.analysis.aggregates import (
     resampled,
 )
 from replication.analysis.finished import FinishedRun
-from replication.experiments import Experiment
-from replication.games import ATARI57
-from replication.published import ReferenceSet, dqn_zoo_curve, normalized_score
-from replication.runs import Budget
+from replication.published.curves import dqn_zoo_curve
+from replication.published.references import ReferenceSet, normalized_score
+from replication.specification.budget import Budget
+from replication.specification.experiments import Experiment
+from replication.specification.tasks.atari_games import ATARI57
 
 COLUMNS = ["agent", "statistic", "frames", "runs_a_game", "games", "value", "low", "high"]
 """frames: emulator frames of training. value: percent, with its 95 % interval over seeds; none for one run a game."""

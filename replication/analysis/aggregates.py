@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.errors import ReplicationError
+from replication.foundation.errors import ReplicationError
 
 Scores = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from replication.analysis.cells import Cell
 from replication.analysis.published_counterparts import Counterpart
-from replication.experiments import PublishedSource
-from replication.runs import Budget
+from replication.specification.budget import Budget
+from replication.specification.experiments import PublishedSource
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from replication.analysis.finished import FinishedRun, iteration_of
-from replication.experiments import Experiment
-from replication.published import ReferenceSet, normalized_score
-from replication.runs import Budget, Run
+from replication.published.references import ReferenceSet, normalized_score
+from replication.specification.budget import Budget
+from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 
 @dataclass(frozen=True)

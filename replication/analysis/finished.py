@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from replication.errors import ReplicationError
-from replication.experiments import Experiment
-from replication.files import sha256
-from replication.run_records import finished_folder, read_record
-from replication.runs import Run
+from replication.evidence.records import finished_folder, read_record
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import sha256
+from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 COLUMNS = {
     "scores": ["episode", "return", "frames", "ending"],

@@ -13,8 +13,8 @@ from replication.analysis.intervals import family_level
 from replication.analysis.power import JudgedGames
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
 from replication.analysis.verdicts import LEVEL
-from replication.experiments import Experiment
-from replication.published import ReferenceSet
+from replication.published.references import ReferenceSet
+from replication.specification.experiments import Experiment
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from replication.analysis.finished import FinishedRun, iteration_of
 from replication.analysis.intervals import estimate, interval
-from replication.experiments import Experiment
-from replication.games import find_game
-from replication.published import DOPAMINE_GAMES, dopamine_curve, published_scores, published_table, reference_set
-from replication.runs import Run
+from replication.published.curves import dopamine_curve
+from replication.published.loader import published_scores, published_table
+from replication.published.references import reference_set
+from replication.published.schemas import DOPAMINE_GAMES
+from replication.specification.experiments import Experiment
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import find_game
 
 COLUMNS = ["game", "agent", "seed", "series", "frames", "value", "low", "high"]
 """Of the gathered table. agent: which of the experiment's; empty for references. seed: empty where it is no single

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from replication.analysis.finished import FinishedRun
-from replication.experiments import Experiment
-from replication.runs import Run
+from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,14 @@ import re
 from dataclasses import dataclass
 
 from replication.analysis.intervals import Estimate
-from replication.errors import ReplicationError
-from replication.experiments import PublishedSource
-from replication.published import (
-    PublishedScore,
-    ReferenceSet,
-    dopamine_curve,
-    normalized_score,
-    published_table,
-    scores_by_game,
-    stand_in_cv,
-)
-from replication.runs import Run
+from replication.foundation.errors import ReplicationError
+from replication.published.curves import dopamine_curve
+from replication.published.layouts import scores_by_game
+from replication.published.loader import PublishedScore, published_table
+from replication.published.references import ReferenceSet, normalized_score
+from replication.published.spreads import stand_in_cv
+from replication.specification.experiments import PublishedSource
+from replication.specification.run import Run
 
 NATURE_FRAMES = 200_000_000
 NATURE_EPISODES = 30

@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from replication.games import ATARI57, NATURE49
 from replication.published.loader import PUBLISHED, published_scores, published_table
 from replication.published.references import ReferenceSet, reference_set
 from replication.published.schemas import CONVENTIONS, Convention
+from replication.specification.tasks.atari_games import ATARI57, NATURE49
 
 _PINBALL: Final = "video_pinball"
 _STATISTICS: Final[dict[str, Callable[[Iterable[float]], float]]] = {

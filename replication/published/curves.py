@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from replication.errors import unknown_name
+from replication.foundation.errors import unknown_name
 from replication.published.loader import PUBLISHED, published_table
 from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES, DQN_ZOO_AGENTS
 

@@ -15,10 +15,10 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from replication.errors import ReplicationError, unknown_name
-from replication.games import ATARI57, NATURE49
+from replication.foundation.errors import ReplicationError, unknown_name
 from replication.published.schemas import SCORES, TABLES, Origin, ReferenceSetName, Start
 from replication.published.tables import in_words, read_table
+from replication.specification.tasks.atari_games import ATARI57, NATURE49
 
 PUBLISHED: Final = Path(__file__).resolve().parent
 """The folder of the published numbers."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from replication.errors import ReplicationError, unknown_name
+from replication.foundation.errors import ReplicationError, unknown_name
 from replication.published.loader import PUBLISHED, PublishedScore, published_table
 from replication.published.schemas import ReferenceSetName
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from replication.games import ATARI57, ATARI100K26, NATURE49
 from replication.published.tables import Column, Schema
+from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 
 ReferenceSetName = Literal["nature49_5min", "atari57_30min", "atari57_human_starts"]
 Start = Literal["noop30", "human_starts", "sticky"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from replication.errors import unknown_name
-from replication.games import ATARI100K26
+from replication.foundation.errors import unknown_name
 from replication.published.curves import dopamine_curve
 from replication.published.loader import PUBLISHED, published_table
 from replication.published.references import reference_set
+from replication.specification.tasks.atari_games import ATARI100K26
 
 _CV_POINTS = 10
 """Points of a curve, the last ones, that the coefficient of variation is taken over."""

@@ -20,7 +20,7 @@ from typing import IO, Literal
 
 import pandas as pd
 
-from replication.errors import ReplicationError, unknown_name
+from replication.foundation.errors import ReplicationError, unknown_name
 
 # Stricter than float(): no exponent, no underscore, no "nan", no blanks around it.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")

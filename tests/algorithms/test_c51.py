@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import c51
-from replication.algorithms.c51 import projected
-from replication.config import identity_config, load_variant, variant_config
-from replication.errors import ReplicationError
-from tests.algorithms.plain import (
+from replication.algorithms.off_policy import c51
+from replication.algorithms.off_policy.c51 import projected
+from replication.foundation.errors import ReplicationError
+from replication.specification.loading import identity_config, load_variant, variant_config
+from tests.support.plain_losses import (
     NO_DRAWS,
     assert_gradient_is_that_of_loops,
     batch_of,

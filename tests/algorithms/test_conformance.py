@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from replication.config import ALGORITHMS, WORKFLOW, known_names, load_variant
-from replication.conformance.kit import STAGES, TABLES, examine
-from replication.conformance.subject import Subject, open_subject, variants_of
+from replication.commands.check_algorithm.command import STAGES, TABLES, examine
+from replication.commands.check_algorithm.subject import Subject, open_subject, variants_of
+from replication.foundation.paths import ALGORITHMS, WORKFLOW
+from replication.specification.loading import known_names, load_variant
 
 VARIANTS = {name: load_variant(name) for name in known_names("algorithms")}
 LEARNING = {name: variant.module for name, variant in VARIANTS.items() if variant.family == "off_policy"}

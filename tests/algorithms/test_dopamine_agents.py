@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms import c51, dqn, iqn, qr_dqn
-from replication.config import identity_config, known_names, load_variant
-from replication.networks import NoisyLinear
-from replication.priorities import ProportionalPriorities, build_priorities
-from replication.settings import ProportionalSampling
-from tests.algorithms.plain import NO_DRAWS, batch_of, by_state, config_of
-from tests.lanes import build, smoke_run
+from replication.algorithms.networks import NoisyLinear
+from replication.algorithms.off_policy import c51, dqn, iqn, qr_dqn
+from replication.specification.families.off_policy import ProportionalSampling
+from replication.specification.loading import identity_config, known_names, load_variant
+from replication.training.replay.priorities import ProportionalPriorities, build_priorities
+from tests.support.lanes import build, smoke_run
+from tests.support.plain_losses import NO_DRAWS, batch_of, by_state, config_of
 
 AGENTS = ("quantile_dopamine", "dqn_dopamine_adam", "c51_dopamine", "iqn_dopamine")
 JAX = AGENTS[:2]

@@ -7,16 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import double_dqn
-from replication.config import identity_config, load_variant
-from tests.algorithms.plain import (
-    NO_DRAWS,
-    assert_gradient_is_that_of_loops,
-    batch_of,
-    by_state,
-    config_of,
-    small,
-)
+from replication.algorithms.off_policy import double_dqn
+from replication.specification.loading import identity_config, load_variant
+from tests.support.plain_losses import NO_DRAWS, assert_gradient_is_that_of_loops, batch_of, by_state, config_of, small
 
 CONFIG = config_of("double_dqn")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms import double_dqn, dueling
-from replication.algorithms.dueling import dueling_values, scaled_gradient
-from replication.config import load_variant
-from tests.algorithms.plain import assert_gradient_is_that_of_loops, config_of, networks, pixel_batch, small
+from replication.algorithms.off_policy import double_dqn, dueling
+from replication.algorithms.off_policy.dueling import dueling_values, scaled_gradient
+from replication.specification.loading import load_variant
 from tests.algorithms.test_double_dqn import reference
+from tests.support.plain_losses import assert_gradient_is_that_of_loops, config_of, networks, pixel_batch, small
 
 VARIANT = "dueling_double_dqn"
 

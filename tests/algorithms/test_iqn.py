@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import iqn
-from replication.algorithms.contract import DrawSpec
-from replication.config import load_variant
-from tests.algorithms.plain import (
+from replication.algorithms.off_policy import iqn
+from replication.algorithms.off_policy.contract import DrawSpec
+from replication.specification.loading import load_variant
+from tests.algorithms.test_qr_dqn import pinball
+from tests.support.plain_losses import (
     assert_gradient_is_that_of_loops,
     batch_of,
     config_of,
@@ -20,7 +21,6 @@ from tests.algorithms.plain import (
     pixel_batch,
     small,
 )
-from tests.algorithms.test_qr_dqn import pinball
 
 FEW = {"online_samples": 3, "target_samples": 4, "policy_samples": 5, "embedding_size": 6}
 

@@ -24,12 +24,12 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms.contract import load_algorithm
-from replication.config import known_names, load_variant, variant_config
-from replication.engine.learner import Learner
-from replication.frame_store import build_frame_store
-from replication.replay import TERMINATED, ReplayMemory
-from replication.settings import AdamConfig, Convolution, OffPolicyConfig
+from replication.algorithms.off_policy.contract import load_algorithm
+from replication.specification.families.off_policy import AdamConfig, Convolution, OffPolicyConfig
+from replication.specification.loading import known_names, load_variant, variant_config
+from replication.training.off_policy.learner import Learner
+from replication.training.replay.frame_store import build_frame_store
+from replication.training.replay.memory import TERMINATED, ReplayMemory
 
 LEFT, RIGHT = 0, 1
 START, HALL, BRIGHT, DARK = range(4)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import dqn, linear
-from replication.config import load_variant
-from tests.algorithms.plain import assert_gradient_is_that_of_loops, config_of
+from replication.algorithms.off_policy import dqn, linear
+from replication.specification.loading import load_variant
+from tests.support.plain_losses import assert_gradient_is_that_of_loops, config_of
 
 CONFIG = config_of("linear_2015")
 RATES = {"": 0.00025, "_lr_half": 0.000125, "_lr_double": 0.0005}

@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import munchausen_dqn, munchausen_iqn
-from replication.algorithms.munchausen_dqn import munchausen_reward, scaled_log_policy
-from replication.config import identity_config, load_variant
-from tests.algorithms.plain import (
+from replication.algorithms.off_policy import munchausen_dqn, munchausen_iqn
+from replication.algorithms.off_policy.munchausen_dqn import munchausen_reward, scaled_log_policy
+from replication.specification.loading import identity_config, load_variant
+from tests.algorithms.test_iqn import FEW
+from tests.algorithms.test_qr_dqn import pinball
+from tests.support.plain_losses import (
     NO_DRAWS,
     NUM_ACTIONS,
     assert_gradient_is_that_of_loops,
@@ -21,8 +23,6 @@ from tests.algorithms.plain import (
     config_of,
     small,
 )
-from tests.algorithms.test_iqn import FEW
-from tests.algorithms.test_qr_dqn import pinball
 
 CONFIG = config_of("munchausen_dqn")
 LOG2 = math.log(2)

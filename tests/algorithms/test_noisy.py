@@ -10,15 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from replication.algorithms import dqn, noisy_dqn
-from replication.algorithms.contract import Batch
-from replication.config import load_variant, variant_config
-from replication.engine.batching import IN_TURN
-from replication.engine.learner import Learned
-from replication.engine.off_policy import act
-from replication.engine.stack import Stack
-from replication.networks import NoisyLinear, NoisyOutput, count_noise, fill_noisy, in_precision, noise_by_layer
-from tests.stacks import apart, kept, learner, loss_stream, minibatch
+from replication.algorithms.networks import (
+    NoisyLinear,
+    NoisyOutput,
+    count_noise,
+    fill_noisy,
+    in_precision,
+    noise_by_layer,
+)
+from replication.algorithms.off_policy import dqn, noisy_dqn
+from replication.algorithms.off_policy.contract import Batch
+from replication.specification.loading import load_variant, variant_config
+from replication.training.off_policy.acting import act
+from replication.training.off_policy.batching import IN_TURN
+from replication.training.off_policy.learner import Learned
+from replication.training.off_policy.stack import Stack
+from tests.support.stacks import apart, kept, learner, loss_stream, minibatch
 
 CONFIG = variant_config(load_variant("noisy_dqn"), noisy_dqn.Config)
 STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)

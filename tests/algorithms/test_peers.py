@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from replication.algorithms import c51, iqn, qr_dqn, rainbow
-from replication.algorithms.c51 import chosen, support
-from replication.algorithms.contract import Batch
-from replication.networks import NoisyLinear
-from tests.algorithms.plain import NO_DRAWS, NUM_ACTIONS, drawn, networks, pixel_batch, small
+from replication.algorithms.networks import NoisyLinear
+from replication.algorithms.off_policy import c51, iqn, qr_dqn, rainbow
+from replication.algorithms.off_policy.c51 import support
+from replication.algorithms.off_policy.contract import Batch
+from replication.algorithms.off_policy.dqn import chosen
+from tests.support.plain_losses import NO_DRAWS, NUM_ACTIONS, drawn, networks, pixel_batch, small
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import qr_dqn
-from replication.algorithms.qr_dqn import midpoints, quantile_losses
-from replication.config import load_variant
-from tests.algorithms.plain import (
+from replication.algorithms.off_policy import qr_dqn
+from replication.algorithms.off_policy.qr_dqn import midpoints, quantile_losses
+from replication.specification.loading import load_variant
+from tests.support.plain_losses import (
     NO_DRAWS,
     assert_gradient_is_that_of_loops,
     batch_of,

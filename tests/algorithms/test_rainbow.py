@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from replication.algorithms import rainbow
-from replication.algorithms.contract import Batch
-from replication.config import load_protocol, load_variant, variant_config
-from replication.engine.stack import Stack
-from replication.policies import greedy
-from tests.algorithms.plain import Array, linear
-from tests.stacks import NUM_ACTIONS, apart, kept, learner, loss_stream, minibatch
+from replication.algorithms.off_policy import rainbow
+from replication.algorithms.off_policy.contract import Batch
+from replication.specification.loading import load_protocol, load_variant, variant_config
+from replication.training.exploration import greedy
+from replication.training.off_policy.stack import Stack
+from tests.support.plain_losses import Array, linear
+from tests.support.stacks import NUM_ACTIONS, apart, kept, learner, loss_stream, minibatch
 
 VARIANTS = ("rainbow", "rainbow_dopamine", "der_2019", "der_dopamine", "otrainbow")
 STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)

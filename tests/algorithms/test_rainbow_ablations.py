@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms import rainbow_no_distributional
-from replication.algorithms.contract import Batch
-from replication.config import load_variant, variant_config
-from tests.algorithms.plain import Array, linear
+from replication.algorithms.off_policy import rainbow_no_distributional
+from replication.algorithms.off_policy.contract import Batch
+from replication.specification.loading import load_variant, variant_config
+from tests.support.plain_losses import Array, linear
 
 STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)
 

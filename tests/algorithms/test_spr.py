@@ -11,21 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.algorithms import drq, spr
-from replication.algorithms.contract import Batch, Future
-from replication.config import load_protocol, load_variant
-from replication.engine.learner import clipped
-from replication.engine.stack import Stack
-from replication.policies import greedy
-from tests.algorithms.plain import (
-    assert_gradient_is_that_of_loops,
-    config_of,
-    drawn,
-    networks,
-    pixel_batch,
-    small,
-)
-from tests.stacks import apart, learner, loss_stream, minibatch
+from replication.algorithms.off_policy import drq, spr
+from replication.algorithms.off_policy.contract import Batch, Future
+from replication.specification.loading import load_protocol, load_variant
+from replication.training.exploration import greedy
+from replication.training.off_policy.learner import clipped
+from replication.training.off_policy.stack import Stack
+from tests.support.plain_losses import assert_gradient_is_that_of_loops, config_of, drawn, networks, pixel_batch, small
+from tests.support.stacks import apart, learner, loss_stream, minibatch
 
 LEAST = 1e-6
 """Of a target's probabilities where priorities are found."""

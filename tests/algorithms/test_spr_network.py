@@ -8,16 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from replication.algorithms import spr
-from tests.algorithms.plain import (
-    NUM_ACTIONS,
-    config_of,
-    drawn,
-    networks,
-    pixel_batch,
-    small,
-)
-from tests.stacks import learner
+from replication.algorithms.off_policy import spr
+from tests.support.plain_losses import NUM_ACTIONS, config_of, drawn, networks, pixel_batch, small
+from tests.support.stacks import learner
 
 
 def test_sp2_sp5_the_network_written_out() -> None:

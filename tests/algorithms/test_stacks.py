@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from replication.engine.stack import Stack
-from tests.algorithms.plain import small
-from tests.stacks import apart, learner, loss_stream, minibatch
+from replication.training.off_policy.stack import Stack
+from tests.support.plain_losses import small
+from tests.support.stacks import apart, learner, loss_stream, minibatch
 
 VARIANTS = ("double_dqn_tuned", "dueling_double_dqn", "c51", "qr_dqn", "iqn", "munchausen_dqn", "munchausen_iqn")
 UPDATES = 3

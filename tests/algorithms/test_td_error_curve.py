@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.stacks import learner, loss_stream, minibatch
+from tests.support.stacks import learner, loss_stream, minibatch
 
 CHOOSING = {
     "dqn": lambda online, target: target,

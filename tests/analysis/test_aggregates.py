@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from replication.analysis import aggregates
-from replication.errors import ReplicationError
+from replication.foundation.errors import ReplicationError
 
 
 def matrix(runs: int, games: int, shift: int) -> aggregates.Scores:

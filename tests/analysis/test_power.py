@@ -18,8 +18,10 @@ from replication.analysis.power import (
     verdict_words,
 )
 from replication.analysis.verdicts import judge
-from replication.games import NATURE49
-from replication.published import between_run_cv, normalized_score, published_table, reference_set
+from replication.published.loader import published_table
+from replication.published.references import normalized_score, reference_set
+from replication.published.spreads import between_run_cv
+from replication.specification.tasks.atari_games import NATURE49
 
 TABLES = 1_000
 TOLERANCE = 4 * math.sqrt(0.05 * 0.95 / TABLES)

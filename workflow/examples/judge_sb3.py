@@ -4,7 +4,7 @@
         --command "/where/sb3/is/bin/python workflow/examples/judge_sb3.py model.zip"
 
 This runs in the environment of Stable-Baselines3 and needs nothing of this project: it speaks version 1 of the
-interface that replication/foreign_policy.py describes. Change `load` for a model of another program.
+interface that replication/commands/foreign_policy.py describes. Change `load` for a model of another program.
 
 Stable-Baselines3's own wrappers show a game a little otherwise than our protocols: they take the maximum of the colours
 of two frames before the gray (as `--frame-pipeline nature` does) but resize with OpenCV (as `dopamine` does), press

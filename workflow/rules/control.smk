@@ -2,7 +2,7 @@
 # one that makes tables, figure and page. They are the same whatever experiment the configuration names.
 from pathlib import Path
 
-from replication.control.jobs import control_jobs
+from replication.evidence.control_files import control_jobs
 
 CONTROL = control_jobs(Path(JOBS.results))
 

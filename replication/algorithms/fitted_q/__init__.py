@@ -1,0 +1,1 @@
+"""Algorithms that fit Q to a fixed set of transitions."""

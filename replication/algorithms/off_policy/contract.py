@@ -1,0 +1,159 @@
+"""What an algorithm file provides and what the engine hands it. An algorithm speaks of ONE run.
+
+An algorithm is a module of `replication.algorithms`, found by its name, with the members of `Algorithm`. The engine
+owns acting, replay, target copies, the reduction over the batch, the optimiser, schedules and checkpoints.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from replication.foundation.errors import ReplicationError, unknown_name
+from replication.specification.families.off_policy import OffPolicyConfig
+
+
+class Forward(Protocol):
+    """A network bound to its parameters."""
+
+    def __call__(self, pixels: Tensor, *draws: Tensor) -> Any:
+        """uint8 pixels [batch, stack, 84, 84], and the random arrays it may need, to its outputs.
+
+        These are a tensor. A loss may give other arrays than those it acts with, and be given several tensors.
+        """
+
+
+@dataclass(frozen=True)
+class Future:
+    """What follows the first states of a minibatch, for `config.future_steps` steps.
+
+    states: uint8 [batch, steps, stack, 84, 84], of one to `steps` steps later; zeros where the trajectory is over.
+    actions: int64 [batch, steps], taken in them; 0 where the trajectory is over.
+    goes_on: float32 [batch, steps], 1 until an action before a state or the one taken in it ends the trajectory: then,
+        and from then on, it is over and this is 0.
+    """
+
+    states: Tensor
+    actions: Tensor
+    goes_on: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch of transitions in the paper's time indices: acted in s_tm1, arrived in s_t.
+
+    s_tm1, s_t: uint8 [batch, stack, 84, 84] (channels-last memory), oldest frame first.
+    a_tm1: int64 [batch]. r_t: float32 [batch], clipped rewards, summed over n steps with their discounts.
+    discount_t: float32 [batch], gamma to the number of steps between, or 0 where the trajectory ended.
+    future: the states in between and their actions, where the settings ask for some.
+    """
+
+    s_tm1: Tensor
+    a_tm1: Tensor
+    r_t: Tensor
+    discount_t: Tensor
+    s_t: Tensor
+    future: Future | None = None
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a loss returns: float32 [batch] each.
+
+    per_transition is reduced by the engine and differentiated; priority is what prioritised replay is to go by.
+    td_error is the absolute TD error of the expected values, for the TD-error curve, which clips it at 1; None: the
+    priority is that, clipped or not. Both are without gradient.
+    """
+
+    per_transition: Tensor
+    priority: Tensor
+    td_error: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class DrawSpec:
+    """A random array, drawn by the engine: for a loss from the run's `loss` stream, to act from `exploration`."""
+
+    distribution: Literal["uniform", "normal", "zeros"]
+    """On [0, 1), or of mean 0 and deviation 1; zeros where noise is off."""
+    shape: tuple[int, ...]
+    per_transition: bool
+    """One such array for each transition or state of the batch: [batch, *shape]."""
+
+
+class Algorithm(Protocol):
+    """The members of an algorithm module."""
+
+    PAPER: str
+    Config: type[OffPolicyConfig]
+
+    def network(self, config: Any, num_actions: int) -> nn.Module:
+        """Build the network, uninitialised.
+
+        Called with pixels and then the arrays of `acting_draws_spec`, in that order. Its `embed(pixels)` gives the last
+        hidden layer without noise, float32 [batch, units].
+        """
+
+    def initialise(self, network: nn.Module, stream: np.random.Generator, config: Any) -> None:
+        """Fill every parameter from the stream."""
+
+    def action_values(self, outputs: Tensor, config: Any) -> Tensor:
+        """Network outputs to Q(s, a), float32 [batch, actions]: what is acted on and plotted."""
+
+    def acting_draws_spec(self, config: Any, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
+        """The random arrays that the network needs to act, in the order in which it takes them."""
+
+    def draws_spec(self, config: Any, num_actions: int) -> Mapping[str, DrawSpec]:
+        """The random arrays that `loss` needs, by name."""
+
+    def loss(self, online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Any) -> Losses:
+        """The loss of each transition."""
+
+
+def load_algorithm(name: str) -> Algorithm:
+    """Import replication.algorithms.NAME.
+
+    Raises:
+        ReplicationError: no such module.
+    """
+    package = importlib.import_module("replication.algorithms")
+    known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
+    if name not in known:
+        raise unknown_name("algorithm module", name, known)
+    return cast(Algorithm, importlib.import_module(f"replication.algorithms.{name}"))
+
+
+def load_algorithm_file(source: Path) -> Algorithm:
+    """Import an algorithm from a file outside this package, under the file's own name.
+
+    Raises:
+        ReplicationError: no such file, a name that is taken, or whatever importing it runs into.
+    """
+    name = source.stem
+    if source.suffix != ".py" or not source.is_file():
+        raise ReplicationError(f"{source}: expected a Python file with an algorithm, found none")
+    taken = importlib.util.find_spec(name) if name.isidentifier() else None
+    if not name.isidentifier() or (taken is not None and taken.origin != str(source.resolve())):
+        raise ReplicationError(
+            f"{source}: {name!r} cannot be its module's name, it is taken or no word; rename the file"
+        )
+    spec = importlib.util.spec_from_file_location(name, source.resolve())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # settings classes look up their annotations there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ReplicationError(f"{source}: cannot be imported ({reason}); mend the file") from None
+    return cast(Algorithm, module)

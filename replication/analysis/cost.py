@@ -1,0 +1,143 @@
+"""What runs cost: speeds, known or assumed, and the hours that follow from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replication.evidence.records import checkpoint_step
+from replication.specification.loading import identity_config
+from replication.specification.run import Run, off_policy_config
+
+ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "iqn": 17.0, "iqn_dopamine": 7.0, "munchausen_iqn": 7.0}
+"""Agent steps a second of training on one core, both cores of a 2-core cloud machine busy (2.5 GHz class, 2026).
+
+IQN's are counted, not measured: its update in Dopamine has 82 GFLOP, 15 times DQN's there, iqn's has 33."""
+
+
+ASSUMED_TRAINING_OTHERS = 100.0
+
+
+ASSUMED_PLAYING = 700.0
+"""Agent steps a second of evaluation, on the same machine."""
+
+
+ASSUMED_RANDOM_FRAMES = 8_000.0
+"""Emulator frames a second of a random agent, on the same machine."""
+
+
+LONG_ENOUGH = 5
+"""A finished run tells a variant's speed if it trained this many times longer than until learning starts."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Agent steps a second on one core, and where the numbers come from."""
+
+    training: float
+    playing: float
+    includes_evaluations: bool
+    """Whether periodic evaluations are in the time of training already."""
+    origin: str
+
+
+def steps_to_go(run: Run, state: Path) -> int:
+    """Agent steps between the newest checkpoint and the budget."""
+    return max(0, _budget_steps(run) - checkpoint_step(run, state))
+
+
+def budget_frames(run: Run) -> int:
+    """Emulator frames of training a run has from its start."""
+    return _budget_steps(run) * run.protocol.training.frame_skip
+
+
+def _budget_steps(run: Run) -> int:
+    """An iteration counts as its least number of steps."""
+    return run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+
+
+def seconds_to_go(run: Run, speed: Speed | None, state: Path) -> float:
+    """Estimated time of one core: training, periodic evaluations, and the final evaluation at its longest."""
+    return _seconds(run, speed, steps_to_go(run, state))
+
+
+def assumed_seconds(run: Run) -> float:
+    """The same from the start of a run, at the speeds assumed: nothing of this machine enters."""
+    return _seconds(run, _assumed_speed(run) if run.variant.family == "off_policy" else None, _budget_steps(run))
+
+
+def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
+    final = run.protocol.final_evaluation
+    final_frames = final.num_episodes * (final.presentation.episode_cap_frames or 0) if final else 0
+    if speed is None:
+        return final_frames / ASSUMED_RANDOM_FRAMES
+    periodic = run.protocol.periodic_evaluation
+    played = final_frames / run.protocol.training.frame_skip
+    if periodic is not None and not speed.includes_evaluations:
+        played += steps // periodic.period_steps * periodic.length_steps
+    return steps / speed.training + played / speed.playing
+
+
+def known_speed(run: Run, results: Path, state: Path) -> Speed:
+    """Speed of a variant on this machine: of its longest finished run, else as measured, else assumed."""
+    config = off_policy_config(run)
+    measured = _measured(run, state)
+    playing = measured[1] if measured else ASSUMED_PLAYING
+    enough = LONG_ENOUGH * config.replay_start.count
+    longest = max(
+        (record for record in _records_here(run, results) if record["counts"]["steps"] >= enough),
+        key=lambda record: record["counts"]["steps"],
+        default=None,
+    )
+    if longest is not None:
+        rate = longest["counts"]["steps"] / longest["cost"]["seconds"]
+        return Speed(rate, playing, includes_evaluations=True, origin=f"of the finished run of {longest['game']}")
+    if measured:
+        return Speed(*measured, includes_evaluations=False, origin="measured on this machine")
+    return _assumed_speed(run)
+
+
+def _assumed_speed(run: Run) -> Speed:
+    training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
+    return Speed(training, ASSUMED_PLAYING, includes_evaluations=False, origin="assumed")
+
+
+def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
+    """Records of finished runs with the same configuration, trained alone on the CPU of a machine like this one."""
+    here = _here(run)
+    for path in sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json")):
+        try:
+            record = json.loads(path.read_bytes())
+            like_this = {key: record["provenance"][key] for key in here["machine"]} == here["machine"]
+            alone = record["machine"]["device"] == "cpu" and record["machine"]["lanes"] == 1
+            if like_this and alone and record["config"] == here["config"] and record["cost"]["seconds"] > 0:
+                yield record
+        except (ValueError, KeyError, TypeError, OSError):
+            continue  # an estimate can do without it; the run it belongs to is refused where it is used
+
+
+def _speed_path(run: Run, state: Path) -> Path:
+    return state / run.variant.variant / "speed.json"
+
+
+def _here(run: Run) -> dict[str, Any]:
+    """What a speed depends on."""
+    return {"machine": _machine(), "config": identity_config(run.variant)}
+
+
+def _machine() -> dict[str, Any]:
+    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}
+
+
+def _measured(run: Run, state: Path) -> tuple[float, float] | None:
+    try:
+        found = json.loads(_speed_path(run, state).read_bytes())
+        same = _here(run).items() <= found.items()
+        return (float(found["training"]), float(found["playing"])) if same else None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return None

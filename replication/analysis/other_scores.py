@@ -1,0 +1,214 @@
+"""Scores of others beside ours: imported from files, or judged here by our protocol. None of them has our provenance.
+
+An experiment names them under `others:`. NAME stands for results/imported/NAME.csv, for results/judged/NAME (what
+`python -m replication judge --name NAME` left), or for both. The file has a row a run:
+
+    column      content
+    algorithm   as its rows are to be called
+    game        ROM name, such as ms_pacman
+    seed        of the run, a whole number
+    frames      emulator frames of training (60 a second), a whole number
+    protocol    a protocol of ours whose rules the score was measured by
+    score       mean raw return of the run, as that protocol scores
+    source      where the number comes from: a paper and its table, an address
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from replication.analysis.intervals import estimate, interval
+from replication.analysis.verdicts import LEVEL
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import sha256
+from replication.published.references import ReferenceSet, normalized_score
+from replication.published.tables import Column, Schema, read_table
+from replication.specification.experiments import Experiment
+from replication.specification.loading import known_names
+from replication.specification.tasks.atari_games import ATARI57, find_game
+
+IMPORTED, JUDGED = "(imported)", "(judged here)"
+MARKS = (IMPORTED, JUDGED)
+"""What the names of their agents end with, wherever they are shown."""
+
+SCHEMA = Schema(
+    {
+        "algorithm": Column(),
+        "game": Column(accepted=ATARI57),
+        "seed": Column("count"),
+        "frames": Column("count"),
+        "protocol": Column(accepted=tuple(known_names("protocols"))),
+        "score": Column("number"),
+        "source": Column(),
+    },
+    key=("algorithm", "game", "seed", "frames", "protocol"),
+)
+
+
+@dataclass(frozen=True)
+class OtherScore:
+    """The score of one run of others."""
+
+    agent: str
+    """With its mark."""
+    game: str
+    seed: int
+    frames: str
+    """Of training; `unknown` where only the policy is known."""
+    protocol: str
+    preset: str | None
+    score: float
+    origin: str
+    """Where it comes from, in words."""
+    episode_returns: tuple[float, ...] = ()
+    """Of what was judged here."""
+
+
+def with_others(
+    rows: Sequence[Mapping[str, str]], experiment: Experiment, results: Path, references: ReferenceSet
+) -> list[dict[str, str]]:
+    """Rows of the score table with those of others after ours, game by game.
+
+    Args:
+        rows: ours, all of the same columns.
+        experiment: names the others.
+        results: root of the results.
+        references: normalise.
+
+    Raises:
+        ReplicationError: what it names is not there or is damaged.
+    """
+    groups: dict[tuple[str, str, str, str], list[OtherScore]] = {}
+    for other in comparable(load_others(experiment, results), experiment):
+        groups.setdefault((other.game, other.agent, other.frames, other.origin), []).append(other)
+    added = [_row(group, references) for _, group in sorted(groups.items())]
+    order = {row["game"]: place for place, row in reversed(list(enumerate(rows)))}
+    ours = [dict(row) for row in rows]
+    filled = [{column: row.get(column, "") for column in rows[0]} for row in added]
+    return sorted([*ours, *filled], key=lambda row: order[row["game"]])
+
+
+def others_caption(experiment: Experiment, results: Path) -> str:
+    """What a caption says of them, with a blank before it; empty where the experiment names none."""
+    if not experiment.others:
+        return ""
+    found = load_others(experiment, results)
+    left_out = len(found) - len(comparable(found, experiment))
+    rest = f" {left_out} of other games or protocols are left out." if left_out else ""
+    return (
+        f" Rows marked {IMPORTED} are scores of others, taken from a file and not derived here; rows marked {JUDGED} "
+        f"are policies of others played here by the same protocol, whose training is not known here.{rest}"
+    )
+
+
+def others_in_words(experiment: Experiment, results: Path) -> list[str]:
+    """Where the scores of others come from, a line each file or policy."""
+    lines = []
+    for name in experiment.others:
+        path, found = results / "imported" / f"{name}.csv", load_other(name, results)
+        imported = [other for other in found if other.agent.endswith(IMPORTED)]
+        if imported:
+            origins = "; ".join(dict.fromkeys(other.origin for other in imported))
+            digest = sha256(path.read_bytes())[:12]
+            lines.append(f"imported/{path.name} (SHA-256 {digest}): {len(imported)} scores, {origins}")
+        lines += [
+            f"{other.agent}, {find_game(other.game).title}, seed {other.seed}: {other.origin}"
+            for other in found
+            if other.agent.endswith(JUDGED)
+        ]
+    return lines
+
+
+def load_others(experiment: Experiment, results: Path) -> list[OtherScore]:
+    """Every score that an experiment's `others` hold, of whatever game and protocol.
+
+    Raises:
+        ReplicationError: what it names is not there or is damaged.
+    """
+    return [other for name in experiment.others for other in load_other(name, results)]
+
+
+def load_other(name: str, results: Path) -> list[OtherScore]:
+    """The scores of one file, of one judged policy, or of both where both have the name.
+
+    Raises:
+        ReplicationError: neither is there; a cell breaks the schema; a judged run is damaged.
+    """
+    path, folder = results / "imported" / f"{name}.csv", results / "judged" / name
+    if not path.exists() and not folder.is_dir():
+        raise ReplicationError(
+            f"others: {name}: found neither {path} nor {folder}; put a file there, or `python -m replication judge "
+            f"--name {name}`"
+        )
+    judged = sorted(record.parent for record in folder.glob("*/seed*/*/run.json"))
+    return [*(_imported(path) if path.exists() else ()), *map(_judged, judged)]
+
+
+def comparable(others: Iterable[OtherScore], experiment: Experiment) -> list[OtherScore]:
+    """Those of a game and protocol that the experiment runs."""
+    ours = {(run.game, run.protocol.protocol, run.preset.preset if run.preset else None) for run in experiment.runs()}
+    return [other for other in others if (other.game, other.protocol, other.preset) in ours]
+
+
+def _imported(path: Path) -> list[OtherScore]:
+    table = read_table(path, SCHEMA)
+    return [
+        OtherScore(
+            agent=f"{row['algorithm']} {IMPORTED}",
+            game=str(row["game"]),
+            seed=int(row["seed"]),
+            frames=f"{int(row['frames']):,}",
+            protocol=str(row["protocol"]),
+            preset=None,
+            score=float(row["score"]),
+            origin=f"imported, source: {row['source']}",
+        )
+        for row in table.to_dict("records")
+    ]
+
+
+def _judged(folder: Path) -> OtherScore:
+    from replication.evidence.records import read_run_record  # only here: the emulator comes with it
+
+    record = read_run_record(folder)
+    final, pipeline = record["protocol_settings"]["final_evaluation"], record["config"]["frame_pipeline"]
+    episodes = csv.DictReader(io.StringIO((folder / "scores.csv").read_text(encoding="utf-8")))
+    return OtherScore(
+        agent=f"{record['variant']} {JUDGED}",
+        game=record["game"],
+        seed=record["seed"],
+        frames="unknown",
+        protocol=record["protocol"],
+        preset=record["preset"],
+        score=record["score"],
+        origin=f"judged here: {final['num_episodes']} episodes at epsilon {final['epsilon']:g}, {pipeline} frames",
+        episode_returns=tuple(float(row["return"]) for row in episodes),
+    )
+
+
+def _row(group: Sequence[OtherScore], references: ReferenceSet) -> dict[str, str]:
+    other, scores = group[0], [other.score for other in group]
+    mean = float(np.mean(scores))
+    over_seeds = len(group) > 1
+    spread = estimate(scores if over_seeds else other.episode_returns)
+    low, high = interval(spread, LEVEL) if spread else (None, None)
+    return {
+        "game": find_game(other.game).title,
+        "agent": other.agent,
+        "frames": other.frames,
+        "seeds": f"{len(group)} of {len(group)}",
+        "score": f"{mean:z,.1f}",
+        "95 % interval": "none" if low is None or high is None else f"{low:z,.1f} to {high:z,.1f}",
+        "interval over": ("seeds" if over_seeds else "episodes") if spread else "",
+        "normalized %": f"{normalized_score(mean, other.game, references):z,.1f}",
+        "random (published)": f"{references.random[other.game]:z,.1f}",
+        "human (published)": f"{references.human[other.game]:z,.1f}",
+        "verdict": "no reference",
+        "reason": other.origin,
+    }

@@ -1,1 +1,0 @@
-"""The games: emulator, frames, presentation, Gymnasium view."""

@@ -1,1 +1,0 @@
-"""What a step costs on this machine, part by part, beside what the machine can do and beside other programs."""

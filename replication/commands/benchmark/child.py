@@ -1,0 +1,139 @@
+"""The side of who measures: a program in a process of its own, held to one core, that answers line by line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from replication.commands.benchmark.pacing import ANSWERS
+from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import WORKFLOW
+
+ROOT = WORKFLOW.parent
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
+END_SECONDS = 10.0
+"""A program that is told to end has so long to do it."""
+
+
+def usable_cores() -> list[int]:
+    """Numbers of the cores this process may use; empty where the system does not hold processes to cores."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+class Child:
+    """A program that was started and warms up; it ends with the `with` block.
+
+    Args:
+        name: for people.
+        command: the python and its arguments, the first of them `-m` and a module of this package.
+        place: where it gets a folder of its own to write in, which goes with it.
+        core: the core it is held to; None: whichever the system gives it.
+        paths: where its python looks for modules beside this repository.
+        mending: what the user can do when it does not run.
+
+    Raises:
+        ReplicationError: there is no such python.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        place: Path,
+        core: int | None = None,
+        paths: Sequence[Path] = (),
+        mending: str,
+    ) -> None:
+        self.name = name
+        self._mending = mending
+        self._folder = tempfile.TemporaryDirectory(prefix="benchmark_", dir=place)
+        self._printed = Path(self._folder.name) / "printed.txt"
+        modules = os.pathsep.join(str(path.absolute()) for path in (ROOT, *paths))
+        reading, writing = os.pipe()
+        self._answers = os.fdopen(reading)
+        try:
+            with self._printed.open("wb") as printed:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=printed,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(writing,),
+                    cwd=self._folder.name,
+                    env=os.environ | ONE_THREAD | {"PYTHONPATH": modules, ANSWERS: str(writing)},
+                    text=True,
+                )
+        except OSError as error:
+            self._release()
+            raise ReplicationError(f"{name}: {command[0]} cannot be run ({error.strerror}); {mending}") from None
+        finally:
+            os.close(writing)
+        if core is not None:
+            with suppress(OSError):  # it has ended already: the first answer that is missing says why
+                os.sched_setaffinity(self._process.pid, {core})
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if any(exception):  # nobody waits for what it is doing
+            self._process.kill()
+        with suppress(OSError):
+            self._stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._release()
+
+    def ask(self, measure: str, seconds: float) -> None:
+        """Have it measure; `answer` waits for what it finds."""
+        with suppress(OSError):  # it has ended: `answer` says so
+            self._stdin.write(json.dumps({"measure": measure, "seconds": seconds}) + "\n")
+            self._stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """The next line it says: the facts, once it is warm; then one answer to each question.
+
+        Raises:
+            ReplicationError: it ended instead.
+        """
+        line = self._answers.readline()
+        if line:
+            content: dict[str, Any] = json.loads(line)
+            return content
+        code = self._process.wait()
+        said = self._printed.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise ReplicationError(f"{self.name}: ended with code {code} ({said[-1].strip()}); {self._mending}")
+
+    def each_seconds(self, measure: str, seconds: float) -> float:
+        """Measure, and wait for it.
+
+        Returns: seconds that one takes: one step of the loop, or one of a part.
+        """
+        self.ask(measure, seconds)
+        return self.answered_seconds()
+
+    def answered_seconds(self) -> float:
+        """Wait for a measurement that was asked for.
+
+        Returns: seconds that one takes.
+        """
+        found = self.answer()
+        return float(found["seconds"]) / float(found["done"])
+
+    @property
+    def _stdin(self) -> Any:
+        return self._process.stdin
+
+    def _release(self) -> None:
+        self._answers.close()
+        self._folder.cleanup()

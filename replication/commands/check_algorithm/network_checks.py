@@ -1,0 +1,102 @@
+"""Checks of the network alone: what initialise fills, what comes out, and that nothing is drawn behind the engine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from replication.commands.check_algorithm.subject import NUM_ACTIONS, CheckFailedError, Subject
+from replication.training.off_policy.learner import draw
+
+STATES = 5
+"""Another number than that of actions, so that the two cannot be mistaken for each other."""
+
+
+def check_initialisation(subject: Subject) -> None:
+    """Every parameter is filled from the stream: the same from the same stream, others from another."""
+    first, again, other = (_filled(subject, seed) for seed in (1, 1, 2))
+    for name, tensor in first.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckFailedError(f"initialise leaves {name} as it was or not finite; fill every parameter")
+        if not torch.equal(tensor, again.state_dict()[name]):
+            raise CheckFailedError(f"{name} differs between equal streams; draw from the stream alone")
+    if all(map(torch.equal, first.state_dict().values(), other.state_dict().values())):
+        raise CheckFailedError("two streams give the same parameters; draw them from the stream")
+
+
+def check_acting(subject: Subject) -> None:
+    """Action values float32 [batch, actions] and the last hidden layer [batch, units], finite, for any batch."""
+    algorithm, config, network = subject.algorithm, subject.config, _filled(subject, 1)
+    for states in (1, STATES):
+        pixels = subject.batch(1, states).s_tm1
+        for evaluating in (False, True):
+            specs = algorithm.acting_draws_spec(config, NUM_ACTIONS, evaluating=evaluating).values()
+            draws = [torch.from_numpy(draw(spec, np.random.default_rng(1), states)) for spec in specs]
+            with torch.inference_mode():
+                outputs = network(pixels, *draws)
+                if outputs.shape[0] != states:
+                    shape = list(outputs.shape)
+                    raise CheckFailedError(f"the network gives {shape} for {states} states; put the states first")
+                values = algorithm.action_values(outputs, config)
+            require(values, (states, NUM_ACTIONS), "action_values")
+        with torch.inference_mode():
+            hidden = network.embed(pixels)  # type: ignore[operator]
+        require(hidden, (states, hidden.shape[-1]), "embed")
+
+
+def check_global_randomness(subject: Subject) -> None:
+    """Nothing is drawn from the generators that all of a process share."""
+    with _watched("network or initialise"):
+        learner = subject.learner(1)
+    for evaluating in (False, True):
+        draws = learner.acting_draws(np.random.default_rng(1), evaluating=evaluating)
+        with _watched("acting"):
+            learner.action_values(subject.transitions(1, 1).states[0], draws)
+    batch, draws_of_loss = subject.batch(1, STATES), subject.draws(1, STATES)
+    with _watched("loss"):
+        subject.algorithm.loss(learner.online, learner.target, batch, draws_of_loss, subject.config)
+
+
+def require(found: Tensor, shape: tuple[int, ...], what: str) -> None:
+    """A tensor is float32, of the shape and finite."""
+    if found.shape != shape or found.dtype != torch.float32:
+        kind = str(found.dtype).removeprefix("torch.")
+        raise CheckFailedError(f"{what} gives {kind} {list(found.shape)}; return float32 {list(shape)}")
+    if not bool(torch.isfinite(found).all()):
+        raise CheckFailedError(f"{what} gives numbers that are not finite; look for logarithms, roots and divisions")
+
+
+def _filled(subject: Subject, seed: int) -> nn.Module:
+    network = subject.algorithm.network(subject.config, NUM_ACTIONS)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(torch.nan)  # what is left out by `initialise` shows
+    subject.algorithm.initialise(network, np.random.default_rng(seed), subject.config)
+    return network
+
+
+@contextmanager
+def _watched(where: str) -> Iterator[None]:
+    """Find whether a global generator is used."""
+    before = _global_states()
+    yield
+    for name, state in _global_states().items():
+        if state != before[name]:
+            raise CheckFailedError(
+                f"{where} draws from the global generator of {name}; ask for it in draws_spec or acting_draws_spec"
+            )
+
+
+def _global_states() -> dict[str, object]:
+    legacy = np.random.get_state(legacy=False)  # noqa: NPY002 (it is looked at, not drawn from)
+    assert isinstance(legacy, dict)
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": (legacy["state"]["key"].tobytes(), legacy["state"]["pos"]),
+        "random": random.getstate(),
+    }

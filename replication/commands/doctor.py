@@ -1,0 +1,273 @@
+"""Whether this machine can do what an experiment asks: one line a check, and what to do where one fails.
+
+Packages are imported inside the checks that need them: a missing one is what a check finds, not what stops them all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from replication.evidence.records import unfinished
+from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import WORKFLOW
+from replication.specification.experiments import load_experiment
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import ATARI57
+
+OK, NOTE, FAIL = "ok", "note", "FAIL"
+Finding = tuple[str, str]
+"""One of OK, NOTE and FAIL, and a line of words; after a semicolon, what to do."""
+
+ROOT = WORKFLOW.parent
+PROGRAM_BYTES = 1_000_000_000
+"""Of a process beside its replay memory."""
+BUILD = "make -B venv, then . .venv/bin/activate"
+"""Plain `make venv` leaves an environment alone that is as new as the lock, whatever was removed from it since."""
+
+
+def examine(experiment: str, results: Path, state: Path, cores: int | None = None) -> int:
+    """Print every check.
+
+    Args:
+        experiment: whose needs are compared.
+        results: where the small files go.
+        state: where checkpoints go.
+        cores: runs at a time; None: one a core.
+
+    Returns: 1 where a check fails, else 0.
+    Raises:
+        ReplicationError: no such experiment.
+    """
+    runs = load_experiment(experiment).runs()
+    cores = cores or os.cpu_count() or 1
+    failed = False
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "Python": check_python,
+        "packages": check_packages,
+        "ROMs": lambda: check_roms(runs),
+        "the emulator": lambda: check_step(runs),
+        "torch": check_device,
+        "results": lambda: check_results(runs, results),
+        "memory": lambda: check_memory(runs, results, cores),
+        "disk": lambda: check_disk(runs, results, state),
+        "time": lambda: check_hours(experiment, runs, results, state, cores),
+    }
+    for name, check in checks.items():
+        for status, words in _found(name, check):
+            print(f"{status:<5} {words}")
+            failed = failed or status == FAIL
+    print(f"{'something is missing' if failed else 'ready'} for {experiment}")
+    return int(failed)
+
+
+def _found(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What a check finds; that it cannot be made without a package is a finding too."""
+    try:
+        yield from check()
+    except ImportError as error:
+        yield FAIL, f"{name} cannot be checked ({_line(error)}); {BUILD}"
+
+
+def check_python() -> Iterator[Finding]:
+    """3.11 or newer."""
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    good = sys.version_info[:2] >= (3, 11)
+    yield (OK, f"Python {found}") if good else (FAIL, f"Python {found}, 3.11 or newer is needed; make venv PYTHON=...")
+
+
+def check_packages() -> Iterator[Finding]:
+    """Each dependency is there and new enough; other versions than the lock's are a note."""
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    path = ROOT / "pyproject.toml"
+    needed = [Requirement(text) for text in tomllib.loads(path.read_text())["project"]["dependencies"]]
+    locked = _locked_versions()
+    others, good = [], 0
+    for requirement in needed:
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            yield FAIL, f"{requirement.name} is not installed; {BUILD}"
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            yield FAIL, f"{requirement.name} {found}, {requirement.specifier} is needed; {BUILD}"
+            continue
+        good += 1
+        expected = locked.get(requirement.name.lower())
+        if expected is not None and found.partition("+")[0] != expected:
+            others.append(f"{requirement.name} {found} (locked: {expected})")
+    if good == len(needed):
+        yield OK, f"{good} packages are there, new enough"
+    if others:
+        yield NOTE, f"not the locked versions: {', '.join(others)}; numbers may differ in the last digits"
+
+
+def check_roms(runs: Sequence[Run]) -> Iterator[Finding]:
+    """The ROMs of the experiment, each the one results were made with; of the other games a note."""
+    from replication.environments.atari.emulator import rom_md5
+
+    games = {run.game for run in runs}
+    wrong = set()
+    for game in sorted(games.union(ATARI57)):
+        try:
+            rom_md5(game)
+        except ReplicationError as error:
+            wrong.add(game)
+            yield (FAIL if game in games else NOTE), f"{error}: {_install_again('ale-py')}"
+    if not wrong & games:
+        there = len(set(ATARI57) - wrong)
+        yield OK, f"{len(games)} ROMs for the experiment, each of the expected MD5 ({there} of {len(ATARI57)} games)"
+
+
+def check_step(runs: Sequence[Run]) -> Iterator[Finding]:
+    """One step really taken in a game of the experiment."""
+    from replication.environments.atari.emulator import open_emulator
+
+    game = runs[0].game
+    try:
+        emulator = open_emulator(game)
+        emulator.reset()
+        emulator.act(0)
+    except Exception as error:  # whatever the emulator does wrong is what is looked for
+        yield FAIL, f"no step can be taken in {game} ({_line(error)}); {_install_again('ale-py')}"
+        return
+    yield OK, f"a step was taken in {game}: {len(emulator.minimal_actions)} actions, {emulator.lives} lives"
+
+
+def check_device() -> Iterator[Finding]:
+    """Torch, and a CUDA device where there is one."""
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library that torch loads is missing
+        yield FAIL, f"torch cannot be imported ({_line(error)}); {BUILD}; or {_install_again('torch')}"
+        return
+    if torch.cuda.is_available():
+        yield OK, f"torch {torch.__version__} sees {torch.cuda.get_device_name(0)}; train with --device cuda"
+    else:
+        yield OK, f"torch {torch.__version__} on the CPU"
+        yield NOTE, "no CUDA device is seen: training runs on the CPU, one core a run"
+
+
+def check_results(runs: Sequence[Run], results: Path) -> Iterator[Finding]:
+    """Finished runs are read, and the folder can be written."""
+    try:
+        left = unfinished(runs, results)
+    except ReplicationError as error:
+        yield FAIL, str(error)
+        return
+    reason = _why_unwritable(results)
+    if reason is not None:
+        yield FAIL, f"{results} cannot be written ({reason}); name another with --results"
+        return
+    yield OK, f"{len(runs) - len(left)} of {len(runs)} runs are finished; {results} can be written"
+
+
+def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Finding]:
+    """For the runs at a time that are left: a replay memory at the size of a busy game, and a gigabyte of program."""
+    from replication.foundation.resources import available_memory_bytes
+    from replication.specification.run import off_policy_config
+    from replication.training.machine.footprint import priority_bytes
+    from replication.training.replay.frame_store import typical_bytes
+
+    try:
+        left = unfinished(runs, results)
+    except ReplicationError:
+        return  # said already
+    trained = [run for run in left if run.variant.family == "off_policy"]
+    configs = [off_policy_config(run) for run in trained]
+    memories = [typical_bytes(each.replay_capacity_rows, "lz4")[1] + priority_bytes(each) for each in configs]
+    each = sorted([PROGRAM_BYTES + size for size in memories] + [PROGRAM_BYTES] * (len(left) - len(trained)))
+    largest, available = each[-cores:], available_memory_bytes()
+    if not left:
+        yield OK, f"memory: every run is finished, {available / 1e9:.1f} GB available"
+        return
+    needed, fit = sum(largest), available // each[-1]
+    text = f"memory: {needed / 1e9:.1f} GB for {len(largest)} at a time, {available / 1e9:.1f} GB available"
+    if needed <= available:
+        yield OK, text
+    elif fit:
+        yield FAIL, f"{text}; run fewer at a time: --cores {fit}"
+    else:
+        yield FAIL, f"{text}; close other programs, or take a machine with {each[-1] / 1e9:.1f} GB free"
+
+
+def check_disk(runs: Sequence[Run], results: Path, state: Path) -> Iterator[Finding]:
+    """Checkpoints of the runs that are left, and that they can be written."""
+    from replication.commands.plan import plan_variants
+    from replication.foundation.resources import free_disk_bytes
+
+    try:
+        needed = sum(plan.state_bytes for plan in plan_variants(runs, results, state))
+    except ReplicationError:
+        return  # said already
+    reason = _why_unwritable(state)
+    if reason is not None:
+        yield FAIL, f"{state} cannot be written ({reason}); name another with --state"
+        return
+    free = free_disk_bytes(state)
+    text = f"disk: {needed / 1e9:.2f} GB of checkpoints in {state}, {free / 1e9:.1f} GB free"
+    yield (OK, text) if needed < free else (FAIL, f"{text}; make room, or name another disk with --state")
+
+
+def check_hours(experiment: str, runs: Sequence[Run], results: Path, state: Path, cores: int) -> Iterator[Finding]:
+    """Estimated, never a failure."""
+    from replication.commands.plan import plan_variants, wall_seconds
+    from replication.foundation.durations import hours_text, time_text
+
+    try:
+        plans = plan_variants(runs, results, state)
+    except ReplicationError:
+        return  # said already
+    seconds = sum(plan.seconds for plan in plans)
+    if not seconds:
+        yield NOTE, "time: every run is finished"
+        return
+    origins = sorted({plan.speed.origin if plan.speed else "assumed" for plan in plans if plan.seconds})
+    can_measure = any(plan.speed and plan.speed.origin == "assumed" for plan in plans if plan.seconds)
+    measure = f"; measure: python -m replication run {experiment} -n --measure" if can_measure else ""
+    yield (
+        NOTE,
+        f"time: about {time_text(wall_seconds(plans, cores))} with {cores} at a time, {hours_text(seconds)} core hours "
+        f"(speed: {', '.join(origins)}){measure}",
+    )
+
+
+def _why_unwritable(folder: Path) -> str | None:
+    """What stops a file from being written there, or in the nearest folder above that exists; None: nothing."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".doctor"):
+            return None
+    except OSError as error:
+        return error.strerror
+
+
+def _install_again(package: str) -> str:
+    """The command that replaces a package that is damaged, which pip takes for installed."""
+    locked = _locked_versions().get(package)
+    name = f"{package}=={locked}" if locked else package
+    return f"python -m pip install --force-reinstall --no-deps {name}"
+
+
+def _locked_versions() -> dict[str, str]:
+    """Name to version; empty where there is no lock."""
+    path = ROOT / "requirements.lock"
+    if not path.exists():
+        return {}
+    pairs = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", path.read_text(), re.MULTILINE)
+    return {name.lower(): number.partition("+")[0] for name, number in pairs}
+
+
+def _line(error: Exception) -> str:
+    """Its message as one line."""
+    return " ".join(str(error).split())

@@ -1,0 +1,288 @@
+"""What the Snakefile asks: which experiment, which files, which command makes them, which runs train together.
+
+Evaluated at every start of Snakemake, so nothing here imports torch, numpy or pandas.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from replication.commands.cohorts import cohort_name, form_cohorts
+from replication.commands.job_markers import cohort_marker, markers_there, remove_markers, run_marker, views_marker
+from replication.evidence.records import finished_as, finished_folder, lacks_views, record_path, unfinished
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import canonical_json, sha256
+from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.validation import Count, Settings, shown, validated
+from replication.report.report_captions import read_caption
+from replication.specification.experiments import Experiment, known_experiments, load_experiment
+from replication.specification.run import Run
+from replication.specification.run_arguments import run_arguments
+
+PACKAGE = Path(__file__).resolve().parent
+
+_SETTINGS = ("algorithms", "protocols", "presets", "originals")
+"""Folders of workflow/ whose titles and deviations are printed."""
+
+
+def _lanes(given: object) -> object:
+    if given != "auto" and (type(given) is not int or given < 1):
+        raise ValueError(f"expected auto or a whole number greater than or equal to 1, found {shown(given)}")
+    return given
+
+
+class WorkflowConfig(Settings):
+    """What `snakemake --config` accepts."""
+
+    experiment: str
+    """Name of a file of workflow/experiments."""
+    results: str
+    """Root of the results."""
+    lanes: Annotated[int | Literal["auto"], BeforeValidator(_lanes)]
+    """Runs that may train in one process; 1: each run is a job of its own; auto: as many as its memory holds."""
+    memory_gb: Annotated[float, Field(gt=0)] | None
+    """Of one process, for `lanes: auto`; None: what this machine has. A cluster must be told: each of its machines
+    reads the workflow again and has to find the same cohorts."""
+    device: str
+    """Where training happens: cpu or cuda. Where lanes > 1 it is usually cuda."""
+    workers: Count | None
+    """Beside a GPU: processes that emulate for one that learns, and the threads of its job; None: one a core."""
+    max_seconds: Count | None
+    """Of one job that trains, from its start; with `--retries N` one that is out of time is started again."""
+
+
+def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
+    """Snakemake's `config`, checked, with what was left out filled in.
+
+    Raises:
+        ReplicationError: no experiment; an unknown or mistyped key.
+    """
+    if not given.get("experiment"):
+        known = ", ".join(known_experiments())
+        raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
+    left_out = dict.fromkeys(("memory_gb", "workers", "max_seconds"))
+    defaults = {"results": "results", "lanes": 1, "device": "cpu", **left_out}
+    return validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of an experiment: its runs, each alone or in a cohort, their views, and what its page is made from."""
+
+    experiment: Experiment
+    runs: tuple[Run, ...]
+    cohorts: tuple[tuple[Run, ...], ...]
+    """Runs that train in one process: all of one variant, budget, preset and protocol, a full grid of games x seeds."""
+    missing: tuple[Run, ...]
+    viewed: tuple[Run, ...]
+    """Runs that are to be embedded and filmed, once they are finished."""
+    results: Path
+    device: str
+    workers: int | None
+    max_seconds: int | None
+
+    @property
+    def run_files(self) -> list[str]:
+        """The record of every run, made or not."""
+        return [str(record_path(run, self.results)) for run in self.runs]
+
+    @property
+    def finished_runs(self) -> list[str]:
+        """The records that are there. No rule has them as outputs, so nothing ever deletes them."""
+        missing = {run.result_digest for run in self.missing}
+        return [str(record_path(run, self.results)) for run in self.runs if run.result_digest not in missing]
+
+    @property
+    def made_runs(self) -> list[str]:
+        """The markers of the jobs that make what is missing."""
+        together = [self.cohort_marker(cohort) for cohort in self.cohorts]
+        return together + [run_marker(run, self.results) for run in self.alone]
+
+    @property
+    def made_views(self) -> list[str]:
+        """The markers of the jobs that embed and film."""
+        return [views_marker(run, self.results) for run in self.viewed]
+
+    def made_by(self, run: Run) -> list[str]:
+        """The marker of the job that makes a run; nothing where it is finished."""
+        for cohort in self.cohorts:
+            if run.result_digest in {lane.result_digest for lane in cohort}:
+                return [self.cohort_marker(cohort)]
+        alone = {each.result_digest for each in self.alone}
+        return [run_marker(run, self.results)] if run.result_digest in alone else []
+
+    def cohort_marker(self, cohort: Sequence[Run]) -> str:
+        """The marker of the job of a cohort."""
+        return cohort_marker(cohort_name(cohort), self.results)
+
+    @property
+    def alone(self) -> list[Run]:
+        """Missing runs that are in no cohort."""
+        together = {run.result_digest for cohort in self.cohorts for run in cohort}
+        return [run for run in self.missing if run.result_digest not in together]
+
+    @classmethod
+    def pattern(cls, key: str, runs: Iterable[Run]) -> str:
+        """The values a wildcard (variant, game, seed, digest) may take where it names some runs, as a closed regex."""
+        return "|".join(sorted({cls._wildcards(run)[key] for run in runs})) or "none"
+
+    def run_of(self, wildcards: Mapping[str, str]) -> Run:
+        """The run of these wildcards.
+
+        Raises:
+            ReplicationError: each value belongs to some run of the experiment, but not together to one.
+        """
+        for run in self.runs:
+            if all(wildcards[key] == value for key, value in self._wildcards(run).items()):
+                return run
+        raise ReplicationError(f"experiment {self.experiment.experiment} has no run {dict(wildcards)}")
+
+    def gpus(self, run: Run) -> int:
+        """GPUs that the job of a run, or of a cohort with it, takes."""
+        return int(self.device != "cpu" and run.variant.family != "untrained")
+
+    def threads(self, run: Run, cores: int | None) -> int:
+        """Cores that the job of a run, or of a cohort with it, takes.
+
+        Args:
+            run: one on a CPU is one thread; beside a GPU each worker is.
+            cores: of the machine, as Snakemake knows them; None: it runs elsewhere.
+        """
+        return (self.workers or cores or os.cpu_count() or 1) if self.gpus(run) else 1
+
+    def command(self, runs: Sequence[Run]) -> str:
+        """The shell command that trains and evaluates runs, with the settings they have now and no other ones."""
+        arguments = run_arguments(runs, self.results)
+        train = f"python -m replication train {arguments}"
+        train += f" --expect {' '.join(run.result_digest[:12] for run in runs)}"
+        if self.gpus(runs[0]):
+            train += f" --device {shlex.quote(self.device)}"
+            train += f" --workers {self.workers}" if self.workers else ""
+        if self.max_seconds is not None:
+            train += f" --max-seconds {self.max_seconds}"
+        return train
+
+    def views_command(self, run: Run) -> str:
+        """The shell command that embeds what the network of a finished run saw, and films its best."""
+        folder = shlex.quote(str(finished_folder(run, self.results)))
+        return f"python -m replication embed {folder} && python -m replication film {folder}"
+
+    def render_command(self, kind: str, name: str | None = None) -> str:
+        """The shell command that makes a table, a figure or the page."""
+        words = [kind, self.experiment.experiment, *([name] if name else []), "--results", str(self.results)]
+        return f"python -m replication render {shlex.join(words)}"
+
+    @property
+    def index_command(self) -> str:
+        """The shell command that makes the page of all experiments."""
+        return f"python -m replication render index --results {shlex.quote(str(self.results))}"
+
+    def caption(self, kind: str, name: str) -> str:
+        """What Snakemake's report says of a table or figure; empty as long as it is not made."""
+        ending = {"tables": "md", "figures": "txt"}[kind]
+        return read_caption(self.results / self.experiment.experiment / kind / f"{name}.{ending}")
+
+    @property
+    def partial_command(self) -> str:
+        """Tables, figures and page from the runs there are; without the inventory the full ones are made anew later."""
+        tables = [self.render_command("table", name) for name in self.experiment.tables]
+        figures = [self.render_command("figure", name) for name in self.experiment.figures]
+        forget = f"rm -rf {shlex.quote(str(Path(self.inventory).parent))}"
+        return " && ".join([forget, *tables, *figures, self.render_command("page"), self.index_command])
+
+    @property
+    def inventory(self) -> str:
+        """A file named after the set of runs: another set of runs is another file, whatever the times of files say."""
+        made = [finished_as(run, self.results) or run for run in self.runs]
+        digest = sha256(canonical_json(sorted(run.result_digest for run in made)))
+        return str(self.results / self.experiment.experiment / "inventory" / f"{digest[:12]}.txt")
+
+    @property
+    def shared_sources(self) -> list[str]:
+        """Files that any table or figure may be made from: experiment, settings, numbers of others, statistics."""
+        experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
+        folders = [PACKAGE / "analysis", PACKAGE / "published"]
+        found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
+        settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
+        modules = [PACKAGE / "fidelity.py", PACKAGE / "latex.py"]
+        sources = (experiment, *modules, *sorted(found), *sorted(settings))
+        return [*map(_relative, sources), *self.other_files]
+
+    @property
+    def other_files(self) -> list[str]:
+        """Scores of others that the experiment names, as far as they are there; what is missing, rendering says."""
+        found = []
+        for name in self.experiment.others:
+            path = self.results / "imported" / f"{name}.csv"
+            found += [path] if path.exists() else []
+            found += sorted((self.results / "judged" / name).glob("*/seed*/*/run.json"))
+        return [str(path) for path in found]
+
+    @staticmethod
+    def source(kind: str, name: str) -> list[str]:
+        """The module of a table or figure, and its package's own."""
+        return [_relative(PACKAGE / kind / file) for file in (f"{name}.py", "__init__.py")]
+
+    @property
+    def page_sources(self) -> list[str]:
+        """The module of the page and its templates."""
+        return [
+            _relative(path)
+            for path in (*sorted(PACKAGE.glob("page*.py")), *sorted((PACKAGE / "templates").glob("*.*")))
+        ]
+
+    @staticmethod
+    def _wildcards(run: Run) -> dict[str, str]:
+        names = {"variant": run.variant.variant, "game": run.game, "seed": str(run.seed)}
+        return names | {"digest": run.result_digest[:12]}
+
+
+def build_jobs(config: WorkflowConfig) -> Jobs:
+    """Read an experiment and look which of its runs are made.
+
+    Raises:
+        ReplicationError: a bad experiment; a run file that belongs to another run.
+    """
+    experiment = load_experiment(config.experiment)
+    runs = experiment.runs()
+    results, state = Path(config.results), state_root()
+    # In this order: a record is older than its marker. Where the marker is there and after that the record is not, it
+    # was removed; a job that another Snakemake is just finishing is not mistaken for one.
+    markers = markers_there(results)
+    missing = tuple(unfinished(runs, results))
+    cohorts = form_cohorts(runs, missing, lambda run: _most_lanes(run, config))
+    wanted = {run.result_digest for run in missing}
+    views = [run for run in runs if _is_embedded(run)]
+    viewed = tuple(run for run in views if run.result_digest in wanted or lacks_views(run, results, state))
+    limit = config.max_seconds
+    jobs = Jobs(experiment, runs, cohorts, missing, viewed, results, config.device, config.workers, limit)
+    remove_markers(markers & {*jobs.made_runs, *jobs.made_views})
+    return jobs
+
+
+def _is_embedded(run: Run) -> bool:
+    """Whether a network is evaluated, whose states can be shown."""
+    return run.variant.family != "untrained" and run.protocol.final_evaluation is not None
+
+
+def _most_lanes(run: Run, config: WorkflowConfig) -> int:
+    if config.lanes != "auto":
+        return config.lanes
+    # Only here: what a replay memory takes is known beside its code, and that imports numpy.
+    from replication.foundation.resources import total_memory_bytes
+    from replication.training.machine.footprint import lanes_that_fit
+
+    memory_bytes = total_memory_bytes() if config.memory_gb is None else int(config.memory_gb * 1e9)
+    return lanes_that_fit(run, memory_bytes, config.workers or os.cpu_count() or 1)
+
+
+def _relative(path: Path) -> str:
+    """As seen from the root of the repository, where Snakemake works."""
+    return str(path.relative_to(PACKAGE.parent))

@@ -1,0 +1,212 @@
+"""Policies of others played by our protocols, with traces like our own: results/judged/NAME/GAME/seedN/DIGEST.
+
+The policy is a process of the user's (see foreign_policy.py). What it leaves is what our own runs leave, and `verify`
+plays it again in the same way. How the policy came to be is not known here: its folder's digest covers how it was
+judged, not what was judged, and its record says so with the family `judged`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
+from replication.environments.atari.emulator import open_emulator
+from replication.environments.contract import Viewing
+from replication.evidence.evaluation import evaluate
+from replication.evidence.provenance import provenance
+from replication.evidence.records import FORMAT, sealed_record
+from replication.evidence.scores import score, score_rows
+from replication.evidence.trace_file import Trace, serialise_trace
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import csv_bytes, ensure_folder, sha256, write_atomically
+from replication.specification.budget import Budget
+from replication.specification.loading import known_names, load_preset, load_protocol
+from replication.specification.protocols import FinalEvaluation, Protocol
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import find_game
+from replication.specification.variants import Variant
+from replication.training.exploration import explore
+
+FRAME_STACK = 4
+_SCREEN = (84, 84)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class JudgedRun(Run):
+    """A policy of others under a protocol; `variant` holds its name and how it sees the game."""
+
+    def identity(self) -> dict[str, Any]:
+        """As a run's, marked as none of ours."""
+        return super().identity() | {"family": "judged", "numerics_version": INTERFACE_VERSION}
+
+    def results_folder(self, results: Path) -> Path:
+        """Beside the runs, never among them."""
+        return self._folder(results / "judged", self.result_digest)
+
+
+def judged_run(
+    *,
+    name: str,
+    game: str,
+    protocol: str,
+    seed: int,
+    preset: str | None = None,
+    frame_pipeline: Literal["nature", "dopamine"] = "nature",
+    epsilon: float | None = None,
+    num_episodes: int | None = None,
+) -> JudgedRun:
+    """What is judged, and how.
+
+    Args:
+        name: of the agent, letters, digits, `_`, `.` and `-`.
+        game: ROM name.
+        protocol: whose presentation and episodes are played.
+        seed: of everything random: no-op starts, stickiness, random actions.
+        preset: overrides of scale.
+        frame_pipeline: how screens become 84x84 bytes.
+        epsilon: share of random actions; only where the protocol leaves it open.
+        num_episodes: only where the protocol has no final evaluation; its training presentation is then played.
+
+    Raises:
+        ReplicationError: a name that is none or ours; a bad game, protocol, seed or preset; an epsilon or a number of
+            episodes that is missing, out of range or already the protocol's own.
+    """
+    if not _NAME.fullmatch(name):
+        raise ReplicationError(
+            f"--name {name!r}: expected 1 to 64 letters, digits, _ . - (the first a letter or digit)"
+        )
+    if name in known_names("algorithms"):
+        raise ReplicationError(f"--name {name!r}: a variant of this program is called so; give another name")
+    if seed < 0:
+        raise ReplicationError(f"seed {seed}: expected an integer >= 0")
+    loaded_preset = load_preset(preset) if preset else None
+    played = _with_final_evaluation(load_protocol(protocol, loaded_preset), epsilon, num_episodes)
+    config = {"frame_pipeline": frame_pipeline, "frame_stack": FRAME_STACK, "interface_version": INTERFACE_VERSION}
+    agent = Variant(
+        variant=name,
+        title=name,
+        module="judged",
+        family="untrained",  # it learns nothing here; `identity` says what it is
+        paper="",
+        original="",
+        protocol=protocol,
+        config=config,
+        sources={},
+        deviations=(),
+    )
+    return JudgedRun(agent, played, find_game(game).name, seed, loaded_preset, Budget())
+
+
+def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episodes: int | None) -> Protocol:
+    """The protocol with everything said that an evaluation needs."""
+    name, final = protocol.protocol, protocol.final_evaluation
+    if final is not None and num_episodes is not None:
+        raise ReplicationError(f"protocol {name} plays {final.num_episodes} episodes: leave --episodes out")
+    if final is not None and final.epsilon is not None and epsilon is not None:
+        raise ReplicationError(f"protocol {name} has epsilon {final.epsilon:g}: leave --epsilon out")
+    if final is None and num_episodes is None:
+        raise ReplicationError(
+            f"protocol {name} scores training returns and plays no evaluation: give --episodes N, played as its "
+            "training is presented"
+        )
+    if (final is None or final.epsilon is None) and epsilon is None:
+        raise ReplicationError(f"protocol {name} leaves epsilon, the share of random actions, open: give --epsilon")
+    if epsilon is not None and not 0.0 <= epsilon <= 1.0:
+        raise ReplicationError(f"--epsilon {epsilon:g}: expected a share from 0 to 1")
+    if final is None:
+        assert num_episodes is not None
+        presentation = protocol.training.model_copy(update={"life_loss_ends_trajectory": False})
+        final = FinalEvaluation(network="final", num_episodes=num_episodes, epsilon=epsilon, presentation=presentation)
+    elif epsilon is not None:
+        final = final.model_copy(update={"epsilon": epsilon})
+    return protocol.model_copy(update={"final_evaluation": final, "published_quantity": "final_evaluation"})
+
+
+def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *, quiet: bool = False) -> str:
+    """Play a foreign policy by the protocol and write scores.csv, evaluation.trace and run.json.
+
+    Args:
+        run: from `judged_run`.
+        command: starts the process of the policy.
+        results: root of the results.
+        answer_seconds: the longest an answer may take.
+        quiet: no progress bar.
+
+    Returns: the score and the folder, in words.
+    Raises:
+        ReplicationError: it was judged already; the process fails or answers something else; the disk is full.
+    """
+    folder = run.results_folder(results)
+    if (folder / "run.json").exists():
+        raise ReplicationError(
+            f"{folder}: {run.variant.variant} was judged already on {run.game} with seed {run.seed}; give another "
+            "--name or --seed, or remove the folder"
+        )
+    ensure_folder(results, "give --results a folder that can be written")
+    started = time.monotonic()
+    trace = _play(run, command, answer_seconds, quiet=quiet)
+    _write(run, command, trace, folder, time.monotonic() - started)
+    return f"{run.name}: score {score(trace):.1f} over {len(trace.episodes)} episodes; {folder}"
+
+
+def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -> Trace:
+    final, config = run.protocol.final_evaluation, run.variant.config
+    assert final is not None
+    viewing = Viewing(config["frame_pipeline"], FRAME_STACK, final.presentation.frame_skip)
+    codes = open_emulator(run.game).minimal_actions
+    epsilon, begins_episode = run.final_epsilon(final), True
+
+    def finished(episodes: int) -> None:
+        nonlocal begins_episode
+        begins_episode = True
+        bar.update()
+
+    def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
+        nonlocal begins_episode
+        chosen = process.choose(np.ascontiguousarray(stack.transpose(2, 0, 1)), begins_episode=begins_episode)
+        begins_episode = False
+        at_random = explore(epsilon, len(codes), stream)
+        return chosen if at_random is None else at_random
+
+    with (
+        tqdm(total=final.num_episodes, unit="episodes", desc=run.name, disable=quiet, mininterval=0.5) as bar,
+        ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds) as process,
+    ):
+        return evaluate(
+            policy,
+            run,
+            final.presentation,
+            viewing,
+            "final_evaluation",
+            num_episodes=final.num_episodes,
+            report=finished,
+        )
+
+
+def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:
+    files = {"scores.csv": csv_bytes(score_rows(trace)), "evaluation.trace": serialise_trace(trace)}
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    identity = run.identity()
+    record = identity | {
+        "format": FORMAT,
+        "result_digest": run.result_digest,
+        "training_digest": run.training_digest,
+        "budget": identity["budget"] | {"frames": 0},
+        "deviations": [deviation.model_dump() for deviation in run.protocol.deviations],
+        "score": score(trace),
+        "provenance": provenance(run),
+        "policy_command": command,
+        "evaluated_network": None,
+        "cost": {"seconds": round(seconds, 1)},
+        "machine": {"device": "unknown", "lanes": 1},
+        "files": {name: sha256(content) for name, content in files.items()},
+    }
+    write_atomically(folder / "run.json", sealed_record(record))

@@ -1,0 +1,146 @@
+"""What an experiment still has to do and what that costs, before anything is started.
+
+Work is counted exactly, hours are estimated: from finished runs or a measurement of this machine where there is one,
+else from assumed speeds, and the text says which. Nothing here imports torch; only `measure_speeds` does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from replication.analysis.cost import Speed, _here, _speed_path, known_speed, seconds_to_go, steps_to_go
+from replication.evidence.records import finished_as, unfinished
+from replication.foundation.durations import hours_text, time_text
+from replication.foundation.files import readable_json, write_atomically
+from replication.specification.experiments import load_experiment
+from replication.specification.run import Run, off_policy_config
+from replication.training.machine.footprint import checkpoint_bytes, memory_text
+
+
+@dataclass(frozen=True)
+class VariantPlan:
+    """What is left of the runs of one variant."""
+
+    variant: str
+    total: int
+    done: int
+    frames_to_go: int
+    seconds: float
+    """Of one core, for all that is left."""
+    longest_seconds: float
+    """Of its longest run."""
+    speed: Speed | None
+    """None: the variant does not train."""
+    memory: str
+    """Replay memory of one run, in words."""
+    state_bytes: int
+    """Checkpoints of the runs left."""
+
+
+def print_plan(experiment: str, results: Path, state: Path, cores: int | None = None) -> None:
+    """Print what `run` would do with that many runs at a time (None: one a core).
+
+    Raises:
+        ReplicationError: no such experiment; a run file that belongs to another run.
+    """
+    print(plan_text(experiment, results, state, cores))
+
+
+def plan_text(experiment: str, results: Path, state: Path, cores: int | None = None) -> str:
+    """The plan of an experiment in words: one line a variant, then time, memory and disk."""
+    loaded = load_experiment(experiment)
+    cores = cores or os.cpu_count() or 1
+    plans = plan_variants(loaded.runs(), results, state)
+    lines = [f"{experiment}: {loaded.title}", loaded.question, ""]
+    rows = [("variant", "runs done", "frames to go", "core hours", "agent steps a second")]
+    for plan in plans:
+        speed = f"{plan.speed.training:,.0f} ({plan.speed.origin})" if plan.speed else "does not train"
+        covered = f"{plan.done} of {plan.total}"
+        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", hours_text(plan.seconds), speed))
+    done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
+    seconds = sum(plan.seconds for plan in plans)
+    frames = sum(plan.frames_to_go for plan in plans)
+    rows.append(("in all", f"{done} of {total}", f"{frames:,}", hours_text(seconds), ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for name, *numbers, note in rows:
+        aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *aligned, note]).rstrip())
+    made = [finished_as(run, results) for run in loaded.runs()]
+    if earlier := sum(run is not None and run.earlier_version is not None for run in made):
+        lines += ["", f"done by an earlier numerics version of the same law, and not to be made again: {earlier}"]
+    if done == total:
+        return "\n".join([*lines, "", "every run is there; only tables, figures and the page may have to be made"])
+    lines += [
+        "",
+        f"time: about {time_text(wall_seconds(plans, cores))} with {cores} runs at a time; "
+        "evaluations are taken at their longest",
+    ]
+    for plan in plans:
+        if plan.memory and plan.done < plan.total:
+            lines.append(f"memory, each {plan.variant} run: {plan.memory}")
+    disk = sum(plan.state_bytes for plan in plans)
+    lines.append(f"disk: {disk / 1e9:.2f} GB of checkpoints in {state}")
+    if any(plan.speed and plan.speed.origin == "assumed" and plan.seconds for plan in plans):
+        lines.append(
+            "assumed speeds are those of a 2-core cloud machine; "
+            f"measure yours in seconds: python -m replication run {experiment} -n --measure"
+        )
+    return "\n".join(lines)
+
+
+def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[VariantPlan]:
+    """Count what is done and what is left, variant by variant."""
+    missing = {run.result_digest for run in unfinished(runs, results)}
+    ordered = sorted(runs, key=lambda run: run.variant.variant)
+    plans = []
+    for name, group in groupby(ordered, key=lambda run: run.variant.variant):
+        members = list(group)
+        left = [run for run in members if run.result_digest in missing]
+        trains = members[0].variant.family == "off_policy"
+        speed = known_speed(members[0], results, state) if trains else None
+        seconds = [seconds_to_go(run, speed, state) for run in left]
+        config = off_policy_config(members[0]) if trains else None
+        plans.append(
+            VariantPlan(
+                variant=name,
+                total=len(members),
+                done=len(members) - len(left),
+                frames_to_go=sum(steps_to_go(run, state) * run.protocol.training.frame_skip for run in left),
+                seconds=sum(seconds),
+                longest_seconds=max(seconds, default=0.0),
+                speed=speed,
+                memory=memory_text(config) if config else "",
+                state_bytes=sum(checkpoint_bytes(run) for run in left),
+            )
+        )
+    return plans
+
+
+def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:
+    """Estimated time on the clock with that many runs at a time: no less than the longest run takes alone."""
+    return max([sum(plan.seconds for plan in plans) / cores, *(plan.longest_seconds for plan in plans)])
+
+
+def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
+    """Time training and playing of each variant that trains, and keep what was found for the plan.
+
+    Args:
+        experiment: file of workflow/experiments.
+        state: root of the state.
+        seconds: of training, and as many of playing.
+
+    Raises:
+        ReplicationError: no such experiment; the state cannot be written.
+    """
+    from replication.training.speed import measure_speed
+
+    runs = {run.variant.variant: run for run in load_experiment(experiment).runs()}
+    for run in runs.values():
+        if run.variant.family == "off_policy":
+            training, playing = measure_speed(run, seconds)
+            found = _here(run) | {"training": training, "playing": playing}
+            write_atomically(_speed_path(run, state), readable_json(found))

@@ -1,0 +1,69 @@
+"""`python -m replication run`: have Snakemake do it, with the workflow's own profile, and stop it in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import WORKFLOW
+
+PROFILES = WORKFLOW / "profiles"
+
+
+def known_profiles() -> list[str]:
+    """The ways to run an experiment that the workflow brings along."""
+    return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
+
+
+def snakemake_command(
+    experiment: str, results: Path, cores: int | None, targets: Sequence[str] = (), profile: str = "default"
+) -> list[str]:
+    """The command line that brings an experiment to its page.
+
+    Args:
+        experiment: file of workflow/experiments.
+        results: root of the results; a relative one lies under the root of the repository.
+        cores: jobs at a time; None: as many as the profile says.
+        targets: rules such as `runs` or `partial`; none: the page.
+        profile: one of `known_profiles()`.
+    """
+    root = WORKFLOW.parent
+    return [
+        *(sys.executable, "-m", "snakemake", *targets),
+        *("--snakefile", str(root / "Snakefile"), "--directory", str(root)),
+        *("--workflow-profile", str(PROFILES / profile)),
+        *(["--cores", str(cores)] if cores is not None else []),
+        *("--config", f"experiment={experiment}", f"results={results}"),
+    ]
+
+
+def run_snakemake(command: Sequence[str]) -> int:
+    """Run Snakemake to its end; its rules call `python`, which must be the interpreter this program runs in.
+
+    Returns: its exit code.
+    Raises:
+        ReplicationError: it cannot be started.
+        KeyboardInterrupt: a signal came; Snakemake and its jobs have ended by then.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    # A Ctrl-C reaches every process of the terminal. Snakemake is not to answer it: it would report each job that
+    # stops in order as one that failed. Its jobs set the signal for themselves.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(command, env=os.environ | {"PATH": path})
+    except OSError as error:
+        raise ReplicationError(f"{command[0]}: cannot be started ({error.strerror})") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        from replication.commands.snakemake_processes import end_in_order  # a machine that only trains has no psutil
+
+        end_in_order(process)
+        raise

@@ -1,1 +1,0 @@
-"""Methods on simulated plants, apart from the Atari games: neural fitted Q iteration on a pole."""

@@ -1,1 +1,0 @@
-"""Training: lanes, learners, the loop of each family, checkpoints."""

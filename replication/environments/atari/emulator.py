@@ -1,0 +1,191 @@
+"""One game on the emulator: straight on ale-py's ALEInterface, never through a registry id."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from ale_py import ALEInterface, ALEState, LoggerMode, roms
+from numpy.typing import NDArray
+
+from replication.environments.atari import toy_game
+from replication.foundation.errors import ReplicationError
+from replication.specification.tasks.atari_games import find_game
+
+RANDOM_SEED = 1
+"""Of the emulator's own generator, which nothing here draws from: stickiness is ours."""
+
+STATE_FORMAT = 2
+RESET = 255
+"""Stands for a press of the reset switch among action codes (0..17) in a saved state."""
+SNAPSHOT_PERIOD_FRAMES = 60
+
+
+class Emulator(Protocol):
+    """A console with one game: what every game looks like from above."""
+
+    game: str
+    minimal_actions: tuple[int, ...]
+    """ALE's action codes, in the emulator's order; the first is the no-op."""
+
+    @property
+    def lives(self) -> int:
+        """Lives left; 0 where the game has none."""
+
+    @property
+    def game_over(self) -> bool:
+        """Whether the game has ended, by its own rules."""
+
+    def reset(self) -> None:
+        """Press the reset switch. What the console's memory held stays, and ten games begin differently by it."""
+
+    def act(self, action_code: int) -> int:
+        """Play one emulator frame (1/60 s).
+
+        Returns: the raw reward.
+        """
+
+    def read_screen(self, out: NDArray[np.uint8]) -> None:
+        """Copy the screen into `out`: palette indices (even, 0..254), uint8 [210, 160]."""
+
+    def ram(self) -> NDArray[np.uint8]:
+        """The console's memory, uint8 [128]."""
+
+    def save(self) -> bytes:
+        """The whole state; continues bit for bit in another process."""
+
+    def restore(self, state: bytes) -> None:
+        """Continue where `save` was called."""
+
+
+class AtariEmulator:
+    """ale-py, one frame at a time, without stickiness, frame skip or cap of its own.
+
+    A saved state is a snapshot that is at least SNAPSHOT_PERIOD_FRAMES old and what was given since: ale-py's own
+    snapshot lacks what the video chip has latched. Restored alone, it shows another screen until the next frame, Yars'
+    Revenge draws a missile elsewhere in that frame, and Q*bert, on a console that stood elsewhere in its picture, lags
+    by a frame for ever. Playing the last second again sets all of it.
+    """
+
+    def __init__(self, game: str) -> None:
+        """Power on.
+
+        Raises:
+            ReplicationError: no such game; its ROM is missing or another one.
+        """
+        self.game = find_game(game).name
+        self._ale = _powered_on(self.game)
+        self.minimal_actions = tuple(int(action.value) for action in self._ale.getMinimalActionSet())
+        self._older: ALEState | None = None  # None: the state at power-on
+        self._newer: ALEState | None = None
+        self._since_older, self._since_newer = bytearray(), bytearray()
+
+    @property
+    def lives(self) -> int:
+        return self._ale.lives()
+
+    @property
+    def game_over(self) -> bool:
+        return self._ale.game_over(with_truncation=False)
+
+    def reset(self) -> None:
+        self._ale.reset_game()
+        self._since_newer.append(RESET)
+
+    def act(self, action_code: int) -> int:
+        reward = self._ale.act(action_code)
+        self._since_newer.append(action_code)
+        if len(self._since_newer) >= SNAPSHOT_PERIOD_FRAMES:
+            self._older, self._since_older = self._newer, self._since_newer
+            self._newer, self._since_newer = self._ale.cloneState(), bytearray()
+        return reward
+
+    def read_screen(self, out: NDArray[np.uint8]) -> None:
+        self._ale.getScreen(out)
+
+    def ram(self) -> NDArray[np.uint8]:
+        return self._ale.getRAM()
+
+    def save(self) -> bytes:
+        given = self._since_older + self._since_newer
+        snapshot = b"" if self._older is None else bytes(self._older.serialize())
+        return bytes([STATE_FORMAT]) + len(given).to_bytes(4, "little") + given + snapshot
+
+    def restore(self, state: bytes) -> None:
+        """Power off and on, and continue where `save` was called.
+
+        Raises:
+            ReplicationError: the state is of another format.
+        """
+        if state[0] != STATE_FORMAT:
+            raise ReplicationError(
+                f"{self.game}: saved state of the emulator: found format {state[0]}, expected {STATE_FORMAT}; another "
+                "version of this program wrote it: continue with that one, or delete the run's state to start again"
+            )
+        length = int.from_bytes(state[1:5], "little")
+        given, snapshot = state[5 : 5 + length], state[5 + length :]
+        self._ale = _powered_on(self.game)
+        self._since_older, self._since_newer = bytearray(), bytearray()
+        self._older = self._newer = ALEState(snapshot) if snapshot else None
+        if self._newer is not None:
+            self._ale.act(0)  # snapshots are taken after a frame: stand within the picture where it leaves the console
+            self._ale.restoreState(self._newer)
+        for code in given:
+            if code == RESET:
+                self.reset()
+            else:
+                self.act(code)
+
+
+def open_emulator(game: str) -> Emulator:
+    """A fresh console with a game, by its ROM name; `catch` is the toy game.
+
+    Raises:
+        ReplicationError: no such game, or its ROM is missing.
+    """
+    return toy_game.Catch() if find_game(game).name == toy_game.Catch.game else AtariEmulator(game)
+
+
+def rom_md5(game: str) -> str:
+    """32 hexadecimal digits; of the toy game, of its source.
+
+    Raises:
+        ReplicationError: no such game; its ROM is missing or another one.
+    """
+    path = Path(toy_game.__file__) if find_game(game).name == toy_game.Catch.game else _rom_path(game)
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def _powered_on(game: str) -> ALEInterface:
+    ALEInterface.setLoggerMode(LoggerMode.Error)
+    ale = ALEInterface()
+    ale.setInt("random_seed", RANDOM_SEED)
+    ale.setFloat("repeat_action_probability", 0.0)
+    ale.setInt("frame_skip", 1)
+    ale.setInt("max_num_frames_per_episode", 0)
+    ale.setBool("color_averaging", False)
+    ale.loadROM(_rom_path(game))
+    return ale
+
+
+def _rom_path(game: str) -> Path:
+    """The ROM that ale-py brings, which must be the one every result here was made with."""
+    name = find_game(game).name
+    path = Path(roms.__file__).parent / f"{name}.bin"
+    if not path.is_file():
+        raise ReplicationError(f"{path}: the ROM of {name} is missing; install ale-py again, which brings it")
+    found, expected = hashlib.md5(path.read_bytes()).hexdigest(), known_rom_md5s()[name]
+    if found != expected:
+        raise ReplicationError(f"{path}: the ROM of {name} has MD5 {found}, expected {expected}; install ale-py again")
+    return path
+
+
+@cache
+def known_rom_md5s() -> dict[str, str]:
+    """MD5 of the ROM of each of the 57 games, as ale-py 0.12.1 brings them."""
+    with (Path(__file__).resolve().parent / "rom_md5.csv").open(newline="") as file:
+        return {row["game"]: row["md5"] for row in csv.DictReader(file)}

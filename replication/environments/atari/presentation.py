@@ -1,0 +1,187 @@
+"""How a game is presented to an agent: action repeat, no-op starts, lives, caps, stickiness.
+
+Source: alewrap GameEnvironment.lua:102-156, AleEnv.lua:93-98; google-deepmind/dqn dqn/train_agent.lua:81-94.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.environments.atari.emulator import Emulator
+from replication.environments.atari.frames import FramePipeline
+from replication.environments.contract import StepResult
+from replication.specification.protocols import FrameRange, Presentation
+
+NOOP = 0
+"""ALE's code of the action that does nothing."""
+
+
+class PresentedGame:
+    """One game as a protocol shows it. Its streams are owned by the caller."""
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        presentation: Presentation,
+        pipeline: FramePipeline,
+        frame_skip: int,
+        noop_stream: np.random.Generator,
+        stickiness_stream: np.random.Generator,
+        *,
+        life_loss_clears_frames: bool = True,
+    ) -> None:
+        """Power on nothing yet.
+
+        Args:
+            emulator: the console.
+            presentation: the rules.
+            pipeline: makes the agent's frame of the screens.
+            frame_skip: emulator frames an action is held for.
+            noop_stream: what the numbers of no-ops are drawn from.
+            stickiness_stream: what repeated actions are drawn from.
+            life_loss_clears_frames: the pipeline forgets its screens where a lost life ends a trajectory.
+        """
+        self.num_actions = len(emulator.minimal_actions)
+        self.observation: NDArray[np.uint8] = np.zeros((84, 84), dtype=np.uint8)
+        self.episode_return = 0.0
+        self.episode_frames = 0
+        self.noop_frames = 0
+        self._emulator = emulator
+        self._presentation = presentation
+        self._pipeline = pipeline
+        self._frame_skip = frame_skip
+        self._noop_stream = noop_stream
+        self._stickiness_stream = stickiness_stream
+        self._life_loss_clears_frames = life_loss_clears_frames
+        self._lives = 0
+        self._last_code = NOOP
+
+    def begin_episode(self) -> None:
+        """Reset the game and play its no-op start, whose rewards are discarded."""
+        self._pipeline.clear()
+        self._reset()
+        self._play_noops(self._draw(self._presentation.noops_after_game_over_frames))
+        if self._emulator.game_over:  # nothing to be seen of it: start again
+            self.begin_episode()
+        self._observe()
+
+    def begin_trajectory(self) -> bool:
+        """Go on after a lost life: no reset, but the no-ops of the presentation.
+
+        Where frames are not cleared and no no-op is played, the first frame is what was last seen: as Dopamine hands
+        the observation of the step that lost the life to the next trajectory (google/dopamine c67e2c3
+        dopamine/discrete_domains/run_experiment.py:338-342).
+
+        Returns: whether the game was over within those no-ops, so that a new episode has begun.
+        """
+        num_frames = self._draw(self._presentation.noops_after_life_loss_frames)
+        if self._life_loss_clears_frames:
+            self._pipeline.clear()
+            if num_frames == 0:
+                self._pipeline.paint(self._emulator, None)
+        was_reset = self._play_noops(num_frames)
+        if self._emulator.game_over:
+            self.begin_episode()
+            return True
+        self._observe()
+        return was_reset
+
+    def step(self, action: int) -> StepResult:
+        """Hold an action for `frame_skip` frames, fewer where the game or the cap or (in training) a life ends.
+
+        Args:
+            action: index into the minimal action set.
+
+        Returns: the raw reward summed over the frames, and what happened.
+        """
+        shown = self._presentation
+        code = self._emulator.minimal_actions[action]
+        reward = 0
+        terminated = truncated = life_lost = False
+        for repeat_index in range(self._frame_skip):
+            reward += self._act(code)
+            # Any of the frames may lose the life; the comparison is with the end of the previous step.
+            life_lost = (life_lost and shown.life_loss_stops_repeat) or self._has_fewer_lives()
+            stopped = life_lost and shown.life_loss_ends_trajectory and shown.life_loss_stops_repeat
+            self._pipeline.paint(self._emulator, repeat_index, stopped=stopped)
+            self.episode_frames += 1
+            # The emulator refuses to play on, so a program that goes on repeating sees no other frame.
+            terminated = self._emulator.game_over
+            truncated = not terminated and self.episode_frames == shown.episode_cap_frames
+            if terminated or truncated or stopped:
+                break
+        self.episode_return += reward
+        self._observe()
+        return StepResult(float(reward), terminated, truncated, life_lost)
+
+    def state(self) -> dict[str, Any]:
+        """Plain data from which `restore` continues exactly, given the streams."""
+        return {
+            "emulator": self._emulator.save(),
+            "pipeline": self._pipeline.state(),
+            "observation": self.observation.copy(),
+            "episode_return": self.episode_return,
+            "episode_frames": self.episode_frames,
+            "noop_frames": self.noop_frames,
+            "lives": self._lives,
+            "last_code": self._last_code,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue where `state` was taken, in this process or another."""
+        self._emulator.restore(state["emulator"])
+        self._pipeline.restore(state["pipeline"])
+        self.observation[:] = state["observation"]
+        self.episode_return = state["episode_return"]
+        self.episode_frames = state["episode_frames"]
+        self.noop_frames = state["noop_frames"]
+        self._lives = state["lives"]
+        self._last_code = state["last_code"]
+
+    def _reset(self) -> None:
+        self._emulator.reset()
+        self._last_code = NOOP
+        self.episode_return = 0.0
+        self.episode_frames = 0
+        self.noop_frames = 0
+        self._pipeline.paint(self._emulator, None)
+
+    def _draw(self, frames: FrameRange | None) -> int:
+        return 0 if frames is None else int(self._noop_stream.integers(*frames, endpoint=True))
+
+    def _play_noops(self, num_frames: int) -> bool:
+        """Single no-op frames, each painted. Where the game is over, a reset takes a no-op's place.
+
+        Returns: whether there was such a reset.
+        """
+        was_reset = False
+        for _ in range(num_frames):
+            if self._emulator.game_over:
+                self._reset()
+                was_reset = True
+            else:
+                self._act(NOOP)
+                self._pipeline.paint(self._emulator, None)
+                if self.episode_frames == 0:
+                    self.noop_frames += 1
+        return was_reset
+
+    def _act(self, code: int) -> int:
+        """One emulator frame; with the presentation's probability the action executed last is executed again."""
+        probability = self._presentation.sticky_probability
+        if probability and self._stickiness_stream.random() < probability:
+            code = self._last_code
+        self._last_code = code
+        return self._emulator.act(code)
+
+    def _has_fewer_lives(self) -> bool:
+        """Fewer than at the end of the previous step."""
+        lives = self._emulator.lives
+        return lives < self._lives and (lives > 0 or self._presentation.last_life_counts)
+
+    def _observe(self) -> None:
+        self._lives = self._emulator.lives
+        self._pipeline.grab(self.observation)

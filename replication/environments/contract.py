@@ -1,0 +1,37 @@
+"""What an environment hands to an agent, and what an agent is to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class StepResult(NamedTuple):
+    """What an agent step led to: raw summed reward and three separate facts."""
+
+    reward: float
+    terminated: bool
+    truncated: bool
+    life_lost: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether the episode is over."""
+        return self.terminated or self.truncated
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """What a policy needs to see, whatever the protocol: its pipeline, its history and its own action repeat."""
+
+    frame_pipeline: Literal["nature", "dopamine", "none"]
+    frame_stack: int
+    frame_skip: int
+
+
+Policy = Callable[[NDArray[np.uint8], np.random.Generator], int]
+"""From the newest frames, uint8 [84, 84, stack] (newest last), and a stream to an index into the minimal action set."""

@@ -1,0 +1,1 @@
+"""A cart with a pole that falls."""

@@ -1,0 +1,245 @@
+"""The files of a variant's repetitions: one for each that is finished, and the small files when all are.
+
+results/control/EXPERIMENT/VARIANT/DIGEST/ holds run.json (written last: the variant is finished when it is there),
+repetitions.csv (a repetition a row) and networks.safetensors (their weights, in the same order).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.algorithms.fitted_q.nfq import WEIGHTS
+from replication.evidence.records import sealed_record
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import plain, rich, sha256, write_atomically
+from replication.specification.control_experiments import (
+    ControlExperiment,
+    identity_digest,
+)
+from replication.training.fitted_q.repetitions import Array
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from replication.training.fitted_q.repetitions import Repetition
+
+
+FORMAT = 1
+
+
+REPETITIONS, NETWORKS = "repetitions.csv", "networks.safetensors"
+
+
+def repetition_path(experiment: ControlExperiment, variant: str, episodes: int, repetition: int, state: Path) -> Path:
+    """Where a finished repetition is kept until all of its variant are."""
+    folder = state / "control" / experiment.experiment / variant / experiment.digest(variant)[:12]
+    return folder / f"{episodes}_episodes_{repetition}.json"
+
+
+def store_repetition(found: Repetition, path: Path, seconds: float) -> None:
+    """Write a finished repetition, whole or not at all."""
+    content = {
+        "training_episodes": found.training_episodes,
+        "repetition": found.repetition,
+        "transitions": found.transitions,
+        "weights": found.weights,
+        "balanced_cycles": found.balanced_cycles,
+        "seconds": round(seconds, 3),
+    }
+    write_atomically(path, sealed_record(plain(content)))
+
+
+def read_repetition(path: Path) -> tuple[Repetition, float] | None:
+    """A finished repetition and the seconds it took; None where there is none.
+
+    Raises:
+        ReplicationError: the file is damaged.
+    """
+    from replication.training.fitted_q.repetitions import Repetition
+
+    if not path.exists():
+        return None
+    try:
+        data = path.read_bytes()
+        content = json.loads(data)
+        if data != sealed_record(content):
+            raise ValueError("its entries do not give the digest it holds")
+        seconds = float(content.pop("seconds"))
+        content.pop("seal")
+        return Repetition(**rich(content)), seconds
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ReplicationError(f"{path}: no finished repetition ({reason}); remove it to make it again") from None
+
+
+def write_variant(
+    experiment: ControlExperiment,
+    variant: str,
+    found: Sequence[Repetition],
+    results: Path,
+    facts: Mapping[str, Any],
+) -> Path:
+    """Write the small files of a variant whose repetitions are all finished, run.json last.
+
+    Args:
+        experiment: whose variant it is.
+        variant: its name.
+        found: every repetition, in the order of the experiment's training episodes.
+        results: root of the results.
+        facts: what else run.json records (cost, provenance).
+
+    Returns: the folder.
+    """
+    import numpy as np
+    from safetensors.numpy import save
+
+    folder = experiment.folder(variant, results)
+    rows = [repetition.row(experiment.method_of(variant).test.cycles) for repetition in found]
+    files = {
+        REPETITIONS: csv_bytes(rows),
+        NETWORKS: save({"weights": np.stack([repetition.weights for repetition in found])}),
+    }
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    record = experiment.identity(variant) | {
+        "format": FORMAT,
+        "variant": variant,
+        "title": experiment.variants[variant].title,
+        "result_digest": experiment.digest(variant),
+        "details": [detail.model_dump() for detail in experiment.details],
+        "changes": experiment.variants[variant].changes,
+        "files": {name: sha256(data) for name, data in files.items()},
+        **facts,
+    }
+    write_atomically(folder / "run.json", sealed_record(record))
+    return folder
+
+
+def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows of equal keys as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def read_variant(experiment: ControlExperiment, variant: str, results: Path) -> dict[str, Any] | None:
+    """The record of a finished variant; None where it is not finished.
+
+    Raises:
+        ReplicationError: a file is damaged, missing or that of other settings.
+    """
+    folder = experiment.folder(variant, results)
+    if not (folder / "run.json").exists():
+        return None
+    record = read_record(folder)
+    if record["result_digest"] != experiment.digest(variant):
+        raise ReplicationError(
+            f"{folder}/run.json: result_digest: found {record['result_digest'][:12]}, expected "
+            f"{experiment.digest(variant)[:12]}; the results of other settings: move them away"
+        )
+    return record
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of a folder: whole, with the digests of its settings, of its place and of the files beside it.
+
+    Raises:
+        ReplicationError: names the file, and what does not hold.
+    """
+    path = folder / "run.json"
+    try:
+        data = path.read_bytes()
+        record: dict[str, Any] = json.loads(data)
+        if record["format"] != FORMAT:
+            raise ReplicationError(f"{path}: format: found {record['format']}, this program reads {FORMAT}")
+        sealed = sealed_record(record)
+        parts = ("experiment", "method", "training_episodes", "repetitions", "numerics_version")
+        digest = identity_digest({part: record[part] for part in parts})
+        claimed, files = str(record["result_digest"]), dict(record["files"])
+        place = (str(record["experiment"]), str(record["variant"]), digest[:12])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise ReplicationError(f"{path}: not the record of a control experiment ({reason}); fetch it again") from None
+    if data != sealed:
+        raise ReplicationError(f"{path}: seal: its entries do not give the digest it ends with; fetch it again")
+    if claimed != digest:
+        raise ReplicationError(
+            f"{path}: result_digest: found {claimed[:12]}, its settings give {digest[:12]}: they were changed"
+        )
+    if folder.resolve().parts[-3:] != place:
+        raise ReplicationError(f"{path}: lies in {folder}, expected a folder that ends in {'/'.join(place)}")
+    found = {file.name for file in folder.iterdir()} - {"run.json"}
+    for name in sorted(found | set(files)):
+        if name not in files:
+            raise ReplicationError(f"{folder / name}: run.json does not name it; remove it")
+        if name not in found:
+            raise ReplicationError(f"{folder / name}: missing, run.json names it; fetch it again")
+        if sha256((folder / name).read_bytes()) != files[name]:
+            raise ReplicationError(f"{folder / name}: its digest is not the one in run.json; fetch it again")
+    return record
+
+
+def read_networks(folder: Path, repetitions: int) -> NDArray[np.float64]:
+    """The weights of a variant's networks, float64 [repetitions, 56].
+
+    Raises:
+        ReplicationError: the file holds something else.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder / NETWORKS
+    try:
+        weights = load(path.read_bytes())["weights"]
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ReplicationError(f"{path}: not the networks of a control experiment ({error}); fetch it again") from None
+    if weights.dtype != np.float64 or weights.shape != (repetitions, WEIGHTS):
+        raise ReplicationError(
+            f"{path}: weights: found {weights.dtype} {list(weights.shape)}, expected float64 {[repetitions, WEIGHTS]}"
+        )
+    return weights
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What is kept of one repetition.
+
+    weights: of the learned network, float64 [56].
+    transitions: it learned from.
+    balanced_cycles: of each test episode, int64 [episodes].
+    """
+
+    training_episodes: int
+    repetition: int
+    weights: Array
+    transitions: int
+    balanced_cycles: NDArray[np.int64]
+
+    def row(self, cycles: int) -> dict[str, Any]:
+        """Its row of repetitions.csv; an episode of so many cycles was balanced to its end.
+
+        Source: Riedmiller 2005, caption of Table 1: a controller is successful that balanced the pole for all the test
+            cases for the maximum time.
+        """
+        return {
+            "training_episodes": self.training_episodes,
+            "repetition": self.repetition,
+            "transitions": self.transitions,
+            "successful": "yes" if bool((self.balanced_cycles == cycles).all()) else "no",
+            "test_episodes_balanced": int((self.balanced_cycles == cycles).sum()),
+            "least_balanced_cycles": int(self.balanced_cycles.min()),
+            "mean_balanced_cycles": float(self.balanced_cycles.sum()) / self.balanced_cycles.size,
+        }

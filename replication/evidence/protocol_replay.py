@@ -1,0 +1,191 @@
+"""Playing a trace again under its protocol: not the emulator alone must agree, but every rule of the presentation.
+
+No-op starts, stickiness, action repeat, caps and endings follow from the protocol and the run's own random streams;
+only the agent's choices are read from the trace. So an episode that was left out, doubled, put elsewhere or played by
+other rules is found, and so is a single changed action that changes nothing on the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.environments.atari.emulator import Emulator, open_emulator
+from replication.environments.atari.frames import FramePipeline, NoPipeline
+from replication.environments.atari.presentation import PresentedGame
+from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
+from replication.evidence.trace_replay import check_emulator, emulator_digests, other_emulator
+from replication.foundation.errors import ReplicationError
+from replication.foundation.random_streams import named_stream, training_streams
+from replication.specification.protocols import Presentation
+
+
+class _Difference(Exception):
+    """What does not agree, with its frame where there is one."""
+
+
+def replay_by_protocol(
+    trace: Trace,
+    presentation: Presentation,
+    path: Path,
+    report: Callable[[int], object] = lambda frames: None,
+    pipeline: FramePipeline | None = None,
+    see: Callable[[int, PresentedGame, Emulator], object] = lambda episode, game, emulator: None,
+) -> None:
+    """Play a trace again under the rules it was made by, and compare frame by frame.
+
+    Args:
+        trace: of a final evaluation, or of a training whose lost lives end no trajectory.
+        presentation: the rules.
+        path: names the file in messages.
+        report: called with the emulator frames of each episode after it.
+        pipeline: makes the frames that `see` finds in the game's observation; None: nothing is looked at.
+        see: called with the number of the episode, the game and its console before every step and after the last.
+
+    Raises:
+        ReplicationError: the first difference: file, episode, frame, what was found and what was expected.
+    """
+    header = trace.header
+    assert not (header.purpose == "training" and presentation.life_loss_ends_trajectory)
+    console = open_emulator(header.game)
+    check_emulator(header, console, path)
+    emulator = _GivenFrames(console)
+    noops, stickiness = _streams(header)
+    game = PresentedGame(emulator, presentation, pipeline or NoPipeline(), header.frame_skip, noops, stickiness)
+    for number, episode in enumerate(trace.episodes):
+        try:
+            emulator.expect(episode)
+            seen = partial(see, number, game, console)
+            _play(game, emulator, episode, stickiness, presentation.sticky_probability, header.frame_skip, seen)
+        except _Difference as difference:
+            where = f"{path}: episode {number} (the first is 0)"
+            raise ReplicationError(f"{where}: {difference}{other_emulator(header)}") from None
+        report(episode.total_frames)
+
+
+class _GivenFrames:
+    """An emulator that plays on only as long as it is given what the trace says it was given."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.game = emulator.game
+        self.minimal_actions = emulator.minimal_actions
+        self.frame = 0
+        """Emulator frames of the episode played so far, no-ops included."""
+        self.codes = b""
+        """The action code of every frame of the episode."""
+        self._emulator = emulator
+        self._act = emulator.act
+        self._resets: list[int] = []
+        self._begun = False
+
+    def expect(self, episode: Episode) -> None:
+        """What comes next is this episode."""
+        self.codes = np.repeat(episode.codes, episode.lengths).tobytes()
+        self._resets = episode.lengths.cumsum(dtype=np.int64)[episode.codes == RESET].tolist()
+        self.frame = 0
+        self._begun = False
+
+    @property
+    def lives(self) -> int:
+        return self._emulator.lives
+
+    @property
+    def game_over(self) -> bool:
+        return self._emulator.game_over
+
+    def read_screen(self, out: NDArray[np.uint8]) -> None:
+        self._emulator.read_screen(out)
+
+    def ram(self) -> NDArray[np.uint8]:
+        return self._emulator.ram()
+
+    def save(self) -> bytes:
+        raise NotImplementedError("a trace is played from power-on to its end")
+
+    def restore(self, state: bytes) -> None:
+        raise NotImplementedError("a trace is played from power-on to its end")
+
+    def reset(self) -> None:
+        if self._begun and (not self._resets or self._resets.pop(0) != self.frame):
+            raise _Difference(f"frame {self.frame}: the protocol presses reset, the trace does not")
+        self._begun = True
+        self._emulator.reset()
+
+    def act(self, action_code: int) -> int:
+        if self.frame >= len(self.codes):
+            raise _Difference(f"frame {self.frame}: the trace ends, the protocol goes on")
+        if self._resets and self._resets[0] == self.frame:
+            raise _Difference(f"frame {self.frame}: the trace presses reset, the protocol does not")
+        given = self.codes[self.frame]
+        self.frame += 1
+        if given != action_code:
+            raise _Difference(
+                f"frame {self.frame} (the first is 1): the trace gives action {given}, the protocol {action_code}"
+            )
+        return self._act(action_code)
+
+
+def _play(
+    game: PresentedGame,
+    emulator: _GivenFrames,
+    episode: Episode,
+    stickiness: np.random.Generator,
+    sticky_probability: float,
+    frame_skip: int,
+    seen: Callable[[], object],
+) -> None:
+    game.begin_episode()
+    seen()
+    ending = "unfinished"
+    while ending == "unfinished" and emulator.frame < len(emulator.codes):
+        code = _chosen_code(emulator, stickiness, sticky_probability, frame_skip)
+        result = game.step(emulator.minimal_actions.index(code))
+        seen()
+        if result.ended:
+            ending = "terminated" if result.terminated else "truncated"
+    if emulator.frame < len(emulator.codes):
+        raise _Difference(
+            f"frame {emulator.frame}: the episode is {ending}, the trace goes on to frame {len(emulator.codes)}"
+        )
+    screen_digest, ram_digest = emulator_digests(emulator)
+    for what, found, claimed in (
+        ("ending", ending, episode.ending),
+        ("raw_return", game.episode_return, episode.raw_return),
+        ("noop_frames", game.noop_frames, episode.noop_frames),
+        ("scored_frames", game.episode_frames, episode.scored_frames),
+        ("screen_digest", screen_digest, episode.screen_digest),
+        ("ram_digest", ram_digest, episode.ram_digest),
+    ):
+        if found != claimed:
+            shown = f"{found:g}, the trace claims {claimed:g}" if isinstance(found, float) else None
+            raise _Difference(f"{what}: played again it is {shown or f'{found}, the trace claims {claimed}'}")
+
+
+def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probability: float, frame_skip: int) -> int:
+    """The agent's choice for the step that begins: the action of its first frame that does not repeat the last one."""
+    codes, frame = emulator.codes, emulator.frame
+    if not probability:
+        return codes[frame]
+    ahead = stickiness.bit_generator.state
+    draws = stickiness.random(frame_skip)
+    stickiness.bit_generator.state = ahead
+    for offset in range(min(frame_skip, len(codes) - frame)):
+        if draws[offset] >= probability:
+            return codes[frame + offset]
+    return codes[frame]  # every frame repeats the last action: the choice had no effect
+
+
+def _streams(header: TraceHeader) -> tuple[np.random.Generator, np.random.Generator]:
+    """No-op starts and stickiness, as the run drew them."""
+    if header.purpose == "training":
+        streams = training_streams(header.seed, header.game)
+        return streams["noop_starts"], streams["stickiness"]
+    assert header.purpose == "final_evaluation"
+    noops, stickiness = (
+        named_stream(header.seed, header.game, f"{header.purpose}/{name}", 0) for name in ("noop_starts", "stickiness")
+    )
+    return noops, stickiness

@@ -1,0 +1,65 @@
+"""Where results come from: commit, versions, machine, command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from replication.environments.atari.emulator import rom_md5
+from replication.environments.atari.palette import palette_rgb
+from replication.foundation.files import sha256
+from replication.specification.run import Run
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """Where results come from: commit, versions, machine, ROM, command."""
+    return {
+        "commit": git_commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "packages": {name: version(name) for name in ("ale-py", "gymnasium", "numpy", "torch")},
+        "rom_md5": rom_md5(run.game),
+        "palette_sha256": sha256(palette_rgb().tobytes()),
+        "command": command_text(sys.argv[1:]),
+    }
+
+
+def command_text(words: Sequence[str]) -> str:
+    """The command with these arguments, without the folders of the machine it was given on: they make no number."""
+    kept, rest = [], iter(words)
+    for word in rest:
+        if word in ("--results", "--state"):
+            next(rest, None)
+        elif not word.startswith(("--results=", "--state=")):
+            kept.append(word)
+    return shlex.join(["python", "-m", "replication", *kept])
+
+
+def git_commit() -> str | None:
+    """The commit the program was started from, marked when the tree had changes; None outside a repository.
+
+    REPLICATION_COMMIT comes first: it names the commit of a tree that was copied to a machine whose repository, if any,
+    is at another.
+    """
+    if named := os.environ.get("REPLICATION_COMMIT"):
+        return named
+    here = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

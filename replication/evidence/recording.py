@@ -1,0 +1,199 @@
+"""Record what an emulator is given, frame by frame."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.environments.atari.emulator import Emulator, rom_md5
+from replication.evidence.trace_file import RESET
+from replication.evidence.trace_file import Ending as Ending
+from replication.evidence.trace_file import Episode as Episode
+from replication.evidence.trace_file import Purpose as Purpose
+from replication.evidence.trace_file import Trace as Trace
+from replication.evidence.trace_file import TraceHeader as TraceHeader
+from replication.evidence.trace_file import parse_trace as parse_trace
+from replication.evidence.trace_file import read_trace as read_trace
+from replication.evidence.trace_file import serialise_trace as serialise_trace
+from replication.evidence.trace_file import write_trace as write_trace
+from replication.evidence.trace_replay import _NO_RUN, emulator_digests
+from replication.specification.protocols import Presentation
+from replication.specification.run import Run
+
+
+@dataclass
+class _Record:
+    """The episode under way. `run_frames` counts the frames of the newest run, which is not yet in `lengths`."""
+
+    codes: array[int] = field(default_factory=lambda: array("B"))
+    lengths: array[int] = field(default_factory=lambda: array("I"))
+    spans: list[int] = field(default_factory=list)
+    code: int = _NO_RUN
+    run_frames: int = 0
+    ended_runs_frames: int = 0
+    span_start_frame: int = 0
+    scored: bool = False
+
+    def end_run(self) -> None:
+        if self.run_frames:
+            self.codes.append(self.code)
+            self.lengths.append(self.run_frames)
+            self.ended_runs_frames += self.run_frames
+        self.code = _NO_RUN
+        self.run_frames = 0
+
+    def mark_scored(self, scored: bool) -> None:
+        if scored == self.scored:
+            return
+        self.scored = scored
+        frames = self.ended_runs_frames + self.run_frames
+        if frames == self.span_start_frame and self.spans:
+            # Nothing was played since the last change: it is taken back.
+            self.span_start_frame -= self.spans.pop()
+            return
+        self.spans.append(frames - self.span_start_frame)
+        self.span_start_frame = frames
+
+    def end(self) -> None:
+        self.mark_scored(False)
+        self.end_run()
+        if self.ended_runs_frames > self.span_start_frame or not self.spans:
+            self.spans.append(self.ended_runs_frames - self.span_start_frame)
+
+
+class RecordingEmulator:
+    """An emulator that remembers what it is given, as runs of equal actions; to be wrapped around a fresh one.
+
+    The game session above it says which frames are scored and how each episode ended. An episode reaches from one
+    reset to the next. A reset before any frame was scored (a game over within the starting no-ops) is part of the
+    episode that goes on. A game over within the no-ops after a lost life is noticed by resetting; the episode that
+    this reset ended may be finished afterwards, before the next one ends.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.game = emulator.game
+        self.minimal_actions = emulator.minimal_actions
+        self.episodes: list[Episode] = []
+        """The finished ones."""
+        self._emulator = emulator
+        self._act = emulator.act
+        self._record: _Record | None = None
+        self._ended: Episode | None = None
+
+    @property
+    def lives(self) -> int:
+        return self._emulator.lives
+
+    @property
+    def game_over(self) -> bool:
+        return self._emulator.game_over
+
+    def read_screen(self, out: NDArray[np.uint8]) -> None:
+        self._emulator.read_screen(out)
+
+    def ram(self) -> NDArray[np.uint8]:
+        return self._emulator.ram()
+
+    def save(self) -> bytes:
+        """The emulator's state; the record is no part of it."""
+        return self._emulator.save()
+
+    def restore(self, state: bytes) -> None:
+        """Put the emulator into a state from between two episodes; the episode under way is forgotten."""
+        self._emulator.restore(state)
+        self._record = self._ended = None
+
+    def continue_after(self, episodes: Sequence[Episode]) -> None:
+        """Replace the record by these finished episodes; the emulator is then restored to where they end."""
+        self.episodes = list(episodes)
+        self._record = self._ended = None
+
+    def reset(self) -> None:
+        record = self._record
+        if record is not None:
+            record.mark_scored(False)
+            if not record.spans:  # nothing was scored
+                record.end_run()
+                record.codes.append(RESET)
+                record.lengths.append(0)
+            else:
+                assert self._ended is None, "two episodes were ended by a reset and neither was finished"
+                self._ended = self._close()
+        self._record = self._record or _Record()
+        self._emulator.reset()
+
+    def act(self, action_code: int) -> int:
+        record = self._record
+        assert record is not None, "a frame was asked for before a reset"
+        if action_code != record.code:
+            record.end_run()
+            record.code = action_code
+        record.run_frames += 1
+        return self._act(action_code)
+
+    def mark_scored(self, scored: bool) -> None:
+        """Say whether the rewards of the frames from here on count; after a reset they do not."""
+        assert self._record is not None, "no episode was begun by a reset"
+        self._record.mark_scored(scored)
+
+    def finish_episode(self, *, raw_return: float, scored_frames: int, noop_frames: int, ending: Ending) -> None:
+        """Close the record of an episode with what the game session counted.
+
+        Args:
+            raw_return: sum of the raw rewards of the scored frames.
+            scored_frames: their number.
+            noop_frames: number of frames between the last reset and the first scored one.
+            ending: terminated exactly where the game is over after the last frame.
+        """
+        recorded = self._ended or self._close()
+        self._ended = None
+        session = {"noop_frames": noop_frames, "scored_frames": scored_frames}
+        ours = {"noop_frames": recorded.noop_frames, "scored_frames": recorded.scored_frames}
+        assert session == ours, f"the session counted {session}, recorded are {ours}"
+        assert (ending == "terminated") == (recorded.ending == "terminated"), f"{ending}: the emulator says otherwise"
+        self.episodes.append(replace(recorded, raw_return=float(raw_return), ending=ending))
+
+    def _close(self) -> Episode:
+        """End the episode under way; its return is left to the session, its ending is what the emulator says."""
+        record = self._record
+        assert record is not None, "no episode was begun by a reset"
+        self._record = None
+        record.end()
+        codes, lengths = np.array(record.codes, dtype=np.uint8), np.array(record.lengths, dtype=np.uint32)
+        codes.setflags(write=False)
+        lengths.setflags(write=False)
+        ending: Ending = "terminated" if self._emulator.game_over else "unfinished"
+        return Episode(codes, lengths, tuple(record.spans), 0.0, ending, *emulator_digests(self._emulator))
+
+
+def new_trace(
+    recorder: RecordingEmulator, run: Run, presentation: Presentation, frame_skip: int, purpose: Purpose
+) -> Trace:
+    """The trace of the episodes a recorder has finished.
+
+    Args:
+        recorder: wrapped around the emulator of `run.game`.
+        run: whose episodes they are.
+        presentation: how the game was presented.
+        frame_skip: emulator frames an action was held for.
+        purpose: what the episodes were played for.
+    """
+    header = TraceHeader(
+        variant=run.variant.variant,
+        protocol=run.protocol.protocol,
+        game=run.game,
+        seed=run.seed,
+        purpose=purpose,
+        rom_md5=rom_md5(run.game),
+        ale_py_version=version("ale-py"),
+        frame_skip=frame_skip,
+        sticky_probability=presentation.sticky_probability,
+        minimal_actions=recorder.minimal_actions,
+        result_digest=run.result_digest,
+    )
+    return Trace(header, tuple(recorder.episodes))

@@ -1,0 +1,72 @@
+"""The small files of a finished run: what a table or a figure is made from, and what a stranger can check.
+
+run.json (written last: the run is finished when it is there), scores.csv and evaluation.trace (final evaluation),
+curve.csv (periodic evaluations), training.csv (training episodes), iterations.csv and training.trace (protocols
+whose published quantity is the training return).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from replication.evidence.provenance import provenance
+from replication.evidence.records import FORMAT, sealed_record
+from replication.evidence.scores import score, score_rows
+from replication.evidence.trace_file import Trace, serialise_trace
+from replication.foundation.files import csv_bytes, sha256, write_atomically
+from replication.specification.fidelity import deviations_in_force
+from replication.specification.run import Run
+
+
+def write_results(
+    run: Run,
+    results: Path,
+    *,
+    evaluation: Trace | None,
+    training: Trace | None,
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    facts: Mapping[str, Any],
+) -> Path:
+    """Write the files of a finished run, run.json last.
+
+    Args:
+        run: whose results they are.
+        results: root of the results.
+        evaluation: trace of the final evaluation, where the protocol has one.
+        training: trace of the training episodes, where their returns are the published quantity.
+        tables: name to rows; written as CSV unless empty.
+        facts: what else run.json records (counts, cost, device, evaluated network).
+
+    Returns: the folder.
+    """
+    folder = run.results_folder(results)
+    files = {f"{name}.csv": csv_bytes(table) for name, table in tables.items() if table}
+    if evaluation is not None:
+        files["scores.csv"] = csv_bytes(score_rows(evaluation))
+        files["evaluation.trace"] = serialise_trace(evaluation)
+    if training is not None:
+        files["training.trace"] = serialise_trace(training)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    record = _run_record(run, evaluation) | dict(facts)
+    record["files"] = {name: sha256(data) for name, data in files.items()}
+    write_atomically(folder / "run.json", sealed_record(record))
+    return folder
+
+
+def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
+    final = None if evaluation is None else score(evaluation)
+    identity = run.identity()
+    frames = run.budget.steps * run.protocol.training.frame_skip
+    return identity | {
+        "format": FORMAT,
+        "result_digest": run.result_digest,
+        "training_digest": run.training_digest,
+        "budget": identity["budget"] | {"frames": frames},
+        "deviations": [deviation.model_dump() for deviation in deviations_in_force(run)],
+        "score": None if final is None or math.isnan(final) else final,
+        "provenance": provenance(run),
+    }

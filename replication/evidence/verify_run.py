@@ -1,0 +1,155 @@
+"""Checking one finished run from its small files: identity, traces, scores. Needs no torch, no weights, no GPU."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replication.evidence.protocol_replay import replay_by_protocol
+from replication.evidence.records import read_run_record
+from replication.evidence.scores import iteration_rows, score, score_rows, training_rows
+from replication.evidence.trace_file import Trace, read_trace
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import csv_bytes
+from replication.foundation.validation import validated
+from replication.specification.protocols import FinalEvaluation, Presentation
+
+DERIVED = {"scores.csv", "evaluation.trace", "training.trace", "iterations.csv", "run.json"}
+"""Files of a run that are derived again. The others follow from weights or from traces that stay with the state; for
+them run.json keeps a digest."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was checked."""
+
+    runs: int = 0
+    episodes: int = 0
+    frames: int = 0
+    cells: int = 0
+    underived: tuple[str, ...] = ()
+    """Names of the files that cannot be derived from what is kept, one entry a file."""
+
+    def __add__(self, other: Checked) -> Checked:
+        return Checked(
+            self.runs + other.runs,
+            self.episodes + other.episodes,
+            self.frames + other.frames,
+            self.cells + other.cells,
+            self.underived + other.underived,
+        )
+
+
+def check_run(folder: Path, report: Callable[[int], object] = lambda frames: None) -> Checked:
+    """Play a run's traces again under its protocol, and derive its scores from them.
+
+    Args:
+        folder: results/runs/VARIANT/GAME/seedN/DIGEST.
+        report: called with emulator frames as they are played.
+
+    Raises:
+        ReplicationError: the first difference: file, episode, frame or cell.
+    """
+    record = read_run_record(folder)
+    frames = episodes = cells = 0
+    derived = set()
+    final = _final_evaluation(record, folder)
+    if final is not None:
+        path = folder / "evaluation.trace"
+        trace = read_trace(path)
+        _check_header(trace, record, "final_evaluation", final.presentation, path)
+        _check_episodes(trace, final, path)
+        replay_by_protocol(trace, final.presentation, path, report)
+        cells += compare_csv(folder / "scores.csv", csv_bytes(score_rows(trace)))
+        if record["score"] != score(trace):
+            raise ReplicationError(
+                f"{folder}/run.json: score: found {record['score']}, its trace gives {score(trace):g}"
+            )
+        cells += 1
+        frames += sum(episode.total_frames for episode in trace.episodes)
+        episodes += len(trace.episodes)
+    path = folder / "training.trace"
+    if record["protocol_settings"]["published_quantity"] == "training_iterations":
+        trace = read_trace(path)
+        training = validated(Presentation, record["protocol_settings"]["training"], folder / "run.json", "training")
+        _check_header(trace, record, "training", training, path)
+        replay_by_protocol(trace, training, path, report)
+        rows = training_rows(trace, stores_end_frame=bool(record["config"]["stores_end_frame"]))
+        cells += compare_csv(folder / "training.csv", csv_bytes(rows))
+        iterations = iteration_rows(rows, record["protocol_settings"]["iteration_steps"])
+        if len(iterations) != record["budget"]["iterations"]:
+            raise ReplicationError(
+                f"{path}: found {len(iterations)} iterations, expected {record['budget']['iterations']} (run.json)"
+            )
+        cells += compare_csv(folder / "iterations.csv", csv_bytes(iterations))
+        derived.add("training.csv")
+        frames += sum(episode.total_frames for episode in trace.episodes)
+        episodes += len(trace.episodes)
+    names = {file.name for file in folder.iterdir() if not file.name.startswith(".")}
+    return Checked(1, episodes, frames, cells, tuple(sorted(names - DERIVED - derived)))
+
+
+def compare_csv(path: Path, expected: bytes) -> int:
+    """Compare a CSV file with what it must be, cell by cell.
+
+    Returns: number of cells.
+    Raises:
+        ReplicationError: the first cell that differs: file, row, column.
+    """
+    try:
+        found_text = path.read_bytes().decode()
+    except (OSError, ValueError) as error:
+        raise ReplicationError(f"{path}: cannot be read ({error}); fetch it again") from None
+    found, wanted = (list(csv.reader(io.StringIO(text))) for text in (found_text, expected.decode()))
+    for number, (row, other) in enumerate(zip(found, wanted, strict=False), start=1):
+        for column, (cell, right) in enumerate(zip(row, other, strict=False)):
+            if cell != right:
+                name = wanted[0][column] if number > 1 else f"heading {column + 1}"
+                raise ReplicationError(f"{path}: row {number}: {name}: found {cell!r}, derived {right!r}")
+        if len(row) != len(other):
+            raise ReplicationError(f"{path}: row {number}: found {len(row)} cells, derived {len(other)}")
+    if len(found) != len(wanted):
+        raise ReplicationError(f"{path}: found {len(found)} rows, derived {len(wanted)}")
+    if found_text.encode() != expected:
+        raise ReplicationError(f"{path}: its cells are right, its bytes are not those this program writes")
+    return sum(map(len, wanted[1:]))
+
+
+def _final_evaluation(record: Mapping[str, Any], folder: Path) -> FinalEvaluation | None:
+    settings = record["protocol_settings"].get("final_evaluation")
+    return None if settings is None else validated(FinalEvaluation, settings, folder / "run.json", "final_evaluation")
+
+
+def _check_header(
+    trace: Trace, record: Mapping[str, Any], purpose: str, presentation: Presentation, path: Path
+) -> None:
+    header = trace.header
+    untrained = record["config"].get("action_period_frames") if record["family"] == "untrained" else None
+    expected = {
+        "variant": record["variant"],
+        "protocol": record["protocol"],
+        "game": record["game"],
+        "seed": record["seed"],
+        "result_digest": record["result_digest"],
+        "rom_md5": record["provenance"]["rom_md5"],
+        "ale_py_version": record["provenance"]["packages"]["ale-py"],
+        "purpose": purpose,
+        "sticky_probability": presentation.sticky_probability,
+        "frame_skip": untrained or presentation.frame_skip,
+    }
+    for name, value in expected.items():
+        found = getattr(header, name)
+        if found != value:
+            raise ReplicationError(f"{path}: {name}: found {found}, run.json gives {value}")
+
+
+def _check_episodes(trace: Trace, final: FinalEvaluation, path: Path) -> None:
+    if len(trace.episodes) != final.num_episodes:
+        raise ReplicationError(f"{path}: found {len(trace.episodes)} episodes, expected {final.num_episodes}")
+    for number, episode in enumerate(trace.episodes):
+        if episode.ending == "unfinished":
+            raise ReplicationError(f"{path}: episode {number} (the first is 0): unfinished, expected a whole episode")

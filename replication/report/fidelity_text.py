@@ -1,0 +1,116 @@
+"""The fidelity table in words: at the terminal, and its counts in the README."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from replication.foundation.errors import ReplicationError
+from replication.specification.fidelity import (
+    EXACT,
+    NOT_APPLICABLE,
+    UNCONFIRMED,
+    JudgedRow,
+    count_statuses,
+    judge_rows,
+    load_original,
+)
+from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
+from replication.specification.variants import Preset
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+_BEGIN, _END = "<!-- fidelity counts: python -m replication render readme -->", "<!-- end of fidelity counts -->"
+_INDENT = " " * 6
+
+
+def judged(variant: str, protocol: str | None = None, preset: str | None = None) -> list[JudgedRow]:
+    """Every row for a variant by name, under its own protocol unless another is named.
+
+    Raises:
+        ReplicationError: a misspelt name.
+    """
+    scale: Preset | None = load_preset(preset) if preset else None
+    loaded = load_variant(variant, scale)
+    return judge_rows(loaded, load_protocol(protocol or loaded.protocol, scale), scale)
+
+
+def fidelity_text(variant: str, protocol: str | None = None, preset: str | None = None) -> str:
+    """Every row: what the original does, what is in force here, and the judgement; then the counts.
+
+    Raises:
+        ReplicationError: a misspelt name.
+    """
+    rows = judged(variant, protocol, preset)
+    loaded = load_variant(variant)
+    declared = (*loaded.deviations, *load_protocol(protocol or loaded.protocol).deviations)
+    departures = {deviation.id: f"{deviation.what}; expected: {deviation.expected_effect}" for deviation in declared}
+    lines = [f"{loaded.title} ({variant}), held against: {load_original(loaded.original).title}"]
+    for section, members in groupby(rows, key=lambda found: found.section):
+        lines += ["", section]
+        for found in members:
+            lines += _row_lines(found, departures)
+    return "\n".join([*lines, "", f"{len(rows)} rows: {counts_text(rows)}"])
+
+
+def counts_text(rows: Sequence[JudgedRow]) -> str:
+    """The counts of a table in words; statuses that no row has are left out."""
+    words = {
+        EXACT: "exact",
+        "deviation": "with a deviation",
+        UNCONFIRMED: "unconfirmed",
+        NOT_APPLICABLE: "not applicable",
+    }
+    return ", ".join(
+        f"{number} {words.get(status, status)}" for status, number in count_statuses(rows).items() if number
+    )
+
+
+def readme_with_counts(text: str) -> str:
+    """The README's text with the counts of every variant, as they are now, between its two marks.
+
+    Raises:
+        ReplicationError: the marks are not there.
+    """
+    lines = [
+        "| variant | rows | exact | deviation | unconfirmed | not applicable |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name in known_names("algorithms"):
+        rows = judged(name)
+        counts = count_statuses(rows)
+        cells = [counts[status] for status in (EXACT, "deviation", UNCONFIRMED, NOT_APPLICABLE)]
+        lines.append(f"| `{name}` | {len(rows)} | " + " | ".join(map(str, cells)) + " |")
+    return between_marks(text, _BEGIN, _END, lines)
+
+
+def between_marks(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
+    """The README's text with these lines between two of its own.
+
+    Raises:
+        ReplicationError: the marks are not there.
+    """
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ReplicationError(f"{README}: expected a line {begin!r} and, below it, {end!r}")
+    return "\n".join([before + begin, *lines, end + after])
+
+
+def _row_lines(found: JudgedRow, departures: Mapping[str, str]) -> list[str]:
+    row = found.row
+    lines = [f"{row.row:<5} {row.behaviour}: {found.status}"]
+    if found.status == NOT_APPLICABLE:
+        return lines
+    confirmed = f"; {row.confirmed_by}" if row.confirmed_by else ""
+    texts = [("here", found.in_force), ("original", f"{row.value} [{row.source}{confirmed}]")]
+    texts += [("departs", departures[name]) for name in found.status.split(", ") if name in departures]
+    width = max(60, shutil.get_terminal_size((110, 24)).columns - 1)
+    for name, text in texts:
+        start = f"{_INDENT}{name + ':':<10}"
+        lines += textwrap.wrap(
+            text, width, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
+        )
+    return lines

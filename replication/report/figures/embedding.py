@@ -1,0 +1,234 @@
+"""What a trained network makes of the states it meets: two t-SNE coordinates a state, coloured by its predicted value.
+
+Beside them are the screens of a few states, where the run has them.
+
+After Mnih et al. 2015, Figure 4. Coordinates and screens are products of the run; this module only draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.patches import ConnectionPatch
+
+from replication.analysis.finished import load_runs
+from replication.report.figures.figure import (
+    COLOUR_MAP,
+    REFERENCE_COLOUR,
+    WIDTH_INCHES,
+    FigureResult,
+    bare,
+    house_style,
+    show_screen,
+    trained_frames,
+    tsne_settings,
+)
+from replication.report.views.screens import Picture, load_screens
+from replication.specification.experiments import Experiment
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import find_game
+
+MOST_PANELS = 4
+
+_COLUMNS = ["variant", "game", "seed", "x", "y", "value", "episode", "frame", "screen"]
+_PANEL_HEIGHT_INCHES = 4.1
+_HEIGHT_WITH_SCREENS_INCHES = 5.6
+_GAP_INCHES = 0.55
+
+
+_POINTS_TEXT = (
+    "Points are coloured by the value the network predicts (the largest action value, in clipped and discounted "
+    "reward). t-SNE keeps neighbours together; its axes have no units and distances between far groups mean nothing."
+)
+_SCREENS_TEXT = (
+    "The numbered screens are those of the circled states, one near the middle of each of as many clusters (k-means)."
+)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The states of one network.
+
+    Attributes:
+        run: whose game it plays.
+        trained_frames: emulator frames that its network was trained for.
+        points: x, y, value, episode, frame; a state a row.
+        screens: number beside a screen to row of `points` and screen; empty where there are none.
+    """
+
+    run: Run
+    trained_frames: int
+    points: pd.DataFrame
+    screens: Mapping[int, tuple[int, Picture]]
+
+    @property
+    def title(self) -> str:
+        """Game, agent and seed."""
+        return f"{find_game(self.run.game).title}, {self.run.variant.title}, seed {self.run.seed}"
+
+
+def build(experiment: Experiment, results: Path) -> FigureResult:
+    """Draw the embeddings of the longest finished runs that have one."""
+    finished = load_runs(experiment, results)
+    with_points = [run for run in finished if run.embedding is not None]
+    # A stable sort: among runs of equal length the experiment's order decides.
+    longest = sorted(with_points, key=lambda run: -trained_frames(run))[:MOST_PANELS]
+    shown = [
+        panel(found.run, trained_frames(found), found.embedding, found.folder)
+        for found in longest
+        if found.embedding is not None
+    ]
+    with house_style():
+        figure = draw(shown)
+    trained = sum(run.variant.family != "untrained" for run in experiment.runs())
+    text = caption(shown, len(with_points), trained, tsne_settings(longest))
+    return FigureResult("embedding", figure, gather(shown), text)
+
+
+def build_of_checkpoint(run: Run, frames: int, folder: Path, played: str) -> FigureResult:
+    """Draw the embedding of a checkpoint's states.
+
+    Args:
+        run: of the checkpoint.
+        frames: emulator frames of training behind it.
+        folder: of embedding.csv and its screens.
+        played: how its states came about and were placed, in sentences.
+    """
+    shown = panel(run, frames, pd.read_csv(folder / "embedding.csv"), folder)
+    with house_style():
+        figure = draw([shown])
+    words = f"{shown.title}, protocol {run.protocol.protocol}: {len(shown.points):,} states. {played}"
+    text = f"t-SNE of the last hidden layer of a network that is still trained. {words} {_POINTS_TEXT} {_SCREENS_TEXT}"
+    return FigureResult("embedding", figure, gather([shown]), text)
+
+
+def panel(run: Run, frames: int, points: pd.DataFrame, folder: Path) -> Panel:
+    """What is drawn of a network, with the screens in its folder."""
+    found = load_screens(folder, len(points))
+    if found is None:
+        return Panel(run, frames, points, {})
+    # Numbered down the left side, then down the right one, so that the lines to them hardly cross.
+    sides = points.loc[list(found.marked)].sort_values("x", kind="stable")
+    half = -(-len(sides) // 2)
+    order = [*_downwards(sides[:half]), *_downwards(sides[half:])]
+    return Panel(
+        run, frames, points, {number: (point, found.marked[point]) for number, point in enumerate(order, start=1)}
+    )
+
+
+def _downwards(points: pd.DataFrame) -> list[int]:
+    return [int(point) for point in points.sort_values("y", ascending=False, kind="stable").index]
+
+
+def gather(shown: Sequence[Panel]) -> pd.DataFrame:
+    """Every point drawn: coordinates without unit, value in discounted clipped reward, frame within its episode.
+
+    `screen` is the number beside its screen, blank where none is shown.
+    """
+    tables = []
+    for panel in shown:
+        run = panel.run
+        numbers = {point: number for number, (point, _) in panel.screens.items()}
+        named = panel.points.assign(
+            variant=run.variant.variant,
+            game=run.game,
+            seed=run.seed,
+            screen=[numbers.get(row, "") for row in panel.points.index],
+        )
+        tables.append(named[_COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_COLUMNS)
+
+
+def draw(shown: Sequence[Panel]) -> Figure:
+    """One panel a run, each with a colour scale of its own: values of different games do not compare."""
+    with_screens = any(panel.screens for panel in shown)
+    columns = 1 if len(shown) <= 1 or with_screens else 2
+    rows = max(1, -(-len(shown) // columns))
+    width = WIDTH_INCHES if columns == 2 or with_screens else WIDTH_INCHES * 0.62
+    height = rows * ((_HEIGHT_WITH_SCREENS_INCHES if with_screens else _PANEL_HEIGHT_INCHES) + _GAP_INCHES)
+    figure = Figure(figsize=(width, height if shown else 1.6), layout="constrained")
+    if not shown:
+        figure.text(0.5, 0.5, "no finished run has an embedding yet", ha="center", va="center", color=REFERENCE_COLOUR)
+        return figure
+    grid = figure.add_gridspec(rows, columns)
+    for place, panel in enumerate(shown):
+        _draw_panel(figure, grid[divmod(place, columns)], panel)
+    return figure
+
+
+def _draw_panel(figure: Figure, place: SubplotSpec, panel: Panel) -> None:
+    half = -(-len(panel.screens) // 2)
+    if half:
+        inner = place.subgridspec(half, 3, width_ratios=[1, 5.2, 1], hspace=0.02)
+        axes = figure.add_subplot(inner[:, 1])
+    else:
+        axes = figure.add_subplot(place)
+    _draw_points(figure, axes, panel)
+    for number, (point, screen) in panel.screens.items():
+        row, right = (number - 1) % half, number > half
+        window = figure.add_subplot(inner[row, 2 if right else 0])
+        show_screen(window, screen)
+        value = float(panel.points["value"][point])
+        window.set_title(f"{number}   value {value:.3g}", fontsize=7, loc="center", pad=2)
+        at = float(panel.points["x"][point]), float(panel.points["y"][point])
+        side = (0.0, 0.5) if right else (1.0, 0.5)
+        line = ConnectionPatch(
+            at, side, "data", "axes fraction", axesA=axes, axesB=window, color="#7a7a7a", linewidth=0.6
+        )
+        line.set_in_layout(False)
+        figure.add_artist(line)
+        axes.plot(*at, "o", markersize=6.5, markerfacecolor="none", markeredgecolor="black", markeredgewidth=0.9)
+
+
+def _draw_points(figure: Figure, axes: Axes, panel: Panel) -> None:
+    points = panel.points
+    drawn = axes.scatter(points["x"], points["y"], c=points["value"], cmap=COLOUR_MAP, s=9, linewidths=0)
+    axes.set_title(panel.title)
+    axes.set_aspect("equal", adjustable="datalim")
+    bare(axes)
+    location = {"location": "bottom", "fraction": 0.04, "pad": 0.02, "aspect": 40} if panel.screens else {"pad": 0.02}
+    bar = figure.colorbar(drawn, ax=axes, **location)
+    bar.set_label("predicted value: max Q(s, a)")
+    bar.outline.set_visible(False)
+
+
+def caption(shown: Sequence[Panel], with_points: int, trained: int, settings: str) -> str:
+    """What the points are, and how they were placed.
+
+    Args:
+        shown: the panels drawn.
+        with_points: finished runs that have an embedding.
+        trained: runs of the experiment that train.
+        settings: of t-SNE, a sentence.
+    """
+    if not shown:
+        return (
+            f"Embedding of the states a trained network meets. 0 of {trained} trained runs have one yet. It is "
+            "computed from the states of a run's final evaluation."
+        )
+    names = "; ".join(
+        f"{panel.title}: {len(panel.points):,} states, trained for {panel.trained_frames:,} frames, protocol "
+        f"{panel.run.protocol.protocol}"
+        for panel in shown
+    )
+    parts = [
+        f"Two-dimensional t-SNE embedding of the last hidden layer for {len(shown)} trained "
+        f"{'run' if len(shown) == 1 else 'runs'}.",
+        f"{names}.",
+        "Each point is a state met in the run's final evaluation, evenly spaced over its episodes.",
+        _POINTS_TEXT,
+        _SCREENS_TEXT if any(panel.screens for panel in shown) else "",
+        settings,
+        "After Figure 4 of Mnih et al. 2015, which embeds two hours of play.",
+    ]
+    if len(shown) > 1:
+        parts.append("Each panel has a colour scale of its own.")
+    left_out = f", the {len(shown)} longest are shown" if with_points > len(shown) else ""
+    parts.append(f"{with_points} of {trained} trained runs of the experiment have an embedding{left_out}.")
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,178 @@
+"""Score and predicted value by training epoch: two rows as in the article, a column a game.
+
+An epoch is 250,000 agent steps, after each of which the network is evaluated; the predicted value is the mean over the
+held-out states of the largest action value.
+
+Source: Mnih et al. 2015, Figure 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.learning_curves import agent_title
+from replication.published.loader import published_table
+from replication.report.figures.figure import (
+    AGENT_COLOURS,
+    PUBLISHED_COLOUR,
+    REFERENCE_COLOUR,
+    WIDTH_INCHES,
+    FigureResult,
+    house_style,
+    run_texts,
+)
+from replication.specification.experiments import Experiment
+from replication.specification.tasks.atari_games import find_game
+
+EPOCH_STEPS = 250_000
+COLUMNS = ["game", "agent", "seed", "epoch", "score", "episodes", "predicted_value"]
+"""Of the numbers drawn. epoch: training in units of `EPOCH_STEPS`. score: mean return of the evaluation's episodes in
+the game's own points. predicted_value: in clipped and discounted reward."""
+_ROWS = {
+    "score": "mean return of an episode",
+    "predicted_value": "mean of max Q(s, a)",
+}
+_MOST_COLUMNS = 4
+
+
+def build(experiment: Experiment, results: Path) -> FigureResult:
+    """Draw the periodic evaluations of the runs that are finished."""
+    finished = load_runs(experiment, results)
+    data = gather(experiment, finished)
+    games = list(dict.fromkeys(run.game for run in experiment.runs()))
+    published = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
+    levels = {game: float(published[game]) for game in games if game in published.index}
+    with house_style():
+        figure = draw(data, games, levels)
+    return FigureResult("nature_figure2", figure, data, caption(experiment, finished, data, levels))
+
+
+def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFrame:
+    """Every point drawn, in the columns `COLUMNS`; an evaluation that completed no episode has no score."""
+    tables = []
+    for found in finished:
+        if found.curve is not None:
+            curve = found.curve.rename(columns={"held_out_value": "predicted_value"})
+            named = curve.assign(
+                game=found.run.game,
+                agent=agent_title(found.run, experiment.runs()),
+                seed=found.run.seed,
+                epoch=curve["step"] / EPOCH_STEPS,
+            )
+            tables.append(named[COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def draw(data: pd.DataFrame, games: Sequence[str], levels: Mapping[str, float]) -> Figure:
+    """Draw the points.
+
+    Args:
+        data: from `gather`.
+        games: the columns, at least one; more than four stand below one another.
+        levels: the article's score of a game, where it has one.
+    """
+    columns = min(len(games), _MOST_COLUMNS)
+    bands = -(-len(games) // columns)
+    figure = Figure(figsize=(WIDTH_INCHES, 0.5 + 4.3 * bands), layout="constrained")
+    grid = figure.subplots(2 * bands, columns, squeeze=False)
+    agents = dict(zip(dict.fromkeys(data["agent"]), AGENT_COLOURS * len(data), strict=False))
+    last = float(data["epoch"].max()) if len(data) else 1.0
+    for place in range(bands * columns):
+        band, column = divmod(place, columns)
+        for row, (name, label) in enumerate(_ROWS.items()):
+            axes = grid[2 * band + row, column]
+            if place >= len(games):
+                axes.remove()
+                continue
+            _draw_panel(axes, data[data["game"] == games[place]], name, agents)
+            axes.set_xlim(0, 1.02 * last)
+            if row == 0:
+                axes.set_title(find_game(games[place]).title)
+                if games[place] in levels:
+                    axes.axhline(levels[games[place]], color=PUBLISHED_COLOUR, linewidth=1.0, linestyle="--")
+            else:
+                axes.set_xlabel(f"training epochs ({EPOCH_STEPS:,} steps each)")
+            if column == 0:
+                axes.set_ylabel(label)
+            if axes.get_ylim()[0] > 0:
+                axes.set_ylim(bottom=0)
+    handles = [Line2D([], [], color=colour, linewidth=2.0, label=agent) for agent, colour in agents.items()]
+    if levels:
+        words = "published score after 200 epochs"
+        handles.append(Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.0, linestyle="--", label=words))
+    if handles:
+        figure.legend(handles=handles, loc="outside upper left", ncols=3)
+    return figure
+
+
+def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, agents: Mapping[str, str]) -> None:
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    if rows[name].dropna().empty:
+        axes.text(
+            0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center", va="center", color=REFERENCE_COLOUR
+        )
+        axes.set_yticks([])
+        return
+    for agent, colour in agents.items():
+        mine = rows[rows["agent"] == agent].dropna(subset=[name])
+        alone = mine["seed"].nunique() == 1
+        for _, line in mine.groupby("seed"):
+            marker, width, alpha = "o" if len(line) < 12 else "", 1.4 if alone else 0.7, 1.0 if alone else 0.5
+            x, y = line["epoch"], line[name]
+            axes.plot(x, y, color=colour, marker=marker, markersize=3, linewidth=width, alpha=alpha)
+        if not alone and len(mine):
+            per_seed = mine.pivot_table(index="epoch", columns="seed", values=name).dropna()
+            axes.plot(per_seed.index, per_seed.mean(axis=1), color=colour, linewidth=2.2)
+
+
+def caption(
+    experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame, levels: Mapping[str, float]
+) -> str:
+    """Everything needed to read the figure, from what was run and drawn."""
+    parts = [
+        "Score and predicted value during training.",
+        "After Figure 2 of Mnih et al. 2015.",
+        f"{coverage(experiment, list(finished))} finished.",
+        *run_texts(experiment),
+    ]
+    if data.empty:
+        return " ".join([*parts, "No finished run was evaluated during training yet."])
+    counts = data.groupby(["game", "agent", "seed"])["epoch"].agg(["size", "max"])
+    blank = int(data["score"].isna().sum())
+    parts += [
+        f"Above: the mean return of the episodes of each periodic evaluation ({_evaluation(experiment)}), in the "
+        f"game's own points; {int(counts['size'].min())} to {int(counts['size'].max())} evaluations a run, up to epoch "
+        f"{float(counts['max'].max()):,.4g}.",
+        f"{blank} that completed no episode are left out." if blank else "",
+        "Below: the mean over states held out before learning began of the largest action value, as the target network "
+        "predicts it, in clipped and discounted reward.",
+        "The bold line is the mean over the finished seeds, thin ones are each seed."
+        if data.groupby(["game", "agent"])["seed"].nunique().max() > 1
+        else "Each line is one seed; there is no band: nothing is averaged.",
+    ]
+    if levels:
+        parts.append(
+            "Dashed: the published score of DQN after 200 epochs, the best network's over 30 episodes (Mnih et al. "
+            "2015, Extended Data Table 2); the article's curves themselves are not published as numbers."
+        )
+    return " ".join(filter(None, parts))
+
+
+def _evaluation(experiment: Experiment) -> str:
+    texts: dict[str, None] = {}
+    for run in experiment.runs():
+        periodic = run.protocol.periodic_evaluation
+        if periodic is not None and run.variant.family != "untrained":
+            texts[f"{periodic.length_steps:,} steps at epsilon {periodic.epsilon:g}"] = None
+    return " or ".join(texts)

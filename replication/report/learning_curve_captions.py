@@ -1,0 +1,85 @@
+"""The caption of the figure of learning curves: everything needed to read it, from what was run and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from replication.analysis.finished import FinishedRun, coverage
+from replication.analysis.learning_curves import (
+    agent_title,
+    budget_text,
+    judged_text,
+    published_curve_series,
+    trained_frames,
+)
+from replication.published.references import reference_set
+from replication.specification.experiments import Experiment
+from replication.specification.tasks.atari_games import find_game
+
+LEVELS = ("random", "human", "published")
+"""Series that are a horizontal line."""
+
+
+def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame, window_frames: int) -> str:
+    """Everything needed to read the figure, from what was run and drawn."""
+    runs = experiment.runs()
+    series = set(data["series"])
+    games = list(dict.fromkeys(run.game for run in runs))
+    which = find_game(games[0]).title if len(games) == 1 else f"{len(games)} games"
+    parts = [f"Return against emulator frames of training on {which}; {coverage(experiment, list(finished))} finished."]
+    for agent in dict.fromkeys(agent_title(run, runs) for run in runs):
+        mine = [run for run in runs if agent_title(run, runs) == agent]
+        seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in mine}))
+        preset = f", preset {mine[0].preset.preset}" if mine[0].preset else ""
+        plural = "s" if "," in seeds else ""
+        protocol = f"protocol {mine[0].protocol.protocol}{preset}"
+        judged_at = judged_text(mine, experiment)
+        parts.append(f"{agent}: {budget_text(mine[0])}{judged_at}, {protocol}, seed{plural} {seeds}.")
+    said = {
+        "training": f"Lines are returns of training episodes, each point the mean of those that ended in the last "
+        f"{window_frames:,} frames.",
+        "iteration": "Lines with dots are the mean training return of each iteration.",
+        "training mean": "The bold line is the mean over the finished seeds.",
+        "iteration mean": "The bold line is the mean over the finished seeds.",
+        "judged": "Rings mark where runs are judged.",
+        "evaluation": "Circles are periodic evaluations during training; one that completed no episode has none.",
+        "final": "Diamonds are final evaluations at the end of training; their 95 % interval is over seeds, or over "
+        "episodes where there is one seed.",
+        "agent": "Agents that do not train are horizontal bands: mean and 95 % interval over episodes.",
+        "random": f"Random and human: {reference_set(experiment.reference_set).source}.",
+    }
+    parts += list(dict.fromkeys(text for name, text in said.items() if name in series))
+    parts += _published_text(experiment, finished, data)
+    if (data["series"].isin(LEVELS)).any():
+        parts.append("Where an arrow stands before a name, the level lies outside the panel.")
+    return " ".join(parts)
+
+
+def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame) -> list[str]:
+    if experiment.published is None:
+        return []
+    source, algorithm = experiment.published.source, experiment.published.algorithm
+    if source == "dopamine_curves":
+        agents = list(published_curve_series(experiment))
+        runs, band, line = f"runs of {agents[0]}", "The grey band spans", "the black line is their mean"
+        if len(agents) > 1:
+            runs, line = f"runs of each agent ({', '.join(agents)})", "broken lines are their means"
+            band = "Pale bands in the colour of ours span"
+        return [
+            f"{band} the least and the greatest of the published {runs} at each million frames, {line} (Castro et al. "
+            "2018, google/dopamine baselines: training returns of 5 runs)."
+        ]
+    levels = data[data["series"] == "published"]
+    if levels.empty:
+        return []
+    shown = "Mnih et al. 2015, Extended Data Table 2" if source == "nature_2015_table2" else source
+    at_frames, ours = float(levels["frames"].max()), max((trained_frames(found) for found in finished), default=0)
+    parts = [f"Published: {algorithm}, {shown}."]
+    if at_frames > ours:
+        parts.append(
+            f"The published score is that after {at_frames / 1e6:g} million frames: it is no reference for runs that "
+            "are shorter."
+        )
+    return parts

@@ -1,0 +1,1 @@
+"""The page of an experiment, the index of all, the READMEs."""

@@ -1,0 +1,101 @@
+"""The page of all experiments, results/index.html: what is finished, how it was judged, what the rest would cost."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from replication.analysis.cost import assumed_seconds, budget_frames
+from replication.evidence.control_records import read_variant
+from replication.evidence.records import unfinished
+from replication.foundation.durations import hours_text
+from replication.foundation.files import write_atomically
+from replication.report.pages.tables import counted_verdicts
+from replication.report.pages.template import page_environment
+from replication.specification.control_experiments import (
+    ControlExperiment,
+    known_control_experiments,
+    load_control_experiment,
+)
+from replication.specification.experiments import Experiment, known_experiments, load_experiment
+
+
+@dataclass(frozen=True)
+class ShownExperiment:
+    """What the page says of one experiment."""
+
+    name: str
+    title: str
+    paper: str
+    done: int
+    total: int
+    verdicts: list[tuple[str, int]]
+    has_page: bool
+    frames_to_go: int
+    core_hours_to_go: str
+    """At assumed speeds, so that every machine writes the same page; empty where every run is finished."""
+
+
+def write_index(results: Path) -> Path:
+    """Write results/index.html.
+
+    Returns: the file.
+    Raises:
+        ReplicationError: a bad experiment; a run file that belongs to another run.
+    """
+    path = results / "index.html"
+    write_atomically(path, index_html(results).encode())
+    return path
+
+
+def index_html(results: Path) -> str:
+    """The page's text: experiments with a page of their own first, then those that are not begun.
+
+    Raises:
+        ReplicationError: a bad experiment; a run file that belongs to another run.
+    """
+    shown = [_shown(load_experiment(name), results) for name in known_experiments()]
+    shown += [_shown_control(load_control_experiment(name), results) for name in known_control_experiments()]
+    shown.sort(key=lambda experiment: not experiment.has_page)
+    return page_environment().get_template("index.html").render(experiments=shown)
+
+
+def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
+    runs = experiment.runs()
+    left = unfinished(runs, results)
+    folder = results / experiment.experiment
+    return ShownExperiment(
+        name=experiment.experiment,
+        title=experiment.title,
+        paper=experiment.paper,
+        done=len(runs) - len(left),
+        total=len(runs),
+        verdicts=_verdicts(folder / "tables" / "scores.csv"),
+        has_page=(folder / "index.html").exists(),
+        frames_to_go=sum(map(budget_frames, left)),
+        core_hours_to_go=hours_text(sum(map(assumed_seconds, left))) if left else "",
+    )
+
+
+def _shown_control(experiment: ControlExperiment, results: Path) -> ShownExperiment:
+    """Its runs are its variants, and no emulator runs."""
+    folder = results / experiment.experiment
+    return ShownExperiment(
+        name=experiment.experiment,
+        title=experiment.title,
+        paper=experiment.paper,
+        done=sum(read_variant(experiment, variant, results) is not None for variant in experiment.variants),
+        total=len(experiment.variants),
+        verdicts=_verdicts(folder / "tables" / "table1.csv"),
+        has_page=(folder / "index.html").exists(),
+        frames_to_go=0,
+        core_hours_to_go="",
+    )
+
+
+def _verdicts(path: Path) -> list[tuple[str, int]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return counted_verdicts(csv.DictReader(file))

@@ -1,0 +1,99 @@
+"""results/README.md: what lies in the results folder, how each file was made, how to check it."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from replication.analysis.finished import coverage, load_runs
+from replication.analysis.other_scores import MARKS
+from replication.foundation.files import write_atomically
+from replication.report.control_tables import shown_control
+from replication.report.fidelity_text import README, between_marks, readme_with_counts
+from replication.report.pages.summary import Left, days_text, findings_of, left_to_run, verdicts_of
+from replication.specification.control_experiments import known_control_experiments, load_control_experiment
+from replication.specification.experiments import known_experiments, load_experiment
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
+_MADE_BY_EVERY_CLONE = {"quickstart"}
+"""Experiments whose results git ignores."""
+
+
+def results_readme(results: Path) -> str:
+    """The text of results/README.md.
+
+    Raises:
+        ReplicationError: a damaged run file.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # Markdown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.get_template("results.md")
+    return template.render(experiments=_experiments(results), to_run=_to_run(results))
+
+
+def readme_with_results(text: str, results: Path) -> str:
+    """The project's README with the experiments that have results, as they are now, between its two marks.
+
+    Raises:
+        ReplicationError: the marks are not there; a damaged run file.
+    """
+    lines = ["| experiment | finished | verdicts |", "| --- | --- | --- |"]
+    lines += [
+        f"| [{shown['title']}](results/{shown['name']}/index.html) | {shown['coverage']} | {shown['verdicts']} |"
+        for shown in _experiments(results)
+    ]
+    return between_marks(text, _BEGIN, _END, lines)
+
+
+def write_readmes(results: Path) -> list[Path]:
+    """Bring what is rendered in README.md and results/README.md up to date."""
+    text = readme_with_results(readme_with_counts(README.read_text(encoding="utf-8")), results)
+    path = results / "README.md"
+    write_atomically(README, text.encode())
+    write_atomically(path, results_readme(results).encode())
+    return [README, path]
+
+
+def _experiments(results: Path) -> list[dict[str, object]]:
+    shown: list[dict[str, object]] = []
+    for name in known_experiments():
+        if name in _MADE_BY_EVERY_CLONE or not (results / name / "index.html").exists():
+            continue
+        experiment = load_experiment(name)
+        covered = str(coverage(experiment, load_runs(experiment, results)))
+        verdicts = _verdicts(results / name)
+        shown.append({"name": name, "title": experiment.title, "coverage": covered, "verdicts": verdicts})
+        shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings_of(experiment)}
+    for name in known_control_experiments():
+        if (results / name / "index.html").exists():
+            shown.append(shown_control(load_control_experiment(name), results))
+    return shown
+
+
+def _to_run(results: Path) -> list[tuple[str, Left, str]]:
+    """Experiments with runs left, the least costly first."""
+    found = [
+        (name, left_to_run(load_experiment(name), results))
+        for name in known_experiments()
+        if name not in _MADE_BY_EVERY_CLONE
+    ]
+    found.sort(key=lambda item: item[1].core_days)
+    return [(name, left, days_text(left.core_days)) for name, left in found if left.runs]
+
+
+def _verdicts(folder: Path) -> str:
+    path = folder / "tables" / "scores.csv"
+    if not path.exists():
+        return ""
+    with path.open(newline="") as file:
+        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row["agent"].endswith(MARKS))
+    return ", ".join(f"{number} {word}" for word, number in sorted(counted.items()))

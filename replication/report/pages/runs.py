@@ -1,0 +1,171 @@
+"""What a page says of runs: what was asked for, the departures, the clips, where each finished run comes from."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from replication.analysis.finished import FinishedRun, marks_of
+from replication.analysis.learning_curves import full_budget_text
+from replication.foundation.files import sha256
+from replication.specification.experiments import Experiment
+from replication.specification.protocols import Deviation
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import find_game
+
+_MOST_CLIPS = 8
+_CLIPS_BYTES = 5_000_000
+"""Of all clips on a page together, as they are stored."""
+SHOWN_DIGITS = 12
+"""Of a digest or a commit."""
+
+
+def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
+    """What was asked for, a row for each variant, protocol, preset and budget."""
+    done = {found.run.result_digest: found for found in finished}
+    rows = []
+    for group in groups(experiment):
+        run = group[0]
+        made = [done[other.result_digest] for other in group if other.result_digest in done]
+        games = list(dict.fromkeys(find_game(other.game).title for other in group))
+        rows.append(
+            {
+                "agent": f"{run.variant.title} ({run.variant.variant})",
+                "games": ", ".join(games) if len(games) <= 6 else f"{len(games)} games",
+                "seeds": ", ".join(str(seed) for seed in sorted({other.seed for other in group})),
+                "budget": full_budget_text(run),
+                "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
+                "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
+                "scored": _scored(run),
+                "finished": f"{len(made)} of {len(group)}{marks_of(made)}",
+            }
+        )
+    return rows
+
+
+def groups(experiment: Experiment) -> list[list[Run]]:
+    """The runs that share variant, protocol, preset and budget."""
+    found: dict[object, list[Run]] = {}
+    for run in experiment.runs():
+        preset = run.preset.preset if run.preset else None
+        found.setdefault((run.variant.variant, run.protocol.protocol, preset, run.budget), []).append(run)
+    return list(found.values())
+
+
+def _scored(run: Run) -> str:
+    """The quantity that is the score."""
+    final = run.protocol.final_evaluation
+    if final is None:
+        return "training returns of the last iteration"
+    if run.variant.family == "untrained":
+        return f"{final.num_episodes} episodes"
+    network = (
+        "best network of the periodic evaluations" if final.network == "best" else "network at the end of training"
+    )
+    return f"{network}, {final.num_episodes} episodes at epsilon {run.final_epsilon(final):g}"
+
+
+def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
+    """Every departure that a run recorded, once, with the variants it concerns."""
+    variants: dict[Deviation, dict[str, None]] = {}
+    for found in finished:
+        for recorded in found.record["deviations"]:
+            deviation = Deviation.model_validate_json(json.dumps(recorded))
+            variants.setdefault(deviation, {})[found.run.variant.variant] = None
+    return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]
+
+
+def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:
+    """Words and data address of the clips of the first run of each agent and game, as many as have room.
+
+    Returns: the clips, and how many were left out for want of room.
+    """
+    first: dict[tuple[str, str], FinishedRun] = {}
+    for found in finished:
+        if (found.folder / "clip.webp").exists():
+            first.setdefault((found.run.variant.variant, found.run.game), found)
+    shown: list[tuple[str, str]] = []
+    room = _CLIPS_BYTES
+    for found in list(first.values())[:_MOST_CLIPS]:
+        clip = (found.folder / "clip.webp").read_bytes()
+        room -= len(clip)
+        if room < 0:
+            break
+        words = (
+            f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}{marks_of([found])}"
+        )
+        shown.append((words, f"data:image/webp;base64,{base64.b64encode(clip).decode()}"))
+    return shown, len(first) - len(shown)
+
+
+def provenance(found: FinishedRun) -> dict[str, Any]:
+    """Where the numbers of one run come from, and what they cost."""
+    record, origin = found.record, found.record["provenance"]
+    evaluated = record.get("evaluated_network")
+    machine = record.get("machine") or {}
+    seconds = _seconds(found)
+    file = next((name for name in ("scores.csv", "iterations.csv") if (found.folder / name).exists()), None)
+    return {
+        "run": f"{found.run.name}{marks_of([found])}",
+        "digest": record["result_digest"][:SHOWN_DIGITS],
+        "commit": short_commit(origin["commit"]),
+        "device": f"{machine.get('card', machine.get('device', 'unknown'))}, {origin['cores']} cores",
+        "lanes": str(machine.get("lanes", "unknown")),
+        "frames": f"{_frames(found):,}",
+        "hours": "unknown" if seconds is None else hours(seconds),
+        "network": f"{evaluated['network']}, step {evaluated['step']:,}" if evaluated else "none",
+        "scores": "none" if file is None else f"{file} {sha256((found.folder / file).read_bytes())[:SHOWN_DIGITS]}",
+    }
+
+
+def cost(finished: Sequence[FinishedRun]) -> str:
+    """What all finished runs took together, in frames of training and hours; empty where none is finished."""
+    if not finished:
+        return ""
+    known = [seconds for seconds in map(_seconds, finished) if seconds is not None]
+    unknown = f" (of {len(finished) - len(known)} runs it is not known)" if len(known) < len(finished) else ""
+    frames = sum(map(_frames, finished))
+    return (
+        f"{len(finished)} run{'s' if len(finished) > 1 else ''}, {frames:,} frames of training, "
+        f"{hours(sum(known))} hours{unknown}"
+    )
+
+
+def hours(seconds: float) -> str:
+    """Hours without the unit, to three significant digits below a hundred."""
+    return f"{seconds / 3600:,.0f}" if seconds >= 360_000 else f"{seconds / 3600:.3g}"
+
+
+def _seconds(found: FinishedRun) -> float | None:
+    seconds = (found.record.get("cost") or {}).get("seconds")
+    return None if seconds is None else float(seconds)
+
+
+def _frames(found: FinishedRun) -> int:
+    return int((found.record.get("counts") or {}).get("frames_nominal", 0))
+
+
+def short_commit(commit: str | None) -> str:
+    """The digits of a commit that are shown, and whether the tree was changed."""
+    if commit is None:
+        return "unknown"
+    changed = " with uncommitted changes" if commit.endswith("-dirty") else ""
+    return commit.removesuffix("-dirty")[:SHOWN_DIGITS] + changed
+
+
+def versions(finished: Sequence[FinishedRun]) -> list[str]:
+    """System, Python and packages, one line for each combination."""
+    lines = set()
+    for found in finished:
+        origin = found.record["provenance"]
+        packages = ", ".join(f"{name} {version}" for name, version in sorted(origin["packages"].items()))
+        lines.add(f"{origin['system']}, Python {origin['python']}, {packages}")
+    return sorted(lines)
+
+
+def missing_runs(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[str]:
+    """Names of the runs that are not finished."""
+    done = {found.run.result_digest for found in finished}
+    return [run.name for run in experiment.runs() if run.result_digest not in done]

@@ -1,0 +1,157 @@
+"""The tables of a page: read from their files, with the verdicts counted and the columns in a reader's order."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from replication.analysis.other_scores import MARKS
+from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
+from replication.foundation.errors import ReplicationError
+
+_MARGIN = f"{MARGIN_POINTS:g} normalised points or {MARGIN_SHARE:.0%} of the published normalised score"
+_VERDICTS = {
+    "replicated": f"The whole interval of the difference lies within the margin: {_MARGIN}, whichever is larger.",
+    "differs": "The whole interval of the difference lies outside the margin.",
+    "inconclusive": "The interval reaches across the edge of the margin, or there is too little to make one.",
+    "not run": "No run of this agent on this game is finished.",
+    "no reference": "Nothing was published for this agent, protocol, game and number of frames.",
+}
+_FIRST_COLUMNS = (
+    "game",
+    "agent",
+    "score",
+    "95 % interval",
+    "published",
+    "verdict",
+    "normalized %",
+    "published normalized %",
+    "above random",
+)
+"""Of a table with a verdict a game, what is read first; the file has all columns in its own order."""
+_TALL_ROWS = 30
+_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table as its files hold it, but for the order of its columns."""
+
+    name: str
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether it scrolls in a frame of its own, its headings in sight."""
+        return len(self.rows) > _TALL_ROWS
+
+    def choices(self, column: str) -> list[str]:
+        """What a reader may filter by: the different cells of a column, in their order; empty where there is one."""
+        if column not in self.columns:
+            return []
+        found = list(dict.fromkeys(filter(None, _column(self, column))))
+        return found if len(found) > 1 else []
+
+    def cell(self, row: list[str], column: str) -> str:
+        """A cell by the name of its column; empty where there is no such column."""
+        return row[self.columns.index(column)] if column in self.columns else ""
+
+    def is_of_others(self, row: list[str]) -> bool:
+        """Whether a row holds scores of others, which have none of our provenance."""
+        return self.cell(row, "agent").endswith(MARKS)
+
+
+@dataclass(frozen=True)
+class ShownVerdict:
+    """How many rows of the score table have this verdict, what it means, and why so, most frequent reason first.
+
+    A reason that is a difference with its interval stands in the table; here it would be one of many.
+    """
+
+    word: str
+    rows: int
+    meaning: str
+    reasons: list[tuple[str, int]]
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is set as a number: one, two with `to` or `of` between them, or one that is missing."""
+    return _NUMBER.fullmatch(cell) is not None
+
+
+def read_table(folder: Path, name: str, command: str) -> ShownTable:
+    """A table from its CSV, its caption from its Markdown.
+
+    Raises:
+        ReplicationError: one of them is not there; `command` makes it.
+    """
+    text, markdown = (read_made(folder / f"{name}.{kind}", command).decode() for kind in ("csv", "md"))
+    # The caption is what stands before the table.
+    caption = markdown.split("\n|", 1)[0].removeprefix("|").strip()
+    header, *rows = csv.reader(text.splitlines())
+    if {"game", "verdict"} <= set(header):
+        rank = {column: place for place, column in enumerate(_FIRST_COLUMNS)}
+        order = sorted(range(len(header)), key=lambda place: rank.get(header[place], len(rank)))
+        header, rows = [header[place] for place in order], [[row[place] for place in order] for row in rows]
+    return ShownTable(name, caption, header, rows)
+
+
+def read_made(path: Path, command: str) -> bytes:
+    """A file that `command` makes.
+
+    Raises:
+        ReplicationError: it is not there.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ReplicationError(f"{path}: cannot be read ({error.strerror}); make it with `{command}`") from None
+
+
+def verdicts(table: ShownTable) -> list[ShownVerdict]:
+    """The verdicts on our own rows, in the order of `_VERDICTS`; those no row has are left out."""
+    ours = [row for row in table.rows if not table.is_of_others(row)]
+    given, reasons = ([table.cell(row, column) for row in ours] for column in ("verdict", "reason"))
+    counted = []
+    for word, meaning in _VERDICTS.items():
+        why = Counter(
+            reason
+            for other, reason in zip(given, reasons, strict=True)
+            if other == word and reason and not reason.startswith("difference ")
+        )
+        if word in given:
+            counted.append(ShownVerdict(word, given.count(word), meaning, why.most_common()))
+    return counted
+
+
+def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]:
+    """How often each verdict was given on rows of ours, in the order of `_VERDICTS`; those that were not are left out.
+
+    Args:
+        rows: of a score table, by column.
+    """
+    counted = Counter(row.get("verdict") for row in rows if not (row.get("agent") or "").endswith(MARKS))
+    return [(word, counted[word]) for word in _VERDICTS if counted[word]]
+
+
+def above_random(table: ShownTable) -> str:
+    """One sentence on the agents whose interval lies above the random agent's; empty where the table does not say."""
+    if "above random" not in table.columns:
+        return ""
+    said = [cell for cell in _column(table, "above random") if cell not in {"", "not comparable"}]
+    if set(said) <= {"unknown"}:
+        return ""
+    unknown = f"; {said.count('unknown')} cannot be told yet" if "unknown" in said else ""
+    cases = f"{said.count('yes')} of {len(said)} cases{unknown}"
+    return f"A trained agent's interval lies wholly above the random agent's in {cases}."
+
+
+def _column(table: ShownTable, name: str) -> list[str]:
+    place = table.columns.index(name)
+    return [row[place] for row in table.rows]

@@ -1,0 +1,247 @@
+"""The score table: ours beside the published, normalised, with an interval and a verdict, a row an agent and game."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from replication.analysis.best_of_rates import Comparison, compared, comparison_count
+from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
+from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
+from replication.analysis.intervals import Estimate, estimate, family_level, interval
+from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
+from replication.analysis.other_scores import others_caption, with_others
+from replication.analysis.published_counterparts import find_counterpart, stand_in_text
+from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
+from replication.foundation.errors import ReplicationError
+from replication.published.references import ReferenceSet, normalized_score, reference_set
+from replication.report.tables.table import Table
+from replication.specification.experiments import Experiment
+from replication.specification.fidelity import deviations_in_force
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import find_game
+
+RANDOM_AGENT = "random_10hz"
+NOT_COMPARABLE = "not comparable"
+"""Under `above random`: the episodes were cut at another time than the random agent's."""
+_PAPER_COLUMNS = (
+    "game",
+    "agent",
+    "seeds",
+    "score",
+    "95 % interval",
+    "normalized %",
+    "published",
+    "published normalized %",
+    "verdict",
+)
+"""What fits a page of a paper."""
+_SCORE_TEXTS = {
+    "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
+    "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
+}
+"""By what a protocol publishes."""
+_POINTS_TEXT = (
+    "A run that is judged after several lengths of training, or before its end, has a row for each with the frames of "
+    "that length; its last iteration is then the last of that length, and each row is a comparison."
+)
+
+
+def build(experiment: Experiment, results: Path) -> Table:
+    """The table of an experiment; what is missing is shown as missing.
+
+    Raises:
+        ReplicationError: a damaged run file; a game outside the reference set.
+    """
+    finished = load_runs(experiment, results)
+    references = reference_set(experiment.reference_set)
+    cells = cells_of(experiment, finished)
+    for cell in cells:
+        if cell.run.game not in references.random:
+            raise ReplicationError(
+                f"experiment {experiment.experiment}: {cell.run.game} is not in the reference set {references.name} "
+                f"({references.title}); leave the game out of table scores, or name the set of its protocol"
+            )
+    counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
+    comparisons = compared(experiment.published, cells, counterparts)
+    level = family_level(LEVEL, comparison_count(comparisons))
+    rows = [
+        _row(cell, agent_title(cell.run, experiment.judged_runs()), comparison, cells, references, level)
+        for cell, comparison in zip(cells, comparisons, strict=True)
+    ]
+    rows = with_others(rows, experiment, results, references)
+    caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, results)
+    return Table("scores", pd.DataFrame(rows), caption, (("score", "published"),), _PAPER_COLUMNS)
+
+
+def _row(
+    cell: Cell,
+    agent: str,
+    comparison: Comparison,
+    cells: Sequence[Cell],
+    references: ReferenceSet,
+    level: float,
+) -> dict[str, str]:
+    game = cell.run.game
+    scores = cell.scores
+    shown, unit = _shown_interval(cell)
+    verdict = _verdict(cell, comparison, references, level)
+    known = comparison.counterpart
+    return {
+        "game": find_game(game).title,
+        "agent": agent,
+        "frames": _frames(cell.run),
+        "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
+        "score": _number(float(np.mean(scores)) if scores else None),
+        "95 % interval": "missing" if not scores else _range(shown),
+        "interval over": unit,
+        "normalized %": _number(normalized_score(float(np.mean(scores)), game, references) if scores else None),
+        "above random": _above_random(cell, cells, references),
+        "random (published)": _number(references.random[game]),
+        "human (published)": _number(references.human[game]),
+        "published": _number(known.score) if known else "",
+        "published normalized %": _number(known.normalized) if known else "",
+        "verdict": verdict.word,
+        "reason": verdict.reason,
+        "deviations": ", ".join(deviation.id for deviation in deviations_in_force(cell.run)),
+    }
+
+
+def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level: float) -> Verdict:
+    """Contract: the unit is the training seed, and the episode for an agent that does not train."""
+    counterpart = comparison.counterpart
+    if counterpart is None:
+        return no_reference(comparison.reason)
+    if not cell.finished:
+        return Verdict("not run", "no run is finished")
+    if comparison.waits:
+        why = f"the published score is the best of {comparison.tried} learning rates, not all finished here"
+        return Verdict("inconclusive", why)
+    values, stand_in = cell.normalized(references), counterpart.stand_in
+    if not cell.trains:
+        values = [normalized_score(value, cell.run.game, references) for value in cell.episode_returns]
+    ours = estimate(values)
+    if ours is None or (cell.trains and ours.standard_error == 0.0):
+        if counterpart.between_runs is None:
+            return Verdict("inconclusive", "one run, and no between-run spread of this game is published to stand in")
+        ours, stand_in = Estimate(float(np.mean(values)), counterpart.between_runs, math.inf), True
+    published = counterpart.estimate_beside(ours, len(values))
+    if published is None:
+        return Verdict("inconclusive", "no spread of the published score is known or can be stood in for")
+    return judge(ours, published, level, stand_in=stand_in)
+
+
+def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
+    """Over seeds where several are finished; else over the episodes of the one network, which is another thing."""
+    if len(cell.finished) > 1 and cell.trains:
+        values, unit = cell.scores, "seeds"
+    else:
+        values, unit = cell.episode_returns, "episodes"
+    found = estimate(values)
+    return (interval(found, LEVEL) if found else None), (unit if found else "")
+
+
+def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -> str:
+    """Whether the interval lies wholly above the random agent's, or above its published score where none is run.
+
+    Scores of episodes of another length than the random agent's tell nothing about it.
+    """
+    if not cell.trains:
+        return ""
+    chance = [c for c in cells if c.run.game == cell.run.game and c.run.variant.variant == RANDOM_AGENT]
+    cap = scored_cap_frames(chance[0].run) if chance else references.cap_frames
+    if scored_cap_frames(cell.run) != cap:
+        return NOT_COMPARABLE
+    ours = _shown_interval(cell)[0]
+    published = references.random[cell.run.game]
+    theirs = _shown_interval(chance[0])[0] if chance else (published, published)
+    if ours is None or theirs is None:
+        return "unknown"
+    return "yes" if ours[0] > theirs[1] else "no"
+
+
+def _caption(
+    experiment: Experiment,
+    finished: Sequence[FinishedRun],
+    references: ReferenceSet,
+    comparisons: Sequence[Comparison],
+) -> str:
+    runs, judged = experiment.runs(), comparison_count(comparisons)
+    agents = {}
+    for run in runs:
+        title = agent_title(run, runs)
+        preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
+        of_training = " of training" * (run.budget.steps > 0)
+        judged_at = judged_text([other for other in runs if agent_title(other, runs) == title], experiment)
+        agents[title] = (
+            f"{title}: {full_budget_text(run)}{of_training}{judged_at}{preset}, protocol {run.protocol.title}"
+        )
+    quantities = {run.protocol.published_quantity for run in runs}
+    networks = Counter(
+        found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
+    )
+    evaluated = [f"the {name} network of {n} run{'s' * (n != 1)}" for name, n in sorted(networks.items())]
+    parts = [
+        f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
+        *(f"{text}." for text in agents.values()),
+        *(text for quantity, text in _SCORE_TEXTS.items() if quantity in quantities),
+        _POINTS_TEXT if experiment.judges_before_the_end else "",
+        f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
+        *_cap_texts(runs, references),
+        f"Published: {experiment.published.source}, the same agent at the same frames."
+        if experiment.published and judged
+        else "",
+        _best_text(comparisons),
+        "An interval over episodes says how well one network is measured, not how training varies.",
+        f"Evaluated: {' and '.join(evaluated)}." if evaluated else "",
+        "Runs of an earlier numerics version were made by code of the same law; only the last digits of sums differ."
+        if any(found.mark for found in finished)
+        else "",
+        f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. "
+        f"{stand_in_text(experiment.published)} For the random agent it is ours between episodes."
+        if judged
+        else "Nothing here has a reference.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _cap_texts(runs: Sequence[Run], references: ReferenceSet) -> list[str]:
+    """One sentence for each way in which episodes are cut otherwise than those of the references."""
+    agents: dict[str, dict[str, None]] = {}
+    for run in runs:
+        if (difference := other_cap(run, references)) is not None:
+            agents.setdefault(difference, {})[agent_title(run, runs)] = None
+    return [
+        f"{', '.join(titles)}: {difference}, so the normalized score is a scale and no comparison with a human tester "
+        "or random play."
+        for difference, titles in agents.items()
+    ]
+
+
+def _best_text(comparisons: Sequence[Comparison]) -> str:
+    tried = max((comparison.tried for comparison in comparisons), default=1)
+    if tried == 1:
+        return ""
+    return (
+        f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
+        f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
+    )
+
+
+def _frames(run: Run) -> str:
+    """Emulator frames of training: what a published number must share with the row."""
+    steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+    return f"{steps * run.protocol.training.frame_skip:,}"
+
+
+def _number(value: float | None) -> str:
+    return "missing" if value is None else f"{value:z,.1f}"
+
+
+def _range(of: tuple[float, float] | None) -> str:
+    return "none" if of is None else f"{of[0]:z,.1f} to {of[1]:z,.1f}"

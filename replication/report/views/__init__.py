@@ -1,0 +1,1 @@
+"""Screens and clips of evaluations."""

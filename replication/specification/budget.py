@@ -1,0 +1,48 @@
+"""How long a run trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from replication.foundation.errors import ReplicationError
+from replication.specification.protocols import Protocol
+from replication.specification.variants import Variant
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run trains: agent steps, or whole iterations of a protocol that has them, or not at all."""
+
+    steps: int = 0
+    iterations: int = 0
+
+
+def _budget(variant: Variant, protocol: Protocol, frames: int | None, iterations: int | None) -> Budget:
+    name = variant.variant
+    if variant.family == "untrained":
+        if frames is not None or iterations is not None:
+            raise ReplicationError(f"variant {name} does not train: leave the budget out")
+        return Budget()
+    if protocol.iteration_steps is not None:
+        if frames is not None or iterations is None or iterations < 1:
+            raise ReplicationError(
+                f"protocol {protocol.protocol} trains in iterations of at least {protocol.iteration_steps} steps: "
+                "give --budget-iterations N, N >= 1, and no --budget-frames"
+            )
+        return Budget(iterations=iterations)
+    if iterations is not None or frames is None:
+        raise ReplicationError(f"protocol {protocol.protocol} has no iterations: give --budget-frames")
+    return Budget(steps=steps_of_frames(frames, protocol.training.frame_skip))
+
+
+def steps_of_frames(frames: int, frame_skip: int) -> int:
+    """Nominal agent steps of a number of emulator frames (resets, no-ops and cut repeats are not counted).
+
+    Raises:
+        ReplicationError: not a positive multiple of the frame skip.
+    """
+    if frames <= 0 or frames % frame_skip:
+        raise ReplicationError(
+            f"budget of {frames} frames: expected a positive multiple of {frame_skip}, the frames of one agent step"
+        )
+    return frames // frame_skip

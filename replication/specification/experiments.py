@@ -1,0 +1,217 @@
+"""Experiments: which runs a published table or figure needs, as one YAML each. They own no runs, they name them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.validation import Count, Settings, read_yaml, validated
+from replication.specification import loading as config
+from replication.specification.budget import Budget
+from replication.specification.run import Run, resolve_run
+from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
+
+PACKAGE = Path(__file__).resolve().parent
+GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
+
+
+class PublishedSource(Settings):
+    """Where the numbers beside ours come from."""
+
+    source: str
+    """A table of replication/published."""
+    algorithm: str
+    """As the source names it; figures show its level."""
+    agents: dict[str, str] = Field(default_factory=dict)
+    """Variants to the source's names of the same agents, for a source of scores by game or of Dopamine's curves; a
+    variant that is not named here has no counterpart there."""
+    aggregates: dict[str, str] = Field(default_factory=dict)
+    """Variants to the source's aggregates over games, of agents it has no scores by game of."""
+    curves: dict[str, str] = Field(default_factory=dict)
+    """Variants to DQN Zoo's agents, whose median over 57 games is drawn beside ours, frame by frame."""
+
+
+class Finding(Settings):
+    """What was found out about a difference from the published scores; on the page and in results/README.md."""
+
+    games: Annotated[tuple[str, ...], Field(min_length=1)]
+    what: str
+    """The best explanation there is."""
+    checked: str
+    """What was looked at, and against what."""
+
+
+class RunGroup(Settings):
+    """Variants x games x seeds under one budget."""
+
+    variants: Annotated[tuple[str, ...], Field(min_length=1)]
+    games: Literal["nature49", "atari57", "atari100k26"] | Annotated[tuple[str, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    budget_frames: Count | None
+    budget_iterations: Count | None
+    protocol: str | None
+    """None: each variant's own."""
+    preset: str | None
+    judge_at: tuple[Count, ...] | None = None
+    """Iterations after which each run is judged, a comparison each; None: at the end of its budget alone."""
+
+    @model_validator(mode="after")
+    def _judged_within_the_budget(self) -> RunGroup:
+        points, most = self.judge_at, self.budget_iterations
+        if points is None:
+            return self
+        if most is None:
+            raise ValueError("judge_at: expected none without budget_iterations; leave it out, the end is judged")
+        if not points or list(points) != sorted(set(points)):
+            raise ValueError(f"judge_at: expected ascending numbers, each once, at least one, found {list(points)}")
+        if points[-1] > most:
+            raise ValueError(
+                f"judge_at: expected at most budget_iterations, {most}, found {points[-1]}; raise it or "
+                "leave the point out"
+            )
+        return self
+
+    @property
+    def game_names(self) -> tuple[str, ...]:
+        """The games, a set's name resolved."""
+        return GAME_SETS[self.games] if isinstance(self.games, str) else self.games
+
+
+class Experiment(Settings):
+    """One published table or figure, or a part of it."""
+
+    experiment: str
+    title: str
+    paper: str
+    question: str
+    reference_set: Literal["nature49_5min", "atari57_30min"]
+    published: PublishedSource | None
+    groups: Annotated[tuple[RunGroup, ...], Field(alias="runs", min_length=1)]
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """Scores of others that stand beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
+    findings: tuple[Finding, ...] = ()
+
+    def runs(self) -> tuple[Run, ...]:
+        """Every run it names, in the order of the YAML.
+
+        Raises:
+            ReplicationError: a run that cannot be, or that is named twice.
+        """
+        return tuple(run for run, _ in self._judged.values())
+
+    def judged_budgets(self, run: Run) -> tuple[Budget, ...]:
+        """The lengths of training at which one of its runs is judged, ascending."""
+        return self._judged[run.result_digest][1]
+
+    @property
+    def judges_before_the_end(self) -> bool:
+        """Whether any of its runs is judged elsewhere than at the end of its budget alone."""
+        return any(budgets != (run.budget,) for run, budgets in self._judged.values())
+
+    def judged_runs(self) -> tuple[Run, ...]:
+        """Every run as it is judged: once for each length of training, which takes the place of its budget."""
+        return tuple(replace(run, budget=budget) for run, budgets in self._judged.values() for budget in budgets)
+
+    @cached_property
+    def _judged(self) -> dict[str, tuple[Run, tuple[Budget, ...]]]:
+        """By result digest each run and where it is judged."""
+        found: dict[str, tuple[Run, tuple[Budget, ...]]] = {}
+        comparisons: set[tuple[str, Budget]] = set()
+        for group in self.groups:
+            for variant in group.variants:
+                # The YAMLs are read once a group: a workflow is parsed often, and an experiment may name 200 runs.
+                first = resolve_run(
+                    variant=variant,
+                    game=group.game_names[0],
+                    seed=group.seeds[0],
+                    protocol=group.protocol,
+                    preset=group.preset,
+                    budget_frames=group.budget_frames,
+                    budget_iterations=group.budget_iterations,
+                )
+                budgets = _judged_budgets(group, first)
+                for game in group.game_names:
+                    for seed in group.seeds:
+                        run = replace(first, game=find_game(game).name, seed=seed)
+                        if run.result_digest in found:
+                            raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")
+                        found[run.result_digest] = (run, budgets)
+                        for budget in budgets:
+                            if (run.training_digest, budget) in comparisons:
+                                raise ReplicationError(
+                                    f"experiment {self.experiment}: {run.name} is judged twice at one length of "
+                                    "training, in runs of two budgets; leave one of them out"
+                                )
+                            comparisons.add((run.training_digest, budget))
+        return found
+
+
+def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
+    """Where the runs of a group are judged; `run` is any of them."""
+    if group.judge_at is None:
+        return (run.budget,)
+    if run.protocol.published_quantity != "training_iterations":
+        raise ReplicationError(
+            f"judge_at: protocol {run.protocol.protocol} publishes evaluations at the end of training, "
+            "expected one of training returns by iteration; leave judge_at out"
+        )
+    return tuple(Budget(iterations=number) for number in group.judge_at)
+
+
+def known_experiments() -> list[str]:
+    """Names of the experiments there are."""
+    return sorted(path.stem for path in (config.WORKFLOW / "experiments").glob("*.yaml"))
+
+
+def load_experiment(name: str) -> Experiment:
+    """Read workflow/experiments/NAME.yaml.
+
+    Raises:
+        ReplicationError: no such experiment; an unknown, missing or mistyped key; a run that cannot be.
+    """
+    if name not in known_experiments():
+        raise unknown_name("experiment", name, known_experiments())
+    path = config.WORKFLOW / "experiments" / f"{name}.yaml"
+    experiment = validated(Experiment, read_yaml(path), path)
+    if experiment.experiment != name:
+        raise ReplicationError(
+            f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {name!r}"
+        )
+    _check_names(experiment, path)
+    try:
+        experiment.runs()
+    except ReplicationError as error:
+        if str(config.WORKFLOW) in str(error):  # a file that it names is at fault
+            raise
+        raise ReplicationError(f"{path}: {error}") from None
+    return experiment
+
+
+def _check_names(experiment: Experiment, path: Path) -> None:
+    """Tables, figures and the published source exist: said before anything is trained, and without importing them."""
+    for kind, names in (("tables", experiment.tables), ("figures", experiment.figures)):
+        known = [module.stem for module in (PACKAGE / kind).glob("*.py") if module.stem != "__init__"]
+        for name in names:
+            if name not in known:
+                raise ReplicationError(f"{path}: {kind}: {unknown_name(kind.removesuffix('s'), name, known)}")
+    if experiment.published is not None:
+        sources = [file.name.partition(".")[0] for file in (PACKAGE / "published").rglob("*.csv*")]
+        if experiment.published.source not in sources:
+            hint = unknown_name("published source", experiment.published.source, sources)
+            raise ReplicationError(f"{path}: published.source: {hint}")
+        variants = {variant for group in experiment.groups for variant in group.variants}
+        for key in ("agents", "aggregates", "curves"):
+            for variant in getattr(experiment.published, key).keys() - variants:
+                raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")
+    for game in {game for finding in experiment.findings for game in finding.games}:
+        try:
+            find_game(game)
+        except ReplicationError as error:
+            raise ReplicationError(f"{path}: findings: {error}") from None

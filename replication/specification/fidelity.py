@@ -1,0 +1,320 @@
+"""How faithful a run is: each detail of the original program beside the value in force here, and a judgement.
+
+An original is a file of workflow/originals: what the published program does, row by row, with its source. A row is
+`exact`, or names the deviations that concern it, or is `unconfirmed` where the original is an article's text that no
+transcription confirms. Every difference is declared: one that is not is a defect, and a test fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.optional_settings import without_defaults
+from replication.foundation.validation import Settings, read_yaml, validated
+from replication.specification import loading as config
+from replication.specification.protocols import Deviation, Protocol
+from replication.specification.run import Run
+from replication.specification.variants import FAMILIES, Preset, Variant
+
+RULES = "suite"
+"""The original that every variant is held against: the rules this project sets itself."""
+
+EXACT, UNCONFIRMED, UNDECLARED, NOT_APPLICABLE = "exact", "unconfirmed", "undeclared", "not applicable"
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
+
+
+class Row(Settings):
+    row: Annotated[str, Field(pattern=r"^[A-Z]{1,2}[0-9]+b?$")]
+    behaviour: str
+    """What it is about, in a few words."""
+    value: str
+    """What the original does, with units."""
+    source: str
+    """Where that is read: repository, file and line, or the article."""
+    in_force: str
+    """What this project does; `{config.discount}` and the like stand for settings."""
+    expected: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the original, by the names used in `in_force`; empty where the behaviour is built in."""
+    families: tuple[Literal["off_policy", "untrained"], ...] = ("off_policy",)
+    """Agents it concerns."""
+    tag: Literal["program", "paper", "quirk", "rule"] = "program"
+    """Read in the program; read in the article alone; a side effect of the program; a rule of this project."""
+    confirmed_by: str | None = None
+    """For the article's text: the transcriptions in which it was read."""
+    peers: str = ""
+    """What other implementations do, where they differ."""
+    untested: str | None = None
+    """Why no test is named after the row."""
+    replaces: tuple[str, ...] = ()
+    """Rows of the originals its own one extends, in whose place it stands."""
+
+    @property
+    def section(self) -> str:
+        """The letters of its number."""
+        return self.row.rstrip("b0123456789")
+
+
+class GameDifference(Settings):
+    game: str
+    what: str
+    """How the emulator's logic of this game differs from that of the original's emulator."""
+
+
+class Original(Settings):
+    original: str
+    title: str
+    extends: tuple[str, ...] = ()
+    """Originals whose rows hold for it too, but for those that it replaces."""
+    sections: dict[str, str]
+    """Letters of a row to the name of its section."""
+    rows: tuple[Row, ...]
+    game_differences: tuple[GameDifference, ...] = ()
+
+
+@dataclass(frozen=True)
+class JudgedRow:
+    """A row as it stands for one variant or run."""
+
+    row: Row
+    section: str
+    in_force: str
+    status: str
+    """`exact`, `unconfirmed`, `undeclared`, `not applicable`, or the ids of deviations, separated by commas."""
+
+
+def known_originals() -> list[str]:
+    """Names of the originals there are."""
+    return sorted(path.stem for path in (config.WORKFLOW / "originals").glob("*.yaml"))
+
+
+def load_original(name: str) -> Original:
+    """Read workflow/originals/NAME.yaml.
+
+    Raises:
+        ReplicationError: no such original; an unknown, missing or mistyped key.
+    """
+    if name not in known_originals():
+        raise unknown_name("original", name, known_originals())
+    return _read_original(config.WORKFLOW / "originals" / f"{name}.yaml")
+
+
+def rows_of(name: str) -> list[tuple[str, Row]]:
+    """Section and row of all that an original does: its own rows, and those of the originals it extends.
+
+    Raises:
+        ReplicationError: as `load_original`; or one extends itself, by way of others.
+    """
+    lineage = _lineage(name)
+    replaced = {number for original in lineage for row in original.rows for number in row.replaces}
+    rows = [(original.sections[row.section], row) for original in lineage for row in original.rows]
+    return [(section, row) for section, row in rows if row.row not in replaced]
+
+
+def _lineage(name: str, extending: tuple[str, ...] = ()) -> list[Original]:
+    """The originals that one extends, then itself; each once. `extending`: what led to it, in order."""
+    original = load_original(name)
+    if name in extending:
+        circle = " extends ".join((*extending[extending.index(name) :], name))
+        raise ReplicationError(
+            f"{config.WORKFLOW / 'originals' / f'{name}.yaml'}: extends: {circle}; take one of these out"
+        )
+    found = {each.original: each for base in original.extends for each in _lineage(base, (*extending, name))}
+    return [*found.values(), original]
+
+
+@cache  # a table judges a hundred runs against the same file
+def _read_original(path: Path) -> Original:
+    return validated(Original, read_yaml(path), path)
+
+
+def judge_rows(
+    variant: Variant, protocol: Protocol, preset: Preset | None = None, frames: int | None = None
+) -> list[JudgedRow]:
+    """Every row of the variant's original and of this project's rules.
+
+    Args:
+        variant: with the preset applied.
+        protocol: how it is presented and scored, with the preset applied.
+        preset: the overrides of scale in force, to be named where they move a row.
+        frames: emulator frames of training; None: as an experiment asks, no departure.
+
+    Raises:
+        ReplicationError: there is no such original.
+    """
+    settings = _settings(variant, protocol, frames)
+    declared = (*variant.deviations, *protocol.deviations)
+    judged = []
+    for section, row in (*rows_of(variant.original), *rows_of(RULES)):
+        status = _status(row, variant, settings, declared)
+        if status == UNDECLARED:
+            status = _departure(row, variant, protocol, preset, settings)
+        text = NOT_APPLICABLE if status == NOT_APPLICABLE else _filled(row.in_force, settings)
+        judged.append(JudgedRow(row, section, text, status))
+    return judged
+
+
+def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
+    """Every departure of a run: those its variant and protocol declare, and those of preset, budget and game.
+
+    What concerns only rows that do not apply (training, to an agent that does not train) is no departure.
+    """
+    variant, protocol, preset = run.variant, run.protocol, run.preset
+    trained = run.budget.steps * protocol.training.frame_skip or None
+    judged = judge_rows(variant, protocol, preset, trained)
+    moved: dict[str, list[str]] = {}
+    for found in judged:
+        for name in found.status.split(", "):
+            moved.setdefault(name, []).append(found.row.row)
+    declared = [known for known in (*variant.deviations, *protocol.deviations) if known.id in moved]
+    if preset and (rows := moved.get(f"preset-{preset.preset}")):
+        declared.append(_of_preset(preset, rows))
+    if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):
+        declared.append(_of_protocol(variant, protocol, rows))
+    if trained and (rows := moved.get("budget")):
+        declared.append(_of_budget(trained, rows))
+    differences = [known for original in _lineage(variant.original) for known in original.game_differences]
+    declared += [_of_game(known) for known in differences if known.game == run.game]
+    return tuple(declared)
+
+
+def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
+    """Rows that are exact, covered by a deviation, unconfirmed, not applicable; and undeclared, which is a defect."""
+    plain = (EXACT, UNCONFIRMED, NOT_APPLICABLE, UNDECLARED)
+    counted = Counter(found.status if found.status in plain else "deviation" for found in judged)
+    return {word: counted[word] for word in (EXACT, "deviation", UNCONFIRMED, NOT_APPLICABLE, UNDECLARED)}
+
+
+def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
+    """All settings in force by dotted name; parts that are absent have no names."""
+    # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
+    shown = variant.config | without_defaults(FAMILIES[variant.family], variant.config)
+    content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
+    final = content["protocol"]["final_evaluation"]
+    if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own
+        final["epsilon"] = variant.config.get("evaluation_epsilon")
+    if frames is not None:
+        content["budget"] = {"frames": frames}
+    return dict(_flat("", content))
+
+
+def _flat(name: str, content: Any) -> list[tuple[str, Any]]:
+    own = [(name, content)] if name else []
+    if not isinstance(content, Mapping):
+        return own
+    prefix = f"{name}." if name else ""
+    return own + [pair for key, value in content.items() for pair in _flat(f"{prefix}{key}", value)]
+
+
+def _status(row: Row, variant: Variant, settings: Mapping[str, Any], declared: Sequence[Deviation]) -> str:
+    names = {name for name in _PLACEHOLDER.findall(row.in_force) if not name.startswith("budget.")}
+    if variant.family not in row.families or not names <= set(settings):
+        return NOT_APPLICABLE
+    ids = [deviation.id for deviation in declared if row.row in deviation.rows]
+    if ids:
+        return ", ".join(ids)
+    if any(_plain(settings.get(name, value)) != _plain(value) for name, value in row.expected.items()):
+        return UNDECLARED
+    return UNCONFIRMED if row.tag == "paper" and row.confirmed_by is None else EXACT
+
+
+def _departure(
+    row: Row, variant: Variant, protocol: Protocol, preset: Preset | None, settings: Mapping[str, Any]
+) -> str:
+    """What moved a row that no YAML declares: the preset, the choice of another protocol, the budget.
+
+    Each is named only for settings it has a hand in; a setting that none of them explains is undeclared.
+    """
+    differing = {n for n, value in row.expected.items() if _plain(settings.get(n, value)) != _plain(value)}
+    overridden = {} if preset is None else dict(_flat("", {"config": preset.config, "protocol": preset.protocol}))
+    another = protocol.protocol != variant.protocol
+    moved_by = {
+        "" if preset is None else f"preset-{preset.preset}": differing & overridden.keys(),
+        f"protocol-{protocol.protocol}": {name for name in differing if another and name.startswith("protocol.")},
+        "budget": differing & {"budget.frames"},
+    }
+    names = []
+    for name, moved in moved_by.items():
+        if moved & differing:  # what an earlier one explains is not asked of a later one
+            names.append(name)
+            differing -= moved
+    return UNDECLARED if differing else ", ".join(names)
+
+
+def _of_preset(preset: Preset, rows: Sequence[str]) -> Deviation:
+    return Deviation(
+        id=f"preset-{preset.preset}",
+        rows=tuple(rows),
+        what=f"the preset {preset.preset}: {preset.title}",
+        why="a scale that fits a small machine",
+        expected_effect="incomparable with the published score",
+    )
+
+
+def _of_protocol(variant: Variant, protocol: Protocol, rows: Sequence[str]) -> Deviation:
+    return Deviation(
+        id=f"protocol-{protocol.protocol}",
+        rows=tuple(rows),
+        what=f"the protocol {protocol.protocol} instead of {variant.protocol}, the paper's own",
+        why="asked for by the experiment",
+        expected_effect="comparable only with scores of the same protocol",
+    )
+
+
+def _of_budget(frames: int, rows: Sequence[str]) -> Deviation:
+    return Deviation(
+        id="budget",
+        rows=tuple(rows),
+        what=f"training stops after {frames:,} frames; its schedules are unchanged",
+        why="the full length costs days a run",
+        expected_effect="incomparable with the score at full length",
+    )
+
+
+def _of_game(known: GameDifference) -> Deviation:
+    return Deviation(
+        id=f"emulator-{known.game.replace('_', '-')}",
+        rows=("E13",),
+        what=known.what,
+        why="the emulator's logic of this game changed since the original's emulator",
+        expected_effect="scores of this game may differ",
+    )
+
+
+def _filled(template: str, settings: Mapping[str, Any]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return in_words(settings[name]) if name in settings else "what the experiment asks for"
+
+    return _PLACEHOLDER.sub(value, template)
+
+
+def in_words(value: Any) -> str:
+    """A setting as people write it: thousands separated, ranges and lists spelt out, `none` for None."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')} {in_words(inner)}" for key, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        plain = all(isinstance(inner, int) for inner in value)
+        return " to ".join(map(in_words, value)) if plain and len(value) == 2 else "; ".join(map(in_words, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Lists and tuples compared alike."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

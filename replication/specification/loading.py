@@ -1,0 +1,158 @@
+"""From the YAML files of workflow/ to validated settings.
+
+This module imports neither torch nor ale-py, so that plans, digests and pages can be made from it in milliseconds.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, create_model
+
+from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.optional_settings import in_force, without_defaults
+from replication.foundation.paths import ALGORITHMS, WORKFLOW
+from replication.foundation.validation import Settings, SettingsT, overridden, read_yaml, validate_part, validated
+from replication.specification.algorithm_settings import told_settings
+from replication.specification.families import off_policy as settings
+from replication.specification.protocols import Protocol
+from replication.specification.variants import FAMILIES, Preset, Variant
+
+
+def known_names(kind: Literal["algorithms", "protocols", "presets"]) -> list[str]:
+    """Names of the YAML files of one kind."""
+    return sorted(path.stem for path in (WORKFLOW / kind).glob("*.yaml"))
+
+
+def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
+    """Read workflow/protocols/NAME.yaml, scaled by a preset.
+
+    Raises:
+        ReplicationError: no such protocol; an unknown, missing or mistyped key.
+    """
+    path, content = _read("protocols", "protocol", name)
+    protocol = validated(Protocol, content, path)
+    _check_name(path, "protocol", protocol.protocol)
+    if preset is None:
+        return protocol
+    scaled = overridden(in_force(Protocol, content), preset.protocol)
+    return validated(Protocol, scaled, WORKFLOW / "presets" / f"{preset.preset}.yaml", "protocol")
+
+
+def load_variant(name: str, preset: Preset | None = None) -> Variant:
+    """Read workflow/algorithms/NAME.yaml, its `config` scaled by a preset; optional settings are filled in.
+
+    Raises:
+        ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
+            algorithm adds to those of its family are left to `variant_config`, before its training starts.
+    """
+    _, content = _read("algorithms", "variant", name)
+    return _variant(WORKFLOW / "algorithms" / f"{name}.yaml", content, None, preset)
+
+
+def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Variant:
+    """Read a variant of an algorithm outside this package, from a YAML that may lie anywhere.
+
+    Args:
+        path: the YAML.
+        source: the algorithm's Python file, whose name `module` must give.
+        preset: overrides of scale for its `config`.
+
+    Raises:
+        ReplicationError: as `load_variant`.
+    """
+    return _variant(path, read_yaml(path), source, preset)
+
+
+def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: Preset | None) -> Variant:
+    variant = validated(Variant, content, path)
+    _check_name(path, "variant", variant.variant)
+    if variant.protocol not in (known := known_names("protocols")):
+        raise ReplicationError(f"{path}: protocol: {unknown_name('protocol', variant.protocol, known)}")
+    if source is None and variant.module not in _algorithm_modules():
+        raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
+    if source is not None and variant.module != source.stem:
+        raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
+    model = _settings_class(variant, source or _bundled(variant.module))
+    validated(model, variant.config, path, "config")
+    config = in_force(model, variant.config)
+    if preset is not None:
+        config = overridden(config, preset.config)
+        validated(model, config, WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")
+    return variant.model_copy(update={"config": config})
+
+
+def load_preset(name: str) -> Preset:
+    """Read workflow/presets/NAME.yaml.
+
+    Raises:
+        ReplicationError: no such preset; a key that no variant or protocol can have; a mistyped value.
+    """
+    path, content = _read("presets", "preset", name)
+    preset = validated(Preset, content, path)
+    _check_name(path, "preset", preset.preset)
+    told = [model for module in _algorithm_modules() if (model := _told(_bundled(module))) is not None]
+    validate_part((*FAMILIES.values(), *told), preset.config, path, "config")
+    validate_part((Protocol,), preset.protocol, path, "protocol")
+    return preset
+
+
+def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
+    """The `config` of a variant, checked against the settings class of its algorithm.
+
+    Raises:
+        ReplicationError: an unknown, missing or mistyped key.
+    """
+    return validated(model, variant.config, WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
+
+
+def identity_config(variant: Variant) -> dict[str, Any]:
+    """The `config` of a variant as digests have it: without optional settings that are as if they were absent."""
+    source = _bundled(variant.module)
+    return without_defaults(_settings_class(variant, source), variant.config) if source.is_file() else variant.config
+
+
+def _settings_class(variant: Variant, source: Path) -> type[Settings]:
+    """The settings that a variant has; any besides those of its family where the algorithm's source does not tell."""
+    family, told = FAMILIES[variant.family], _told(source)
+    if told is None:
+        return _with_any_others(family)
+    return told if issubclass(told, family) else family
+
+
+class _AnyOthers(Settings):
+    model_config = ConfigDict(extra="allow")
+
+
+@cache
+def _with_any_others(family: type[Settings]) -> type[Settings]:
+    return create_model(family.__name__, __base__=(family, _AnyOthers))
+
+
+def _algorithm_modules() -> list[str]:
+    return sorted(path.stem for path in ALGORITHMS.glob("*.py") if path.stem not in ("__init__", "contract"))
+
+
+def _bundled(module: str) -> Path:
+    return ALGORITHMS / f"{module}.py"
+
+
+def _told(source: Path) -> type[Settings] | None:
+    known = {
+        name: kind for name, kind in vars(settings).items() if isinstance(kind, type) and issubclass(kind, Settings)
+    }
+    return told_settings(source, ALGORITHMS, known | {family.__name__: family for family in FAMILIES.values()})
+
+
+def _check_name(path: Path, key: str, found: str) -> None:
+    if found != path.stem:
+        raise ReplicationError(f"{path}: {key}: found {found!r}, expected the file's own name {path.stem!r}")
+
+
+def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+    if name not in known_names(folder):
+        raise unknown_name(kind, name, known_names(folder))
+    path = WORKFLOW / folder / f"{name}.yaml"
+    return path, read_yaml(path)

@@ -1,0 +1,194 @@
+"""The identity of a run: what names it, the digests of what can change its numbers, where its files lie.
+
+run = (variant, protocol, game, seed, preset, budget). The state of training is keyed by all but the budget, so that
+a longer budget continues a shorter one. Machine matters (device, storage of the replay memory, lanes) are no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import canonical_json, sha256
+from replication.foundation.optional_settings import without_defaults
+from replication.foundation.paths import WORKFLOW
+from replication.foundation.validation import validated
+from replication.specification.budget import Budget, _budget
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
+from replication.specification.protocols import FinalEvaluation, Protocol
+from replication.specification.tasks.atari_games import find_game
+from replication.specification.variants import Preset, Variant
+
+NUMERICS_VERSION = {"off_policy": 3, "untrained": 1}
+"""One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test
+fails when they move without it). Results of another version are results of another run."""
+
+
+KEPT_LAW: Mapping[str, Mapping[int, frozenset[str]]] = {
+    "off_policy": {
+        3: frozenset(
+            {
+                "dqn",
+                "double_dqn",
+                "drq",
+                "dueling",
+                "linear",
+                "munchausen_dqn",
+                "noisy_dqn",
+                "rainbow_no_distributional",
+            }
+        )
+    }
+}
+"""Modules whose law a version of a family left as the version before it had it: only the last digits of sums moved.
+Finished runs of the version before stand for theirs, marked, until they are made again; no checkpoint goes on. The
+held-out curve of the modules that are left out became another one."""
+
+
+_NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
+"""Of a protocol, what moves no number of training."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its final evaluation."""
+
+    variant: Variant
+    protocol: Protocol
+    game: str
+    seed: int
+    preset: Preset | None
+    budget: Budget
+    earlier_version: int | None = None
+    """Numerics version of the code that made it, where that is not the present one."""
+
+    @cached_property
+    def training_digest(self) -> str:
+        """64 hexadecimal digits over everything that can change a number of training; the budget is no part."""
+        return self._digests[0]
+
+    @cached_property
+    def result_digest(self) -> str:
+        """64 hexadecimal digits: training, budget and final evaluation."""
+        return self._digests[1]
+
+    @cached_property
+    def _digests(self) -> tuple[str, str]:
+        return record_digests(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What the digests are over, as a run's record keeps it."""
+        return {
+            "variant": self.variant.variant,
+            "module": self.variant.module,
+            "family": self.variant.family,
+            "config": identity_config(self.variant),
+            "protocol": self.protocol.protocol,
+            "protocol_settings": without_defaults(
+                type(self.protocol), self.protocol.model_dump(exclude={"sources", "deviations"})
+            ),
+            "game": self.game,
+            "seed": self.seed,
+            "preset": self.preset.preset if self.preset else None,
+            "budget": {"steps": self.budget.steps, "iterations": self.budget.iterations},
+            "numerics_version": self.numerics_version,
+        }
+
+    @property
+    def numerics_version(self) -> int:
+        """That of the code that makes it, or made it."""
+        return self.earlier_version or NUMERICS_VERSION[self.variant.family]
+
+    def earlier(self) -> Iterator[Run]:
+        """The same run as earlier code made it whose law is this one's, the newest first."""
+        version, kept = self.numerics_version, KEPT_LAW.get(self.variant.family, {})
+        while self.variant.module in kept.get(version, ()):
+            version -= 1
+            yield replace(self, earlier_version=version)
+
+    def results_folder(self, results: Path) -> Path:
+        """Where the small files of the finished run go."""
+        return self._folder(results / "runs", self.result_digest)
+
+    def state_folder(self, state: Path) -> Path:
+        """Where checkpoints, weights and periodic evaluations lie."""
+        return self._folder(state, self.training_digest)
+
+    def _folder(self, root: Path, digest: str) -> Path:
+        return root / self.variant.variant / self.game / f"seed{self.seed}" / digest[:12]
+
+    @property
+    def name(self) -> str:
+        """For people: variant, game and seed; marked where earlier code made it."""
+        mark = f" (numerics version {self.earlier_version})" if self.earlier_version else ""
+        return f"{self.variant.variant} {self.game} seed {self.seed}{mark}"
+
+    @property
+    def publishes_training(self) -> bool:
+        """Whether the returns of its training episodes are what was published, so that their traces are kept."""
+        return self.protocol.published_quantity == "training_iterations"
+
+    def final_epsilon(self, final: FinalEvaluation) -> float:
+        """The protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
+        if final.epsilon is not None:
+            return final.epsilon
+        return float(self.variant.config.get("evaluation_epsilon", 0.0))
+
+
+def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Training digest and result digest of a run's identity, as `Run.identity` or the record of a finished run has it.
+
+    Raises:
+        KeyError: a part is missing.
+    """
+    settings = record["protocol_settings"]
+    # Not what a protocol is called, what normalises its scores, or what is played at the end; settings added later are.
+    presented = {name: value for name, value in settings.items() if name not in _NOT_OF_TRAINING}
+    parts = ("variant", "module", "family", "config", "protocol", "game", "seed", "preset", "numerics_version")
+    needed = ("training", "iteration_steps", "periodic_evaluation")
+    training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
+    result = {
+        "training": training,
+        "budget": {name: record["budget"][name] for name in ("steps", "iterations")},
+        "final_evaluation": settings["final_evaluation"],
+    }
+    return sha256(canonical_json(training)), sha256(canonical_json(result))
+
+
+def resolve_run(
+    *,
+    variant: str,
+    game: str,
+    seed: int,
+    protocol: str | None = None,
+    preset: str | None = None,
+    budget_frames: int | None = None,
+    budget_iterations: int | None = None,
+) -> Run:
+    """Read the YAMLs a run names and check that its budget fits its protocol.
+
+    Raises:
+        ReplicationError: a misspelt name, a bad key, a budget that is missing, not positive or of the wrong unit.
+    """
+    if seed < 0:
+        raise ReplicationError(f"seed {seed}: expected an integer >= 0")
+    loaded_preset = load_preset(preset) if preset else None
+    loaded = load_variant(variant, loaded_preset)
+    presented = load_protocol(protocol or loaded.protocol, loaded_preset)
+    budget = _budget(loaded, presented, budget_frames, budget_iterations)
+    return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
+
+
+# ---------------------------------------------------------------- disk
+
+
+def off_policy_config(run: Run) -> OffPolicyConfig:
+    """The part of a variant's configuration that all algorithms of the family share; an algorithm may add to it."""
+    given = run.variant.config
+    shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
+    return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{run.variant.variant}.yaml", "config")

@@ -1,0 +1,42 @@
+"""The words of a command that name runs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from replication.commands.cohorts import _T
+from replication.specification.run import Run
+
+
+def run_arguments(runs: Sequence[Run], results: Path) -> str:
+    """Arguments of `train` that name these runs, quoted for a shell.
+
+    Args:
+        runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs
+            between are named too.
+        results: root of the results.
+    """
+    games, seeds = _unique(run.game for run in runs), _unique(str(run.seed) for run in runs)
+    words = ["--variant", runs[0].variant.variant, "--game", *games, "--seed", *seeds]
+    for option, value in _shared_arguments(runs[0]).items():
+        words += [f"--{option}", str(value)] if value is not None and option != "variant" else []
+    words += ["--results", str(results)]
+    return shlex.join(words)
+
+
+def _shared_arguments(run: Run) -> dict[str, str | int | None]:
+    """What the runs of one command have in common; None: not given."""
+    own = run.protocol.protocol == run.variant.protocol
+    return {
+        "variant": run.variant.variant,
+        "budget-frames": run.budget.steps * run.protocol.training.frame_skip or None,
+        "budget-iterations": run.budget.iterations or None,
+        "protocol": None if own else run.protocol.protocol,
+        "preset": run.preset.preset if run.preset else None,
+    }
+
+
+def _unique(values: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,41 @@
+"""Variants and presets as frozen, validated settings: one algorithm with its numbers, and overrides of scale."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from replication.foundation.validation import Settings
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.protocols import Deviation
+
+
+class Variant(Settings):
+    """One algorithm YAML. `config` is checked by the settings class of its family or algorithm."""
+
+    variant: str
+    title: str
+    module: str
+    """Module of replication.algorithms that holds the network and the loss."""
+    family: Literal["off_policy", "untrained"]
+    paper: str
+    original: str
+    """The program it is compared with, row by row: a file of workflow/originals."""
+    protocol: str
+    """The protocol of its paper, used unless another is asked for."""
+    config: dict[str, Any]
+    sources: dict[str, str]
+    deviations: tuple[Deviation, ...]
+
+
+FAMILIES: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
+"""What the settings of each family must hold."""
+
+
+class Preset(Settings):
+    """Overrides of scale; a part that a variant or protocol does not have is left alone."""
+
+    preset: str
+    title: str
+    config: dict[str, Any]
+    protocol: dict[str, Any]

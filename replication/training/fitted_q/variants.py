@@ -1,0 +1,78 @@
+"""From a control experiment to its results: every repetition that is missing, with progress; then tables and page."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from replication.evidence.control_records import (
+    read_repetition,
+    read_variant,
+    repetition_path,
+    store_repetition,
+    write_variant,
+)
+from replication.foundation.files import ensure_folder
+from replication.specification.control_experiments import ControlExperiment
+
+BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
+
+
+def train_variant(
+    experiment: ControlExperiment, variant: str, results: Path, state: Path, *, quiet: bool = False
+) -> Path:
+    """Make every repetition of a variant that is missing, and write its results.
+
+    A repetition is kept as soon as it is finished: stopped at any moment and given again, this continues, and ends with
+    the same numbers.
+
+    Returns: the folder of the results.
+    Raises:
+        ReplicationError: a file cannot be written, or is damaged.
+    """
+    folder = experiment.folder(variant, results)
+    if read_variant(experiment, variant, results) is not None:
+        return folder
+    ensure_folder(results, "name another with --results")
+    from replication.training.fitted_q.repetitions import repeat  # compiles or loads compiled code
+
+    method = experiment.method_of(variant)
+    wanted = [
+        (episodes, repetition)
+        for episodes in experiment.training_episodes
+        for repetition in range(1, experiment.repetitions + 1)
+    ]
+    kept, seconds = [], 0.0
+    with tqdm(total=len(wanted), unit="repetitions", desc=variant, disable=quiet, **BAR) as bar:
+        for episodes, repetition in wanted:
+            path = repetition_path(experiment, variant, episodes, repetition, state)
+            if (found := read_repetition(path)) is None:
+                started = time.monotonic()
+                store_repetition(repeat(method, episodes, repetition), path, time.monotonic() - started)
+                found = read_repetition(path)
+                assert found is not None
+            kept.append(found[0])
+            seconds += found[1]
+            bar.update()
+    facts = {"cost": {"seconds": round(seconds, 1)}, "provenance": _provenance()}
+    return write_variant(experiment, variant, kept, results, facts)
+
+
+def _provenance() -> dict[str, Any]:
+    from replication.evidence.provenance import command_text, git_commit  # takes the emulator
+
+    return {
+        "commit": git_commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "packages": {name: version(name) for name in ("numba", "numpy", "safetensors")},
+        "command": command_text(sys.argv[1:]),
+    }

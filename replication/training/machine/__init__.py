@@ -1,0 +1,1 @@
+"""The machine that trains: its devices and what fits on them."""

@@ -1,0 +1,117 @@
+"""Periodic evaluation of agents that learn from a replay memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.environments.contract import Policy
+from replication.evidence.evaluation import Evaluation, Purpose, exploration_stream
+from replication.evidence.scores import CurvePoint, score
+from replication.evidence.trace_file import Trace
+from replication.foundation.random_streams import named_stream
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.training.exploration import epsilon_greedy
+from replication.training.off_policy.acting import act
+from replication.training.off_policy.batching import Networks
+from replication.training.off_policy.lane_contract import AnyLane
+from replication.training.off_policy.learner import Learner
+from replication.training.off_policy.trainee import Trainee
+from replication.training.resumable_play import Choose, Play, Played, network_sha256, play_at_once
+from replication.training.schedules import epsilon_at, is_due
+
+
+def evaluation_is_due(lane: AnyLane) -> bool:
+    """Every `period_steps`, once learning has started (google-deepmind/dqn dqn/train_agent.lua:106)."""
+    periodic = lane.run.protocol.periodic_evaluation
+    return periodic is not None and is_due(lane.step, periodic.period_steps) and lane.learning_started
+
+
+def _owes_evaluation(trainee: Trainee) -> bool:
+    """Whether a lane was stored within the evaluation that is due at its step."""
+    evaluated = bool(trainee.curve) and trainee.curve[-1].step == trainee.lane.step
+    return evaluation_is_due(trainee.lane) and not evaluated
+
+
+def evaluate_periodically(
+    trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks, play: Play = play_at_once
+) -> None:
+    """Play the online networks apart from training, side by side; keep one whose score exceeds all its earlier ones."""
+    for trainee, trace in zip(trainees, _periodic_traces(trainees, networks, play), strict=True):
+        lane, learner = trainee.lane, trainee.learner
+        value = td_error = None
+        if lane.held_out is not None:
+            # A stream of its own: looking at the held-out transitions must not shift what training draws.
+            apart = named_stream(lane.run.seed, lane.run.game, "held_out_loss", _evaluation_index(lane))
+            value, td_error = learner.held_out_statistics(lane.held_out, apart)
+        found = score(trace)
+        earlier = [point.score for point in trainee.curve if point.score is not None]
+        is_best = not math.isnan(found) and (not earlier or found > max(earlier))
+        if is_best:
+            trainee.best = learner.online_parameters()
+        trainee.fresh_trace = trace
+        trainee.curve.append(
+            CurvePoint(
+                step=lane.step,
+                score=None if math.isnan(found) else found,
+                episodes=sum(episode.ending != "unfinished" for episode in trace.episodes),
+                held_out_value=value,
+                held_out_td_error=td_error,
+                epsilon=epsilon_at(lane.step, config.epsilon),
+                is_best=is_best,
+            )
+        )
+
+
+def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play) -> list[Trace]:
+    epsilons, played = {}, []
+    purpose: Purpose = "periodic_evaluation"
+    for place, trainee in enumerate(trainees):
+        lane = trainee.lane
+        periodic, index = lane.run.protocol.periodic_evaluation, _evaluation_index(lane)
+        assert periodic is not None
+        epsilons[place] = periodic.epsilon
+        begun = lane.begin_evaluation(periodic.presentation, purpose, index=index, num_steps=periodic.length_steps)
+        played.append(to_be_played(trainee, begun, purpose, index))
+    return play(played, evaluation_policy(trainees, played, epsilons, networks), lambda place, stack: None)
+
+
+def to_be_played(trainee: Trainee, evaluation: Evaluation, purpose: Purpose, index: int = 0) -> Played:
+    """An evaluation of a lane's online network, with the stream its policy draws from."""
+    run, learner = trainee.lane.run, trainee.learner
+    stream, network = exploration_stream(run, purpose, index), network_sha256(learner.online_parameters())
+    return Played(evaluation, run, purpose, index, network, learner.num_actions, stream)
+
+
+def evaluation_policy(
+    trainees: Sequence[Trainee], played: Sequence[Played], epsilons: Mapping[int, float], networks: Networks
+) -> Choose:
+    """The online networks, epsilon-greedy, for those of the evaluations that are under way."""
+    streams = {place: each.stream for place, each in enumerate(played)}
+
+    def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
+        seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
+        return act(seen, epsilons, streams, networks, evaluating=True)
+
+    return choose
+
+
+def _evaluation_index(lane: AnyLane) -> int:
+    periodic = lane.run.protocol.periodic_evaluation
+    assert periodic is not None
+    return lane.step // periodic.period_steps
+
+
+def greedy_policy(learner: Learner, epsilon: float) -> Policy:
+    """The learner's online network, epsilon-greedy."""
+
+    def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
+        def values() -> NDArray[np.float32]:
+            return learner.action_values(stack, learner.acting_draws(stream, evaluating=True))
+
+        return epsilon_greedy(epsilon, learner.num_actions, values, stream)
+
+    return policy

@@ -1,0 +1,93 @@
+"""The networks of finished runs: kept as they were evaluated, and played again to leave the same trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+from tqdm import tqdm
+
+from replication.algorithms.off_policy.contract import load_algorithm
+from replication.algorithms.untrained import random_agent
+from replication.environments.atari.emulator import open_emulator
+from replication.environments.contract import Policy, Viewing
+from replication.evidence.evaluation import evaluate
+from replication.evidence.records import network_path, run_of_folder
+from replication.evidence.trace_file import Trace, read_trace
+from replication.foundation.errors import ReplicationError
+from replication.foundation.random_streams import training_streams
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.loading import variant_config
+from replication.specification.run import Run
+from replication.training.off_policy.learner import Learner, prepare_torch
+from replication.training.off_policy.periodic_evaluation import greedy_policy
+
+
+def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False) -> str:
+    """Evaluate again every run whose network is there, or that needs none, and compare the traces.
+
+    Args:
+        folders: of finished runs.
+        state: root of the state.
+        quiet: no progress bar.
+
+    Returns: how many were played, in words.
+    Raises:
+        ReplicationError: the first run whose trace differs: file, episode.
+    """
+    prepare_torch()
+    played = absent = earlier = 0
+    for folder in tqdm(folders, unit="runs", desc="verify --policy", disable=quiet):
+        path = folder / "evaluation.trace"
+        if not path.exists():
+            continue
+        run = run_of_folder(folder)
+        if run.earlier_version is not None:  # other last digits may choose another action
+            earlier += 1
+            continue
+        again = evaluate_again(run, state)
+        if again is None:
+            absent += 1
+            continue
+        played += 1
+        stored = read_trace(path)
+        for number, (one, other) in enumerate(zip(stored.episodes, again.episodes, strict=True)):
+            if one != other:
+                raise ReplicationError(
+                    f"{path}: episode {number} (the first is 0): the stored network plays another one (return "
+                    f"{other.raw_return:g}, the trace claims {one.raw_return:g}); on another kind of machine or device "
+                    "than the run's that can be rounding"
+                )
+    without = f"; {absent} have no network in {state}" if absent else ""
+    others = f"; {earlier} not played: of an earlier numerics version, for the commit that made it" if earlier else ""
+    return f"{played} policies played again, each left its trace{without}{others}"
+
+
+def evaluate_again(run: Run, state: Path) -> Trace | None:
+    """The final evaluation of a run played anew; None where its network is not there."""
+    final = run.protocol.final_evaluation
+    assert final is not None
+    num_actions = len(open_emulator(run.game).minimal_actions)
+    policy: Policy
+    if run.variant.family == "untrained":
+        viewing = random_agent.viewing(variant_config(run.variant, UntrainedConfig))
+        policy = random_agent.policy(num_actions)
+    else:
+        path = network_path(run, state)
+        if not path.exists():
+            return None
+        algorithm = load_algorithm(run.variant.module)
+        config: OffPolicyConfig = variant_config(run.variant, algorithm.Config)
+        learner = Learner(algorithm, config, num_actions, training_streams(run.seed, run.game), "cpu")
+        try:
+            learner.online.load_state_dict(load(path.read_bytes()))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise ReplicationError(
+                f"{path}: not the network of {run.name} ({type(error).__name__}); remove it"
+            ) from None
+        viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
+        policy = greedy_policy(learner, run.final_epsilon(final))
+    return evaluate(policy, run, final.presentation, viewing, "final_evaluation", num_episodes=final.num_episodes)

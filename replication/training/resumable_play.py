@@ -1,0 +1,169 @@
+"""Evaluations that stop and go on: what was chosen is kept in the state of a run, and played again.
+
+All of an evaluation but its choices follows from the run's seed. So its actions so far, one byte each, with the state
+of the stream they were drawn with, are what it continues from: the emulator is given them again, no network is asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor
+
+from replication.evidence.evaluation import Evaluation, Purpose, play_side_by_side
+from replication.evidence.records import sealed_record
+from replication.evidence.trace_file import Trace
+from replication.foundation.files import sha256, write_atomically
+from replication.foundation.progress import say
+from replication.foundation.random_streams import restore_stream, stream_state
+from replication.foundation.stopping import Stop, Stopped
+from replication.specification.run import Run
+
+FILE = "unfinished_evaluation.json"
+
+
+@dataclass(frozen=True)
+class Played:
+    """An evaluation of a run that is to be played, not begun yet."""
+
+    evaluation: Evaluation
+    run: Run
+    purpose: Purpose
+    index: int
+    """Which evaluation of the run this is."""
+    network_sha256: str
+    """Of the parameters it is played with: the actions of other ones are no beginning of it."""
+    num_actions: int
+    stream: np.random.Generator
+    """What its policy draws from; not drawn from yet."""
+
+    def identity(self) -> dict[str, object]:
+        """What must be the same where it is continued."""
+        return {
+            "digest": self.run.result_digest if self.purpose == "final_evaluation" else self.run.training_digest,
+            "purpose": self.purpose,
+            "index": self.index,
+            "network_sha256": self.network_sha256,
+            "ale_py_version": version("ale-py"),
+        }
+
+
+Choose = Callable[[Mapping[int, NDArray[np.uint8]]], Mapping[int, int]]
+"""From the newest frames, uint8 [84, 84, stack], by place to actions by place."""
+Play = Callable[[Sequence[Played], Choose, Callable[[int, NDArray[np.uint8]], object]], list[Trace]]
+"""Plays evaluations side by side; the third argument is shown every state, by place."""
+
+
+def play_at_once(
+    played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[np.uint8]], object]
+) -> list[Trace]:
+    """Play evaluations from their beginning to their end, keeping nothing."""
+
+    def answer(stacks: Mapping[int, NDArray[np.uint8]]) -> Mapping[int, int]:
+        for place, stack in stacks.items():
+            see(place, stack)
+        return choose(stacks)
+
+    return play_side_by_side([each.evaluation for each in played], answer)
+
+
+class ResumablePlay:
+    """Plays evaluations side by side, from where an earlier process left them.
+
+    Args:
+        state: root of the state.
+        stop: asked between two actions.
+        keep_seconds: time between two writes of what was chosen, as between checkpoints.
+    """
+
+    def __init__(self, state: Path, stop: Stop, keep_seconds: float) -> None:
+        self._state = state
+        self._stop = stop
+        self._keep_seconds = keep_seconds
+
+    def __call__(
+        self, played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[np.uint8]], object]
+    ) -> list[Trace]:
+        """Play evaluations to their end.
+
+        Raises:
+            Stopped: a stop was asked for; what was chosen so far is kept.
+        """
+        paths = [unfinished_path(each.run, self._state) for each in played]
+        kept = [_kept_actions(each, path) for each, path in zip(played, paths, strict=True)]
+        chosen = [bytearray() for _ in played]
+        last = time.monotonic()
+
+        def keep() -> None:
+            for each, path, before, actions in zip(played, paths, kept, chosen, strict=True):
+                if len(actions) > len(before):
+                    write_atomically(path, _content(each, actions))
+
+        def answer(stacks: Mapping[int, NDArray[np.uint8]]) -> Mapping[int, int]:
+            nonlocal last
+            if self._stop.asked():
+                keep()
+                raise Stopped("what was played so far is kept, ")
+            if (now := time.monotonic()) - last >= self._keep_seconds:
+                keep()
+                last = now
+            for place, stack in stacks.items():
+                see(place, stack)
+            actions = {
+                place: kept[place][len(chosen[place])] for place in stacks if len(chosen[place]) < len(kept[place])
+            }
+            if fresh := {place: stack for place, stack in stacks.items() if place not in actions}:
+                actions |= choose(fresh)
+                self._stop.progressed = True
+            for place, action in actions.items():
+                chosen[place].append(action)
+            return actions
+
+        return play_side_by_side([each.evaluation for each in played], answer)
+
+
+def network_sha256(parameters: Mapping[str, Tensor]) -> str:
+    """Digest of a network's parameters."""
+    return sha256(save({name: tensor.contiguous() for name, tensor in parameters.items()}))
+
+
+def unfinished_path(run: Run, state: Path) -> Path:
+    """Where the actions of the evaluation under way lie; one at a time, as a run has."""
+    return run.state_folder(state) / FILE
+
+
+def _content(played: Played, actions: bytearray) -> bytes:
+    packed = base64.b64encode(zlib.compress(bytes(actions))).decode()
+    return sealed_record(played.identity() | {"actions": packed, "stream": stream_state(played.stream)})
+
+
+def _kept_actions(played: Played, path: Path) -> bytes:
+    """What was chosen before, none where there is nothing of this evaluation; its stream is put where that ended."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return b""
+    try:
+        record = json.loads(data)
+        if data != sealed_record(record):
+            raise ValueError("its entries do not give its seal")
+        if {name: record.get(name) for name in played.identity()} != played.identity():
+            return b""
+        actions = zlib.decompress(base64.b64decode(record["actions"], validate=True))
+        if not set(actions) <= set(range(played.num_actions)):
+            raise ValueError(f"an action is none of {played.num_actions}")
+        restore_stream(played.stream, record["stream"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
+        say(f"{path}: not readable ({' '.join(str(error).split())}); the evaluation is played from its beginning")
+        return b""
+    return actions

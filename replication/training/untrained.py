@@ -1,0 +1,73 @@
+"""Agents that do not train: their policy, and their evaluation."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from replication.algorithms.untrained import random_agent
+from replication.environments.atari.emulator import open_emulator
+from replication.environments.contract import Policy, Viewing
+from replication.evidence.evaluation import begin_evaluation, exploration_stream
+from replication.evidence.run_files import write_results
+from replication.foundation.errors import ReplicationError
+from replication.foundation.progress import BAR
+from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.loading import variant_config
+from replication.specification.run import Run
+from replication.training.final_evaluation import FINAL, _announce
+from replication.training.machine.settings import Machine
+from replication.training.resumable_play import Play, Played, unfinished_path
+
+
+def policy(num_actions: int) -> Policy:
+    """Uniform over all actions, whatever is on the screen."""
+
+    def choose_action(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
+        return int(stream.integers(num_actions))
+
+    return choose_action
+
+
+def viewing(config: UntrainedConfig) -> Viewing:
+    """It sees nothing, and holds an action for its own number of frames."""
+    return Viewing("none", 1, config.action_period_frames)
+
+
+def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
+    """Play an agent that learns nothing by the protocol, and write the results.
+
+    Raises:
+        ReplicationError: the protocol has no final evaluation.
+        Stopped: by `play`.
+    """
+    config = variant_config(run.variant, UntrainedConfig)
+    if run.protocol.final_evaluation is None:
+        raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
+    num_actions = len(open_emulator(run.game).minimal_actions)
+    policy, stream = random_agent.policy(num_actions), exploration_stream(run, FINAL, 0)
+    started = time.monotonic()
+    viewing, final = random_agent.viewing(config), run.protocol.final_evaluation
+    name = f"{run.name}: final evaluation"
+    with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
+        begun = begin_evaluation(
+            run,
+            final.presentation,
+            viewing,
+            FINAL,
+            num_episodes=final.num_episodes,
+            report=lambda episodes: bar.update(),
+        )
+        played = Played(begun, run, FINAL, 0, "", num_actions, stream)
+        (trace,) = play([played], lambda stacks: {0: policy(stacks[0], stream)}, lambda place, stack: None)
+    facts = {
+        "evaluated_network": None,
+        "cost": {"seconds": round(time.monotonic() - started, 1)},
+        "machine": {"device": "cpu", "lanes": 1},
+    }
+    folder = write_results(run, machine.results, evaluation=trace, training=None, tables={}, facts=facts)
+    unfinished_path(run, machine.state).unlink(missing_ok=True)
+    _announce(run, folder, trace)

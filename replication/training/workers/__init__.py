@@ -1,0 +1,1 @@
+"""Emulators in processes of their own."""

@@ -1,0 +1,145 @@
+"""A worker process seen from the main one: how it is started, told, heard and ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from array import array
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from replication.foundation.errors import ReplicationError
+from replication.training.workers.process import BATCH, FAILED, PLAY, RENEW, REQUEST, WATCH, Assignment
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECK_SECONDS = 0.1
+"""Between two looks at whether to go on waiting for an answer that takes long."""
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
+
+
+class Worker:
+    """A process with some lanes. What it is told is numbered, and answered in this order."""
+
+    def __init__(self, assignment: Assignment, memory: int) -> None:
+        """Start the process and tell it which lanes it has; `answer(self.started)` waits for it.
+
+        Args:
+            assignment: its lanes.
+            memory: descriptor of the memory it shares.
+        """
+        self._names = ", ".join(run.name for run in assignment.runs)
+        ours, theirs = socket.socketpair()
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "replication.training.workers.process",
+            str(theirs.fileno()),
+            str(memory),
+        ]
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        # Signals that are blocked here stay so in a new process: what stops a run is for the main process to answer.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | ONE_THREAD | {"PYTHONPATH": paths},
+                pass_fds=[theirs.fileno(), memory],
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()
+            self._connection = Connection(ours.detach())
+        # In the order in which they are sent: a minibatch is drawn by the priorities of the one before, and before the
+        # step under way is remembered.
+        self._posted: dict[int, list[int]] = {RENEW: [], BATCH: [], PLAY: [], WATCH: []}
+        self._newest = dict.fromkeys(self._posted, 0)
+        self._sent = self._received = 0
+        self._found: dict[int, Any] = {}
+        self._send(array("h", (REQUEST,)), assignment)
+        self.started = self._sent
+
+    def post(self, kind: int, number: int, action: int) -> None:
+        """Have its lane of this number renew, play, draw or watch, by the next message of this kind."""
+        self._posted[kind] += (number, action)
+
+    def send_posted(self) -> None:
+        """One message of each kind for all that was posted."""
+        for kind, posted in self._posted.items():
+            if posted:
+                self._send(array("h", (kind, *posted)))
+                self._newest[kind] = self._sent
+                posted.clear()
+
+    def wait(self, kind: int) -> None:
+        """Until all messages of this kind are answered.
+
+        Raises:
+            ReplicationError: a lane failed, or the process has ended.
+        """
+        while self._received < self._newest[kind]:
+            self._receive()
+
+    def request(self, number: int, name: str, *given: Any) -> int:
+        """Ask for what a method of the worker's host finds for a lane. Returns: what `answer` takes."""
+        self.send_posted()
+        self._send(array("h", (REQUEST,)), (number, name, *given))
+        return self._sent
+
+    def answer(self, request: int, check: Callable[[], object] | None = None) -> Any:
+        """What a request found.
+
+        Args:
+            request: from `request`.
+            check: called again and again while it is waited for; what it raises ends the waiting.
+
+        Raises:
+            ReplicationError: the lane failed, or the process has ended.
+        """
+        while self._received < request:
+            while check is not None and not self._connection.poll(CHECK_SECONDS):
+                check()
+            self._receive()
+        return self._found.pop(request)
+
+    def end(self) -> None:
+        """End the process; what its lanes hold is lost."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, message: array[int], request: Any = None) -> None:
+        try:
+            self._connection.send_bytes(message)
+            if request is not None:
+                self._connection.send(request)
+        except OSError:
+            raise self._gone() from None
+        self._sent += 1
+
+    def _receive(self) -> None:
+        try:
+            answer = self._connection.recv_bytes()
+            found = self._connection.recv() if answer else None
+        except (EOFError, OSError):
+            raise self._gone() from None
+        self._received += 1
+        if answer == FAILED:
+            raise ReplicationError(found)
+        if answer:
+            self._found[self._received] = found
+
+    def _gone(self) -> ReplicationError:
+        code = self._process.wait()
+        how = f"ended with code {code}"
+        if code < 0:
+            how = f"was killed by signal {-code}{', perhaps for want of memory' if code == -signal.SIGKILL else ''}"
+        return ReplicationError(
+            f"{self._names}: the worker process {how}; the same command continues from the checkpoints"
+        )

@@ -1,0 +1,259 @@
+"""Lanes in worker processes: each worker emulates, remembers and samples for several lanes of a cohort.
+
+What lanes are asked for is gathered and sent, one message a worker, when the first answer is needed or the step ends.
+So all workers are at work at once, and the main process spends little on each lane.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.evidence.evaluation import Evaluation, Purpose
+from replication.evidence.trace_file import Trace
+from replication.foundation.random_streams import restore_stream, stream_state, training_streams
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.protocols import Presentation
+from replication.specification.run import Run
+from replication.training.machine.settings import Machine
+from replication.training.off_policy.lane import LANE_STREAMS, Lane
+from replication.training.off_policy.lane_contract import AnyLane, Past, budget_is_spent, learning_has_started
+from replication.training.replay.frame_store import Storage, build_frame_store
+from replication.training.replay.transitions import Transitions
+from replication.training.workers.handle import Worker
+from replication.training.workers.process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment, without_algorithm
+from replication.training.workers.shared_memory import (
+    AT_END,
+    EPISODES_EVALUATED,
+    EVALUATION_ENDED,
+    ITERATIONS,
+    ROWS_APPENDED,
+    SharedLanes,
+    shared_memory,
+)
+
+
+@contextmanager
+def open_lanes(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> Iterator[Sequence[AnyLane]]:
+    """The lanes of a cohort at their start: in this process, or dealt to workers that end with the block.
+
+    Raises:
+        ReplicationError: a game cannot be opened.
+    """
+    if not machine.workers:
+        yield [Lane(run, config, build_frame_store(machine.storage, config.replay_capacity_rows)) for run in runs]
+        return
+    with Crew(runs, config, machine.storage, machine.workers) as crew:
+        yield crew.lanes
+
+
+class Crew:
+    """The workers of a cohort, as long as the `with` block lasts. Lanes are dealt to them in turn.
+
+    Args:
+        runs: one a lane.
+        config: of their variant.
+        storage: of the frames of their replay memories.
+        workers: processes wanted; none is started that would have no lane.
+    """
+
+    def __init__(self, runs: Sequence[Run], config: OffPolicyConfig, storage: Storage, workers: int) -> None:
+        self.lanes: list[LaneInWorker] = []
+        self.unsent = False
+        """Whether something was posted to a worker that was not sent yet."""
+        self._runs = runs
+        self._config = config
+        self._storage = storage
+        self._workers: list[Worker] = []
+        self._wanted = min(workers, len(runs))
+
+    def __enter__(self) -> Crew:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    def send(self) -> None:
+        """Send to each worker what was posted."""
+        self.unsent = False
+        for worker in self._workers:
+            worker.send_posted()
+
+    def _start(self) -> None:
+        runs, config, wanted = self._runs, self._config, self._wanted
+        size = (len(runs), config.batch_size, config.frame_stack, config.future_steps)
+        base = without_algorithm(config)
+        memory = shared_memory(*size)
+        try:
+            shared = SharedLanes(memory, *size)
+            for first in range(wanted):
+                places = list(range(first, len(runs), wanted))
+                held = [runs[place] for place in places]
+                self._workers.append(Worker(Assignment(held, places, base, self._storage, len(runs)), memory))
+        finally:
+            os.close(memory)
+        num_actions = [worker.answer(worker.started) for worker in self._workers]
+        for place, run in enumerate(runs):
+            number, which = divmod(place, wanted)
+            lane = LaneInWorker(run, config, self, self._workers[which], number, shared, place)
+            lane.num_actions = num_actions[which][number]
+            self.lanes.append(lane)
+
+
+class LaneInWorker:
+    """A lane that lives in a worker; what its members are to the engine is said in `AnyLane`.
+
+    Args:
+        run: what is trained.
+        config: of its variant.
+        crew: all workers.
+        worker: the one it lives in.
+        number: of the lane in this worker.
+        shared: the memory of all lanes.
+        place: of the lane in this memory.
+    """
+
+    num_actions: int
+
+    def __init__(
+        self,
+        run: Run,
+        config: OffPolicyConfig,
+        crew: Crew,
+        worker: Worker,
+        number: int,
+        shared: SharedLanes,
+        place: int,
+    ) -> None:
+        self.run = run
+        self.config = config
+        self.streams = training_streams(run.seed, run.game)
+        self.step = 0
+        self.held_out: Transitions | None = None
+        self._crew = crew
+        self._worker = worker
+        self._number = number
+        self._place = place
+        self._counts = shared.counts.data
+        self._recent_returns = shared.recent_returns
+        self._stack: NDArray[np.uint8] = shared.stacks[place]
+        self._evaluation_stack: NDArray[np.uint8] = shared.evaluation_stacks[place]
+        self._batch = shared.batch_of(place)
+        self._priorities: NDArray[np.float32] = shared.priorities[place]
+
+    @property
+    def stack(self) -> NDArray[np.uint8]:
+        self._wait(PLAY)
+        return self._stack
+
+    @property
+    def at_end(self) -> bool:
+        return bool(self._count(AT_END))
+
+    @property
+    def done(self) -> bool:
+        # Only where it matters: to read it is to wait for the step under way.
+        iterations = self._count(ITERATIONS) if self.run.budget.iterations else 0
+        return budget_is_spent(self.run, self.step, iterations)
+
+    @property
+    def learning_started(self) -> bool:
+        rows_appended = self._count(ROWS_APPENDED) if self.config.replay_start.unit == "rows" else 0
+        return learning_has_started(self.config, self.step, rows_appended)
+
+    @property
+    def recent_return(self) -> float | None:
+        self._wait(PLAY)
+        found = float(self._recent_returns[self._place])
+        return None if math.isnan(found) else found
+
+    def begin_batch(self) -> None:
+        self._post(BATCH, NO_ACTION)
+
+    def batch(self) -> Transitions:
+        self._wait(BATCH)
+        return self._batch
+
+    def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
+        # The worker has taken those of the minibatch before: it has answered for the one drawn after them.
+        self._priorities[:] = priorities
+        self._post(RENEW, NO_ACTION)
+
+    def sample(self, batch_size: int) -> Transitions:
+        drawn: Transitions = self._ask("sample", batch_size)
+        return drawn
+
+    def begin_play(self, action: int | None) -> None:
+        self._post(PLAY, NO_ACTION if action is None else action)
+
+    def end_play(self) -> None:
+        if self._crew.unsent:
+            self._crew.send()
+
+    def begin_evaluation(
+        self,
+        presentation: Presentation,
+        purpose: Purpose,
+        *,
+        index: int = 0,
+        num_episodes: int | None = None,
+        num_steps: int | None = None,
+        report: Callable[[int], object] = lambda episodes: None,
+    ) -> Evaluation:
+        worker, wanted = self._worker, (presentation, purpose, index, num_episodes, num_steps)
+        request = worker.request(self._number, "begin_evaluation", *wanted)
+        yield None
+        worker.answer(request)
+        episodes = 0
+        while True:
+            if self._counts[self._place, EPISODES_EVALUATED] > episodes:
+                episodes = self._counts[self._place, EPISODES_EVALUATED]
+                report(episodes)
+            if self._counts[self._place, EVALUATION_ENDED]:
+                trace: Trace = self._ask("evaluation_trace")
+                return trace
+            action = yield self._evaluation_stack
+            assert action is not None, "a state was shown and no action sent"
+            self._post(WATCH, action)
+            yield None
+            self._wait(WATCH)
+
+    def past(self) -> Past:
+        found: Past = self._ask("past")
+        ours = {name: stream_state(stream) for name, stream in self.streams.items() if name not in LANE_STREAMS}
+        return replace(found, streams=found.streams | ours)
+
+    def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
+        self._worker.answer(self._worker.request(self._number, "restore", past), check)
+        self.step = past.step
+        for name, stream in self.streams.items():
+            restore_stream(stream, past.streams[name])
+
+    def _post(self, kind: int, action: int) -> None:
+        self._worker.post(kind, self._number, action)
+        self._crew.unsent = True
+
+    def _wait(self, kind: int) -> None:
+        if self._crew.unsent:
+            self._crew.send()
+        self._worker.wait(kind)
+
+    def _count(self, column: int) -> int:
+        self._wait(PLAY)
+        return self._counts[self._place, column]
+
+    def _ask(self, name: str, *given: object) -> Any:
+        return self._worker.answer(self._worker.request(self._number, name, *given))

@@ -1,0 +1,128 @@
+"""The plan: what is done, what is left, at what speed, and how large it gets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from replication.algorithms.off_policy.contract import load_algorithm
+from replication.analysis.cost import ASSUMED_PLAYING, Speed, known_speed, seconds_to_go, steps_to_go
+from replication.commands import plan
+from replication.commands.plan import plan_text
+from replication.evidence.records import sealed_record
+from replication.foundation.paths import WORKFLOW
+from replication.specification.experiments import load_experiment
+from replication.specification.loading import identity_config, variant_config
+from replication.specification.run import Run, off_policy_config, resolve_run
+from replication.training.machine.footprint import checkpoint_bytes, parameter_count
+
+
+def _record(run: Run, **changes) -> dict:
+    record = {
+        "result_digest": run.result_digest,
+        "game": run.game,
+        "config": identity_config(run.variant),
+        "counts": {"steps": run.budget.steps},
+        "cost": {"seconds": 200.0},
+        "machine": {"device": "cpu", "lanes": 1},
+        "provenance": plan._machine(),
+    }
+    return record | changes
+
+
+def _finish(run: Run, results: Path, **changes) -> None:
+    folder = run.results_folder(results)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_bytes(sealed_record(_record(run, **changes)))
+
+
+def test_the_plan_counts_finished_runs_and_continues_from_checkpoints(tmp_path: Path) -> None:
+    runs = load_experiment("quickstart").runs()
+    before = plan_text("quickstart", tmp_path / "results", tmp_path / "state")
+    assert "dqn_quickstart     0 of 2       240,000" in before
+    assert "assumed" in before
+    assert "100,000 rows" in before
+    _finish(runs[0], tmp_path / "results")
+    (runs[1].state_folder(tmp_path / "state") / "checkpoint_0000010000").mkdir(parents=True)
+    assert steps_to_go(runs[1], tmp_path / "state") == 20_000
+    after = plan_text("quickstart", tmp_path / "results", tmp_path / "state", cores=2)
+    assert "dqn_quickstart     1 of 2        80,000" in after
+    assert "150 (of the finished run of kung_fu_master)" in after  # 30,000 steps in 200 seconds
+    assert "in all             1 of 4        80,000" in after
+    for run in runs:
+        _finish(run, tmp_path / "results")
+    assert "every run is there" in plan_text("quickstart", tmp_path / "results", tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config": {}},
+        {"counts": {"steps": 7_999}},  # learning starts at 1,600: too short to tell
+        {"machine": {"device": "cuda", "lanes": 1}},
+        {"machine": {"device": "cpu", "lanes": 2}},
+        {"provenance": {"system": "another", "cores": 1}},
+        {"cost": {"seconds": 0.0}},
+        {"cost": None},
+    ],
+)
+def test_a_run_that_says_nothing_about_this_machine_is_not_a_measurement(tmp_path: Path, changes: dict) -> None:
+    run = load_experiment("quickstart").runs()[0]
+    _finish(run, tmp_path)
+    assert known_speed(run, tmp_path, tmp_path).training == 150.0
+    _finish(run, tmp_path, **changes)
+    assert known_speed(run, tmp_path, tmp_path).origin == "assumed"
+
+
+def test_hours_are_training_plus_evaluations() -> None:
+    run = resolve_run(variant="dqn", game="pong", seed=1, budget_frames=4_000_000)
+    # 1,000,000 steps; 4 evaluations of 125,000 steps; 30 episodes of 18,000 frames = 135,000 steps.
+    apart = Speed(training=100.0, playing=500.0, includes_evaluations=False, origin="")
+    assert seconds_to_go(run, apart, Path("/nowhere")) == 10_000 + 4 * 250 + 270
+    within = Speed(training=100.0, playing=500.0, includes_evaluations=True, origin="")
+    assert seconds_to_go(run, within, Path("/nowhere")) == 10_000 + 270
+    random = resolve_run(variant="random_10hz", game="pong", seed=1)
+    assert seconds_to_go(random, None, Path("/nowhere")) == 540_000 / plan.ASSUMED_RANDOM_FRAMES
+
+
+def test_the_parameters_of_the_nature_network() -> None:
+    run = resolve_run(variant="dqn", game="breakout", seed=1, budget_frames=4_000)
+    # 32 (4 8 8 + 1) + 64 (32 4 4 + 1) + 64 (64 3 3 + 1) + 512 (64 7 7 + 1) + 4 (512 + 1)
+    assert parameter_count(off_policy_config(run).network, 4, 4) == 8_224 + 32_832 + 36_928 + 1_606_144 + 2_052
+    # Five copies of float32, 500 pairs of stacks; two checkpoints.
+    assert checkpoint_bytes(run) == 2 * (5 * 4 * 1_686_180 + 500 * 2 * 4 * 84 * 84)
+
+
+@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine", "dqn_quickstart"])
+def test_parameters_are_counted_as_torch_builds_them(variant: str) -> None:
+    budget = {"budget_iterations": 1} if variant == "dqn_dopamine" else {"budget_frames": 4_000}
+    run = resolve_run(variant=variant, game="pong", seed=1, **budget)
+    algorithm = load_algorithm(run.variant.module)
+    network = algorithm.network(variant_config(run.variant, algorithm.Config), 6)
+    shared = off_policy_config(run)
+    count = parameter_count(shared.network, shared.frame_stack, 6)
+    assert count == sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.slow
+def test_speeds_are_measured_and_kept(tmp_path: Path) -> None:
+    plan.measure_speeds("quickstart", tmp_path, seconds=0.3)
+    run = load_experiment("quickstart").runs()[0]
+    found = known_speed(run, tmp_path, tmp_path)
+    assert found.origin == "measured on this machine"
+    assert 5 < found.training < 5_000
+    assert found.playing not in (found.training, ASSUMED_PLAYING)
+    assert "measured on this machine" in plan_text("quickstart", tmp_path, tmp_path)
+
+
+def test_a_plan_needs_no_torch() -> None:
+    code = (
+        "import sys; from pathlib import Path; from replication.commands.plan import print_plan; "
+        "print_plan('nature_table2', Path('/nowhere'), Path('/nowhere')); "
+        "assert not sys.modules.keys() & {'torch', 'pandas', 'ale_py'}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=WORKFLOW.parent, check=True, capture_output=True, text=True)
+    assert "9,800,000,000" in done.stdout

@@ -1,0 +1,262 @@
+"""Settings added later: absent means as before, and what names a run does not have them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from replication.algorithms.off_policy.contract import load_algorithm
+from replication.foundation.errors import ReplicationError
+from replication.foundation.optional_settings import in_force, without_defaults
+from replication.foundation.validation import Settings
+from replication.specification import loading as config
+from replication.specification import run as runs
+from replication.specification.algorithm_settings import told_settings
+from replication.specification.families.off_policy import AdamConfig, Convolution, NetworkConfig, OffPolicyConfig
+from replication.specification.loading import load_preset, load_protocol, load_variant
+from tests.support.golden_digests import GOLDEN, current_digests
+
+ROOT = Path(__file__).resolve().parent.parent
+STORED = json.loads(GOLDEN.read_bytes())
+LATER = {
+    "replication/specification/families/off_policy.py": {
+        "class Presentation(Settings):": "later_fire: bool = False",
+        "class PeriodicEvaluation(Settings):": "later_seeds: tuple[int, int] | None = (1, 2)",
+        "class Protocol(Settings):": "later_pauses: bool = False",
+        "class Convolution(Settings):": "later_dilation: Count = 1",
+        "class NetworkConfig(Settings):": "later_dropout: Probability = 0.0",
+        "class AdamConfig(Settings):": "later_hat: bool = False",
+        "class CenteredRMSPropConfig(Settings):": "later_hat: bool = False",
+        "class ProportionalSampling(PrioritisedSampling):": "later_slices: bool = True",
+        "class EpsilonConfig(Settings):": "later_shape: Literal['linear', 'cosine'] = 'linear'",
+        "class OffPolicyConfig(Settings):": "later_tau: Probability | None = None",
+        "class UntrainedConfig(Settings):": "later_sleep_frames: int = 0",
+    },
+    "replication/algorithms/off_policy/c51.py": {
+        "class Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0"
+    },
+    "replication/algorithms/off_policy/spr.py": {
+        "class Config(c51.Config, drq.Config):": "later_heads: Count = Field(default=1)"
+    },
+    "replication/specification/control_experiments.py": {
+        "class RpropSettings(Settings):": "later_weight_decay: float = 0.0"
+    },
+}
+"""Fields with a default, by the file and the class that they are added to."""
+WRITTEN = {
+    "workflow/algorithms/dqn.yaml": {
+        "config.later_tau": None,
+        "config.network.later_dropout": 0.0,
+        "config.optimizer.later_hat": False,
+    },
+    "workflow/algorithms/spr.yaml": {"config.later_atoms": 0, "config.later_heads": 1},
+    "workflow/protocols/nature.yaml": {"training.later_fire": False, "periodic_evaluation.later_seeds": [1, 2]},
+    "workflow/presets/smoke.yaml": {"config.later_tau": None, "config.later_atoms": 0},
+}
+"""The same settings with the values that they have by default, by the file and the key that they are written under."""
+
+
+def copy_with(folder: Path, written: dict[str, dict[str, Any]]) -> Path:
+    """A copy of the program and its settings, with the fields added later, and with values written in YAMLs."""
+    for name in ("replication", "workflow"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests/support/golden_digests.py", folder / "tests")
+    for file, fields in LATER.items():
+        text = (folder / file).read_text(encoding="utf-8")
+        for line, field in fields.items():
+            assert text.count(line) == 1, f"{file}: {line}"
+            text = text.replace(line, f"{line}\n    {field}\n")
+        (folder / file).write_text(text, encoding="utf-8")
+    for file, values in written.items():
+        content = yaml.safe_load((folder / file).read_text(encoding="utf-8"))
+        for place, value in values.items():
+            *parts, key = place.split(".")
+            part = content
+            for name in parts:
+                part = part[name]
+            part[key] = value
+        (folder / file).write_text(yaml.safe_dump(content), encoding="utf-8")
+    return folder
+
+
+def digests_of(folder: Path) -> dict[str, Any]:
+    """The digests of a copy, at the numerics versions of the golden file."""
+    script = (
+        "import json; from replication import runs; from tests.golden_digests import current_digests; "
+        f"runs.NUMERICS_VERSION.update({STORED['numerics_version']!r}); print(json.dumps(current_digests()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_digests_are_those_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "NUMERICS_VERSION", STORED["numerics_version"])
+    assert current_digests() == STORED
+
+
+def test_settings_added_later_move_no_digest(tmp_path: Path) -> None:
+    assert digests_of(copy_with(tmp_path, {})) == STORED
+
+
+def test_nor_do_they_where_they_are_written_with_their_default(tmp_path: Path) -> None:
+    assert digests_of(copy_with(tmp_path, WRITTEN)) == STORED
+
+
+def test_a_value_that_differs_from_the_default_moves_the_digests_of_its_variants_alone(tmp_path: Path) -> None:
+    other = {
+        "workflow/algorithms/dqn.yaml": {"config.network.later_dropout": 0.5},
+        "workflow/algorithms/spr.yaml": {"config.later_atoms": 3},
+        "workflow/protocols/sticky.yaml": {"training.later_fire": True},
+        "workflow/protocols/atari100k.yaml": {"later_pauses": True},
+    }
+    found, moved = digests_of(copy_with(tmp_path, other))["variants"], set()
+    for name, digests in STORED["variants"].items():
+        moved |= {name} if found[name]["training_digest"] != digests["training_digest"] else set()
+    protocols = {name: load_variant(name).protocol for name in STORED["variants"]}
+    expected = {"dqn", "spr"} | {name for name, used in protocols.items() if used in ("sticky", "atari100k")}
+    assert moved == expected
+
+
+class Layer(Settings):
+    units: int
+    dropout: float = 0.0
+
+
+class Plain(Settings):
+    name: str
+    layers: tuple[Layer, ...]
+    first: Layer | None = None
+    extra: Layer | Convolution | None = None
+
+
+def test_optional_settings_are_filled_in_and_left_out_at_any_depth() -> None:
+    bare = {"name": "a", "layers": [{"units": 1}, {"units": 2, "dropout": 0.5}], "extra": {"units": 3}}
+    full = in_force(Plain, bare)
+    assert full == {
+        "name": "a",
+        "layers": [{"units": 1, "dropout": 0.0}, {"units": 2, "dropout": 0.5}],
+        "extra": {"units": 3, "dropout": 0.0},
+        "first": None,
+    }
+    assert without_defaults(Plain, full) == bare == without_defaults(Plain, bare)
+    assert in_force(Plain, full) == full
+
+
+def test_keys_that_the_class_does_not_have_stay() -> None:
+    assert in_force(Plain, {"other": 1})["other"] == without_defaults(Plain, {"other": 1})["other"] == 1
+
+
+def test_an_optional_settings_class_of_its_own_is_left_out_whole() -> None:
+    class Nested(Settings):
+        layer: Layer = Layer(units=4)
+
+    assert without_defaults(Nested, {"layer": {"units": 4}}) == {}
+    assert without_defaults(Nested, {"layer": {"units": 5, "dropout": 0.0}}) == {"layer": {"units": 5}}
+
+
+@pytest.mark.parametrize("module", sorted({load_variant(name).module for name in config.known_names("algorithms")}))
+def test_the_source_of_an_algorithm_tells_the_fields_of_its_settings_class(module: str) -> None:
+    told, known = config._told(config.ALGORITHMS / f"{module}.py"), load_algorithm(module).Config
+    assert told is not None
+    assert {name: _optional(field) for name, field in told.model_fields.items()} == {
+        name: _optional(field) for name, field in known.model_fields.items()
+    }
+
+
+def _optional(field: Any) -> tuple[bool, Any]:
+    return field.is_required(), field.default
+
+
+OWN = '''
+from replication.specification.families.off_policy import NetworkConfig, OffPolicyConfig
+from replication.foundation.validation import Settings
+from replication.algorithms import c51, drq as shifted
+from replication.algorithms.off_policy.noisy_dqn import Config as Noisy
+
+
+class Wide(NetworkConfig):
+    width: int = 2
+
+
+class Part(Settings):
+    rate: float = 0.1
+    """Of something."""
+
+
+class Config(c51.Config, shifted.Config, Noisy):
+    network: Wide
+    part: Part | None = None
+    own_count: int = Field(3, ge=0)
+    needed: int = Field(ge=0)
+    also_needed: float
+    _hidden: int = 0
+'''
+
+
+def told(folder: Path, text: str) -> type[Settings] | None:
+    path = folder / "own.py"
+    path.write_text(text)
+    known: dict[str, type[Settings]] = {
+        kind.__name__: kind for kind in (Settings, OffPolicyConfig, NetworkConfig, AdamConfig)
+    }
+    return told_settings(path, config.ALGORITHMS, known)
+
+
+def test_settings_of_a_users_own_file_are_told_through_what_it_imports(tmp_path: Path) -> None:
+    found = told(tmp_path, OWN)
+    assert found is not None
+    added = {name: _optional(field)[0] for name, field in found.model_fields.items()}
+    assert {name: added[name] for name in ("num_atoms", "shift_pixels", "sigma_0", "needed", "also_needed")} == (
+        dict.fromkeys(("num_atoms", "shift_pixels", "sigma_0", "needed", "also_needed"), True)
+    )
+    assert not added["part"]
+    assert not added["own_count"]
+    assert "_hidden" not in added
+    filled = in_force(found, {"network": {"padding": "same"}, "part": {}})
+    assert {name: filled[name] for name in ("network", "part", "own_count")} == {
+        "network": {"padding": "same", "width": 2},
+        "part": {"rate": 0.1},
+        "own_count": 3,
+    }
+
+
+def test_a_source_that_does_not_tell_is_left_to_the_class(tmp_path: Path) -> None:
+    assert told(tmp_path, "from elsewhere import Base\nclass Config(Base):\n    a: int = 1\n") is None
+    assert told(tmp_path, "Config = make_settings()\n") is None
+    assert told(tmp_path, "class Config(Config):\n    a: int = 1\n") is None
+
+
+def test_a_default_that_is_not_written_out_is_one_line(tmp_path: Path) -> None:
+    text = "class Config(OffPolicyConfig):\n    a: int = NUMBER\n"
+    with pytest.raises(ReplicationError, match=r"own.py: line 2: Config.a: the default is found as NUMBER, expected"):
+        told(tmp_path, text)
+
+
+def test_what_is_loaded_has_every_setting_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(OffPolicyConfig):
+        later_tau: float = 1.0
+
+    class Protocol(config.Protocol):
+        later_pauses: bool = False
+
+    Later.__name__ = "OffPolicyConfig"
+    monkeypatch.setitem(config.FAMILIES, "off_policy", Later)
+    monkeypatch.setattr(config, "Protocol", Protocol)
+    preset = load_preset("smoke")
+    scaled = preset.model_copy(
+        update={"config": preset.config | {"later_tau": 0.5}, "protocol": preset.protocol | {"later_pauses": True}}
+    )
+    assert load_variant("dqn").config["later_tau"] == load_variant("c51").config["later_tau"] == 1.0
+    assert load_variant("dqn", scaled).config["later_tau"] == 0.5
+    assert config.identity_config(load_variant("dqn", scaled))["later_tau"] == 0.5
+    assert "later_tau" not in config.identity_config(load_variant("dqn"))
+    assert load_protocol("nature", scaled).model_dump()["later_pauses"] is True

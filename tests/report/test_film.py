@@ -1,0 +1,131 @@
+"""Pictures from traces: the right frames, the score that was made, the value that was predicted."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from replication.algorithms.untrained import random_agent
+from replication.commands.cli import main
+from replication.environments.atari.emulator import open_emulator
+from replication.environments.atari.palette import palette_rgb
+from replication.evidence.evaluation import evaluate
+from replication.evidence.trace_file import Trace, read_trace, write_trace
+from replication.report.views import film
+from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.loading import variant_config
+from tests.support.lanes import smoke_run
+
+pytestmark = pytest.mark.rom
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trace of two short episodes of Space Invaders."""
+    run = smoke_run("random_10hz", "space_invaders", budget_frames=None)
+    config = variant_config(run.variant, UntrainedConfig)
+    presentation = run.protocol.final_evaluation.presentation
+    policy, viewing = random_agent.policy(6), random_agent.viewing(config)
+    trace = evaluate(policy, run, presentation, viewing, "final_evaluation", num_episodes=2)
+    file = tmp_path_factory.mktemp("trace") / "evaluation.trace"
+    write_trace(file, trace)
+    return file
+
+
+def pictures(path: Path, episode: int) -> list[film.Shown]:
+    return list(film._pictures(read_trace(path), path, episode))
+
+
+def test_every_fourth_frame_is_shown_with_the_score_made_so_far(path: Path) -> None:
+    trace = read_trace(path)
+    for number, episode in enumerate(trace.episodes):
+        shown = pictures(path, number)
+        last = episode.total_frames
+        assert [picture.frame for picture in shown] == sorted({*range(1, last + 1, 4), last})
+        assert shown[-1].score == episode.raw_return
+        assert all(one.score <= other.score for one, other in pairwise(shown))
+
+
+def test_the_screens_are_those_that_were_played(path: Path) -> None:
+    """Episode 1 begins on a console that has played episode 0."""
+    trace = read_trace(path)
+    console, screen = open_emulator("space_invaders"), np.empty((210, 160), np.uint8)
+    for episode in trace.episodes:
+        console.reset()
+        for code in np.repeat(episode.codes, episode.lengths).tolist():
+            console.act(code)
+    console.read_screen(screen)
+    assert (pictures(path, 1)[-1].screen == screen).all()
+
+
+def test_a_film_has_a_picture_a_frame_its_colours_and_its_speed(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "film.webp"
+    part = ["--episode", "1", "--first-frame", "41", "--last-frame", "80"]
+    assert main(["film", str(path), *part, "--output", str(target)]) == 0
+    shown = [picture for picture in pictures(path, 1) if 41 <= picture.frame <= 80]
+    with Image.open(target) as image:
+        assert (image.n_frames, image.size) == (len(shown), (320, 234)) == (10, (320, 234))
+        image.seek(3)
+        image.load()
+        assert image.info["duration"] == 66
+        drawn = np.asarray(image.convert("RGB"))[film.BAND :, ::2].astype(int)
+    colours = palette_rgb()[shown[3].screen // 2].astype(int)
+    assert np.abs(drawn - colours).mean() < 8  # WebP loses a little
+
+
+def test_the_predicted_value_is_the_newest_one_at_a_frame(path: Path, tmp_path: Path) -> None:
+    trace = read_trace(path)
+    rows = ["x,y,value,episode,frame", "0,0,1.5,1,0", "0,0,2.5,1,40", "0,0,9.0,0,4"]
+    (tmp_path / "embedding.csv").write_text("\n".join(rows) + "\n")
+    values = film._predicted_values(tmp_path / "embedding.csv", trace, 1)
+    noops = trace.episodes[1].spans[0]
+    assert [values(noops - 1), values(noops), values(noops + 39), values(noops + 40)] == [None, 1.5, 1.5, 2.5]
+    nothing = film._predicted_values(tmp_path / "absent.csv", trace, 1)
+    assert nothing(100) is None
+
+
+@pytest.mark.slow
+def test_a_clip_is_the_most_rewarding_part_of_the_best_episode(path: Path, tmp_path: Path) -> None:
+    trace = read_trace(path)
+    write_trace(tmp_path / "evaluation.trace", trace)
+    assert main(["film", str(tmp_path)]) == 0
+    best = max((0, 1), key=lambda number: trace.episodes[number].raw_return)
+    shown = pictures(path, best)
+    window = film.STRETCH_SECONDS * 15
+    with Image.open(tmp_path / "clip.webp") as image:
+        assert image.n_frames == min(len(shown), window + 1)
+    first = film._most_rewarding_start(shown)
+    start = next(i for i, picture in enumerate(shown) if picture.frame == first)
+    gains = [shown[i + window].score - shown[i].score for i in range(len(shown) - window)]
+    assert gains[start] == max(gains)
+    before = (tmp_path / "clip.webp").read_bytes()
+    assert main(["film", str(tmp_path)]) == 0  # left alone
+    assert (tmp_path / "clip.webp").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--episode", "2"], "episode: found 2, expected 0 to 1"),
+        (["--episode", "-1"], "episode: found -1, expected 0 to 1"),
+        (["--episode", "0", "--first-frame", "0"], "frames: found 0 to"),
+        (["--episode", "0", "--first-frame", "50", "--last-frame", "40"], "frames: found 50 to 40"),
+        ([], "which episode? give --episode N"),
+    ],
+)
+def test_what_is_not_there_is_one_line(path: Path, capsys, arguments: list[str], expected: str) -> None:
+    assert main(["film", str(path), *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line
+
+
+def test_a_trace_that_was_changed_is_not_filmed(path: Path, tmp_path: Path, capsys) -> None:
+    trace = read_trace(path)
+    changed = trace.header.model_copy(update={"rom_md5": "0" * 32})
+    write_trace(tmp_path / "evaluation.trace", Trace(changed, trace.episodes))
+    assert main(["film", str(tmp_path / "evaluation.trace"), "--episode", "0"]) == 2
+    assert "rom_md5" in capsys.readouterr().err

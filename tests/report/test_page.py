@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from replication.commands import plan
+from replication.foundation.errors import ReplicationError
+from replication.report.figures import embedding, learning_curves
+from replication.report.figures.figure import write_figure
+from replication.report.pages import experiment as page
+from replication.report.pages import runs as page_runs
+from replication.report.pages.experiment import write_page
+from replication.report.pages.fidelity import shown_fidelity
+from replication.report.pages.index import index_html
+from replication.report.pages.tables import ShownTable, above_random, verdicts
+from replication.report.tables import scores
+from replication.report.tables.table import write_table
+from replication.specification.control_experiments import known_control_experiments
+from replication.specification.experiments import known_experiments
+from replication.specification.run import resolve_run
+from tests.support.finished_runs import change_record, finish, made_up_experiment
+
+VOID = {"meta", "link", "img", "br", "input"}
+
+
+class Reader(HTMLParser):
+    """Checks that elements are nested and collects what a page shows and asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.ids: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture
+def experiment():
+    return made_up_experiment(
+        [
+            {"games": ["pong", "breakout"], "seeds": [1, 2]},
+            {"variants": ["random_10hz"], "games": ["pong", "breakout"], "budget_frames": None},
+        ],
+        title="A <b>bold</b> title & more",
+    )
+
+
+@pytest.fixture
+def plain(experiment):
+    """The same without figures, which take most of the time."""
+    return experiment.model_copy(update={"figures": ()})
+
+
+def made(experiment, results, finished):
+    for run in experiment.runs()[:finished]:
+        finish(run, results, points=30 if run.variant.family != "untrained" else 0)
+    return rendered(experiment, results)
+
+
+def rendered(experiment, results):
+    folder = results / experiment.experiment
+    write_table(scores.build(experiment, results), folder / "tables")
+    for module in (learning_curves, embedding):
+        if module.__name__.rpartition(".")[2] in experiment.figures:
+            write_figure(module.build(experiment, results), folder / "figures")
+    return write_page(experiment, results)
+
+
+def read(path):
+    reader = Reader()
+    reader.feed(path.read_text())
+    assert not reader.open
+    return reader
+
+
+def test_the_page_is_well_formed_and_has_all_its_parts(experiment, tmp_path):
+    path = made(experiment, tmp_path, 6)
+    assert path == tmp_path / "made_up" / "index.html"
+    reader = read(path)
+    text = " ".join(" ".join(reader.text).split())
+    for part in ("6 of 6 runs finished", "Verdicts", "What was run", "Departures from the paper", "Provenance"):
+        assert part in text
+    assert "How to check it and run it again" in text
+    assert "python -m replication run made_up" in text
+    assert "best network of the periodic evaluations, 30 episodes at epsilon 0.05" in text
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_what_was_written_by_others_is_escaped(experiment, tmp_path):
+    html = made(experiment, tmp_path, 1).read_text()
+    assert "A &lt;b&gt;bold&lt;/b&gt; title &amp; more" in html
+    assert "<b>" not in html
+
+
+@pytest.mark.slow
+def test_nothing_is_asked_of_a_network(experiment, tmp_path):
+    reader = read(made(experiment, tmp_path, 6))
+    tags = {tag for tag, _ in reader.seen}
+    assert not tags & {"iframe", "object", "embed"}
+    assert [attributes for tag, attributes in reader.seen if tag == "script"] == [{}]  # no address
+    for tag, attributes in reader.seen:
+        for name in ("src", "href", "srcset", "poster", "data"):
+            assert (attributes.get(name) or "data:").startswith(("data:", "#")), (tag, name)
+    style = made_style(tmp_path)
+    assert "url(" not in style and "@import" not in style
+
+
+def made_style(results):
+    return re.search(r"<style>(.*?)</style>", (results / "made_up" / "index.html").read_text(), re.S)[1]
+
+
+@pytest.mark.slow
+def test_tables_and_images_can_be_read_aloud(experiment, tmp_path):
+    reader = read(made(experiment, tmp_path, 6))
+    images = [attributes for tag, attributes in reader.seen if tag == "img"]
+    assert len(images) == 2 and all(len(image["alt"]) > 40 for image in images)
+    assert all(int(image["width"]) in range(400, 1000) for image in images)
+    counts = {tag: sum(seen == tag for seen, _ in reader.seen) for tag in ("table", "caption", "h1")}
+    assert counts["table"] == counts["caption"] == 4 + 2  # a fidelity table for each agent
+    assert counts["h1"] == 1
+    assert all("scope" in attributes for tag, attributes in reader.seen if tag == "th")
+
+
+@pytest.mark.slow
+def test_a_part_says_what_is_missing(experiment, tmp_path):
+    html = made(experiment, tmp_path, 3).read_text()
+    assert "3 of 6 runs finished" in html
+    assert "<li>dqn breakout seed 2</li>" in html
+    assert "<li>dqn pong seed 1</li>" not in html
+
+
+def test_with_no_run_finished_there_is_a_page(experiment, tmp_path):
+    text = made(experiment, tmp_path, 0).read_text()
+    assert "0 of 6 runs finished" in text
+    assert "No run is finished yet." in text
+
+
+@pytest.mark.slow
+def test_every_departure_stands_once_with_its_variants(experiment, tmp_path):
+    html = made(experiment, tmp_path, 6).read_text()
+    rows = re.findall(r'<th scope="row">([a-z0-9-]+)</th><td>[A-Z]\d+b?(?:, [A-Z]\d+b?)*</td>', html)
+    expected = {d.id for run in experiment.runs() for d in (*run.variant.deviations, *run.protocol.deviations)}
+    assert sorted(rows) == sorted(expected)
+    assert "dqn, random_10hz" in html  # the protocol's concern both
+
+
+def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
+    html = made(experiment, tmp_path, 1).read_text()
+    section = html[
+        html.index('<section aria-labelledby="fidelity">') : html.index('<section aria-labelledby="provenance">')
+    ]
+    summaries = re.findall(r"<summary>(.*?)</summary>", section)
+    assert [summary.split(":")[0] for summary in summaries] == [
+        "DQN (released program) (dqn)",
+        "Random agent, 10 Hz (random_10hz)",
+    ]
+    for row in ("E1", "E9b", "V16", "R5"):
+        assert section.count(f'<th scope="row">{row}</th>') == 2
+
+
+@pytest.mark.slow
+def test_groups_with_equal_fidelity_tables_share_one():
+    dopamine = [resolve_run(variant="dqn_dopamine", game="pong", seed=1, budget_iterations=n) for n in (1, 2)]
+    nature = [resolve_run(variant="dqn", game="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
+    assert len(shown_fidelity([[run] for run in dopamine])) == 1
+    assert len(shown_fidelity([[run] for run in nature])) == 2
+
+
+def test_clips_are_shown_where_there_are_some(experiment, tmp_path):
+    assert "Clips" not in made(experiment, tmp_path, 6).read_text()
+    (experiment.runs()[0].results_folder(tmp_path) / "clip.webp").write_bytes(b"RIFF")
+    html = write_page(experiment, tmp_path).read_text()
+    assert html.count("data:image/webp;base64,UklGRg==") == 1 and "Show 1 clip<" in html
+
+
+def test_uncommitted_changes_are_told(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    folder = experiment.runs()[0].results_folder(tmp_path)
+    clean = write_page(experiment, tmp_path).read_text()
+    assert "git checkout e867ffca26db942e735e7c6039141be83a45e58e" in clean
+    change_record(folder, "c6039141be83a45e58e", "c6039141be83a45e58e-dirty")
+    changed = write_page(experiment, tmp_path).read_text()
+    assert "git checkout" not in changed
+    assert "e867ffca26db with uncommitted changes" in changed
+
+
+@pytest.mark.slow
+def test_equal_files_give_equal_pages(experiment, tmp_path):
+    first = made(experiment, tmp_path, 6).read_bytes()
+    assert rendered(experiment, tmp_path).read_bytes() == first
+
+
+@pytest.mark.slow
+def test_a_missing_figure_is_one_line_with_the_command(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    (tmp_path / "made_up" / "figures" / "embedding.svg").unlink()
+    with pytest.raises(ReplicationError, match="render figure made_up embedding") as caught:
+        write_page(experiment, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    drawing = tmp_path / "made_up" / "figures" / "embedding.svg"
+    drawing.write_text(drawing.read_text().replace("</svg>", f"<!--{' ' * 2_000_000}--></svg>"))
+    html = write_page(experiment, tmp_path).read_text()
+    assert html.count("data:image/png;base64,") == 1 and html.count("data:image/svg+xml;base64,") == 1
+
+
+def test_only_the_script_of_the_page_may_run(plain, tmp_path):
+    html = made(plain, tmp_path, 1).read_text()
+    policy = unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1])
+    [script] = re.findall(r"<script>(.*?)</script>", html, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy and policy.startswith("default-src 'none'")
+
+
+def test_links_lead_somewhere_on_the_page(plain, tmp_path):
+    reader = read(made(plain, tmp_path, 6))
+    targets = [attributes["href"][1:] for tag, attributes in reader.seen if tag == "a"]
+    assert len(targets) > 10 and set(targets) <= set(reader.ids)
+    labels = [
+        attributes[name] for _, attributes in reader.seen for name in attributes if name.startswith("aria-labelled")
+    ]
+    assert set(labels) <= set(reader.ids)
+
+
+def test_a_page_too_large_is_one_line_with_its_largest_figure(experiment, tmp_path, monkeypatch):
+    made(experiment, tmp_path, 1)
+    before = (tmp_path / "made_up" / "index.html").read_bytes()
+    assert len(before) < page.MOST_BYTES
+    monkeypatch.setattr(page, "MOST_BYTES", 10_000)
+    with pytest.raises(
+        ReplicationError, match=r"index\.html: the page would have .*its largest figure is \w+"
+    ) as caught:
+        write_page(experiment, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "made_up" / "index.html").read_bytes() == before
+
+
+def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
+    made(plain, tmp_path, 6)
+    for run in plain.runs():
+        if run.variant.family != "untrained":
+            (run.results_folder(tmp_path) / "clip.webp").write_bytes(bytes(1000))
+    assert "more lie beside their runs" not in write_page(plain, tmp_path).read_text()
+    monkeypatch.setattr(page_runs, "_CLIPS_BYTES", 1_500)
+    html = write_page(plain, tmp_path).read_text()
+    assert "Show 1 clip<" in html and "1 more lie beside their runs" in html
+
+
+@pytest.mark.slow
+def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
+    folder = tmp_path / "nature_random" / "tables"
+    folder.mkdir(parents=True)
+    (folder / "scores.csv").write_text("game,verdict\nPong,differs\nBreakout,replicated\nTennis,replicated\n")
+    assert "nature_random/index.html" not in index_html(tmp_path)
+    (tmp_path / "nature_random" / "index.html").write_text("")
+    html = index_html(tmp_path)
+    assert html == index_html(tmp_path)
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', html)
+    assert len(rows) == len(known_experiments()) + len(known_control_experiments())
+    first, *others = rows
+    assert first.startswith('<a href="nature_random/index.html">') and "0 of 196" in first
+    assert re.findall(r">(\d+ \w+)</span>", first) == ["2 replicated", "1 differs"]
+    assert all("<a" not in row and "none yet" in row for row in others)
+    [figure4] = [row for row in others if row.startswith("nature_figure4")]
+    assert "0 of 1<" in figure4 and ">200,000,000<" in figure4  # the article's budget
+
+
+@pytest.mark.slow
+def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
+    before = index_html(tmp_path)
+    monkeypatch.setattr(plan, "_machine", lambda: {"system": "another", "cores": 1000})
+    monkeypatch.setattr(plan.os, "cpu_count", lambda: 1000)
+    assert index_html(tmp_path) == before
+
+
+def test_verdicts_are_counted_with_their_reasons():
+    rows = [
+        ["differs", "difference +30.0 [+20.0, +40.0] normalised points, margin 10.0"],
+        ["no reference", "too short"],
+        ["no reference", "a preset"],
+        ["no reference", "a preset"],
+    ]
+    found = verdicts(ShownTable("scores", "", ["verdict", "reason"], rows))
+    assert [(verdict.word, verdict.rows, verdict.reasons) for verdict in found] == [
+        ("differs", 1, []),
+        ("no reference", 3, [("a preset", 2), ("too short", 1)]),
+    ]
+    assert verdicts(ShownTable("another", "", ["game"], [["Pong"]])) == []
+
+
+def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
+    made(plain, tmp_path, 1)
+    path = tmp_path / "made_up" / "tables" / "scores.csv"
+    path.with_name("others.csv").write_text("agent,95 % interval,verdict\nDQN,1 to 2,differs\n")
+    path.with_name("others.md").write_text("A caption.\n\n| agent |\n")
+    assert "<h3>" not in (tmp_path / "made_up" / "index.html").read_text()
+    both = plain.model_copy(update={"tables": ("scores", "others")})
+    html = write_page(both, tmp_path).read_text()
+    assert re.findall(r"<h3>(.*?)</h3>", html) == ["Table scores", "Table others"]
+    assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html)[-1] == ("1", "differs")
+    headings = re.findall(r'<th scope="col">(.*?)</th>', html)
+    assert headings[:6] == ["game", "agent", "score", "95 % interval", "published", "verdict"]
+    assert headings.count("95 % interval") == 2 and "agent 95 % interval verdict" in " ".join(headings)
+
+
+def test_agents_above_random_are_counted():
+    said = [["yes"], [""], ["no"], ["unknown"]]
+    assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", ["above random"], said))
+    assert above_random(ShownTable("scores", "", ["above random"], [["unknown"], [""]])) == ""

@@ -1,0 +1,163 @@
+"""Experiments: every shipped one names runs that can be; bad ones give one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from replication.foundation.errors import ReplicationError
+from replication.specification import loading as config
+from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.tasks.atari_games import NATURE49
+
+
+@pytest.fixture
+def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the settings that a test may spoil."""
+    for kind in ("algorithms", "protocols", "presets", "experiments"):
+        (tmp_path / kind).mkdir()
+        for source in (config.WORKFLOW / kind).glob("*.yaml"):
+            (tmp_path / kind / source.name).write_text(source.read_text())
+    monkeypatch.setattr(config, "WORKFLOW", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("quickstart", 4),
+        ("nature_table2", 98),
+        ("nature_random", 196),
+        ("nature_figure2", 2),
+        ("nature_figure4", 1),
+        ("dopamine_curves", 6),
+        ("dopamine_quantile", 8),
+        ("dopamine_adam", 8),
+        ("dopamine_rainbow", 4),
+        ("dopamine_optimisers", 8),
+    ],
+)
+def test_every_experiment_names_its_runs_once(name: str, runs: int) -> None:
+    found = load_experiment(name).runs()
+    assert len({run.result_digest for run in found}) == len(found) == runs
+
+
+def test_s1_the_published_table_is_49_games_at_200_million_frames() -> None:
+    trained = [run for run in load_experiment("nature_table2").runs() if run.variant.variant == "dqn"]
+    assert [run.game for run in trained] == list(NATURE49)
+    assert {run.budget.steps * 4 for run in trained} == {200_000_000}
+    assert {run.protocol.protocol for run in trained} == {"nature"}
+    assert {run.preset for run in trained} == {None}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"games": ["pongg"]}, "did you mean 'pong'"),
+        ({"variants": ["dqnn"]}, "did you mean 'dqn'"),
+        ({"budget_frames": 402}, "positive multiple of 4"),
+        ({"budget_frames": "1e6"}, r"runs\.0\.budget_frames"),
+        ({"seeds": []}, r"runs\.0\.seeds"),
+        ({"games": []}, r"runs\.0\.games"),
+        ({"games": "nature48"}, "expected one of 'nature49', 'atari57'"),
+        ({"seeds": [1, 1]}, "is named twice"),
+        ({"sede": 1}, "sede"),
+    ],
+)
+def test_what_cannot_be_run_is_said_at_once(workflow: Path, change: dict[str, object], expected: str) -> None:
+    path = workflow / "experiments" / "quickstart.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["runs"][0] |= change
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match=expected) as caught:
+        load_experiment("quickstart")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        (
+            [1, 3],
+            "judge_at: expected at most budget_iterations, 2, found 3; raise it or leave the point out$",
+        ),
+        ([2, 1], r"judge_at: expected ascending numbers, each once, at least one, found \[2, 1\]$"),
+        ([1, 1], r"each once, at least one, found \[1, 1\]$"),
+        ([], r"at least one, found \[\]$"),
+        ([0, 1], r"runs\.0\.judge_at\.0: expected a number greater than or equal to 1, found 0$"),
+        (2, r"runs\.0\.judge_at"),
+    ],
+)
+def test_points_that_no_run_reaches_are_refused_when_the_experiment_is_loaded(
+    workflow: Path, points: object, expected: str
+) -> None:
+    path = workflow / "experiments" / "dopamine_curves.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["runs"][0]["judge_at"] = points
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match=expected) as caught:
+        load_experiment("dopamine_curves")
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_points_are_of_training_returns_by_iteration(workflow: Path) -> None:
+    path = workflow / "experiments" / "quickstart.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["runs"][0]["judge_at"] = [1]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match="judge_at: expected none without budget_iterations; leave"):
+        load_experiment("quickstart")
+
+
+def test_one_training_is_judged_once_at_a_length(workflow: Path) -> None:
+    path = workflow / "experiments" / "dopamine_curves.yaml"
+    content = yaml.safe_load(path.read_text())
+    shorter = content["runs"][0] | {"budget_iterations": 1, "seeds": [1]}
+    content["runs"].append(shorter)
+    path.write_text(yaml.safe_dump(content))
+    assert len(load_experiment("dopamine_curves").runs()) == 8  # the shorter ones are judged where no other is
+    content["runs"][0]["judge_at"] = [1, 2]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match="is judged twice at one length of training, in runs of two budgets"):
+        load_experiment("dopamine_curves")
+
+
+def test_dopamine_rainbow_is_judged_on_krull_after_one_million_frames_too() -> None:
+    experiment = load_experiment("dopamine_rainbow")
+    judged = {(run.game, run.budget.iterations, run.seed) for run in experiment.judged_runs()}
+    assert judged == {(game, n, seed) for game, n in (("krull", 1), ("krull", 3), ("assault", 3)) for seed in (1, 2)}
+    plain = load_experiment("dopamine_adam")
+    assert plain.judged_runs() == plain.runs() and not plain.judges_before_the_end
+
+
+def test_the_optimisers_are_compared_on_the_runs_that_dopamine_adam_names() -> None:
+    adam = {run.result_digest for run in load_experiment("dopamine_adam").runs()}
+    both = load_experiment("dopamine_optimisers").runs()
+    assert {run.result_digest in adam for run in both if run.variant.variant == "dqn_dopamine_adam"} == {True}
+
+
+def test_the_reference_set_is_required(workflow: Path) -> None:
+    path = workflow / "experiments" / "quickstart.yaml"
+    content = yaml.safe_load(path.read_text())
+    del content["reference_set"]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ReplicationError, match="reference_set: field required"):
+        load_experiment("quickstart")
+
+
+def test_a_misspelt_experiment_offers_the_nearest() -> None:
+    assert "quickstart" in known_experiments()
+    with pytest.raises(ReplicationError, match="did you mean 'quickstart'"):
+        load_experiment("quikstart")
+
+
+def test_naming_runs_needs_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys; from replication.specification.experiments import load_experiment; load_experiment('nature_table2').runs();"
+        "sys.exit(bool({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,72 @@
+"""The identity of a run: what moves its digests and what does not, and budgets that fit their protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replication.foundation.errors import ReplicationError
+from replication.specification import run as runs
+from replication.specification.run import resolve_run
+
+
+def _run(**changes: object) -> runs.Run:
+    named = {"variant": "dqn", "game": "pong", "seed": 1, "budget_frames": 400_000} | changes
+    return resolve_run(**named)  # type: ignore[arg-type]
+
+
+def test_a_longer_budget_continues_the_state_of_a_shorter_one() -> None:
+    short, long = _run(), _run(budget_frames=800_000)
+    assert short.training_digest == long.training_digest
+    assert short.result_digest != long.result_digest
+    assert short.state_folder(Path("s")) == long.state_folder(Path("s"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"game": "breakout"}, {"seed": 2}, {"variant": "dqn_paper"}, {"protocol": "noop_30min"}, {"preset": "smoke"}],
+)
+def test_everything_that_can_change_a_number_changes_the_identity(change: dict[str, object]) -> None:
+    assert _run(**change).result_digest != _run().result_digest
+    if change != {"protocol": "noop_30min"}:
+        assert _run(**change).training_digest != _run().training_digest
+
+
+def test_code_that_moved_numbers_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _run().training_digest
+    monkeypatch.setitem(runs.NUMERICS_VERSION, "off_policy", 99)
+    assert _run().training_digest != before
+
+
+def test_results_lie_under_variant_game_seed_digest() -> None:
+    run = _run()
+    expected = Path("results/runs/dqn/pong/seed1") / run.result_digest[:12]
+    assert run.results_folder(Path("results")) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"budget_frames": None}, "give --budget-frames"),
+        ({"budget_frames": 0}, "positive multiple of 4"),
+        ({"budget_frames": 401}, "positive multiple of 4"),
+        ({"budget_frames": None, "budget_iterations": 2}, "has no iterations"),
+        ({"variant": "dqn_dopamine"}, "give --budget-iterations"),
+        ({"variant": "random_10hz"}, "does not train"),
+        ({"seed": -1}, "seed -1"),
+        ({"game": "pongg"}, "did you mean 'pong'"),
+        ({"variant": "dqnn"}, "did you mean 'dqn'"),
+    ],
+)
+def test_bad_requests_are_one_line(change: dict[str, object], expected: str) -> None:
+    with pytest.raises(ReplicationError, match=expected):
+        _run(**change)
+
+
+def test_the_protocol_decides_the_unit_of_the_budget() -> None:
+    dopamine = _run(variant="dqn_dopamine", budget_frames=None, budget_iterations=2)
+    assert (dopamine.budget.iterations, dopamine.budget.steps) == (2, 0)
+    assert _run(budget_frames=200_000_000).budget.steps == 50_000_000
+    random_agent = _run(variant="random_10hz", budget_frames=None)
+    assert (random_agent.budget.iterations, random_agent.budget.steps) == (0, 0)

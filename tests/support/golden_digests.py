@@ -1,0 +1,59 @@
+"""Writes the digests of all variants and experiments: `python -m tests.golden_digests` after a meant change.
+
+They are kept at the numerics versions that the file names, whatever those of the code are: a raised version moves every
+digest, and is no change of settings. What differs after the command is what a setting moved.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from replication.foundation.files import canonical_json, readable_json, sha256
+from replication.specification import run as runs
+from replication.specification.control_experiments import known_control_experiments, load_control_experiment
+from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.loading import known_names, load_protocol, load_variant
+from replication.specification.run import Run, resolve_run
+
+GOLDEN = Path(__file__).resolve().parent / "golden" / "digests.json"
+
+
+def current_digests() -> dict[str, Any]:
+    """Digests by variant (under its own protocol, on Pong with seed 1) and by experiment (all its runs, in order)."""
+    return {
+        "numerics_version": dict(runs.NUMERICS_VERSION),
+        "variants": {name: _digests(_own_run(name)) for name in known_names("algorithms")},
+        "experiments": {name: _experiment(name) for name in known_experiments()},
+        "control_experiments": {name: _control(name) for name in known_control_experiments()},
+    }
+
+
+def _own_run(name: str) -> Run:
+    variant = load_variant(name)
+    budget: dict[str, Any] = {}
+    if variant.family != "untrained":
+        iterations = load_protocol(variant.protocol).iteration_steps is not None
+        budget = {"budget_iterations": 2} if iterations else {"budget_frames": 400_000}
+    return resolve_run(variant=name, game="pong", seed=1, **budget)
+
+
+def _digests(run: Run) -> dict[str, str]:
+    return {"training_digest": run.training_digest, "result_digest": run.result_digest}
+
+
+def _experiment(name: str) -> dict[str, Any]:
+    found = [run.result_digest for run in load_experiment(name).runs()]
+    return {"runs": len(found), "result_digests_sha256": sha256(canonical_json(found))}
+
+
+def _control(name: str) -> dict[str, str]:
+    experiment = load_control_experiment(name)
+    return {variant: experiment.digest(variant) for variant in experiment.variants}
+
+
+if __name__ == "__main__":
+    if GOLDEN.exists():
+        runs.NUMERICS_VERSION.update(json.loads(GOLDEN.read_bytes())["numerics_version"])
+    GOLDEN.write_bytes(readable_json(current_digests()))
