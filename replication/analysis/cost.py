@@ -18,19 +18,11 @@ ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "iqn": 17.0, "iqn_dopamine
 """Agent steps a second of training on one core, both cores of a 2-core cloud machine busy (2.5 GHz class, 2026).
 
 IQN's are counted, not measured: its update in Dopamine has 82 GFLOP, 15 times DQN's there, iqn's has 33."""
-
-
 ASSUMED_TRAINING_OTHERS = 100.0
-
-
 ASSUMED_PLAYING = 700.0
 """Agent steps a second of evaluation, on the same machine."""
-
-
 ASSUMED_RANDOM_FRAMES = 8_000.0
 """Emulator frames a second of a random agent, on the same machine."""
-
-
 LONG_ENOUGH = 5
 """A finished run tells a variant's speed if it trained this many times longer than until learning starts."""
 
@@ -109,7 +101,7 @@ def _assumed_speed(run: Run) -> Speed:
 
 def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
     """Records of finished runs with the same configuration, trained alone on the CPU of a machine like this one."""
-    here = _here(run)
+    here = speed_conditions(run)
     for path in sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json")):
         try:
             record = json.loads(path.read_bytes())
@@ -121,11 +113,11 @@ def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
             continue  # an estimate can do without it; the run it belongs to is refused where it is used
 
 
-def _speed_path(run: Run, state: Path) -> Path:
+def speed_path(run: Run, state: Path) -> Path:
     return state / run.variant.variant / "speed.json"
 
 
-def _here(run: Run) -> dict[str, Any]:
+def speed_conditions(run: Run) -> dict[str, Any]:
     """What a speed depends on."""
     return {"machine": _machine(), "config": identity_config(run.variant)}
 
@@ -136,8 +128,8 @@ def _machine() -> dict[str, Any]:
 
 def _measured(run: Run, state: Path) -> tuple[float, float] | None:
     try:
-        found = json.loads(_speed_path(run, state).read_bytes())
-        same = _here(run).items() <= found.items()
+        found = json.loads(speed_path(run, state).read_bytes())
+        same = speed_conditions(run).items() <= found.items()
         return (float(found["training"]), float(found["playing"])) if same else None
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return None

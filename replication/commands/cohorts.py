@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from replication.foundation.files import canonical_json, sha256
 from replication.specification.run import Run
-from replication.specification.run_arguments import _shared_arguments, _unique
+from replication.specification.run_arguments import shared_arguments, unique
 
 _T = TypeVar("_T")
 
@@ -32,11 +32,11 @@ def form_cohorts(
     groups: dict[bytes, list[Run]] = {}
     for run in runs:
         if run.variant.family != "untrained":
-            groups.setdefault(canonical_json(_shared_arguments(run)), []).append(run)
+            groups.setdefault(canonical_json(shared_arguments(run)), []).append(run)
     wanted = {run.result_digest for run in missing}
     cohorts: list[tuple[Run, ...]] = []
     for group in groups.values():
-        games, seeds = _unique(run.game for run in group), _unique(run.seed for run in group)
+        games, seeds = unique(run.game for run in group), unique(run.seed for run in group)
         if len(group) != len(games) * len(seeds):
             continue
         lanes = most_lanes(group[0])

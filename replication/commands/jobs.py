@@ -19,14 +19,12 @@ from replication.commands.job_markers import cohort_marker, markers_there, remov
 from replication.evidence.records import finished_as, finished_folder, lacks_views, record_path, unfinished
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
-from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
 from replication.foundation.validation import Count, Settings, shown, validated
 from replication.report.report_captions import read_caption
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
 from replication.specification.run import Run
 from replication.specification.run_arguments import run_arguments
-
-PACKAGE = Path(__file__).resolve().parent
 
 _SETTINGS = ("algorithms", "protocols", "presets", "originals")
 """Folders of workflow/ whose titles and deviations are printed."""
@@ -211,7 +209,7 @@ class Jobs:
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
-        modules = [PACKAGE / "fidelity.py", PACKAGE / "latex.py"]
+        modules = [PACKAGE / "specification" / "fidelity.py", PACKAGE / "report" / "tables" / "latex.py"]
         sources = (experiment, *modules, *sorted(found), *sorted(settings))
         return [*map(_relative, sources), *self.other_files]
 
@@ -227,16 +225,14 @@ class Jobs:
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:
-        """The module of a table or figure, and its package's own."""
-        return [_relative(PACKAGE / kind / file) for file in (f"{name}.py", "__init__.py")]
+        """Return the module of a table or figure, and what all of its kind have in common."""
+        return [_relative(PACKAGE / "report" / kind / f"{file}.py") for file in (name, kind.removesuffix("s"))]
 
     @property
     def page_sources(self) -> list[str]:
         """The module of the page and its templates."""
-        return [
-            _relative(path)
-            for path in (*sorted(PACKAGE.glob("page*.py")), *sorted((PACKAGE / "templates").glob("*.*")))
-        ]
+        pages = PACKAGE / "report" / "pages"
+        return [_relative(path) for path in (*sorted(pages.glob("*.py")), *sorted((pages / "templates").glob("*.*")))]
 
     @staticmethod
     def _wildcards(run: Run) -> dict[str, str]:

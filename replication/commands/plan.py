@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from replication.analysis.cost import Speed, _here, _speed_path, known_speed, seconds_to_go, steps_to_go
+from replication.analysis.cost import Speed, known_speed, seconds_to_go, speed_conditions, speed_path, steps_to_go
 from replication.evidence.records import finished_as, unfinished
 from replication.foundation.durations import hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
@@ -142,5 +142,5 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
     for run in runs.values():
         if run.variant.family == "off_policy":
             training, playing = measure_speed(run, seconds)
-            found = _here(run) | {"training": training, "playing": playing}
-            write_atomically(_speed_path(run, state), readable_json(found))
+            found = speed_conditions(run) | {"training": training, "playing": playing}
+            write_atomically(speed_path(run, state), readable_json(found))

@@ -19,11 +19,7 @@ from replication.foundation.files import write_atomically
 
 POINTS = 1_500
 """States an embedding shows, evenly spaced over the final evaluation; at least half as many where it is long enough."""
-
-
 PERPLEXITY = 30
-
-
 SEED = 0
 
 

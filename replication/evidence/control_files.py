@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replication.evidence.control_records import read_variant
-from replication.foundation.paths import WORKFLOW
+from replication.foundation.paths import PACKAGE, WORKFLOW
 from replication.specification.control_experiments import (
     ControlExperiment,
     known_control_experiments,
@@ -49,8 +49,8 @@ def _jobs(experiment: ControlExperiment, results: Path) -> ControlJobs:
     tables = [folder / "tables" / f"{name}.{kind}" for name in TABLES for kind in ("csv", "md", "tex")]
     figures = [folder / "figures" / f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "csv", "txt")]
     rendered = [*tables, *figures, folder / "index.html"]
-    here = Path(__file__).resolve().parent
-    made_with = [WORKFLOW / "control" / f"{experiment.experiment}.yaml", here / "tables.py", here / "page.py"]
-    made_with.append(here.parent / "templates" / "control.html")
+    report = PACKAGE / "report"
+    made_with = [WORKFLOW / "control" / f"{experiment.experiment}.yaml", report / "control_tables.py"]
+    made_with += [report / "pages" / "control.py", report / "pages" / "templates" / "control.html"]
     sources = tuple(str(path.relative_to(WORKFLOW.parent)) for path in made_with)
     return ControlJobs(experiment, records, frozenset(missing), tuple(map(str, rendered)), sources)

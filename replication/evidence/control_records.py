@@ -12,12 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from replication.algorithms.fitted_q.nfq import WEIGHTS
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import plain, rich, sha256, write_atomically
@@ -25,19 +21,41 @@ from replication.specification.control_experiments import (
     ControlExperiment,
     identity_digest,
 )
-from replication.training.fitted_q.repetitions import Array
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from replication.training.fitted_q.repetitions import Repetition
-
 
 FORMAT = 1
-
-
 REPETITIONS, NETWORKS = "repetitions.csv", "networks.safetensors"
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What is kept of one repetition.
+
+    weights: of the learned network, float64 [56].
+    transitions: it learned from.
+    balanced_cycles: of each test episode, int64 [episodes].
+    """
+
+    training_episodes: int
+    repetition: int
+    weights: NDArray[np.float64]
+    transitions: int
+    balanced_cycles: NDArray[np.int64]
+
+    def row(self, cycles: int) -> dict[str, Any]:
+        """Its row of repetitions.csv; an episode of so many cycles was balanced to its end.
+
+        Source: Riedmiller 2005, caption of Table 1: a controller is successful that balanced the pole for all the test
+            cases for the maximum time.
+        """
+        return {
+            "training_episodes": self.training_episodes,
+            "repetition": self.repetition,
+            "transitions": self.transitions,
+            "successful": "yes" if bool((self.balanced_cycles == cycles).all()) else "no",
+            "test_episodes_balanced": int((self.balanced_cycles == cycles).sum()),
+            "least_balanced_cycles": int(self.balanced_cycles.min()),
+            "mean_balanced_cycles": float(self.balanced_cycles.sum()) / self.balanced_cycles.size,
+        }
 
 
 def repetition_path(experiment: ControlExperiment, variant: str, episodes: int, repetition: int, state: Path) -> Path:
@@ -65,7 +83,6 @@ def read_repetition(path: Path) -> tuple[Repetition, float] | None:
     Raises:
         ReplicationError: the file is damaged.
     """
-    from replication.training.fitted_q.repetitions import Repetition
 
     if not path.exists():
         return None
@@ -100,7 +117,6 @@ def write_variant(
 
     Returns: the folder.
     """
-    import numpy as np
     from safetensors.numpy import save
 
     folder = experiment.folder(variant, results)
@@ -201,6 +217,8 @@ def read_networks(folder: Path, repetitions: int) -> NDArray[np.float64]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    from replication.algorithms.fitted_q.nfq import WEIGHTS
+
     path = folder / NETWORKS
     try:
         weights = load(path.read_bytes())["weights"]
@@ -211,35 +229,3 @@ def read_networks(folder: Path, repetitions: int) -> NDArray[np.float64]:
             f"{path}: weights: found {weights.dtype} {list(weights.shape)}, expected float64 {[repetitions, WEIGHTS]}"
         )
     return weights
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """What is kept of one repetition.
-
-    weights: of the learned network, float64 [56].
-    transitions: it learned from.
-    balanced_cycles: of each test episode, int64 [episodes].
-    """
-
-    training_episodes: int
-    repetition: int
-    weights: Array
-    transitions: int
-    balanced_cycles: NDArray[np.int64]
-
-    def row(self, cycles: int) -> dict[str, Any]:
-        """Its row of repetitions.csv; an episode of so many cycles was balanced to its end.
-
-        Source: Riedmiller 2005, caption of Table 1: a controller is successful that balanced the pole for all the test
-            cases for the maximum time.
-        """
-        return {
-            "training_episodes": self.training_episodes,
-            "repetition": self.repetition,
-            "transitions": self.transitions,
-            "successful": "yes" if bool((self.balanced_cycles == cycles).all()) else "no",
-            "test_episodes_balanced": int((self.balanced_cycles == cycles).sum()),
-            "least_balanced_cycles": int(self.balanced_cycles.min()),
-            "mean_balanced_cycles": float(self.balanced_cycles.sum()) / self.balanced_cycles.size,
-        }

@@ -24,8 +24,6 @@ from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 
 Purpose = Literal["final_evaluation", "periodic_evaluation"]
-
-
 Evaluation = Generator[NDArray[np.uint8] | None, int | None, Trace]
 """Under way: it shows the newest frames, uint8 [84, 84, stack], is sent an action, and ends in its trace.
 

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from replication.environments.atari.emulator import rom_md5
 from replication.environments.atari.palette import palette_rgb
 from replication.foundation.files import sha256
+from replication.foundation.paths import PACKAGE
 from replication.specification.run import Run
 
 
@@ -51,11 +51,10 @@ def git_commit() -> str | None:
     """
     if named := os.environ.get("REPLICATION_COMMIT"):
         return named
-    here = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=here,
+            cwd=PACKAGE,
             capture_output=True,
             text=True,
             check=True,

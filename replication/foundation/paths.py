@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-WORKFLOW = Path(__file__).resolve().parent.parent / "workflow"
-
-
-ALGORITHMS = Path(__file__).resolve().parent / "algorithms"
+PACKAGE = Path(__file__).resolve().parent.parent
+"""Of the program itself."""
+ROOT = PACKAGE.parent
+"""Of the project."""
+WORKFLOW = ROOT / "workflow"
+"""Of the YAMLs."""
+ALGORITHMS = PACKAGE / "algorithms"
+"""Of the bundled algorithms, a folder for each family."""
 
 
 def state_root() -> Path:
-    """`$REPLICATION_STATE`, or an ignored folder of results/."""
+    """Return `$REPLICATION_STATE`, or an ignored folder of results/."""
     return Path(os.environ.get("REPLICATION_STATE", "results/state"))

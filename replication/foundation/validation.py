@@ -17,12 +17,8 @@ from replication.foundation.errors import ReplicationError, unknown_name
 
 MOST_VALUES = 100_000
 """Keys, entries and values of one YAML; what is larger, or refers to itself, is none of ours."""
-
-
 _FOUND_CHARACTERS = 60
 """Of a value that is shown in a message."""
-
-
 _EXPECTED = {
     "bool_type": "true or false",
     "dataclass_type": "keys with values",
@@ -296,9 +292,5 @@ def _check_plain(content: dict[Any, Any], path: Path) -> None:
 
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
 Positive = Annotated[float, Field(gt=0.0)]
-
-
 Count = Annotated[int, Field(ge=1)]

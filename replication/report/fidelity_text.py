@@ -6,9 +6,9 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 
 from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import ROOT
 from replication.specification.fidelity import (
     EXACT,
     NOT_APPLICABLE,
@@ -21,7 +21,7 @@ from replication.specification.fidelity import (
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
 from replication.specification.variants import Preset
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+README = ROOT / "README.md"
 _BEGIN, _END = "<!-- fidelity counts: python -m replication render readme -->", "<!-- end of fidelity counts -->"
 _INDENT = " " * 6
 

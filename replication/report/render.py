@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from replication.foundation.errors import unknown_name
 from replication.foundation.files import write_atomically
 from replication.specification.control_experiments import known_control_experiments, load_control_experiment
-from replication.specification.experiments import load_experiment
+from replication.specification.experiments import NOT_SHOWN, load_experiment
 
 if TYPE_CHECKING:  # pandas and matplotlib are loaded where they are needed
     from replication.report.figures.figure import FigureResult
@@ -29,7 +29,7 @@ def build_table(experiment: str, name: str, results: Path) -> Table:
         from replication.report import control_tables
 
         return control_tables.build_table(load_control_experiment(experiment), name, results)
-    from replication.report.tables import table as tables
+    from replication.report import tables
 
     table: Table = _module(tables, "table", name).build(load_experiment(experiment), results)
     return replace(table, experiment=experiment)
@@ -45,7 +45,7 @@ def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
         from replication.report import control_tables
 
         return control_tables.build_figure(load_control_experiment(experiment), name, results)
-    from replication.report.figures import figure as figures
+    from replication.report import figures
 
     figure: FigureResult = _module(figures, "figure", name).build(load_experiment(experiment), results)
     return figure
@@ -98,7 +98,7 @@ def render_index(results: Path) -> None:
 
 
 def _module(package: ModuleType, kind: str, name: str) -> ModuleType:
-    known = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in NOT_SHOWN]
     if name not in known:
         raise unknown_name(kind, name, known)
     return importlib.import_module(f"{package.__name__}.{name}")

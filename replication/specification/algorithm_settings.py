@@ -17,7 +17,7 @@ from pydantic import ConfigDict, create_model
 from replication.foundation.errors import ReplicationError
 from replication.foundation.validation import Settings
 
-_PACKAGE = "replication.algorithms"
+_PACKAGE = "replication.algorithms."
 
 
 class _Told(Settings):
@@ -31,7 +31,7 @@ def told_settings(source: Path, folder: Path, known: Mapping[str, type[Settings]
 
     Args:
         source: the algorithm's file.
-        folder: of the bundled algorithms, whose settings another algorithm may extend.
+        folder: of the bundled algorithms, a folder for each family, whose settings another algorithm may extend.
         known: settings classes by the names under which files import them.
 
     Returns: a class with the fields and defaults of the algorithm's `Config`, whose own fields accept any value; None
@@ -57,19 +57,21 @@ class _Source:
         self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         self._same: dict[str, ast.expr] = {}
         """Second names: `Config = OffPolicyConfig`."""
-        self._modules: dict[str, str] = {}
-        """Algorithms that the file imports, by the names it gives them."""
-        self._imported: dict[str, tuple[str, str]] = {}
-        """What it imports of algorithms: the algorithm, and the name there."""
+        self._modules: dict[str, tuple[str, str]] = {}
+        """Algorithms that the file imports, family and module, by the names it gives them."""
+        self._imported: dict[str, tuple[str, str, str]] = {}
+        """What it imports of algorithms: family and module of the algorithm, and the name there."""
         self._built: dict[str, type[Settings] | None] = {}
         for node in tree.body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 self._same[node.targets[0].id] = node.value
-            elif isinstance(node, ast.ImportFrom) and node.module == _PACKAGE:
-                self._modules |= {name.asname or name.name: name.name for name in node.names}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{_PACKAGE}."):
-                module = str(node.module).removeprefix(f"{_PACKAGE}.")
-                self._imported |= {name.asname or name.name: (module, name.name) for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
+                family, _, module = str(node.module).removeprefix(_PACKAGE).partition(".")
+                for name in node.names:
+                    if module:
+                        self._imported[name.asname or name.name] = (family, module, name.name)
+                    else:
+                        self._modules[name.asname or name.name] = (family, name.name)
 
     def settings(self, name: str) -> type[Settings] | None:
         """The settings class that the file knows by a name; None: it does not tell."""
@@ -92,11 +94,11 @@ class _Source:
             return self.settings(expression.id)
         if isinstance(expression, ast.Attribute) and isinstance(expression.value, ast.Name):
             module = self._modules.get(expression.value.id)
-            return None if module is None else self._elsewhere(module, expression.attr)
+            return None if module is None else self._elsewhere(*module, expression.attr)
         return None
 
-    def _elsewhere(self, module: str, name: str) -> type[Settings] | None:
-        path = self._folder / f"{module}.py"
+    def _elsewhere(self, family: str, module: str, name: str) -> type[Settings] | None:
+        path = self._folder / family / f"{module}.py"
         if not path.is_file():
             return None
         return _Source(path, ast.parse(path.read_text(encoding="utf-8")), self._folder, self._known).settings(name)

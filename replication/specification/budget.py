@@ -17,7 +17,7 @@ class Budget:
     iterations: int = 0
 
 
-def _budget(variant: Variant, protocol: Protocol, frames: int | None, iterations: int | None) -> Budget:
+def checked_budget(variant: Variant, protocol: Protocol, frames: int | None, iterations: int | None) -> Budget:
     name = variant.variant
     if variant.family == "untrained":
         if frames is not None or iterations is not None:

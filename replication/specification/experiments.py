@@ -9,14 +9,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.validation import Count, Settings, read_yaml, validated
-from replication.specification import loading as config
 from replication.specification.budget import Budget
 from replication.specification.run import Run, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
 
-PACKAGE = Path(__file__).resolve().parent
+NOT_SHOWN = frozenset({"__init__", "figure", "latex", "table"})
+"""Modules beside the tables and figures that make none: what these have in common."""
 GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
 
 
@@ -167,7 +168,7 @@ def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
 
 def known_experiments() -> list[str]:
     """Names of the experiments there are."""
-    return sorted(path.stem for path in (config.WORKFLOW / "experiments").glob("*.yaml"))
+    return sorted(path.stem for path in (paths.WORKFLOW / "experiments").glob("*.yaml"))
 
 
 def load_experiment(name: str) -> Experiment:
@@ -178,7 +179,7 @@ def load_experiment(name: str) -> Experiment:
     """
     if name not in known_experiments():
         raise unknown_name("experiment", name, known_experiments())
-    path = config.WORKFLOW / "experiments" / f"{name}.yaml"
+    path = paths.WORKFLOW / "experiments" / f"{name}.yaml"
     experiment = validated(Experiment, read_yaml(path), path)
     if experiment.experiment != name:
         raise ReplicationError(
@@ -188,7 +189,7 @@ def load_experiment(name: str) -> Experiment:
     try:
         experiment.runs()
     except ReplicationError as error:
-        if str(config.WORKFLOW) in str(error):  # a file that it names is at fault
+        if str(paths.WORKFLOW) in str(error):  # a file that it names is at fault
             raise
         raise ReplicationError(f"{path}: {error}") from None
     return experiment
@@ -197,12 +198,13 @@ def load_experiment(name: str) -> Experiment:
 def _check_names(experiment: Experiment, path: Path) -> None:
     """Tables, figures and the published source exist: said before anything is trained, and without importing them."""
     for kind, names in (("tables", experiment.tables), ("figures", experiment.figures)):
-        known = [module.stem for module in (PACKAGE / kind).glob("*.py") if module.stem != "__init__"]
+        folder = paths.PACKAGE / "report" / kind
+        known = [module.stem for module in folder.glob("*.py") if module.stem not in NOT_SHOWN]
         for name in names:
             if name not in known:
                 raise ReplicationError(f"{path}: {kind}: {unknown_name(kind.removesuffix('s'), name, known)}")
     if experiment.published is not None:
-        sources = [file.name.partition(".")[0] for file in (PACKAGE / "published").rglob("*.csv*")]
+        sources = [file.name.partition(".")[0] for file in (paths.PACKAGE / "published").rglob("*.csv*")]
         if experiment.published.source not in sources:
             hint = unknown_name("published source", experiment.published.source, sources)
             raise ReplicationError(f"{path}: published.source: {hint}")

@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import Settings, read_yaml, validated
-from replication.specification import loading as config
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
 from replication.specification.variants import FAMILIES, Preset, Variant
@@ -93,7 +93,7 @@ class JudgedRow:
 
 def known_originals() -> list[str]:
     """Names of the originals there are."""
-    return sorted(path.stem for path in (config.WORKFLOW / "originals").glob("*.yaml"))
+    return sorted(path.stem for path in (paths.WORKFLOW / "originals").glob("*.yaml"))
 
 
 def load_original(name: str) -> Original:
@@ -104,7 +104,7 @@ def load_original(name: str) -> Original:
     """
     if name not in known_originals():
         raise unknown_name("original", name, known_originals())
-    return _read_original(config.WORKFLOW / "originals" / f"{name}.yaml")
+    return _read_original(paths.WORKFLOW / "originals" / f"{name}.yaml")
 
 
 def rows_of(name: str) -> list[tuple[str, Row]]:
@@ -125,7 +125,7 @@ def _lineage(name: str, extending: tuple[str, ...] = ()) -> list[Original]:
     if name in extending:
         circle = " extends ".join((*extending[extending.index(name) :], name))
         raise ReplicationError(
-            f"{config.WORKFLOW / 'originals' / f'{name}.yaml'}: extends: {circle}; take one of these out"
+            f"{paths.WORKFLOW / 'originals' / f'{name}.yaml'}: extends: {circle}; take one of these out"
         )
     found = {each.original: each for base in original.extends for each in _lineage(base, (*extending, name))}
     return [*found.values(), original]

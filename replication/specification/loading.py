@@ -11,19 +11,19 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, create_model
 
+from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import in_force, without_defaults
-from replication.foundation.paths import ALGORITHMS, WORKFLOW
 from replication.foundation.validation import Settings, SettingsT, overridden, read_yaml, validate_part, validated
 from replication.specification.algorithm_settings import told_settings
-from replication.specification.families import off_policy as settings
+from replication.specification.families import off_policy
 from replication.specification.protocols import Protocol
 from replication.specification.variants import FAMILIES, Preset, Variant
 
 
 def known_names(kind: Literal["algorithms", "protocols", "presets"]) -> list[str]:
     """Names of the YAML files of one kind."""
-    return sorted(path.stem for path in (WORKFLOW / kind).glob("*.yaml"))
+    return sorted(path.stem for path in (paths.WORKFLOW / kind).glob("*.yaml"))
 
 
 def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
@@ -38,7 +38,7 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
     if preset is None:
         return protocol
     scaled = overridden(in_force(Protocol, content), preset.protocol)
-    return validated(Protocol, scaled, WORKFLOW / "presets" / f"{preset.preset}.yaml", "protocol")
+    return validated(Protocol, scaled, paths.WORKFLOW / "presets" / f"{preset.preset}.yaml", "protocol")
 
 
 def load_variant(name: str, preset: Preset | None = None) -> Variant:
@@ -49,7 +49,7 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
             algorithm adds to those of its family are left to `variant_config`, before its training starts.
     """
     _, content = _read("algorithms", "variant", name)
-    return _variant(WORKFLOW / "algorithms" / f"{name}.yaml", content, None, preset)
+    return _variant(paths.WORKFLOW / "algorithms" / f"{name}.yaml", content, None, preset)
 
 
 def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Variant:
@@ -71,16 +71,17 @@ def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: P
     _check_name(path, "variant", variant.variant)
     if variant.protocol not in (known := known_names("protocols")):
         raise ReplicationError(f"{path}: protocol: {unknown_name('protocol', variant.protocol, known)}")
-    if source is None and variant.module not in _algorithm_modules():
-        raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, _algorithm_modules())}")
+    known_modules = _algorithm_modules(variant.family)
+    if source is None and variant.module not in known_modules:
+        raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, known_modules)}")
     if source is not None and variant.module != source.stem:
         raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
-    model = _settings_class(variant, source or _bundled(variant.module))
+    model = _settings_class(variant, source or _bundled(variant.family, variant.module))
     validated(model, variant.config, path, "config")
     config = in_force(model, variant.config)
     if preset is not None:
         config = overridden(config, preset.config)
-        validated(model, config, WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")
+        validated(model, config, paths.WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")
     return variant.model_copy(update={"config": config})
 
 
@@ -93,7 +94,12 @@ def load_preset(name: str) -> Preset:
     path, content = _read("presets", "preset", name)
     preset = validated(Preset, content, path)
     _check_name(path, "preset", preset.preset)
-    told = [model for module in _algorithm_modules() if (model := _told(_bundled(module))) is not None]
+    told = [
+        model
+        for family in FAMILIES
+        for module in _algorithm_modules(family)
+        if (model := _told(_bundled(family, module))) is not None
+    ]
     validate_part((*FAMILIES.values(), *told), preset.config, path, "config")
     validate_part((Protocol,), preset.protocol, path, "protocol")
     return preset
@@ -105,12 +111,12 @@ def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
     Raises:
         ReplicationError: an unknown, missing or mistyped key.
     """
-    return validated(model, variant.config, WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
+    return validated(model, variant.config, paths.WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
 
 
 def identity_config(variant: Variant) -> dict[str, Any]:
     """The `config` of a variant as digests have it: without optional settings that are as if they were absent."""
-    source = _bundled(variant.module)
+    source = _bundled(variant.family, variant.module)
     return without_defaults(_settings_class(variant, source), variant.config) if source.is_file() else variant.config
 
 
@@ -131,19 +137,20 @@ def _with_any_others(family: type[Settings]) -> type[Settings]:
     return create_model(family.__name__, __base__=(family, _AnyOthers))
 
 
-def _algorithm_modules() -> list[str]:
-    return sorted(path.stem for path in ALGORITHMS.glob("*.py") if path.stem not in ("__init__", "contract"))
+def _algorithm_modules(family: str) -> list[str]:
+    found = (paths.ALGORITHMS / family).glob("*.py")
+    return sorted(path.stem for path in found if path.stem not in ("__init__", "contract"))
 
 
-def _bundled(module: str) -> Path:
-    return ALGORITHMS / f"{module}.py"
+def _bundled(family: str, module: str) -> Path:
+    return paths.ALGORITHMS / family / f"{module}.py"
 
 
 def _told(source: Path) -> type[Settings] | None:
     known = {
-        name: kind for name, kind in vars(settings).items() if isinstance(kind, type) and issubclass(kind, Settings)
+        name: kind for name, kind in vars(off_policy).items() if isinstance(kind, type) and issubclass(kind, Settings)
     }
-    return told_settings(source, ALGORITHMS, known | {family.__name__: family for family in FAMILIES.values()})
+    return told_settings(source, paths.ALGORITHMS, known | {family.__name__: family for family in FAMILIES.values()})
 
 
 def _check_name(path: Path, key: str, found: str) -> None:
@@ -154,5 +161,5 @@ def _check_name(path: Path, key: str, found: str) -> None:
 def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     if name not in known_names(folder):
         raise unknown_name(kind, name, known_names(folder))
-    path = WORKFLOW / folder / f"{name}.yaml"
+    path = paths.WORKFLOW / folder / f"{name}.yaml"
     return path, read_yaml(path)

@@ -17,7 +17,7 @@ from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.validation import validated
-from replication.specification.budget import Budget, _budget
+from replication.specification.budget import Budget, checked_budget
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol
@@ -27,8 +27,6 @@ from replication.specification.variants import Preset, Variant
 NUMERICS_VERSION = {"off_policy": 3, "untrained": 1}
 """One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test
 fails when they move without it). Results of another version are results of another run."""
-
-
 KEPT_LAW: Mapping[str, Mapping[int, frozenset[str]]] = {
     "off_policy": {
         3: frozenset(
@@ -48,8 +46,6 @@ KEPT_LAW: Mapping[str, Mapping[int, frozenset[str]]] = {
 """Modules whose law a version of a family left as the version before it had it: only the last digits of sums moved.
 Finished runs of the version before stand for theirs, marked, until they are made again; no checkpoint goes on. The
 held-out curve of the modules that are left out became another one."""
-
-
 _NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
 """Of a protocol, what moves no number of training."""
 
@@ -180,7 +176,7 @@ def resolve_run(
     loaded_preset = load_preset(preset) if preset else None
     loaded = load_variant(variant, loaded_preset)
     presented = load_protocol(protocol or loaded.protocol, loaded_preset)
-    budget = _budget(loaded, presented, budget_frames, budget_iterations)
+    budget = checked_budget(loaded, presented, budget_frames, budget_iterations)
     return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from replication.commands.cohorts import _T
 from replication.specification.run import Run
+
+_T = TypeVar("_T")
 
 
 def run_arguments(runs: Sequence[Run], results: Path) -> str:
@@ -18,15 +20,15 @@ def run_arguments(runs: Sequence[Run], results: Path) -> str:
             between are named too.
         results: root of the results.
     """
-    games, seeds = _unique(run.game for run in runs), _unique(str(run.seed) for run in runs)
+    games, seeds = unique(run.game for run in runs), unique(str(run.seed) for run in runs)
     words = ["--variant", runs[0].variant.variant, "--game", *games, "--seed", *seeds]
-    for option, value in _shared_arguments(runs[0]).items():
+    for option, value in shared_arguments(runs[0]).items():
         words += [f"--{option}", str(value)] if value is not None and option != "variant" else []
     words += ["--results", str(results)]
     return shlex.join(words)
 
 
-def _shared_arguments(run: Run) -> dict[str, str | int | None]:
+def shared_arguments(run: Run) -> dict[str, str | int | None]:
     """What the runs of one command have in common; None: not given."""
     own = run.protocol.protocol == run.variant.protocol
     return {
@@ -38,5 +40,5 @@ def _shared_arguments(run: Run) -> dict[str, str | int | None]:
     }
 
 
-def _unique(values: Iterable[_T]) -> list[_T]:
+def unique(values: Iterable[_T]) -> list[_T]:
     return list(dict.fromkeys(values))

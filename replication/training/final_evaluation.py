@@ -54,7 +54,7 @@ def finish(trainees: Sequence[Trainee], machine: Machine, networks: Networks, pl
     for trainee, evaluation, network in zip(trainees, evaluations, evaluated, strict=True):
         folder = _write(trainee, evaluation, network, machine, lanes)
         unfinished_path(trainee.lane.run, machine.state).unlink(missing_ok=True)
-        _announce(trainee.lane.run, folder, evaluation)
+        announce(trainee.lane.run, folder, evaluation)
 
 
 def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
@@ -128,6 +128,6 @@ def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace,
     store_activations(activations_path(run, machine.state), Activations(*found, *moments))
 
 
-def _announce(run: Run, folder: Path, evaluation: Trace | None) -> None:
+def announce(run: Run, folder: Path, evaluation: Trace | None) -> None:
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
     say(f"{run.name}:{found} {folder}")

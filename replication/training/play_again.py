@@ -10,7 +10,6 @@ from safetensors.torch import load
 from tqdm import tqdm
 
 from replication.algorithms.off_policy.contract import load_algorithm
-from replication.algorithms.untrained import random_agent
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.evaluation import evaluate
@@ -22,6 +21,7 @@ from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
+from replication.training import untrained
 from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.periodic_evaluation import greedy_policy
 
@@ -73,8 +73,8 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
     num_actions = len(open_emulator(run.game).minimal_actions)
     policy: Policy
     if run.variant.family == "untrained":
-        viewing = random_agent.viewing(variant_config(run.variant, UntrainedConfig))
-        policy = random_agent.policy(num_actions)
+        viewing = untrained.viewing(variant_config(run.variant, UntrainedConfig))
+        policy = untrained.policy(num_actions)
     else:
         path = network_path(run, state)
         if not path.exists():

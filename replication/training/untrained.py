@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from replication.algorithms.untrained import random_agent
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.evaluation import begin_evaluation, exploration_stream
@@ -18,7 +17,7 @@ from replication.foundation.progress import BAR
 from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
-from replication.training.final_evaluation import FINAL, _announce
+from replication.training.final_evaluation import FINAL, announce
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play, Played, unfinished_path
 
@@ -48,21 +47,21 @@ def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
     if run.protocol.final_evaluation is None:
         raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
     num_actions = len(open_emulator(run.game).minimal_actions)
-    policy, stream = random_agent.policy(num_actions), exploration_stream(run, FINAL, 0)
+    choose, stream = policy(num_actions), exploration_stream(run, FINAL, 0)
     started = time.monotonic()
-    viewing, final = random_agent.viewing(config), run.protocol.final_evaluation
+    final = run.protocol.final_evaluation
     name = f"{run.name}: final evaluation"
     with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
         begun = begin_evaluation(
             run,
             final.presentation,
-            viewing,
+            viewing(config),
             FINAL,
             num_episodes=final.num_episodes,
             report=lambda episodes: bar.update(),
         )
         played = Played(begun, run, FINAL, 0, "", num_actions, stream)
-        (trace,) = play([played], lambda stacks: {0: policy(stacks[0], stream)}, lambda place, stack: None)
+        (trace,) = play([played], lambda stacks: {0: choose(stacks[0], stream)}, lambda place, stack: None)
     facts = {
         "evaluated_network": None,
         "cost": {"seconds": round(time.monotonic() - started, 1)},
@@ -70,4 +69,4 @@ def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
     }
     folder = write_results(run, machine.results, evaluation=trace, training=None, tables={}, facts=facts)
     unfinished_path(run, machine.state).unlink(missing_ok=True)
-    _announce(run, folder, trace)
+    announce(run, folder, trace)

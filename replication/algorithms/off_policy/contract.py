@@ -120,16 +120,16 @@ class Algorithm(Protocol):
 
 
 def load_algorithm(name: str) -> Algorithm:
-    """Import replication.algorithms.NAME.
+    """Import replication.algorithms.off_policy.NAME.
 
     Raises:
         ReplicationError: no such module.
     """
-    package = importlib.import_module("replication.algorithms")
+    package = importlib.import_module("replication.algorithms.off_policy")
     known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
     if name not in known:
         raise unknown_name("algorithm module", name, known)
-    return cast(Algorithm, importlib.import_module(f"replication.algorithms.{name}"))
+    return cast(Algorithm, importlib.import_module(f"replication.algorithms.off_policy.{name}"))
 
 
 def load_algorithm_file(source: Path) -> Algorithm:

@@ -9,6 +9,4 @@ from __future__ import annotations
 from replication.specification.families.untrained import UntrainedConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
-
-
 Config = UntrainedConfig

@@ -120,7 +120,7 @@ def open_subject(source: Path, settings: Path) -> Subject:
         ReplicationError: a file that is missing or bad; names the file, what was found and what to do.
     """
     preset = load_preset(PRESET)
-    inside = source.resolve().parent == ALGORITHMS
+    inside = source.resolve().parent == ALGORITHMS / "off_policy"
     algorithm = load_algorithm(source.stem) if inside else load_algorithm_file(source)
     _check_members(algorithm, source)
     shipped = inside and settings.resolve().parent == WORKFLOW / "algorithms"
@@ -160,7 +160,7 @@ def variants_of(source: Path, named: str | None) -> list[Path]:
             if path.suffix in (".yaml", ".yml")
             else WORKFLOW / "algorithms" / f"{load_variant(named).variant}.yaml"
         ]
-    if source.resolve().parent == ALGORITHMS:
+    if source.resolve().parent == ALGORITHMS / "off_policy":
         found = [name for name in known_names("algorithms") if load_variant(name).module == source.stem]
         if not found:
             raise ReplicationError(

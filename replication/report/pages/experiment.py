@@ -37,12 +37,8 @@ from replication.specification.run_arguments import run_arguments
 
 MOST_BYTES = 15_000_000
 """Of a page: what a browser on a phone still opens."""
-
-
 _SCRIPTS = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 """What runs; data for it stand under a type of their own."""
-
-
 _LARGEST_SVG_BYTES = 2_000_000
 """A larger drawing goes into the page as its PNG."""
 

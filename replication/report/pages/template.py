@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from replication.report.pages.tables import is_number
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def page_environment(*more_scripts: str) -> Environment:
@@ -24,7 +24,7 @@ def page_environment(*more_scripts: str) -> Environment:
     that slipped into a text can.
     """
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -32,8 +32,8 @@ def page_environment(*more_scripts: str) -> Environment:
         keep_trailing_newline=True,
     )
     environment.tests["number"] = is_number
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
-    environment.globals["style"] = Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    environment.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     environment.globals["script"] = Markup(script)
     environment.globals["script_policy"] = script_policy(script, *more_scripts)
     return environment

@@ -19,8 +19,6 @@ from replication.specification.control_experiments import LearningSettings, Meth
 
 _CYCLES_DRAWN = 250
 """Noise of so many cycles is drawn at once."""
-
-
 Array = NDArray[np.float64]
 
 

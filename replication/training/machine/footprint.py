@@ -11,8 +11,6 @@ from replication.training.replay.frame_store import FRAME_SHAPE, Storage, storag
 
 WORKER_BYTES = 110_000_000
 """What a worker process takes without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
-
-
 LEARNER_BYTES = 3_000_000_000
 """Assumed, not measured: what the process that learns takes on the host beside a GPU, for torch and CUDA."""
 

@@ -16,9 +16,9 @@ from replication.specification.families.off_policy import OffPolicyConfig
 from replication.training.off_policy.acting import act
 from replication.training.off_policy.batching import IN_TURN, Networks
 from replication.training.off_policy.periodic_evaluation import (
-    _owes_evaluation,
     evaluate_periodically,
     evaluation_is_due,
+    owes_evaluation,
 )
 from replication.training.off_policy.trainee import Trainee
 from replication.training.resumable_play import Play, play_at_once
@@ -41,7 +41,7 @@ def train(
     An update is made by all lanes, and their priorities are renewed, before the next of a round. All minibatches of a
     round are drawn from the memory as it was before this step: nobody plays before the last one is begun.
     """
-    owing = [trainee for trainee in trainees if trainee.failure is None and _owes_evaluation(trainee)]
+    owing = [trainee for trainee in trainees if trainee.failure is None and owes_evaluation(trainee)]
     if owing:
         networks.keep([trainee.learner for trainee in owing])
         evaluate_periodically(owing, config, networks, play)

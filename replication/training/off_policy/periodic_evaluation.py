@@ -30,7 +30,7 @@ def evaluation_is_due(lane: AnyLane) -> bool:
     return periodic is not None and is_due(lane.step, periodic.period_steps) and lane.learning_started
 
 
-def _owes_evaluation(trainee: Trainee) -> bool:
+def owes_evaluation(trainee: Trainee) -> bool:
     """Whether a lane was stored within the evaluation that is due at its step."""
     evaluated = bool(trainee.curve) and trainee.curve[-1].step == trainee.lane.step
     return evaluation_is_due(trainee.lane) and not evaluated

@@ -10,13 +10,12 @@ import sys
 from array import array
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import ROOT
 from replication.training.workers.process import BATCH, FAILED, PLAY, RENEW, REQUEST, WATCH, Assignment
 
-ROOT = Path(__file__).resolve().parents[2]
 CHECK_SECONDS = 0.1
 """Between two looks at whether to go on waiting for an answer that takes long."""
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
