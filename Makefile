@@ -40,12 +40,12 @@ verify: $(INSTALLED) ## Play every committed trace again and derive every commit
 	$(BIN)/python -m replication verify results
 
 soak: $(INSTALLED) ## Kill training runs hundreds of times; each must end with the bytes of one that was not
-	$(BIN)/python -m tests.soak --kills 150
+	$(BIN)/python -m tests.support.soak --kills 150
 
 benchmark: $(INSTALLED) $(BENCHMARK_INSTALLED) ## Measure what a step costs here, beside Stable-Baselines3: about 10 minutes
 	$(BIN)/python -m replication benchmark --sb3 $(BENCHMARK_VENV)/bin/python
 
-$(BENCHMARK_INSTALLED): replication/benchmark/sb3.lock
+$(BENCHMARK_INSTALLED): replication/commands/benchmark/sb3.lock
 	$(PYTHON) -m venv $(BENCHMARK_VENV)
 	$(BENCHMARK_VENV)/bin/python -m pip install --quiet --requirement $<
 	cp $< $@

@@ -13,7 +13,7 @@ min_version("9.18")
 
 sys.path.insert(0, workflow.basedir)
 
-from replication import jobs
+from replication.commands import jobs
 from replication.foundation.errors import ReplicationError
 from replication.report.report_captions import rst_text
 

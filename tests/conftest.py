@@ -31,10 +31,10 @@ def one_torch_thread() -> None:
 @pytest.fixture
 def pinball_has_a_rom(monkeypatch: pytest.MonkeyPatch) -> None:
     """For traces of tests/support/pinball.py, a game that is made up."""
-    from replication.evidence import trace_replay as traces
+    from replication.evidence import trace_replay
 
-    known = traces.rom_md5
-    monkeypatch.setattr(traces, "rom_md5", lambda game: "0" * 32 if game == "pinball" else known(game))
+    known = trace_replay.rom_md5
+    monkeypatch.setattr(trace_replay, "rom_md5", lambda game: "0" * 32 if game == "pinball" else known(game))
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
@@ -21,6 +21,10 @@ from replication.specification.control_experiments import (
     ControlExperiment,
     identity_digest,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FORMAT = 1
 REPETITIONS, NETWORKS = "repetitions.csv", "networks.safetensors"
@@ -78,7 +82,7 @@ def store_repetition(found: Repetition, path: Path, seconds: float) -> None:
 
 
 def read_repetition(path: Path) -> tuple[Repetition, float] | None:
-    """A finished repetition and the seconds it took; None where there is none.
+    """Read a finished repetition and the seconds it took; None where there is none.
 
     Raises:
         ReplicationError: the file is damaged.
@@ -117,6 +121,7 @@ def write_variant(
 
     Returns: the folder.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     folder = experiment.folder(variant, results)

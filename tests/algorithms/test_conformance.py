@@ -53,15 +53,15 @@ MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [name for name in LEARNING if not name.endswith(MADE_OF_KNOWN_PARTS)])
 def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None:
-    source = ALGORITHMS / f"{LEARNING[variant]}.py"
+    source = ALGORITHMS / "off_policy" / f"{LEARNING[variant]}.py"
     findings = examine(small(open_subject(source, WORKFLOW / "algorithms" / f"{variant}.yaml")))
     assert {finding.check: finding.problem for finding in findings if finding.problem} == {}
     assert [finding.check for finding in findings] == [*TABLES, *(name for stage in STAGES for name in stage)]
 
 
 def test_every_algorithm_module_has_a_variant() -> None:
-    sources = {path.stem for path in ALGORITHMS.glob("*.py")} - {"__init__", "contract", "random_agent"}
+    sources = {path.stem for path in (ALGORITHMS / "off_policy").glob("*.py")} - {"__init__", "contract"}
     assert sources == set(LEARNING.values())
     for module in sources:
-        found = variants_of(ALGORITHMS / f"{module}.py", None)
+        found = variants_of(ALGORITHMS / "off_policy" / f"{module}.py", None)
         assert [path.stem for path in found] == [name for name, its_own in LEARNING.items() if its_own == module]

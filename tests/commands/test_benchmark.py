@@ -276,7 +276,7 @@ def test_both_environments_have_the_same_versions_of_what_they_share() -> None:
         lines = (WORKFLOW.parent / path).read_text(encoding="utf-8").splitlines()
         return dict(line.split("==") for line in lines if not line.startswith("#"))
 
-    ours, theirs = locked("requirements.lock"), locked("replication/benchmark/sb3.lock")
+    ours, theirs = locked("requirements.lock"), locked("replication/commands/benchmark/sb3.lock")
     assert {"torch", "numpy", "ale-py", "gymnasium"} <= theirs.keys()
     assert {name: theirs[name] for name in theirs.keys() & ours.keys()} == {
         name: ours[name] for name in theirs.keys() & ours.keys()

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from replication.analysis.verdicts import verdict_word
-from replication.commands import control as command
+from replication.commands import control
 from replication.commands.cli import main
 from replication.commands.verify import verify
 from replication.commands.verify_control import check_control, control_folders
@@ -142,10 +142,10 @@ def test_stopped_at_any_repetition_it_ends_with_the_same_bytes(results, tmp_path
         return repeat(*arguments)
 
     monkeypatch.setattr(repetitions, "repeat", interrupted)
-    assert run(other, "--variant", "as_printed") == command.INTERRUPTED_EXIT_CODE
+    assert run(other, "--variant", "as_printed") == control.INTERRUPTED_EXIT_CODE
     assert "the same command continues" in capsys.readouterr().err
     assert read_variant(load_control_experiment("nfq_2005"), "as_printed", other / "results") is None
-    assert run(other, "--variant", "as_printed") == command.INTERRUPTED_EXIT_CODE
+    assert run(other, "--variant", "as_printed") == control.INTERRUPTED_EXIT_CODE
     assert run(other, "--variant", "as_printed") == 0
     assert len(calls) == 4 + 2  # each of the four once, and the two that were stopped
     again = {path.name: path.read_bytes() for path in control_folders(other / "results")[0].iterdir()}
@@ -164,7 +164,7 @@ def test_a_damaged_finished_repetition_is_named(experiment, tmp_path, capsys):
 
 
 def test_nothing_finished_gives_tables_that_say_so(experiment, tmp_path):
-    command.render_all("nfq_2005", tmp_path)
+    control.render_all("nfq_2005", tmp_path)
     table = pd.read_csv(tmp_path / "nfq_2005" / "tables" / "table1.csv")
     assert set(table["verdict"]) == {"not run"}
     page = (tmp_path / "nfq_2005" / "index.html").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from replication.analysis import cost
 from replication.commands import doctor, plan
 from replication.commands.cli import main
 from replication.environments.atari import emulator
@@ -233,7 +234,7 @@ def test_a_damaged_record_is_said_once(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_hours_say_where_the_speed_comes_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for run in load_experiment("nature_table2").runs():
-        found = plan._here(run) | {"training": 9_000.0, "playing": 9_000.0}
+        found = cost.speed_conditions(run) | {"training": 9_000.0, "playing": 9_000.0}
         path = tmp_path / "state" / run.variant.variant / "speed.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found))

@@ -207,7 +207,7 @@ def test_every_source_of_a_table_or_figure_is_watched() -> None:
 
 def test_reading_the_workflow_is_quick_and_imports_nothing_heavy() -> None:
     code = (
-        "import sys, time; start = time.process_time(); from replication import jobs; "
+        "import sys, time; start = time.process_time(); from replication.commands import jobs; "
         "[jobs.build_jobs(jobs.workflow_config({'experiment': name, 'lanes': 4})) for name in sys.argv[1:]]; "
         "print(time.process_time() - start); print(sorted(sys.modules.keys() & "
         "{'torch', 'numpy', 'pandas', 'ale_py', 'matplotlib', 'numba', 'snakemake'}))"

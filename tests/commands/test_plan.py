@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from replication.algorithms.off_policy.contract import load_algorithm
+from replication.analysis import cost
 from replication.analysis.cost import ASSUMED_PLAYING, Speed, known_speed, seconds_to_go, steps_to_go
 from replication.commands import plan
 from replication.commands.plan import plan_text
@@ -28,7 +29,7 @@ def _record(run: Run, **changes) -> dict:
         "counts": {"steps": run.budget.steps},
         "cost": {"seconds": 200.0},
         "machine": {"device": "cpu", "lanes": 1},
-        "provenance": plan._machine(),
+        "provenance": cost._machine(),
     }
     return record | changes
 
@@ -85,7 +86,7 @@ def test_hours_are_training_plus_evaluations() -> None:
     within = Speed(training=100.0, playing=500.0, includes_evaluations=True, origin="")
     assert seconds_to_go(run, within, Path("/nowhere")) == 10_000 + 270
     random = resolve_run(variant="random_10hz", game="pong", seed=1)
-    assert seconds_to_go(random, None, Path("/nowhere")) == 540_000 / plan.ASSUMED_RANDOM_FRAMES
+    assert seconds_to_go(random, None, Path("/nowhere")) == 540_000 / cost.ASSUMED_RANDOM_FRAMES
 
 
 def test_the_parameters_of_the_nature_network() -> None:

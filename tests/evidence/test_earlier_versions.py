@@ -16,7 +16,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.report.pages.runs import asked_for, missing_runs, provenance
 from replication.report.tables import scores
-from replication.specification import run as runs
+from replication.specification import run
 from replication.specification.experiments import Experiment, load_experiment
 from replication.specification.run import Run, resolve_run
 from replication.training.checkpoints import restore_newest, save_checkpoint
@@ -30,8 +30,8 @@ from tests.support.lanes import advance, build, smoke_run
 @pytest.fixture(autouse=True)
 def version_three(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the present version is: DQN kept its law in the third, C51 did not."""
-    monkeypatch.setitem(runs.NUMERICS_VERSION, "off_policy", 3)
-    monkeypatch.setattr(runs, "KEPT_LAW", {"off_policy": {3: frozenset({"dqn"})}})
+    monkeypatch.setitem(run.NUMERICS_VERSION, "off_policy", 3)
+    monkeypatch.setattr(run, "KEPT_LAW", {"off_policy": {3: frozenset({"dqn"})}})
 
 
 def earlier(run: Run) -> Run:
@@ -52,8 +52,8 @@ def test_an_earlier_run_is_another_run_with_a_name_that_says_so() -> None:
 
 
 def test_laws_are_kept_version_by_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(runs.NUMERICS_VERSION, "off_policy", 5)
-    monkeypatch.setattr(runs, "KEPT_LAW", {"off_policy": {5: {"dqn", "c51"}, 4: {"dqn"}, 2: {"dqn", "c51"}}})
+    monkeypatch.setitem(run.NUMERICS_VERSION, "off_policy", 5)
+    monkeypatch.setattr(run, "KEPT_LAW", {"off_policy": {5: {"dqn", "c51"}, 4: {"dqn"}, 2: {"dqn", "c51"}}})
     assert [each.earlier_version for each in a_run().earlier()] == [4, 3]
     assert [each.earlier_version for each in a_run("c51").earlier()] == [4]
 

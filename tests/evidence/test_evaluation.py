@@ -105,12 +105,12 @@ def test_v5_lost_lives_do_not_end_an_evaluation_episode() -> None:
 
 
 def test_v8_only_a_strictly_higher_score_replaces_the_best_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    from replication.training.off_policy import loop as off_policy
+    from replication.training.off_policy import periodic_evaluation
 
     trainee = build(smoke_run())
     RecordingLearner(trainee)
     scores = iter([math.nan, 3.0, 3.0, 2.0, 5.0])
-    monkeypatch.setattr(off_policy, "score", lambda trace: next(scores))
+    monkeypatch.setattr(periodic_evaluation, "score", lambda trace: next(scores))
     for step in (200, 400, 600, 800, 1000):
         trainee.lane.step = step
         evaluate_periodically([trainee], trainee.lane.config, IN_TURN)
@@ -122,11 +122,12 @@ def test_v8_only_a_strictly_higher_score_replaces_the_best_network(monkeypatch: 
 def test_v11_the_random_agent_draws_an_action_every_6th_frame_and_holds_it(variant: str, period: int) -> None:
     from replication.algorithms.untrained import random_agent
     from replication.specification.loading import variant_config
+    from replication.training import untrained
 
     run = resolve_run(variant=variant, game="catch", seed=1)
-    viewing = random_agent.viewing(variant_config(run.variant, random_agent.Config))
+    viewing = untrained.viewing(variant_config(run.variant, random_agent.Config))
     assert viewing.frame_skip == period
-    trace = evaluate(random_agent.policy(3), run, _final(run), viewing, "final_evaluation", num_episodes=3)
+    trace = evaluate(untrained.policy(3), run, _final(run), viewing, "final_evaluation", num_episodes=3)
     for episode in trace.episodes:
         frames = np.repeat(episode.codes, episode.lengths)[episode.noop_frames :]
         changes = np.flatnonzero(np.diff(frames)) + 1

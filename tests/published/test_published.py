@@ -17,7 +17,7 @@ from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES
 from replication.published.spreads import between_run_cv, hundred_cv, stand_in_cv
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 SCORED_GAMES = set(DOPAMINE_GAMES) & set(ATARI57)
 """Those of Dopamine's 60 that have published random and human scores."""

@@ -26,9 +26,7 @@ GAMES = ["pong", "breakout", "boxing"]
 
 
 def draw(name: str, experiment: Experiment, results: Path) -> FigureResult:
-    found: FigureResult = importlib.import_module(f"replication.report.figures.figure.{name}").build(
-        experiment, results
-    )
+    found: FigureResult = importlib.import_module(f"replication.report.figures.{name}").build(experiment, results)
     return found
 
 
@@ -157,7 +155,7 @@ def test_a_mean_by_another_convention_is_not_drawn_beside_ours() -> None:
 
 @pytest.mark.slow
 def test_they_need_no_torch() -> None:
-    modules = [f"replication.report.figures.figure.{name}" for name in FIGURES]
+    modules = [f"replication.report.figures.{name}" for name in FIGURES]
     modules += [f"replication.report.tables.table.{name}" for name in ("aggregates", "power", "verdict_errors")]
     code = f"import sys, {', '.join(modules)}; sys.exit(bool({{'torch', 'ale_py'}} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from replication.algorithms.untrained import random_agent
 from replication.commands.cli import main
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.palette import palette_rgb
@@ -18,6 +17,7 @@ from replication.evidence.trace_file import Trace, read_trace, write_trace
 from replication.report.views import film
 from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.loading import variant_config
+from replication.training import untrained
 from tests.support.lanes import smoke_run
 
 pytestmark = pytest.mark.rom
@@ -29,7 +29,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = smoke_run("random_10hz", "space_invaders", budget_frames=None)
     config = variant_config(run.variant, UntrainedConfig)
     presentation = run.protocol.final_evaluation.presentation
-    policy, viewing = random_agent.policy(6), random_agent.viewing(config)
+    policy, viewing = untrained.policy(6), untrained.viewing(config)
     trace = evaluate(policy, run, presentation, viewing, "final_evaluation", num_episodes=2)
     file = tmp_path_factory.mktemp("trace") / "evaluation.trace"
     write_trace(file, trace)

@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from replication.commands import plan
+from replication.analysis import cost
 from replication.foundation.errors import ReplicationError
 from replication.report.figures import embedding, learning_curves
 from replication.report.figures.figure import write_figure
-from replication.report.pages import experiment as page
-from replication.report.pages import runs as page_runs
+from replication.report.pages import experiment as experiment_page
+from replication.report.pages import runs
 from replication.report.pages.experiment import write_page
 from replication.report.pages.fidelity import shown_fidelity
 from replication.report.pages.index import index_html
@@ -245,8 +245,8 @@ def test_links_lead_somewhere_on_the_page(plain, tmp_path):
 def test_a_page_too_large_is_one_line_with_its_largest_figure(experiment, tmp_path, monkeypatch):
     made(experiment, tmp_path, 1)
     before = (tmp_path / "made_up" / "index.html").read_bytes()
-    assert len(before) < page.MOST_BYTES
-    monkeypatch.setattr(page, "MOST_BYTES", 10_000)
+    assert len(before) < experiment_page.MOST_BYTES
+    monkeypatch.setattr(experiment_page, "MOST_BYTES", 10_000)
     with pytest.raises(
         ReplicationError, match=r"index\.html: the page would have .*its largest figure is \w+"
     ) as caught:
@@ -261,7 +261,7 @@ def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
         if run.variant.family != "untrained":
             (run.results_folder(tmp_path) / "clip.webp").write_bytes(bytes(1000))
     assert "more lie beside their runs" not in write_page(plain, tmp_path).read_text()
-    monkeypatch.setattr(page_runs, "_CLIPS_BYTES", 1_500)
+    monkeypatch.setattr(runs, "_CLIPS_BYTES", 1_500)
     html = write_page(plain, tmp_path).read_text()
     assert "Show 1 clip<" in html and "1 more lie beside their runs" in html
 
@@ -288,8 +288,8 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
 @pytest.mark.slow
 def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
     before = index_html(tmp_path)
-    monkeypatch.setattr(plan, "_machine", lambda: {"system": "another", "cores": 1000})
-    monkeypatch.setattr(plan.os, "cpu_count", lambda: 1000)
+    monkeypatch.setattr(cost, "_machine", lambda: {"system": "another", "cores": 1000})
+    monkeypatch.setattr(cost.os, "cpu_count", lambda: 1000)
     assert index_html(tmp_path) == before
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from replication.commands.cli import main
-from replication.foundation import validation
-from replication.specification import loading as config
+from replication.foundation import paths, validation
 from replication.specification.run import resolve_run
 from tests.support.bad_input import content, copy_workflow, refused, train
 
@@ -247,11 +246,11 @@ def test_settings_that_may_not_be_read_are_one_line(
 def test_an_algorithm_may_add_settings_of_its_own_and_no_others(
     tmp_path: Path, workflow: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(config.ALGORITHMS, tmp_path / "algorithms")
-    monkeypatch.setattr(config, "ALGORITHMS", tmp_path / "algorithms")
-    source = (config.ALGORITHMS / "dqn.py").read_text()
+    shutil.copytree(paths.ALGORITHMS, tmp_path / "algorithms")
+    monkeypatch.setattr(paths, "ALGORITHMS", tmp_path / "algorithms")
+    source = (paths.ALGORITHMS / "off_policy" / "dqn.py").read_text()
     source = source.replace("class Config(OffPolicyConfig):\n", "class Config(OffPolicyConfig):\n    num_atoms: int\n")
-    (config.ALGORITHMS / "c51.py").write_text(source)
+    (paths.ALGORITHMS / "off_policy" / "c51.py").write_text(source)
     path = workflow / DQN
     text = path.read_text().replace("module: dqn", "module: c51").replace("config:\n", "config:\n  num_atoms: 51\n")
     path.write_text(text)

@@ -31,7 +31,7 @@ from replication.specification.fidelity import (
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
 from replication.specification.run import resolve_run
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 ORIGINALS = [load_original(name) for name in known_originals()]
 NATURE_ROWS = {"E": 14, "I": 10, "M": 9, "N": 5, "O": 8, "S": 8, "V": 16}
 """Rows of each section, numbered from 1; E9b and V9b besides."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
-from replication.specification import loading as config
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.fidelity import judge_rows
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant, variant_config
@@ -19,9 +19,9 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the settings that a test may spoil."""
     for kind in ("algorithms", "protocols", "presets"):
         (tmp_path / kind).mkdir()
-        for source in (config.WORKFLOW / kind).glob("*.yaml"):
+        for source in (paths.WORKFLOW / kind).glob("*.yaml"):
             (tmp_path / kind / source.name).write_text(source.read_text())
-    monkeypatch.setattr(config, "WORKFLOW", tmp_path)
+    monkeypatch.setattr(paths, "WORKFLOW", tmp_path)
     return tmp_path
 
 

@@ -10,11 +10,11 @@ import yaml
 
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
 from replication.commands.cli import main
+from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.published.layouts import scores_by_game
 from replication.published.references import reference_set
 from replication.report.tables.scores import build
-from replication.specification import loading as config
 from replication.specification.experiments import load_experiment
 from replication.training.machine.settings import Machine
 from replication.training.session import execute
@@ -125,9 +125,9 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the settings that a test may change."""
     for kind in ("algorithms", "protocols", "presets", "experiments", "originals"):
         (tmp_path / kind).mkdir()
-        for source in (config.WORKFLOW / kind).glob("*.yaml"):
+        for source in (paths.WORKFLOW / kind).glob("*.yaml"):
             (tmp_path / kind / source.name).write_text(source.read_text())
-    monkeypatch.setattr(config, "WORKFLOW", tmp_path)
+    monkeypatch.setattr(paths, "WORKFLOW", tmp_path)
     return tmp_path
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from replication.foundation.errors import ReplicationError
-from replication.specification import run as runs
+from replication.specification import run
 from replication.specification.run import resolve_run
 
 
-def _run(**changes: object) -> runs.Run:
+def _run(**changes: object) -> run.Run:
     named = {"variant": "dqn", "game": "pong", "seed": 1, "budget_frames": 400_000} | changes
     return resolve_run(**named)  # type: ignore[arg-type]
 
@@ -35,7 +35,7 @@ def test_everything_that_can_change_a_number_changes_the_identity(change: dict[s
 
 def test_code_that_moved_numbers_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _run().training_digest
-    monkeypatch.setitem(runs.NUMERICS_VERSION, "off_policy", 99)
+    monkeypatch.setitem(run.NUMERICS_VERSION, "off_policy", 99)
     assert _run().training_digest != before
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from replication.commands.cli import main
 from replication.evidence.records import sealed_record
+from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import readable_json, sha256
-from replication.specification import loading as config
 from replication.specification.experiments import load_experiment
 from tests.support.finished_runs import finish
 
@@ -29,8 +29,8 @@ def copy_workflow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the settings, in the place of the real ones, that a test may spoil."""
     copy = folder / "workflow"
     for kind in ("algorithms", "protocols", "presets", "experiments"):
-        shutil.copytree(config.WORKFLOW / kind, copy / kind)
-    monkeypatch.setattr(config, "WORKFLOW", copy)
+        shutil.copytree(paths.WORKFLOW / kind, copy / kind)
+    monkeypatch.setattr(paths, "WORKFLOW", copy)
     return copy
 
 

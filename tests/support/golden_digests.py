@@ -1,4 +1,4 @@
-"""Writes the digests of all variants and experiments: `python -m tests.golden_digests` after a meant change.
+"""Writes the digests of all variants and experiments: `python -m tests.support.golden_digests` after a meant change.
 
 They are kept at the numerics versions that the file names, whatever those of the code are: a raised version moves every
 digest, and is no change of settings. What differs after the command is what a setting moved.
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from replication.foundation.files import canonical_json, readable_json, sha256
-from replication.specification import run as runs
+from replication.specification import run
 from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.run import Run, resolve_run
 
-GOLDEN = Path(__file__).resolve().parent / "golden" / "digests.json"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
 
 
 def current_digests() -> dict[str, Any]:
     """Digests by variant (under its own protocol, on Pong with seed 1) and by experiment (all its runs, in order)."""
     return {
-        "numerics_version": dict(runs.NUMERICS_VERSION),
+        "numerics_version": dict(run.NUMERICS_VERSION),
         "variants": {name: _digests(_own_run(name)) for name in known_names("algorithms")},
         "experiments": {name: _experiment(name) for name in known_experiments()},
         "control_experiments": {name: _control(name) for name in known_control_experiments()},
@@ -55,5 +55,5 @@ def _control(name: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     if GOLDEN.exists():
-        runs.NUMERICS_VERSION.update(json.loads(GOLDEN.read_bytes())["numerics_version"])
+        run.NUMERICS_VERSION.update(json.loads(GOLDEN.read_bytes())["numerics_version"])
     GOLDEN.write_bytes(readable_json(current_digests()))

@@ -1,4 +1,4 @@
-"""Writes the settings of every variant and protocol: `python -m tests.golden_settings` after a meant change."""
+"""Writes the settings of every variant and protocol: `python -m tests.support.golden_settings` after a meant change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from replication.foundation.files import readable_json
 from replication.specification.loading import known_names, load_protocol, load_variant
 
-GOLDEN = Path(__file__).resolve().parent / "golden" / "settings.json"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
 
 
 def resolved_settings() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import yaml
 
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.validation import overridden
-from replication.specification import control_experiments as settings
+from replication.specification import control_experiments
 from replication.specification.control_experiments import ControlExperiment, load_control_experiment
 
 TEST = {"episodes": 20, "cycles": 300}
@@ -23,5 +23,5 @@ def small_experiment(monkeypatch, folder: Path, changes: dict | None = None, **f
     content |= fields
     (folder / "control").mkdir(parents=True, exist_ok=True)
     (folder / "control" / "nfq_2005.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    monkeypatch.setattr(settings, "WORKFLOW", folder)
+    monkeypatch.setattr(control_experiments, "WORKFLOW", folder)
     return load_control_experiment("nfq_2005")

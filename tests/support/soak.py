@@ -1,6 +1,6 @@
 """Kills and stops a training run over and over, and demands the bytes of one that was never interrupted.
 
-    python -m tests.soak --kills 300 --games catch pong --variants dqn dqn_dopamine
+    python -m tests.support.soak --kills 300 --games catch pong --variants dqn dqn_dopamine
 
 Most children are forked from this process, which has imported torch with one thread: a kill costs a fraction of a
 second. Some are killed at a random instant, some at the k-th flush of a file, some within an evaluation; some are

@@ -13,7 +13,7 @@ import pytest
 @pytest.mark.parametrize(("variant", "kills", "fresh"), [("dqn", 25, 3), ("dqn_dopamine", 20, 2)])
 def test_fifty_kills_at_random_instants_change_no_byte(variant: str, kills: int, fresh: int) -> None:
     """A process of its own forks the children: this one may have threads."""
-    command = [sys.executable, "-m", "tests.soak", "--variants", variant, "--games", "catch"]
+    command = [sys.executable, "-m", "tests.support.soak", "--variants", variant, "--games", "catch"]
     done = subprocess.run(
         [*command, f"--kills={kills}", f"--fresh={fresh}"], capture_output=True, text=True, check=False
     )

@@ -1,7 +1,7 @@
 """Checkpoints that are kept go on as those written today: whatever is rebuilt around them, runs that began stay whole.
 
 golden/checkpoints/numerics_version_N holds, for each of a few runs, a checkpoint in the middle of its training, and
-what the run leaves that was never interrupted. `python -m tests.test_old_checkpoints` writes them for the present
+what the run leaves that was never interrupted. `python -m tests.training.test_old_checkpoints` writes them for the present
 version: after a bump of NUMERICS_VERSION, or where bytes were meant to move within it.
 """
 
@@ -28,7 +28,12 @@ from replication.training.session import execute
 from tests.support.fingerprints import machine_kind
 from tests.support.lanes import advance, build, smoke_run
 
-FOLDER = Path(__file__).parent / "golden" / "checkpoints" / f"numerics_version_{NUMERICS_VERSION['off_policy']}"
+FOLDER = (
+    Path(__file__).resolve().parents[1]
+    / "golden"
+    / "checkpoints"
+    / f"numerics_version_{NUMERICS_VERSION['off_policy']}"
+)
 RUNS = {
     "dqn_pong": {"variant": "dqn", "game": "pong", "held_out_transitions": 1},
     "dqn_dopamine_catch": {"variant": "dqn_dopamine", "game": "catch", "held_out_transitions": 0},

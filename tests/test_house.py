@@ -1,0 +1,87 @@
+"""The house: ten packages whose imports point down, and where torch may be."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "replication"
+BELOW: dict[str, set[str]] = {"foundation": set()}
+"""What a package may import of the others."""
+for _floor in (
+    ("specification",),
+    ("published", "environments", "algorithms"),
+    ("evidence",),
+    ("analysis", "training"),
+):
+    _lower = set(BELOW)
+    for _name in _floor:
+        BELOW[_name] = _lower
+# `analysis`, `report` and `training` do not know each other, but for report -> analysis.
+BELOW["report"] = set(BELOW) - {"training"}
+BELOW["commands"] = set(BELOW)
+WITH_TORCH = {"algorithms", "training", "commands"}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Every module that a file imports, lazily too; names from a package count as its modules."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where they point"
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return frozenset(found)
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0]
+
+
+def test_there_are_ten_packages_and_two_modules_beside_them() -> None:
+    entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert entries == {*BELOW, "__init__.py", "__main__.py", "api.py", "README.md"}
+    assert len(BELOW) == 10
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_imports_point_down(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules()
+        if package_of(path) == package
+        for name in sorted(imported(path))
+        if name.startswith("replication.") and name.split(".")[1] not in BELOW[package] | {package, "__version__"}
+    ]
+    assert wrong == []
+
+
+def test_only_algorithms_training_and_commands_import_torch() -> None:
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in modules()
+        if package_of(path) not in WITH_TORCH
+        and any(name.split(".")[0] in ("torch", "safetensors.torch") for name in imported(path))
+    ]
+    assert wrong == []
+
+
+def test_no_code_stands_in_the_face_of_a_package() -> None:
+    for path in PACKAGE.rglob("*/__init__.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        assert all(isinstance(part, ast.Expr) for part in body), path
+
+
+def test_every_package_has_its_tests() -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders == {*BELOW, "support", "golden"}
