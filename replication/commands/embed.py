@@ -32,7 +32,8 @@ from replication.environments.atari.frames import frame_pipeline
 from replication.environments.contract import Viewing
 from replication.evidence.activations import POINTS, SEED, Activations, StateSample, moments_of_steps, read_activations
 from replication.evidence.evaluation import evaluate
-from replication.evidence.records import activations_path, network_path, run_of_folder
+from replication.evidence.records import run_of_folder
+from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, write_atomically

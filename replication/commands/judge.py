@@ -19,13 +19,13 @@ from tqdm import tqdm
 from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Viewing
+from replication.evidence import records
 from replication.evidence.evaluation import evaluate
 from replication.evidence.provenance import provenance
-from replication.evidence.records import FORMAT, sealed_record
 from replication.evidence.scores import score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import csv_bytes, ensure_folder, sha256, write_atomically
+from replication.foundation.files import csv_bytes, ensure_folder
 from replication.specification.budget import Budget
 from replication.specification.loading import known_names, load_preset, load_protocol
 from replication.specification.protocols import FinalEvaluation, Protocol
@@ -192,11 +192,9 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
 
 def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:
     files = {"scores.csv": csv_bytes(score_rows(trace)), "evaluation.trace": serialise_trace(trace)}
-    for name, content in files.items():
-        write_atomically(folder / name, content)
     identity = run.identity()
     record = identity | {
-        "format": FORMAT,
+        "format": records.FORMAT,
         "result_digest": run.result_digest,
         "training_digest": run.training_digest,
         "budget": identity["budget"] | {"frames": 0},
@@ -207,6 +205,5 @@ def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: fl
         "evaluated_network": None,
         "cost": {"seconds": round(seconds, 1)},
         "machine": {"device": "unknown", "lanes": 1},
-        "files": {name: sha256(content) for name, content in files.items()},
     }
-    write_atomically(folder / "run.json", sealed_record(record))
+    records.write(folder, record, files)

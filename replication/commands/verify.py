@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from replication.commands.verify_control import CheckedControl, check_control, control_folders
 from replication.evidence.control_files import FIGURES, TABLES
+from replication.evidence.records import finished_folders
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
@@ -61,11 +62,7 @@ def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> lis
     Raises:
         ReplicationError: files lie where a run's record is missing.
     """
-    folders = sorted(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*") if path.is_dir())
-    for folder in folders:
-        if not (folder / "run.json").exists() and any(folder.iterdir()):
-            raise ReplicationError(f"{folder}: found no run.json: an interrupted run; finish it, or remove the folder")
-    return [folder for folder in folders if (folder / "run.json").exists()]
+    return finished_folders(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*"))
 
 
 def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:

@@ -19,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from replication.evidence.control_records import NETWORKS, REPETITIONS, read_networks, read_record
+from replication.evidence.records import finished_folders
 from replication.foundation.errors import ReplicationError
 from replication.foundation.validation import validated
 from replication.specification.control_experiments import Method
@@ -49,11 +50,7 @@ def control_folders(results: Path) -> list[Path]:
     Raises:
         ReplicationError: files lie where a record is missing.
     """
-    folders = sorted(path for path in (results / "control").glob("*/*/*") if path.is_dir())
-    for folder in folders:
-        if not (folder / "run.json").exists() and any(folder.iterdir()):
-            raise ReplicationError(f"{folder}: found no run.json: an interrupted run; finish it, or remove the folder")
-    return [folder for folder in folders if (folder / "run.json").exists()]
+    return finished_folders((results / "control").glob("*/*/*"))
 
 
 def check_control(

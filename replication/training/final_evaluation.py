@@ -20,9 +20,9 @@ from replication.evidence.activations import (
     store_activations,
 )
 from replication.evidence.evaluation import Purpose
-from replication.evidence.records import activations_path, network_path
 from replication.evidence.run_files import write_results
 from replication.evidence.scores import score
+from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace
 from replication.foundation.progress import BAR, say
 from replication.foundation.random_streams import named_stream

@@ -13,7 +13,8 @@ from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.evaluation import evaluate
-from replication.evidence.records import network_path, run_of_folder
+from replication.evidence.records import run_of_folder
+from replication.evidence.state_files import network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import training_streams

@@ -16,7 +16,8 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from replication.algorithms.off_policy.contract import Algorithm, load_algorithm
-from replication.evidence.records import checkpoint_step, failure_path, finished_as, read_failure, unfinished
+from replication.evidence.records import finished_as, unfinished
+from replication.evidence.state_files import checkpoint_step, failure_path, read_failure
 from replication.evidence.trace_file import serialise_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
