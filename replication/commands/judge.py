@@ -20,7 +20,7 @@ from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Viewing
 from replication.evidence import records
-from replication.evidence.evaluation import evaluate
+from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.provenance import provenance
 from replication.evidence.scores import score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
@@ -160,6 +160,7 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
     final, config = run.protocol.final_evaluation, run.variant.config
     assert final is not None
     viewing = Viewing(config["frame_pipeline"], FRAME_STACK, final.presentation.frame_skip)
+    request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
     codes = open_emulator(run.game).minimal_actions
     epsilon, begins_episode = run.final_epsilon(final), True
 
@@ -179,15 +180,7 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
         tqdm(total=final.num_episodes, unit="episodes", desc=run.name, disable=quiet, mininterval=0.5) as bar,
         ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds) as process,
     ):
-        return evaluate(
-            policy,
-            run,
-            final.presentation,
-            viewing,
-            "final_evaluation",
-            num_episodes=final.num_episodes,
-            report=finished,
-        )
+        return evaluate(policy, run, viewing, request, finished)
 
 
 def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:

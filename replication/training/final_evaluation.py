@@ -19,7 +19,7 @@ from replication.evidence.activations import (
     moments_of_steps,
     store_activations,
 )
-from replication.evidence.evaluation import Purpose
+from replication.evidence.evaluation import EvaluationRequest, Purpose
 from replication.evidence.run_files import write_results
 from replication.evidence.scores import score
 from replication.evidence.state_files import activations_path, network_path
@@ -78,12 +78,8 @@ def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: 
     with tqdm(total=total, unit="episodes", desc=f"{name}: final evaluation", disable=machine.quiet, **BAR) as bar:
         for place, trainee in enumerate(trainees):
             epsilons[place] = trainee.lane.run.final_epsilon(final)
-            begun = trainee.lane.begin_evaluation(
-                final.presentation,
-                FINAL,
-                num_episodes=final.num_episodes,
-                report=lambda episodes: bar.update(),
-            )
+            request = EvaluationRequest(final.presentation, FINAL, num_episodes=final.num_episodes)
+            begun = trainee.lane.begin_evaluation(request, lambda episodes: bar.update())
             played.append(to_be_played(trainee, begun, FINAL))
         choose = evaluation_policy(trainees, played, epsilons, networks)
         traces = play(played, choose, lambda place, stack: samples[place].see(stack))

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
-from replication.evidence.evaluation import evaluate
+from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.records import run_of_folder
 from replication.evidence.state_files import network_path
 from replication.evidence.trace_file import Trace, read_trace
@@ -91,4 +91,5 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
             ) from None
         viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
         policy = greedy_policy(learner, run.final_epsilon(final))
-    return evaluate(policy, run, final.presentation, viewing, "final_evaluation", num_episodes=final.num_episodes)
+    request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
+    return evaluate(policy, run, viewing, request)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
-from replication.evidence.evaluation import begin_evaluation, exploration_stream
+from replication.evidence.evaluation import EvaluationRequest, begin_evaluation, exploration_stream
 from replication.evidence.run_files import write_results
 from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import BAR
@@ -52,14 +52,8 @@ def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
     final = run.protocol.final_evaluation
     name = f"{run.name}: final evaluation"
     with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
-        begun = begin_evaluation(
-            run,
-            final.presentation,
-            viewing(config),
-            FINAL,
-            num_episodes=final.num_episodes,
-            report=lambda episodes: bar.update(),
-        )
+        request = EvaluationRequest(final.presentation, FINAL, num_episodes=final.num_episodes)
+        begun = begin_evaluation(run, viewing(config), request, lambda episodes: bar.update())
         played = Played(begun, run, FINAL, 0, "", num_actions, stream)
         (trace,) = play([played], lambda stacks: {0: choose(stacks[0], stream)}, lambda place, stack: None)
     facts = {
