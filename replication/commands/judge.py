@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
 from replication.environments.atari.emulator import open_emulator
@@ -26,6 +25,7 @@ from replication.evidence.scores import score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, ensure_folder
+from replication.foundation.progress import progress_bar
 from replication.specification.budget import Budget
 from replication.specification.loading import known_names, load_preset, load_protocol
 from replication.specification.protocols import FinalEvaluation, Protocol
@@ -177,7 +177,7 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
         return chosen if at_random is None else at_random
 
     with (
-        tqdm(total=final.num_episodes, unit="episodes", desc=run.name, disable=quiet, mininterval=0.5) as bar,
+        progress_bar(final.num_episodes, "episodes", run.name, quiet=quiet, mininterval=0.5) as bar,
         ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds) as process,
     ):
         return evaluate(policy, run, viewing, request, finished)

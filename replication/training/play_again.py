@@ -7,7 +7,6 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load
-from tqdm import tqdm
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.emulator import open_emulator
@@ -17,6 +16,7 @@ from replication.evidence.records import run_of_folder
 from replication.evidence.state_files import network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
+from replication.foundation.progress import progress_bar
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.families.untrained import UntrainedConfig
@@ -41,7 +41,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     """
     prepare_torch()
     played = absent = earlier = 0
-    for folder in tqdm(folders, unit="runs", desc="verify --policy", disable=quiet):
+    for folder in progress_bar(len(folders), "runs", "verify --policy", quiet=quiet, iterable=folders):
         path = folder / "evaluation.trace"
         if not path.exists():
             continue
