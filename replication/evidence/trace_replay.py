@@ -1,7 +1,7 @@
-"""Traces: recording what an emulator is given, and playing it again to check the returns that are claimed.
+"""Traces played again on the emulator alone, to check the returns, endings and last screens that they claim.
 
-A trace holds the action code of every emulator frame, after stickiness, no-ops included. Playing it again needs
-neither weights, nor random numbers, nor a GPU, and must give the same returns, endings and last screens.
+A trace holds the action code of every emulator frame, after stickiness, no-ops included, so playing it again needs
+neither weights, nor random numbers, nor a GPU.
 
 A system reset leaves the console's memory behind, and ten games begin differently by what they find there. So
 the episodes of a trace are recorded on one emulator from power-on, and played again in the same order on one
@@ -10,7 +10,6 @@ emulator from power-on; a later episode alone would begin elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,21 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from replication.environments.atari.emulator import Emulator, rom_md5
-from replication.evidence.trace_file import RESET
-from replication.evidence.trace_file import Ending as Ending
-from replication.evidence.trace_file import Episode as Episode
-from replication.evidence.trace_file import Purpose as Purpose
-from replication.evidence.trace_file import Trace as Trace
-from replication.evidence.trace_file import TraceHeader as TraceHeader
-from replication.evidence.trace_file import parse_trace as parse_trace
-from replication.evidence.trace_file import read_trace as read_trace
-from replication.evidence.trace_file import serialise_trace as serialise_trace
-from replication.evidence.trace_file import write_trace as write_trace
+from replication.environments.atari.emulator import Emulator, emulator_digests, rom_md5
+from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
 from replication.foundation.errors import ReplicationError
-
-_NO_RUN = -1
-"""No action code: the next frame begins a run."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +148,3 @@ def _difference(episode: Episode, check: EpisodeCheck) -> str | None:
         if found != expected:
             return f"frame {last}, the last: {what}: found {found}, the trace claims {expected}"
     return None
-
-
-def emulator_digests(emulator: Emulator) -> tuple[str, str]:
-    """First 16 hexadecimal digits of the SHA-256 of the screen (palette indices) and of the memory."""
-    screen = np.empty((210, 160), dtype=np.uint8)
-    emulator.read_screen(screen)
-    first, second = (hashlib.sha256(content.tobytes()).hexdigest()[:16] for content in (screen, emulator.ram()))
-    return first, second

@@ -62,6 +62,42 @@ class Emulator(Protocol):
         """Continue where `save` was called."""
 
 
+class ForwardingSimulator:
+    """An emulator that passes everything on to another one; a subclass adds what it does on the way."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.game = emulator.game
+        self.minimal_actions = emulator.minimal_actions
+        self._emulator = emulator
+        self._act = emulator.act
+
+    @property
+    def lives(self) -> int:
+        return self._emulator.lives
+
+    @property
+    def game_over(self) -> bool:
+        return self._emulator.game_over
+
+    def reset(self) -> None:
+        self._emulator.reset()
+
+    def act(self, action_code: int) -> int:
+        return self._act(action_code)
+
+    def read_screen(self, out: NDArray[np.uint8]) -> None:
+        self._emulator.read_screen(out)
+
+    def ram(self) -> NDArray[np.uint8]:
+        return self._emulator.ram()
+
+    def save(self) -> bytes:
+        return self._emulator.save()
+
+    def restore(self, state: bytes) -> None:
+        self._emulator.restore(state)
+
+
 class AtariEmulator:
     """ale-py, one frame at a time, without stickiness, frame skip or cap of its own.
 
@@ -148,6 +184,14 @@ def open_emulator(game: str) -> Emulator:
         ReplicationError: no such game, or its ROM is missing.
     """
     return toy_game.Catch() if find_game(game).name == toy_game.Catch.game else AtariEmulator(game)
+
+
+def emulator_digests(emulator: Emulator) -> tuple[str, str]:
+    """Return the first 16 hexadecimal digits of the SHA-256 of the screen (palette indices) and of the memory."""
+    screen = np.empty((210, 160), dtype=np.uint8)
+    emulator.read_screen(screen)
+    first, second = (hashlib.sha256(content.tobytes()).hexdigest()[:16] for content in (screen, emulator.ram()))
+    return first, second
 
 
 def rom_md5(game: str) -> str:
