@@ -20,7 +20,7 @@ class StepResult(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether the episode is over."""
+        """True where the episode is over."""
         return self.terminated or self.truncated
 
 

@@ -65,7 +65,7 @@ def store_activations(path: Path, found: Activations) -> None:
 
 
 def read_activations(path: Path) -> Activations:
-    """What `store_activations` wrote.
+    """Read what `store_activations` wrote.
 
     Raises:
         ReplicationError: the activations are missing or damaged.
@@ -78,7 +78,7 @@ def read_activations(path: Path) -> Activations:
 
 
 def moments_of_steps(trace: Trace, steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where states of an evaluation lie.
+    """Find the episode and the frame of states of an evaluation.
 
     Args:
         trace: of the evaluation.

@@ -34,7 +34,7 @@ class ControlJobs:
 
 
 def control_jobs(results: Path) -> dict[str, ControlJobs]:
-    """Every control experiment there is, by name.
+    """Return the jobs of every control experiment, by its name.
 
     Raises:
         ReplicationError: a bad experiment; a damaged file.

@@ -41,7 +41,7 @@ class Repetition:
     balanced_cycles: NDArray[np.int64]
 
     def row(self, cycles: int) -> dict[str, Any]:
-        """Its row of repetitions.csv; an episode of so many cycles was balanced to its end.
+        """Return its row of repetitions.csv; an episode of so many cycles was balanced to its end.
 
         Source: Riedmiller 2005, caption of Table 1: a controller is successful that balanced the pole for all the test
             cases for the maximum time.
@@ -58,7 +58,7 @@ class Repetition:
 
 
 def repetition_path(experiment: ControlExperiment, variant: str, episodes: int, repetition: int, state: Path) -> Path:
-    """Where a finished repetition is kept until all of its variant are."""
+    """Return where a finished repetition is kept until all of its variant are finished."""
     folder = state / "control" / experiment.experiment / variant / experiment.digest(variant)[:12]
     return folder / f"{episodes}_episodes_{repetition}.json"
 
@@ -77,7 +77,7 @@ def store_repetition(found: Repetition, path: Path, seconds: float) -> None:
 
 
 def read_repetition(path: Path) -> tuple[Repetition, float] | None:
-    """Read a finished repetition and the seconds it took; None where there is none.
+    """Read a finished repetition and the seconds it took; None where it is not finished.
 
     Raises:
         ReplicationError: the file is damaged.
@@ -138,7 +138,7 @@ def write_variant(
 
 
 def read_variant(experiment: ControlExperiment, variant: str, results: Path) -> dict[str, Any] | None:
-    """The record of a finished variant; None where it is not finished.
+    """Read the record of a variant, or return None where the variant is not finished.
 
     Raises:
         ReplicationError: a file is damaged, missing or that of other settings.
@@ -191,7 +191,7 @@ def _claims(record: dict[str, Any]) -> _Claims:
 
 
 def read_networks(folder: Path, repetitions: int) -> NDArray[np.float64]:
-    """The weights of a variant's networks, float64 [repetitions, 56].
+    """Read the weights of a variant's networks, float64 [repetitions, 56].
 
     Raises:
         ReplicationError: the file holds something else.

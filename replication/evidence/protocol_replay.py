@@ -79,7 +79,7 @@ class _GivenFrames(ForwardingSimulator):
         self._begun = False
 
     def expect(self, episode: Episode) -> None:
-        """What comes next is this episode."""
+        """Expect this episode next."""
         self.codes = np.repeat(episode.codes, episode.lengths).tobytes()
         self._resets = episode.lengths.cumsum(dtype=np.int64)[episode.codes == RESET].tolist()
         self.frame = 0
@@ -148,7 +148,7 @@ def _play(
 
 
 def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probability: float, frame_skip: int) -> int:
-    """The agent's choice for the step that begins: the action of its first frame that does not repeat the last one."""
+    """Find the agent's choice in the step that begins: the action of its first frame that is not a repeat."""
     codes, frame = emulator.codes, emulator.frame
     if not probability:
         return codes[frame]
@@ -162,7 +162,7 @@ def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probab
 
 
 def _streams(header: TraceHeader) -> tuple[np.random.Generator, np.random.Generator]:
-    """No-op starts and stickiness, as the run drew them."""
+    """Start the streams of no-op starts and stickiness, as the run drew from them."""
     if header.purpose == "training":
         streams = training_streams(header.seed, header.game)
         return streams["noop_starts"], streams["stickiness"]

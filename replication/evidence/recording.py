@@ -148,7 +148,7 @@ class RecordingEmulator(ForwardingSimulator):
 def new_trace(
     recorder: RecordingEmulator, run: Run, presentation: Presentation, frame_skip: int, purpose: Purpose
 ) -> Trace:
-    """The trace of the episodes a recorder has finished.
+    """Make the trace of the episodes that a recorder has finished.
 
     Args:
         recorder: wrapped around the emulator of `run.game`.

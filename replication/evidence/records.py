@@ -229,25 +229,25 @@ def finished_folders(folders: Iterable[Path]) -> list[Path]:
 
 
 def finished_as(run: Run, results: Path) -> Run | None:
-    """The run as it was made: with the present numerics version, or an earlier one of the same law; None: not yet.
+    """Return the run as it was made, by present code or by earlier code of the same law; None where it is not finished.
 
-    Whoever reads what a finished run left asks here where that lies.
+    Its `results_folder` holds the files; those of `run` itself may lack them.
     """
     return next((made for made in (run, *run.earlier()) if (made.results_folder(results) / "run.json").exists()), None)
 
 
 def finished_folder(run: Run, results: Path) -> Path:
-    """Where the small files of a run lie, or will."""
+    """Return the folder of the small files of a run, there or not."""
     return (finished_as(run, results) or run).results_folder(results)
 
 
 def record_path(run: Run, results: Path) -> Path:
-    """The file that says a run is finished: it is written last."""
+    """Return the file that says a run is finished: it is written last."""
     return finished_folder(run, results) / "run.json"
 
 
 def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
-    """The runs that have no record yet, of the present numerics version or of an earlier one of the same law.
+    """List the runs that have no record yet, of the present numerics version or of an earlier one of the same law.
 
     Raises:
         ReplicationError: a record that is there is not its run's.
@@ -256,7 +256,7 @@ def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
 
 
 def run_of_folder(folder: Path) -> Run:
-    """The run whose results lie in a folder, of the present numerics version or of an earlier one of the same law.
+    """Find the run whose results lie in a folder, of the present numerics version or an earlier one of the same law.
 
     Raises:
         ReplicationError: the record is damaged, or neither the settings in workflow/ nor the law are the run's.

@@ -13,7 +13,7 @@ from replication.evidence.trace_file import Trace
 
 
 def score(trace: Trace) -> float:
-    """Mean raw return of the episodes that were played to their end or to the cap; NaN when there is none.
+    """Compute the mean raw return of the episodes played to their end or to the cap; NaN where no episode was.
 
     Source: google-deepmind/dqn dqn/train_agent.lua:110-142, which drops the unfinished episode (and records 0 where
     none was completed).
@@ -23,7 +23,7 @@ def score(trace: Trace) -> float:
 
 
 def training_rows(trace: Trace, *, stores_end_frame: bool) -> list[dict[str, Any]]:
-    """The rows of training.csv, from the trace of the training.
+    """Build the rows of training.csv from the trace of the training.
 
     Args:
         trace: of a training whose lost lives end no trajectory.
@@ -45,7 +45,7 @@ def training_rows(trace: Trace, *, stores_end_frame: bool) -> list[dict[str, Any
 
 
 def iteration_rows(episodes: Sequence[Mapping[str, Any]], least_steps: int) -> list[dict[str, Any]]:
-    """The rows of iterations.csv: whole episodes until an iteration has its least number of steps."""
+    """Build the rows of iterations.csv: whole episodes until an iteration has its least number of steps."""
     rows: list[dict[str, Any]] = []
     start, returns = 0, []
     for episode in episodes:
@@ -66,7 +66,7 @@ def iteration_rows(episodes: Sequence[Mapping[str, Any]], least_steps: int) -> l
 
 
 def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
-    """The rows of scores.csv, from the trace of the final evaluation."""
+    """Build the rows of scores.csv from the trace of the final evaluation."""
     return [
         {
             "episode": number,

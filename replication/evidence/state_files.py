@@ -15,28 +15,28 @@ from replication.specification.run import Run
 
 
 def checkpoint_step(run: Run, state: Path) -> int:
-    """Agent steps that the newest checkpoint of a run has behind it; 0 where there is none."""
+    """Return the agent steps that the newest checkpoint of a run has behind it; 0 where it has no checkpoint."""
     return max((step for step, _ in checkpoints(run.state_folder(state))), default=0)
 
 
 def checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """Step and place of each checkpoint in a run's state, oldest first; leftovers of interrupted writes are none."""
+    """List step and place of each checkpoint of a run, oldest first; leftovers of interrupted writes do not count."""
     named = [(path.name.removeprefix("checkpoint_"), path) for path in folder.glob("checkpoint_*")]
     return sorted((int(step), path) for step, path in named if step.isascii() and step.isdigit())
 
 
 def network_path(run: Run, state: Path) -> Path:
-    """Where the network that the final evaluation played lies."""
+    """Return where the network lies that played the final evaluation."""
     return run.state_folder(state) / f"evaluated_{run.result_digest[:12]}.safetensors"
 
 
 def activations_path(run: Run, state: Path) -> Path:
-    """Where training leaves the activations of its final evaluation."""
+    """Return where training leaves the activations of its final evaluation."""
     return run.state_folder(state) / f"activations_{run.result_digest[:12]}.npz"
 
 
 def lacks_views(run: Run, results: Path, state: Path) -> bool:
-    """Whether a finished run was made here and not all was made of it that `embed` and `film` make."""
+    """Return whether a finished run was made here and lacks something that `embed` or `film` makes."""
     wanted = ["embedding.csv", "embedding_screens.csv", "clip.webp"]
     if network_path(run, state).exists():
         wanted += ["value_stretch.csv", "embedding_policies.csv"]
@@ -45,12 +45,12 @@ def lacks_views(run: Run, results: Path, state: Path) -> bool:
 
 
 def failure_path(run: Run, state: Path) -> Path:
-    """The file that says a run cannot go on, beside its checkpoints."""
+    """Return the file that says a run cannot go on; it lies beside the checkpoints."""
     return run.state_folder(state) / "failed.json"
 
 
 def read_failure(run: Run, state: Path) -> dict[str, Any] | None:
-    """Why a run stopped for good (`reason`, `checkpoint_step`); None where it did not.
+    """Read why a run stopped for good (`reason`, `checkpoint_step`); None where it did not.
 
     Raises:
         ReplicationError: the file is not such a record.

@@ -74,7 +74,7 @@ def verify_trace(trace: Trace, emulator: Emulator, path_for_messages: Path) -> N
 
 
 def check_emulator(header: TraceHeader, emulator: Emulator, path_for_messages: Path) -> None:
-    """Whether this machine has the game a trace was made with.
+    """Check that this machine has the game a trace was made with.
 
     Raises:
         ReplicationError: another ROM, another game or other actions.
@@ -93,7 +93,7 @@ def check_emulator(header: TraceHeader, emulator: Emulator, path_for_messages: P
 
 
 def other_emulator(header: TraceHeader) -> str:
-    """A remark for a difference that another version of the emulator may explain; empty where it is the same."""
+    """Return a remark where another version of the emulator may explain a difference; empty where it is the same."""
     here, there = version("ale-py"), header.ale_py_version
     return "" if here == there else f" (the trace was made with ale-py {there}, this is {here})"
 
@@ -117,7 +117,7 @@ def _play(episode: Episode, emulator: Emulator) -> EpisodeCheck:
 
 
 def _parts(episode: Episode) -> Iterator[tuple[int, int, bool]]:
-    """Runs cut where the scoring changes: code, frames, whether their rewards count."""
+    """Yield runs, cut where the scoring changes: code, frames, whether their rewards count."""
     spans = iter(episode.spans)
     left, scored = next(spans), False
     for code, length in zip(episode.codes.tolist(), episode.lengths.tolist(), strict=True):
@@ -132,7 +132,7 @@ def _parts(episode: Episode) -> Iterator[tuple[int, int, bool]]:
 
 
 def _difference(episode: Episode, check: EpisodeCheck) -> str | None:
-    """The first of the differences, in words."""
+    """Return the first difference, in words."""
     last = episode.total_frames
     if check.frames != last:
         return f"frame {check.frames}: the game is over, expected it to go on to frame {last}"

@@ -45,7 +45,7 @@ class Stop:
         self._out_of_time = False
 
     def asked(self) -> bool:
-        """Whether to stop now: a signal came, or what is left of the limit is needed for a checkpoint."""
+        """Return whether to stop now: a signal came, or what is left of the limit is needed for a checkpoint."""
         if self._max_seconds is not None and not self._out_of_time:
             self._out_of_time = self._elapsed_seconds() + self._checkpoint_seconds + EXIT_SECONDS >= self._max_seconds
         return self.by_signal or self._out_of_time
@@ -67,7 +67,7 @@ class Stop:
         self._checkpoint_seconds = seconds
 
     def words(self, stopped: Stopped) -> str:
-        """The line for the person at the terminal.
+        """Write the line for the person at the terminal.
 
         Raises:
             ReplicationError: the limit was over before anything was made: the same command would never come to an end.
@@ -87,7 +87,7 @@ class Stop:
 
 @contextmanager
 def noting_signals(stop: Stop) -> Iterator[None]:
-    """Within the block SIGTERM and SIGINT are noted instead of ending the program."""
+    """Note SIGTERM and SIGINT within the block instead of ending the program."""
 
     def note(number: int, frame: FrameType | None) -> None:
         stop.by_signal = True

@@ -38,7 +38,7 @@ class Emulator(Protocol):
 
     @property
     def game_over(self) -> bool:
-        """Whether the game has ended, by its own rules."""
+        """True where the game has ended, by its own rules."""
 
     def reset(self) -> None:
         """Press the reset switch. What the console's memory held stays, and ten games begin differently by it."""
@@ -53,10 +53,10 @@ class Emulator(Protocol):
         """Copy the screen into `out`: palette indices (even, 0..254), uint8 [210, 160]."""
 
     def ram(self) -> NDArray[np.uint8]:
-        """The console's memory, uint8 [128]."""
+        """Return the console's memory, uint8 [128]."""
 
     def save(self) -> bytes:
-        """The whole state; continues bit for bit in another process."""
+        """Return the whole state; it continues bit for bit in another process."""
 
     def restore(self, state: bytes) -> None:
         """Continue where `save` was called."""
@@ -178,7 +178,7 @@ class AtariEmulator:
 
 
 def open_emulator(game: str) -> Emulator:
-    """A fresh console with a game, by its ROM name; `catch` is the toy game.
+    """Power on a fresh console with a game, by its ROM name; `catch` is the toy game.
 
     Raises:
         ReplicationError: no such game, or its ROM is missing.
@@ -195,7 +195,7 @@ def emulator_digests(emulator: Emulator) -> tuple[str, str]:
 
 
 def rom_md5(game: str) -> str:
-    """32 hexadecimal digits; of the toy game, of its source.
+    """Compute the MD5 of the ROM, 32 hexadecimal digits; of the toy game, that of its source.
 
     Raises:
         ReplicationError: no such game; its ROM is missing or another one.
@@ -217,7 +217,7 @@ def _powered_on(game: str) -> ALEInterface:
 
 
 def _rom_path(game: str) -> Path:
-    """The ROM that ale-py brings, which must be the one every result here was made with."""
+    """Find the ROM that ale-py brings, and check that every result here was made with it."""
     name = find_game(game).name
     path = Path(roms.__file__).parent / f"{name}.bin"
     if not path.is_file():
@@ -230,6 +230,6 @@ def _rom_path(game: str) -> Path:
 
 @cache
 def known_rom_md5s() -> dict[str, str]:
-    """MD5 of the ROM of each of the 57 games, as ale-py 0.12.1 brings them."""
+    """Read the MD5 of the ROM of each of the 57 games, as ale-py 0.12.1 brings them."""
     with (Path(__file__).resolve().parent / "rom_md5.csv").open(newline="") as file:
         return {row["game"]: row["md5"] for row in csv.DictReader(file)}

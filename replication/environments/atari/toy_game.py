@@ -74,7 +74,7 @@ class Catch:
         self._seed, self._lives, self._balls, self._paddle, self._column, self._height = json.loads(state)
 
     def _drop(self) -> None:
-        """A new ball at the top; a linear congruential generator says where."""
+        """Put a new ball at the top; a linear congruential generator says where."""
         self._seed = (1_103_515_245 * self._seed + 12_345) % 2**31
         self._column = (self._seed >> 8) % (160 - BALL_PIXELS)
         self._height = 0
