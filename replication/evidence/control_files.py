@@ -1,4 +1,4 @@
-"""What the workflow asks of control experiments: their files, and which are there. It loads neither numpy nor torch."""
+"""The files that the workflow asks of control experiments, and which are there. It loads neither numpy nor torch."""
 
 from __future__ import annotations
 

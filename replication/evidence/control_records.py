@@ -27,7 +27,7 @@ REPETITIONS, NETWORKS = "repetitions.csv", "networks.safetensors"
 
 @dataclass(frozen=True)
 class Repetition:
-    """What is kept of one repetition.
+    """One repetition, as it is kept.
 
     weights: of the learned network, float64 [56].
     transitions: it learned from.
@@ -173,7 +173,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 class _Claims(NamedTuple):
-    """What the record of a variant says of itself, to be checked."""
+    """The claims of a record about its variant, to be checked."""
 
     claimed: str
     """Its result digest, as it has it."""

@@ -34,7 +34,7 @@ One that is played in another process shows None first, once it has passed the a
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What is to be played: whole episodes, or a number of steps whose last episode may stay unfinished."""
+    """An evaluation to be played: whole episodes, or a number of steps whose last episode may stay unfinished."""
 
     presentation: Presentation
     """Starts and caps; a lost life does not end an evaluation episode."""

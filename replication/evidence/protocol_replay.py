@@ -24,7 +24,7 @@ from replication.specification.protocols import Presentation
 
 
 class _Difference(Exception):
-    """What does not agree, with its frame where there is one."""
+    """A difference, with its frame where there is one."""
 
 
 def replay_by_protocol(

@@ -1,4 +1,4 @@
-"""Where results come from: commit, versions, machine, command."""
+"""The provenance of results: commit, versions, machine, command."""
 
 from __future__ import annotations
 

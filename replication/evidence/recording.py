@@ -1,4 +1,4 @@
-"""Record what an emulator is given, frame by frame."""
+"""Recording of what an emulator is given, frame by frame."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 class _RunClaims(NamedTuple):
-    """What the record of a run says of itself, to be checked."""
+    """The claims of a record about its run, to be checked."""
 
     digests: dict[str, tuple[Any, str]]
     """Each as the record has it and as its settings give it."""

@@ -1,4 +1,4 @@
-"""Scores, and the rows of the tables that a run leaves."""
+"""The score of a run, and the rows of the tables that it leaves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,39 @@ import numpy as np
 from replication.evidence.trace_file import Trace
 
 
+@dataclass(frozen=True)
+class CurvePoint:
+    """One periodic evaluation. Empty fields: no episode was completed, or nothing is held out yet."""
+
+    step: int
+    score: float | None
+    episodes: int
+    held_out_value: float | None
+    held_out_td_error: float | None
+    epsilon: float
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """A finished training episode."""
+
+    end_step: int
+    raw_return: float
+    frames: int
+    ending: Literal["terminated", "truncated"]
+
+
+@dataclass(frozen=True)
+class IterationRecord:
+    """A finished iteration of training (Dopamine): whole episodes, at least `iteration_steps` long."""
+
+    end_step: int
+    steps: int
+    episodes: int
+    mean_return: float
+
+
 def score(trace: Trace) -> float:
     """Compute the mean raw return of the episodes played to their end or to the cap; NaN where no episode was.
 
@@ -20,6 +53,19 @@ def score(trace: Trace) -> float:
     """
     returns = [episode.raw_return for episode in trace.episodes if episode.ending != "unfinished"]
     return float(np.mean(returns)) if returns else math.nan
+
+
+def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
+    """Build the rows of scores.csv from the trace of the final evaluation."""
+    return [
+        {
+            "episode": number,
+            "return": episode.raw_return,
+            "frames": episode.scored_frames,
+            "ending": episode.ending,
+        }
+        for number, episode in enumerate(evaluation.episodes)
+    ]
 
 
 def training_rows(trace: Trace, *, stores_end_frame: bool) -> list[dict[str, Any]]:
@@ -63,49 +109,3 @@ def iteration_rows(episodes: Sequence[Mapping[str, Any]], least_steps: int) -> l
             )
             start, returns = episode["end_step"], []
     return rows
-
-
-def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
-    """Build the rows of scores.csv from the trace of the final evaluation."""
-    return [
-        {
-            "episode": number,
-            "return": episode.raw_return,
-            "frames": episode.scored_frames,
-            "ending": episode.ending,
-        }
-        for number, episode in enumerate(evaluation.episodes)
-    ]
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One periodic evaluation. Empty fields: no episode was completed, or nothing is held out yet."""
-
-    step: int
-    score: float | None
-    episodes: int
-    held_out_value: float | None
-    held_out_td_error: float | None
-    epsilon: float
-    is_best: bool
-
-
-@dataclass(frozen=True)
-class EpisodeRecord:
-    """A finished training episode."""
-
-    end_step: int
-    raw_return: float
-    frames: int
-    ending: Literal["terminated", "truncated"]
-
-
-@dataclass(frozen=True)
-class IterationRecord:
-    """A finished iteration of training (Dopamine): whole episodes, at least `iteration_steps` long."""
-
-    end_step: int
-    steps: int
-    episodes: int
-    mean_return: float

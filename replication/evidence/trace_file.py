@@ -1,4 +1,4 @@
-"""What an emulator was given in a series of episodes, and the file that keeps it.
+"""The trace of a series of episodes: what an emulator was given, and the file that keeps it.
 
 A file holds, in this order (integers little-endian):
 
@@ -62,7 +62,7 @@ takes a tenth of the time and about a tenth more space."""
 
 
 class TraceHeader(Settings):
-    """Whose episodes they are, and what is needed to play them again."""
+    """The run that the episodes belong to, and what is needed to play them again."""
 
     variant: str
     protocol: str
@@ -81,7 +81,7 @@ class TraceHeader(Settings):
 
 
 class EpisodeEntry(Settings):
-    """What the header of a file says about one episode."""
+    """One episode, as the header of a file has it."""
 
     ending: Ending
     raw_return: Annotated[float, Field(allow_inf_nan=False)]

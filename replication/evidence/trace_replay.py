@@ -24,7 +24,7 @@ from replication.foundation.errors import ReplicationError
 
 @dataclass(frozen=True)
 class EpisodeCheck:
-    """What came of playing an episode again.
+    """The outcome of playing an episode again.
 
     Attributes:
         raw_return: sum of the raw rewards of the scored frames that were played.

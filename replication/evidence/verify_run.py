@@ -1,4 +1,4 @@
-"""Checking one finished run from its small files: identity, traces, scores. Needs no torch, no weights, no GPU."""
+"""The check of one finished run from its small files: identity, traces, scores. Needs no torch, no weights, no GPU."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ them run.json keeps a digest."""
 
 @dataclass(frozen=True)
 class Checked:
-    """What was checked."""
+    """The runs, episodes, frames and cells that were checked."""
 
     runs: int = 0
     episodes: int = 0

@@ -1,4 +1,4 @@
-"""Checks in processes of their own."""
+"""Checks of many items, in processes of their own."""
 
 from __future__ import annotations
 

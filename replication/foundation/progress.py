@@ -1,4 +1,4 @@
-"""What the person at the terminal is told while something runs."""
+"""Progress bars, and lines for the person at the terminal while something runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine has left: processors, memory and disk."""
+"""The processors, memory and disk space that this machine has left."""
 
 from __future__ import annotations
 

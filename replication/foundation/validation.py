@@ -49,7 +49,7 @@ _EXPECTED = {
 
 
 class Settings(BaseModel):
-    """Frozen; unknown keys and values of another type are errors (`1e6` is a string to YAML, not a number)."""
+    """Frozen settings; unknown keys and values of another type are errors (`1e6` is a string to YAML, not a number)."""
 
     # The sentence under a field is its description: `describe` prints it.
     model_config = ConfigDict(
@@ -58,6 +58,9 @@ class Settings(BaseModel):
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
 
 
 def validated(model: type[SettingsT], content: object, path: Path, *where: str) -> SettingsT:
@@ -292,8 +295,3 @@ def _check_plain(content: dict[Any, Any], path: Path) -> None:
             raise ReplicationError(
                 f"{path}: {where}: expected words, numbers and lists, found {shown(value)}: put quotes"
             )
-
-
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]

@@ -29,7 +29,7 @@ _COUNT = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True)
 class Column:
-    """What the cells of one column may hold.
+    """The cells that one column may hold.
 
     Attributes:
         kind: text, a decimal number, or a whole number of 0 or more.
@@ -48,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a file holds.
+    """The rows and columns of a file.
 
     Attributes:
         columns: every column, by name; the order in the file is free.

@@ -21,7 +21,7 @@ _PACKAGE = "replication.algorithms."
 
 
 class _Told(Settings):
-    """Only few of the classes that are read are ever asked to check anything."""
+    """A class that was read from a source; only few of them are ever asked to check anything."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -116,7 +116,7 @@ class _Source:
         return create_model(node.name, __base__=(*parents, _Told), **fields)
 
     def _type(self, annotation: ast.expr) -> Any:
-        """Return a type of any value that names the settings classes of an annotation: their fields may have defaults."""
+        """Return a type of any value that names the settings classes of an annotation: these may have defaults."""
         names = [part.id for part in ast.walk(annotation) if isinstance(part, ast.Name)]
         models = [found for name in names if (found := self.settings(name)) is not None]
         return Union[(*models, Any)] if models else Any

@@ -1,4 +1,4 @@
-"""How long a run trains."""
+"""The budget of a run: how long it trains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from replication.specification.variants import Variant
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run trains: agent steps, or whole iterations of a protocol that has them, or not at all."""
+    """The length of a training: agent steps, or whole iterations of a protocol that has them, or not at all."""
 
     steps: int = 0
     iterations: int = 0

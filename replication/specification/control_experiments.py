@@ -113,7 +113,7 @@ class Variant(Settings):
 
 
 class Detail(Settings):
-    """What the paper says of one detail, and what is in force here."""
+    """One detail: what the paper says of it, and what is in force here."""
 
     detail: str
     paper: str
@@ -125,7 +125,7 @@ class Detail(Settings):
 
 
 class Finding(Settings):
-    """Why rows of the table are what they are, and what was looked at to know it; written when they were seen."""
+    """An explanation of rows of the table, and what was looked at to know it; written when they were seen."""
 
     training_episodes: Annotated[tuple[Count, ...], Field(min_length=1)]
     what: str

@@ -22,7 +22,7 @@ GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K2
 
 
 class PublishedSource(Settings):
-    """Where the numbers beside ours come from."""
+    """The source of the numbers beside ours."""
 
     source: str
     """A table of replication/published."""
@@ -38,7 +38,7 @@ class PublishedSource(Settings):
 
 
 class Finding(Settings):
-    """What was found out about a difference from the published scores; on the page and in results/README.md."""
+    """A finding about a difference from the published scores; on the page and in results/README.md."""
 
     games: Annotated[tuple[str, ...], Field(min_length=1)]
     what: str
@@ -96,7 +96,7 @@ class Experiment(Settings):
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     others: tuple[str, ...] = ()
-    """Scores of others that stand beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
+    """Scores of other programs, beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
     findings: tuple[Finding, ...] = ()
 
     def runs(self) -> tuple[Run, ...]:
@@ -122,7 +122,7 @@ class Experiment(Settings):
 
     @cached_property
     def _judged(self) -> dict[str, tuple[Run, tuple[Budget, ...]]]:
-        """By result digest each run and where it is judged."""
+        """Each run and where it is judged, by result digest."""
         found: dict[str, tuple[Run, tuple[Budget, ...]]] = {}
         comparisons: set[tuple[str, Budget]] = set()
         for group in self.groups:

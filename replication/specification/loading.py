@@ -1,4 +1,4 @@
-"""From the YAML files of workflow/ to validated settings.
+"""Loading of the YAML files in workflow/ as validated settings.
 
 This module imports neither torch nor ale-py, so that plans, digests and pages can be made from it in milliseconds.
 """

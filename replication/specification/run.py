@@ -97,7 +97,7 @@ class Run:
 
     @property
     def numerics_version(self) -> int:
-        """That of the code that makes it, or made it."""
+        """The numerics version of the code that makes it, or made it."""
         return self.earlier_version or NUMERICS_VERSION[self.variant.family]
 
     def earlier(self) -> Iterator[Run]:
@@ -120,7 +120,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """For people: variant, game and seed; marked where earlier code made it."""
+        """The name for people: variant, game and seed; marked where earlier code made it."""
         mark = f" (numerics version {self.earlier_version})" if self.earlier_version else ""
         return f"{self.variant.variant} {self.game} seed {self.seed}{mark}"
 
@@ -178,9 +178,6 @@ def resolve_run(
     presented = load_protocol(protocol or loaded.protocol, loaded_preset)
     budget = checked_budget(loaded, presented, budget_frames, budget_iterations)
     return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
-
-
-# ---------------------------------------------------------------- disk
 
 
 def off_policy_config(run: Run) -> OffPolicyConfig:

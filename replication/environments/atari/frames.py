@@ -22,7 +22,7 @@ HEIGHT_PIXELS, WIDTH_PIXELS, SIDE_PIXELS = 210, 160, 84
 
 
 class FramePipeline(Protocol):
-    """Collects screens and makes the agent's frame of them."""
+    """A collector of screens that makes the agent's frame of them."""
 
     def clear(self) -> None:
         """Remove all screens; called before the first of a game, or of a life if losing one clears them, is painted."""
@@ -53,7 +53,7 @@ def frame_pipeline(name: Literal["nature", "dopamine", "none"], frame_skip: int)
 
 
 class NoPipeline:
-    """Looks at nothing: every frame stays as it is."""
+    """A pipeline that looks at nothing: every frame stays as it is."""
 
     def clear(self) -> None: ...
 
@@ -68,7 +68,7 @@ class NoPipeline:
 
 
 class NaturePipeline:
-    """Every emulator frame is painted into a ring of two.
+    """A ring of two screens, into which every emulator frame is painted.
 
     Source: alewrap GameScreen.lua:53-135; google-deepmind/dqn run_gpu:19-20, dqn/Scale.lua:18-27.
     """

@@ -1,4 +1,4 @@
-"""How a game is presented to an agent: action repeat, no-op starts, lives, caps, stickiness.
+"""The presentation of a game to an agent: action repeat, no-op starts, lives, caps, stickiness.
 
 Source: alewrap GameEnvironment.lua:102-156, AleEnv.lua:93-98; google-deepmind/dqn dqn/train_agent.lua:81-94.
 """

@@ -19,7 +19,7 @@ BACKGROUND, BALL, PADDLE = 0, 14, 70
 
 
 class Catch:
-    """One point a ball caught. The balls' columns follow from a counter that goes on through resets."""
+    """The toy game, one point a ball caught. The balls' columns follow from a counter that goes on through resets."""
 
     game: str = "catch"
     minimal_actions: tuple[int, ...] = (0, RIGHT, LEFT)
@@ -30,12 +30,12 @@ class Catch:
 
     @property
     def lives(self) -> int:
-        """What is left of three."""
+        """The lives left, of three."""
         return self._lives
 
     @property
     def game_over(self) -> bool:
-        """After ten balls or three misses."""
+        """True after ten balls or three misses."""
         return self._lives == 0 or self._balls == BALLS
 
     def reset(self) -> None:
