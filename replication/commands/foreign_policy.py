@@ -31,11 +31,13 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from replication.foundation.errors import ReplicationError
+
+if TYPE_CHECKING:  # help is printed without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 INTERFACE_VERSION = 1
 

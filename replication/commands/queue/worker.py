@@ -41,7 +41,7 @@ def work(folder: QueueFolder, jobs: int) -> int:
         folder: of the queue; this program must be the one in its clone.
         jobs: trainings at a time.
 
-    Returns: exit code: 0, or 75 where it was told to stop before the end.
+    Returns: exit code: 0, or INTERRUPTED_EXIT_CODE where it was told to stop before the end.
     Raises:
         ReplicationError: it is another program; another worker is there; queue.json is bad.
     """
