@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replication.evidence.records import checkpoint_step
+from replication.evidence.records import readable_records
+from replication.evidence.state_files import checkpoint_step
 from replication.specification.loading import identity_config
 from replication.specification.run import Run, off_policy_config
 
@@ -102,14 +103,14 @@ def _assumed_speed(run: Run) -> Speed:
 def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
     """Records of finished runs with the same configuration, trained alone on the CPU of a machine like this one."""
     here = speed_conditions(run)
-    for path in sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json")):
+    places = sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json"))
+    for record in readable_records(path.parent for path in places):
         try:
-            record = json.loads(path.read_bytes())
             like_this = {key: record["provenance"][key] for key in here["machine"]} == here["machine"]
             alone = record["machine"]["device"] == "cpu" and record["machine"]["lanes"] == 1
             if like_this and alone and record["config"] == here["config"] and record["cost"]["seconds"] > 0:
                 yield record
-        except (ValueError, KeyError, TypeError, OSError):
+        except (KeyError, TypeError):
             continue  # an estimate can do without it; the run it belongs to is refused where it is used
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from replication.evidence.records import finished_folder, read_record
+from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.specification.experiments import Experiment
@@ -79,9 +79,9 @@ def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
     """
     found = []
     for run in experiment.runs():
-        record = read_record(run, results)
+        record = records.read_or_none(run, results)
         if record is not None:
-            found.append(_finished(run, finished_folder(run, results), record))
+            found.append(_finished(run, records.finished_folder(run, results), record))
     return found
 
 

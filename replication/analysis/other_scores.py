@@ -25,6 +25,7 @@ import numpy as np
 
 from replication.analysis.intervals import estimate, interval
 from replication.analysis.verdicts import LEVEL
+from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.published.references import ReferenceSet, normalized_score
@@ -174,9 +175,7 @@ def _imported(path: Path) -> list[OtherScore]:
 
 
 def _judged(folder: Path) -> OtherScore:
-    from replication.evidence.records import read_run_record  # only here: the emulator comes with it
-
-    record = read_run_record(folder)
+    record = records.read(folder)
     final, pipeline = record["protocol_settings"]["final_evaluation"], record["config"]["frame_pipeline"]
     episodes = csv.DictReader(io.StringIO((folder / "scores.csv").read_text(encoding="utf-8")))
     return OtherScore(

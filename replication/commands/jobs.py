@@ -16,7 +16,8 @@ from pydantic import BeforeValidator, Field
 
 from replication.commands.cohorts import cohort_name, form_cohorts
 from replication.commands.job_markers import cohort_marker, markers_there, remove_markers, run_marker, views_marker
-from replication.evidence.records import finished_as, finished_folder, lacks_views, record_path, unfinished
+from replication.evidence.records import finished_as, finished_folder, record_path, unfinished
+from replication.evidence.state_files import lacks_views
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root

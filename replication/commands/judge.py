@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from replication.commands.arguments import at_least_one, seconds, whole_number
 from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
+from replication.evidence import records
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import csv_bytes, ensure_folder, sha256, write_atomically
+from replication.foundation.files import csv_bytes, ensure_folder
 from replication.specification.budget import Budget
 from replication.specification.loading import known_names, load_preset, load_protocol
 from replication.specification.protocols import FinalEvaluation, Protocol
@@ -193,6 +194,8 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
     Raises:
         ReplicationError: it was judged already; the process fails or answers something else; the disk is full.
     """
+    from replication.evidence.scores import score
+
     folder = run.results_folder(results)
     if (folder / "run.json").exists():
         raise ReplicationError(
@@ -200,8 +203,6 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
             "--name or --seed, or remove the folder"
         )
     ensure_folder(results, "give --results a folder that can be written")
-    from replication.evidence.scores import score
-
     started = time.monotonic()
     trace = _play(run, command, answer_seconds, quiet=quiet)
     _write(run, command, trace, folder, time.monotonic() - started)
@@ -210,16 +211,17 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
 
 def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -> Trace:
     import numpy as np
-    from tqdm import tqdm
 
     from replication.environments.atari.emulator import open_emulator
     from replication.environments.contract import Viewing
-    from replication.evidence.evaluation import evaluate
+    from replication.evidence.evaluation import EvaluationRequest, evaluate
+    from replication.foundation.progress import progress_bar
     from replication.training.exploration import explore
 
     final, config = run.protocol.final_evaluation, run.variant.config
     assert final is not None
     viewing = Viewing(config["frame_pipeline"], FRAME_STACK, final.presentation.frame_skip)
+    request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
     codes = open_emulator(run.game).minimal_actions
     epsilon, begins_episode = run.final_epsilon(final), True
 
@@ -236,32 +238,21 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
         return chosen if at_random is None else at_random
 
     with (
-        tqdm(total=final.num_episodes, unit="episodes", desc=run.name, disable=quiet, mininterval=0.5) as bar,
+        progress_bar(final.num_episodes, "episodes", run.name, quiet=quiet, mininterval=0.5) as bar,
         ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds) as process,
     ):
-        return evaluate(
-            policy,
-            run,
-            final.presentation,
-            viewing,
-            "final_evaluation",
-            num_episodes=final.num_episodes,
-            report=finished,
-        )
+        return evaluate(policy, run, viewing, request, finished)
 
 
 def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:
     from replication.evidence.provenance import provenance
-    from replication.evidence.records import FORMAT, sealed_record
     from replication.evidence.scores import score, score_rows
     from replication.evidence.trace_file import serialise_trace
 
     files = {"scores.csv": csv_bytes(score_rows(trace)), "evaluation.trace": serialise_trace(trace)}
-    for name, content in files.items():
-        write_atomically(folder / name, content)
     identity = run.identity()
     record = identity | {
-        "format": FORMAT,
+        "format": records.FORMAT,
         "result_digest": run.result_digest,
         "training_digest": run.training_digest,
         "budget": identity["budget"] | {"frames": 0},
@@ -272,6 +263,5 @@ def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: fl
         "evaluated_network": None,
         "cost": {"seconds": round(seconds, 1)},
         "machine": {"device": "unknown", "lanes": 1},
-        "files": {name: sha256(content) for name, content in files.items()},
     }
-    write_atomically(folder / "run.json", sealed_record(record))
+    records.write(folder, record, files)

@@ -31,8 +31,9 @@ from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.contract import Viewing
 from replication.evidence.activations import POINTS, SEED, Activations, StateSample, moments_of_steps, read_activations
-from replication.evidence.evaluation import evaluate
-from replication.evidence.records import activations_path, network_path, run_of_folder
+from replication.evidence.evaluation import EvaluationRequest, evaluate
+from replication.evidence.records import run_of_folder
+from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, write_atomically
@@ -161,7 +162,7 @@ def play(
 
     config = _config(run)
     viewing = Viewing(config.frame_pipeline, config.frame_stack, presentation.frame_skip)
-    trace = evaluate(policy, run, presentation, viewing, "final_evaluation", num_steps=steps)
+    trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_steps=steps))
     stream = named_stream(run.seed, run.game, "activations")
     seen = learner.activations(np.stack(sample.states), stream)
     return trace, Activations(*seen, *moments_of_steps(trace, np.array(sample.steps)))

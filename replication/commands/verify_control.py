@@ -8,20 +8,20 @@ the random streams alone.
 from __future__ import annotations
 
 import csv
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from replication.evidence.control_records import NETWORKS, REPETITIONS, read_networks, read_record
+from replication.evidence.records import finished_folders
 from replication.foundation.errors import ReplicationError
+from replication.foundation.processes import map_in_processes
+from replication.foundation.progress import progress_bar
 from replication.foundation.validation import validated
 from replication.specification.control_experiments import Method
+
+_ENDED = "verify: a process that played test episodes was ended from outside; give --cores 1"
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,7 @@ def control_folders(results: Path) -> list[Path]:
     Raises:
         ReplicationError: files lie where a record is missing.
     """
-    folders = sorted(path for path in (results / "control").glob("*/*/*") if path.is_dir())
-    for folder in folders:
-        if not (folder / "run.json").exists() and any(folder.iterdir()):
-            raise ReplicationError(f"{folder}: found no run.json: an interrupted run; finish it, or remove the folder")
-    return [folder for folder in folders if (folder / "run.json").exists()]
+    return finished_folders((results / "control").glob("*/*/*"))
 
 
 def check_control(
@@ -76,10 +72,8 @@ def check_control(
         _check_keys(folder, record)
         tasks += [_Task(folder, episodes, learn_again) for episodes in record["training_episodes"]]
     total = CheckedControl(variants=len(folders))
-    with tqdm(total=len(tasks), unit="rows", desc="verify control", disable=quiet, mininterval=0.5) as bar:
-        for checked, error in _outcomes(tasks, processes):
-            if error is not None:
-                raise ReplicationError(error)
+    with progress_bar(len(tasks), "rows", "verify control", quiet=quiet, mininterval=0.5) as bar:
+        for checked in map_in_processes(_check_task, tasks, processes, ended=_ENDED):
             total = CheckedControl(
                 total.variants,
                 total.networks + checked.networks,
@@ -106,28 +100,6 @@ def _check_keys(folder: Path, record: dict[str, Any]) -> None:
             )
     if len(found) != len(asked):
         raise ReplicationError(f"{folder / REPETITIONS}: found {len(found)} repetitions, expected {len(asked)}")
-
-
-def _outcomes(tasks: Sequence[_Task], processes: int) -> Iterator[tuple[CheckedControl, str | None]]:
-    if processes == 1 or len(tasks) < 2:
-        yield from map(_outcome, tasks)
-        return
-    spawned = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(processes, len(tasks)), mp_context=spawned) as pool:
-            yield from pool.map(_outcome, tasks)
-    except BrokenProcessPool:
-        raise ReplicationError(
-            "verify: a process that played test episodes was ended from outside; give --cores 1"
-        ) from None
-
-
-def _outcome(task: _Task) -> tuple[CheckedControl, str | None]:
-    """An error as its text: what a process sends must be plain."""
-    try:
-        return _check_task(task), None
-    except ReplicationError as error:
-        return CheckedControl(), str(error)
 
 
 def _check_task(task: _Task) -> CheckedControl:

@@ -6,25 +6,25 @@ torch, nor weights, nor a GPU.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from pathlib import Path
-
-from tqdm import tqdm
 
 from replication.commands.verify_control import CheckedControl, check_control, control_folders
 from replication.evidence.control_files import FIGURES, TABLES
+from replication.evidence.records import finished_folders
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
+from replication.foundation.processes import map_in_processes
+from replication.foundation.progress import progress_bar
 from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments, load_experiment
+
+_ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
 
 def verify(results: Path, processes: int | None = None, *, learn_again: bool = False, quiet: bool = False) -> str:
@@ -61,11 +61,7 @@ def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> lis
     Raises:
         ReplicationError: files lie where a run's record is missing.
     """
-    folders = sorted(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*") if path.is_dir())
-    for folder in folders:
-        if not (folder / "run.json").exists() and any(folder.iterdir()):
-            raise ReplicationError(f"{folder}: found no run.json: an interrupted run; finish it, or remove the folder")
-    return [folder for folder in folders if (folder / "run.json").exists()]
+    return finished_folders(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*"))
 
 
 def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:
@@ -76,10 +72,8 @@ def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) 
     """
     total = Checked()
     frames = sum(_frames(folder) for folder in folders)
-    with tqdm(total=frames, unit="frames", unit_scale=True, desc="verify", disable=quiet, mininterval=0.5) as bar:
-        for checked, error in _outcomes(folders, processes):
-            if error is not None:
-                raise ReplicationError(error)
+    with progress_bar(frames, "frames", "verify", quiet=quiet, unit_scale=True, mininterval=0.5) as bar:
+        for checked in map_in_processes(check_run, folders, processes, ended=_ENDED):
             total += checked
             bar.update(checked.frames)
     return total
@@ -114,28 +108,6 @@ def check_experiment(name: str, results: Path) -> Checked:
 
 def _frames(folder: Path) -> int:
     return sum(episode.total_frames for path in folder.glob("*.trace") for episode in read_trace(path).episodes)
-
-
-def _outcomes(folders: Sequence[Path], processes: int) -> Iterator[tuple[Checked, str | None]]:
-    if processes == 1 or len(folders) < 2:
-        yield from map(_outcome, folders)
-        return
-    spawned = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(processes, len(folders)), mp_context=spawned) as pool:
-            yield from pool.map(_outcome, folders)
-    except BrokenProcessPool:
-        raise ReplicationError(
-            "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
-        ) from None
-
-
-def _outcome(folder: Path) -> tuple[Checked, str | None]:
-    """An error as its text: what a process sends must be plain."""
-    try:
-        return check_run(folder), None
-    except ReplicationError as error:
-        return Checked(), str(error)
 
 
 def _compare_text(path: Path, expected: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What an environment hands to an agent, and what an agent is to it."""
+"""The contract between environments and agents: what a step leads to, what a policy sees, what a policy is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class StepResult(NamedTuple):
-    """What an agent step led to: raw summed reward and three separate facts."""
+    """The outcome of an agent step: raw summed reward and three separate facts."""
 
     reward: float
     terminated: bool
@@ -20,13 +20,13 @@ class StepResult(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether the episode is over."""
+        """True where the episode is over."""
         return self.terminated or self.truncated
 
 
 @dataclass(frozen=True)
 class Viewing:
-    """What a policy needs to see, whatever the protocol: its pipeline, its history and its own action repeat."""
+    """The view that a policy needs, whatever the protocol: its pipeline, its history and its own action repeat."""
 
     frame_pipeline: Literal["nature", "dopamine", "none"]
     frame_stack: int

@@ -1,4 +1,4 @@
-"""t-SNE of what a network makes of the states it meets (Nature's Figure 4): two coordinates a state.
+"""Activations of a network in states of its final evaluation, from which t-SNE makes Nature's Figure 4.
 
 The activations are a product of the run and lie in its state; the coordinates are small and lie with its results.
 """
@@ -45,7 +45,7 @@ class StateSample:
 
 
 class Activations(NamedTuple):
-    """What a network makes of states of an evaluation.
+    """A network's activations in states of an evaluation.
 
     hidden: float32 [points, units], last hidden layer after its ReLU. values: float32 [points], largest action value.
     episodes: int64 [points], the first is 0. frames: int64 [points], emulator frames into it, after the no-ops.
@@ -65,7 +65,7 @@ def store_activations(path: Path, found: Activations) -> None:
 
 
 def read_activations(path: Path) -> Activations:
-    """What `store_activations` wrote.
+    """Read what `store_activations` wrote.
 
     Raises:
         ReplicationError: the activations are missing or damaged.
@@ -78,7 +78,7 @@ def read_activations(path: Path) -> Activations:
 
 
 def moments_of_steps(trace: Trace, steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where states of an evaluation lie.
+    """Find the episode and the frame of states of an evaluation.
 
     Args:
         trace: of the evaluation.

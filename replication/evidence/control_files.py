@@ -1,4 +1,4 @@
-"""What the workflow asks of control experiments: their files, and which are there. It loads neither numpy nor torch."""
+"""The files that the workflow asks of control experiments, and which are there. It loads neither numpy nor torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ControlJobs:
 
 
 def control_jobs(results: Path) -> dict[str, ControlJobs]:
-    """Every control experiment there is, by name.
+    """Return the jobs of every control experiment, by its name.
 
     Raises:
         ReplicationError: a bad experiment; a damaged file.

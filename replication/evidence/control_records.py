@@ -6,21 +6,16 @@ repetitions.csv (a repetition a row) and networks.safetensors (their weights, in
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from replication.evidence.records import sealed_record
+from replication.evidence import records
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import plain, rich, sha256, write_atomically
-from replication.specification.control_experiments import (
-    ControlExperiment,
-    identity_digest,
-)
+from replication.foundation.files import csv_bytes, plain, rich, write_atomically
+from replication.specification.control_experiments import ControlExperiment, identity_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +27,7 @@ REPETITIONS, NETWORKS = "repetitions.csv", "networks.safetensors"
 
 @dataclass(frozen=True)
 class Repetition:
-    """What is kept of one repetition.
+    """One repetition, as it is kept.
 
     weights: of the learned network, float64 [56].
     transitions: it learned from.
@@ -46,7 +41,7 @@ class Repetition:
     balanced_cycles: NDArray[np.int64]
 
     def row(self, cycles: int) -> dict[str, Any]:
-        """Its row of repetitions.csv; an episode of so many cycles was balanced to its end.
+        """Return its row of repetitions.csv; an episode of so many cycles was balanced to its end.
 
         Source: Riedmiller 2005, caption of Table 1: a controller is successful that balanced the pole for all the test
             cases for the maximum time.
@@ -63,7 +58,7 @@ class Repetition:
 
 
 def repetition_path(experiment: ControlExperiment, variant: str, episodes: int, repetition: int, state: Path) -> Path:
-    """Where a finished repetition is kept until all of its variant are."""
+    """Return where a finished repetition is kept until all of its variant are finished."""
     folder = state / "control" / experiment.experiment / variant / experiment.digest(variant)[:12]
     return folder / f"{episodes}_episodes_{repetition}.json"
 
@@ -78,22 +73,21 @@ def store_repetition(found: Repetition, path: Path, seconds: float) -> None:
         "balanced_cycles": found.balanced_cycles,
         "seconds": round(seconds, 3),
     }
-    write_atomically(path, sealed_record(plain(content)))
+    write_atomically(path, records.sealed_record(plain(content)))
 
 
 def read_repetition(path: Path) -> tuple[Repetition, float] | None:
-    """Read a finished repetition and the seconds it took; None where there is none.
+    """Read a finished repetition and the seconds it took; None where it is not finished.
 
     Raises:
         ReplicationError: the file is damaged.
     """
-
     if not path.exists():
         return None
     try:
         data = path.read_bytes()
         content = json.loads(data)
-        if data != sealed_record(content):
+        if data != records.sealed_record(content):
             raise ValueError("its entries do not give the digest it holds")
         seconds = float(content.pop("seconds"))
         content.pop("seal")
@@ -130,8 +124,6 @@ def write_variant(
         REPETITIONS: csv_bytes(rows),
         NETWORKS: save({"weights": np.stack([repetition.weights for repetition in found])}),
     }
-    for name, data in files.items():
-        write_atomically(folder / name, data)
     record = experiment.identity(variant) | {
         "format": FORMAT,
         "variant": variant,
@@ -139,24 +131,14 @@ def write_variant(
         "result_digest": experiment.digest(variant),
         "details": [detail.model_dump() for detail in experiment.details],
         "changes": experiment.variants[variant].changes,
-        "files": {name: sha256(data) for name, data in files.items()},
         **facts,
     }
-    write_atomically(folder / "run.json", sealed_record(record))
+    records.write(folder, record, files)
     return folder
 
 
-def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows of equal keys as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
 def read_variant(experiment: ControlExperiment, variant: str, results: Path) -> dict[str, Any] | None:
-    """The record of a finished variant; None where it is not finished.
+    """Read the record of a variant, or return None where the variant is not finished.
 
     Raises:
         ReplicationError: a file is damaged, missing or that of other settings.
@@ -174,46 +156,42 @@ def read_variant(experiment: ControlExperiment, variant: str, results: Path) -> 
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a folder: whole, with the digests of its settings, of its place and of the files beside it.
+    """Read the record of a variant and check its seal, its settings, its place and the files beside it.
 
     Raises:
         ReplicationError: names the file, and what does not hold.
     """
-    path = folder / "run.json"
-    try:
-        data = path.read_bytes()
-        record: dict[str, Any] = json.loads(data)
-        if record["format"] != FORMAT:
-            raise ReplicationError(f"{path}: format: found {record['format']}, this program reads {FORMAT}")
-        sealed = sealed_record(record)
-        parts = ("experiment", "method", "training_episodes", "repetitions", "numerics_version")
-        digest = identity_digest({part: record[part] for part in parts})
-        claimed, files = str(record["result_digest"]), dict(record["files"])
-        place = (str(record["experiment"]), str(record["variant"]), digest[:12])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        raise ReplicationError(f"{path}: not the record of a control experiment ({reason}); fetch it again") from None
-    if data != sealed:
-        raise ReplicationError(f"{path}: seal: its entries do not give the digest it ends with; fetch it again")
-    if claimed != digest:
+    record, claims = records.read_sealed(folder, "the record of a control experiment", FORMAT, _claims)
+    if claims.claimed != claims.digest:
         raise ReplicationError(
-            f"{path}: result_digest: found {claimed[:12]}, its settings give {digest[:12]}: they were changed"
+            f"{folder}/run.json: result_digest: found {claims.claimed[:12]}, its settings give {claims.digest[:12]}: "
+            "they were changed"
         )
-    if folder.resolve().parts[-3:] != place:
-        raise ReplicationError(f"{path}: lies in {folder}, expected a folder that ends in {'/'.join(place)}")
-    found = {file.name for file in folder.iterdir()} - {"run.json"}
-    for name in sorted(found | set(files)):
-        if name not in files:
-            raise ReplicationError(f"{folder / name}: run.json does not name it; remove it")
-        if name not in found:
-            raise ReplicationError(f"{folder / name}: missing, run.json names it; fetch it again")
-        if sha256((folder / name).read_bytes()) != files[name]:
-            raise ReplicationError(f"{folder / name}: its digest is not the one in run.json; fetch it again")
+    records.check_place(folder, claims.place)
+    records.check_files(folder, claims.files)
     return record
 
 
+class _Claims(NamedTuple):
+    """The claims of a record about its variant, to be checked."""
+
+    claimed: str
+    """Its result digest, as it has it."""
+    digest: str
+    """The same, as its settings give it."""
+    place: tuple[str, ...]
+    files: dict[str, str]
+
+
+def _claims(record: dict[str, Any]) -> _Claims:
+    parts = ("experiment", "method", "training_episodes", "repetitions", "numerics_version")
+    digest = identity_digest({part: record[part] for part in parts})
+    place = (str(record["experiment"]), str(record["variant"]), digest[:12])
+    return _Claims(str(record["result_digest"]), digest, place, dict(record["files"]))
+
+
 def read_networks(folder: Path, repetitions: int) -> NDArray[np.float64]:
-    """The weights of a variant's networks, float64 [repetitions, 56].
+    """Read the weights of a variant's networks, float64 [repetitions, 56].
 
     Raises:
         ReplicationError: the file holds something else.

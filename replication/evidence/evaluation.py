@@ -8,6 +8,7 @@ can be played side by side, a step at a time, so that one batched network can an
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -31,44 +32,45 @@ One that is played in another process shows None first, once it has passed the a
 """
 
 
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """An evaluation to be played: whole episodes, or a number of steps whose last episode may stay unfinished."""
+
+    presentation: Presentation
+    """Starts and caps; a lost life does not end an evaluation episode."""
+    purpose: Purpose
+    """Also names the random streams, with `index`."""
+    index: int = 0
+    """Which evaluation of the run this is."""
+    num_episodes: int | None = None
+    """Exactly one of this and num_steps is given."""
+    num_steps: int | None = None
+    """Agent steps to play."""
+
+    def __post_init__(self) -> None:
+        assert (self.num_episodes is None) != (self.num_steps is None)
+
+
 def evaluate(
     policy: Policy,
     run: Run,
-    presentation: Presentation,
     viewing: Viewing,
-    purpose: Purpose,
-    *,
-    index: int = 0,
-    num_episodes: int | None = None,
-    num_steps: int | None = None,
+    request: EvaluationRequest,
     report: Callable[[int], object] = lambda episodes: None,
 ) -> Trace:
-    """Play whole episodes, or a number of steps whose last episode may stay unfinished.
+    """Play an evaluation from its beginning to its end.
 
     Args:
         policy: chooses an action from the newest frames.
         run: whose game and seed are played.
-        presentation: starts and caps; a lost life does not end an evaluation episode.
         viewing: how the policy sees the game.
-        purpose: also names the random streams, with `index`.
-        index: which evaluation of the run this is.
-        num_episodes: exactly one of this and num_steps is given.
-        num_steps: agent steps to play.
+        request: what is played.
         report: called with the number of finished episodes after each.
 
     Returns: the trace, one entry per episode.
     """
-    stream = exploration_stream(run, purpose, index)
-    evaluation = begin_evaluation(
-        run,
-        presentation,
-        viewing,
-        purpose,
-        index=index,
-        num_episodes=num_episodes,
-        num_steps=num_steps,
-        report=report,
-    )
+    stream = exploration_stream(run, request.purpose, request.index)
+    evaluation = begin_evaluation(run, viewing, request, report)
     (trace,) = play_side_by_side([evaluation], lambda stacks: {0: policy(stacks[0], stream)})
     return trace
 
@@ -105,43 +107,41 @@ def play_side_by_side(
 
 
 def exploration_stream(run: Run, purpose: Purpose, index: int) -> np.random.Generator:
-    """What an evaluation's policy draws from."""
+    """Return the stream that the policy of an evaluation draws from."""
     return named_stream(run.seed, run.game, f"{purpose}/exploration", index)
 
 
 def begin_evaluation(
     run: Run,
-    presentation: Presentation,
     viewing: Viewing,
-    purpose: Purpose,
-    *,
-    index: int = 0,
-    num_episodes: int | None = None,
-    num_steps: int | None = None,
+    request: EvaluationRequest,
     report: Callable[[int], object] = lambda episodes: None,
 ) -> Evaluation:
-    """An evaluation that is played from outside; the arguments are those of `evaluate`, whose policy is the caller.
+    """Begin an evaluation that is played from outside: the caller is the policy of `evaluate`.
 
     Yields: the newest frames; the array is overwritten in the next step.
     Returns: the trace, one entry per episode.
     """
-    assert (num_episodes is None) != (num_steps is None)
+    presentation, purpose = request.presentation, request.purpose
+    streams = (
+        named_stream(run.seed, run.game, f"{purpose}/{name}", request.index) for name in ("noop_starts", "stickiness")
+    )
     recorder = RecordingEmulator(open_emulator(run.game))
     game = PresentedGame(
         recorder,
         presentation,
         frame_pipeline(viewing.frame_pipeline, viewing.frame_skip),
         viewing.frame_skip,
-        *(named_stream(run.seed, run.game, f"{purpose}/{name}", index) for name in ("noop_starts", "stickiness")),
+        *streams,
     )
     stack = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
     steps = episodes = 0
-    while episodes != num_episodes and steps != num_steps:
+    while episodes != request.num_episodes and steps != request.num_steps:
         game.begin_episode()
         push_frame(stack, game.observation, clear=True)
         recorder.mark_scored(True)
         ending: Literal["terminated", "truncated", "unfinished"] = "unfinished"
-        while ending == "unfinished" and steps != num_steps:
+        while ending == "unfinished" and steps != request.num_steps:
             action = yield stack
             assert action is not None, "a state was shown and no action sent"
             result = game.step(action)

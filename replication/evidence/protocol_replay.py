@@ -12,20 +12,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from replication.environments.atari.emulator import Emulator, open_emulator
+from replication.environments.atari.emulator import Emulator, ForwardingSimulator, emulator_digests, open_emulator
 from replication.environments.atari.frames import FramePipeline, NoPipeline
 from replication.environments.atari.presentation import PresentedGame
 from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
-from replication.evidence.trace_replay import check_emulator, emulator_digests, other_emulator
+from replication.evidence.trace_replay import check_emulator, other_emulator
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import named_stream, training_streams
 from replication.specification.protocols import Presentation
 
 
 class _Difference(Exception):
-    """What does not agree, with its frame where there is one."""
+    """A difference, with its frame where there is one."""
 
 
 def replay_by_protocol(
@@ -67,41 +66,24 @@ def replay_by_protocol(
         report(episode.total_frames)
 
 
-class _GivenFrames:
+class _GivenFrames(ForwardingSimulator):
     """An emulator that plays on only as long as it is given what the trace says it was given."""
 
     def __init__(self, emulator: Emulator) -> None:
-        self.game = emulator.game
-        self.minimal_actions = emulator.minimal_actions
+        super().__init__(emulator)
         self.frame = 0
         """Emulator frames of the episode played so far, no-ops included."""
         self.codes = b""
         """The action code of every frame of the episode."""
-        self._emulator = emulator
-        self._act = emulator.act
         self._resets: list[int] = []
         self._begun = False
 
     def expect(self, episode: Episode) -> None:
-        """What comes next is this episode."""
+        """Expect this episode next."""
         self.codes = np.repeat(episode.codes, episode.lengths).tobytes()
         self._resets = episode.lengths.cumsum(dtype=np.int64)[episode.codes == RESET].tolist()
         self.frame = 0
         self._begun = False
-
-    @property
-    def lives(self) -> int:
-        return self._emulator.lives
-
-    @property
-    def game_over(self) -> bool:
-        return self._emulator.game_over
-
-    def read_screen(self, out: NDArray[np.uint8]) -> None:
-        self._emulator.read_screen(out)
-
-    def ram(self) -> NDArray[np.uint8]:
-        return self._emulator.ram()
 
     def save(self) -> bytes:
         raise NotImplementedError("a trace is played from power-on to its end")
@@ -113,7 +95,7 @@ class _GivenFrames:
         if self._begun and (not self._resets or self._resets.pop(0) != self.frame):
             raise _Difference(f"frame {self.frame}: the protocol presses reset, the trace does not")
         self._begun = True
-        self._emulator.reset()
+        super().reset()
 
     def act(self, action_code: int) -> int:
         if self.frame >= len(self.codes):
@@ -166,7 +148,7 @@ def _play(
 
 
 def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probability: float, frame_skip: int) -> int:
-    """The agent's choice for the step that begins: the action of its first frame that does not repeat the last one."""
+    """Find the agent's choice in the step that begins: the action of its first frame that is not a repeat."""
     codes, frame = emulator.codes, emulator.frame
     if not probability:
         return codes[frame]
@@ -180,7 +162,7 @@ def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probab
 
 
 def _streams(header: TraceHeader) -> tuple[np.random.Generator, np.random.Generator]:
-    """No-op starts and stickiness, as the run drew them."""
+    """Start the streams of no-op starts and stickiness, as the run drew from them."""
     if header.purpose == "training":
         streams = training_streams(header.seed, header.game)
         return streams["noop_starts"], streams["stickiness"]

@@ -1,4 +1,4 @@
-"""Where results come from: commit, versions, machine, command."""
+"""The provenance of results: commit, versions, machine, command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from replication.specification.run import Run
 
 
 def provenance(run: Run) -> dict[str, Any]:
-    """Where results come from: commit, versions, machine, ROM, command."""
+    """Return where results come from: commit, versions, machine, ROM, command."""
     return {
         "commit": git_commit(),
         "python": platform.python_version(),
@@ -33,7 +33,7 @@ def provenance(run: Run) -> dict[str, Any]:
 
 
 def command_text(words: Sequence[str]) -> str:
-    """The command with these arguments, without the folders of the machine it was given on: they make no number."""
+    """Write the command with these arguments, without the folders of the machine it ran on: they make no number."""
     kept, rest = [], iter(words)
     for word in rest:
         if word in ("--results", "--state"):
@@ -44,7 +44,7 @@ def command_text(words: Sequence[str]) -> str:
 
 
 def git_commit() -> str | None:
-    """The commit the program was started from, marked when the tree had changes; None outside a repository.
+    """Return the commit the program was started from, marked when the tree had changes; None outside a repository.
 
     REPLICATION_COMMIT comes first: it names the commit of a tree that was copied to a machine whose repository, if any,
     is at another.

@@ -1,4 +1,4 @@
-"""Record what an emulator is given, frame by frame."""
+"""Recording of what an emulator is given, frame by frame."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 import numpy as np
-from numpy.typing import NDArray
 
-from replication.environments.atari.emulator import Emulator, rom_md5
-from replication.evidence.trace_file import RESET
-from replication.evidence.trace_file import Ending as Ending
-from replication.evidence.trace_file import Episode as Episode
-from replication.evidence.trace_file import Purpose as Purpose
-from replication.evidence.trace_file import Trace as Trace
-from replication.evidence.trace_file import TraceHeader as TraceHeader
-from replication.evidence.trace_file import parse_trace as parse_trace
-from replication.evidence.trace_file import read_trace as read_trace
-from replication.evidence.trace_file import serialise_trace as serialise_trace
-from replication.evidence.trace_file import write_trace as write_trace
-from replication.evidence.trace_replay import _NO_RUN, emulator_digests
+from replication.environments.atari.emulator import Emulator, ForwardingSimulator, emulator_digests, rom_md5
+from replication.evidence.trace_file import RESET, Ending, Episode, Purpose, Trace, TraceHeader
 from replication.specification.protocols import Presentation
 from replication.specification.run import Run
+
+_NO_RUN = -1
+"""No action code: the next frame begins a run."""
 
 
 @dataclass
@@ -66,7 +58,7 @@ class _Record:
             self.spans.append(self.ended_runs_frames - self.span_start_frame)
 
 
-class RecordingEmulator:
+class RecordingEmulator(ForwardingSimulator):
     """An emulator that remembers what it is given, as runs of equal actions; to be wrapped around a fresh one.
 
     The game session above it says which frames are scored and how each episode ended. An episode reaches from one
@@ -76,36 +68,18 @@ class RecordingEmulator:
     """
 
     def __init__(self, emulator: Emulator) -> None:
-        self.game = emulator.game
-        self.minimal_actions = emulator.minimal_actions
+        super().__init__(emulator)
         self.episodes: list[Episode] = []
         """The finished ones."""
-        self._emulator = emulator
-        self._act = emulator.act
         self._record: _Record | None = None
         self._ended: Episode | None = None
 
-    @property
-    def lives(self) -> int:
-        return self._emulator.lives
-
-    @property
-    def game_over(self) -> bool:
-        return self._emulator.game_over
-
-    def read_screen(self, out: NDArray[np.uint8]) -> None:
-        self._emulator.read_screen(out)
-
-    def ram(self) -> NDArray[np.uint8]:
-        return self._emulator.ram()
-
-    def save(self) -> bytes:
-        """The emulator's state; the record is no part of it."""
-        return self._emulator.save()
-
     def restore(self, state: bytes) -> None:
-        """Put the emulator into a state from between two episodes; the episode under way is forgotten."""
-        self._emulator.restore(state)
+        """Put the emulator into a state from between two episodes; the episode under way is forgotten.
+
+        The record is no part of the state: `continue_after` gives it back.
+        """
+        super().restore(state)
         self._record = self._ended = None
 
     def continue_after(self, episodes: Sequence[Episode]) -> None:
@@ -125,7 +99,7 @@ class RecordingEmulator:
                 assert self._ended is None, "two episodes were ended by a reset and neither was finished"
                 self._ended = self._close()
         self._record = self._record or _Record()
-        self._emulator.reset()
+        super().reset()
 
     def act(self, action_code: int) -> int:
         record = self._record
@@ -174,7 +148,7 @@ class RecordingEmulator:
 def new_trace(
     recorder: RecordingEmulator, run: Run, presentation: Presentation, frame_skip: int, purpose: Purpose
 ) -> Trace:
-    """The trace of the episodes a recorder has finished.
+    """Make the trace of the episodes that a recorder has finished.
 
     Args:
         recorder: wrapped around the emulator of `run.game`.

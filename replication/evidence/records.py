@@ -1,16 +1,20 @@
-"""What lies on disk of a run, read without torch or pandas: its record, its failure, how far its checkpoints go."""
+"""The record of a finished run, run.json: sealing, writing, reading, checking. No other module parses one.
+
+It needs neither torch nor pandas.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import canonical_json, readable_json, sha256
+from replication.foundation.files import canonical_json, readable_json, sha256, write_atomically
 from replication.specification.run import Run, record_digests, resolve_run
 
+FORMAT = 1
 ADDED_LATER = {
     "embedding.csv",
     "embedding_screens.csv",
@@ -23,43 +27,130 @@ ADDED_LATER = {
 }
 """Made from the activations, the network and the trace after the record was written; older runs lack some."""
 
+_Claims = TypeVar("_Claims")
 
-def read_run_record(folder: Path) -> dict[str, Any]:
-    """The record of a run: whole, with the digests of its settings, of its folder and of the files beside it.
+
+def write(folder: Path, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Write the files of a finished run and, last of all, run.json: the record with their digests and its seal.
 
     Raises:
-        ReplicationError: a file is missing or damaged, or its settings were changed.
+        ReplicationError: the disk is full, or the folder cannot be written.
+    """
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    digests = {name: sha256(data) for name, data in files.items()}
+    write_atomically(folder / "run.json", sealed_record({**record, "files": digests}))
+
+
+def sealed_record(record: Mapping[str, Any]) -> bytes:
+    """Return the bytes of run.json: the record with the SHA-256 of all its other entries."""
+    content = {name: value for name, value in record.items() if name != "seal"}
+    return readable_json(content | {"seal": sha256(canonical_json(content))})
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read the record of a run and check its seal, its settings, its place and the files beside it.
+
+    Raises:
+        ReplicationError: a file is missing or damaged, or the settings were changed.
+    """
+    record, claims = read_sealed(folder, "the record of a run", FORMAT, _claims)
+    path = folder / "run.json"
+    if claims.missing:
+        raise _broken_seal(path)
+    for name, (found, derived) in claims.digests.items():
+        if found != derived:
+            raise ReplicationError(
+                f"{path}: {name}: found {str(found)[:12]}, its settings give {derived[:12]}: they were changed"
+            )
+    check_place(folder, claims.place)
+    check_files(folder, claims.files, ADDED_LATER)
+    return record
+
+
+class _RunClaims(NamedTuple):
+    """The claims of a record about its run, to be checked."""
+
+    digests: dict[str, tuple[Any, str]]
+    """Each as the record has it and as its settings give it."""
+    place: tuple[str, ...]
+    files: dict[str, str]
+    missing: set[str]
+    """Entries that every record has."""
+
+
+def _claims(record: dict[str, Any]) -> _RunClaims:
+    training, result = record_digests(record)
+    return _RunClaims(
+        {
+            "training_digest": (record["training_digest"], training),
+            "result_digest": (record["result_digest"], result),
+        },
+        (str(record["variant"]), str(record["game"]), f"seed{record['seed']}", result[:12]),
+        {str(name): str(digest) for name, digest in record["files"].items()},
+        {"score", "provenance"} - set(record),
+    )
+
+
+def read_sealed(
+    folder: Path, kind: str, format_version: int, claims: Callable[[dict[str, Any]], _Claims]
+) -> tuple[dict[str, Any], _Claims]:
+    """Read a record of one kind and check its format and its seal.
+
+    Args:
+        folder: holds run.json.
+        kind: names the record in messages ("the record of a run").
+        format_version: the one that this program reads.
+        claims: takes from the record what its reader checks; fails with a KeyError, TypeError, ValueError or
+            AttributeError where the record is of another kind.
+
+    Returns: the record and its claims.
+    Raises:
+        ReplicationError: the file cannot be read, is of another kind or format, or was changed since it was sealed.
     """
     path = folder / "run.json"
     try:
         data = path.read_bytes()
         record: dict[str, Any] = json.loads(data)
-        if record["format"] != FORMAT:
-            raise ReplicationError(f"{path}: format: found {record['format']}, this program reads {FORMAT}")
+        if record["format"] != format_version:
+            raise ReplicationError(f"{path}: format: found {record['format']}, this program reads {format_version}")
         sealed = sealed_record(record)
-        digests = record_digests(record)
-        claimed = (record["training_digest"], record["result_digest"])
-        place = Path(record["variant"], record["game"], f"seed{record['seed']}", digests[1][:12])
-        files = {str(name): str(digest) for name, digest in record["files"].items()}
-        missing = {"score", "provenance"} - set(record)
+        claimed = claims(record)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        raise ReplicationError(f"{path}: not the record of a run ({reason}); fetch it again") from None
-    if data != sealed or missing:
-        raise ReplicationError(f"{path}: seal: its entries do not give the digest it ends with; fetch it again")
-    for name, found, derived in zip(("training_digest", "result_digest"), claimed, digests, strict=True):
-        if found != derived:
-            raise ReplicationError(
-                f"{path}: {name}: found {str(found)[:12]}, its settings give {derived[:12]}: they were changed"
-            )
-    if folder.resolve().parts[-4:] != place.parts:
-        raise ReplicationError(f"{path}: lies in {folder}, expected a folder that ends in {place}")
-    _check_files(folder, files)
-    return record
+        raise ReplicationError(f"{path}: not {kind} ({reason}); fetch it again") from None
+    if data != sealed:
+        raise _broken_seal(path)
+    return record, claimed
 
 
-def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
-    found = {file.name for file in folder.iterdir()} - {"run.json"} - ADDED_LATER
+def _broken_seal(path: Path) -> ReplicationError:
+    return ReplicationError(f"{path}: seal: its entries do not give the digest it ends with; fetch it again")
+
+
+def check_place(folder: Path, place: tuple[str, ...]) -> None:
+    """Check that a record lies in the folder that its settings name.
+
+    Raises:
+        ReplicationError: it lies elsewhere.
+    """
+    if folder.resolve().parts[-len(place) :] != place:
+        path = folder / "run.json"
+        raise ReplicationError(f"{path}: lies in {folder}, expected a folder that ends in {'/'.join(place)}")
+
+
+def check_files(folder: Path, expected: Mapping[str, str], added_later: Set[str] = frozenset()) -> None:
+    """Check the files beside a record against the digests it has of them.
+
+    Args:
+        folder: of the record.
+        expected: SHA-256 of each file, by name.
+        added_later: names that may lie there too.
+
+    Raises:
+        ReplicationError: the first file by name that is missing, changed or not named.
+    """
+    found = {file.name for file in folder.iterdir()} - {"run.json"} - added_later
     for name in sorted(found | set(expected)):
         if name not in found:
             raise ReplicationError(f"{folder / name}: missing, run.json names it; fetch it again")
@@ -69,33 +160,8 @@ def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
             raise ReplicationError(f"{folder / name}: its digest is not the one in run.json; fetch it again")
 
 
-FORMAT = 1
-
-
-def finished_as(run: Run, results: Path) -> Run | None:
-    """The run as it was made: with the present numerics version, or an earlier one of the same law; None: not yet.
-
-    Whoever reads what a finished run left asks here where that lies.
-    """
-    return next((made for made in (run, *run.earlier()) if _record(made, results).exists()), None)
-
-
-def finished_folder(run: Run, results: Path) -> Path:
-    """Where the small files of a run lie, or will."""
-    return (finished_as(run, results) or run).results_folder(results)
-
-
-def record_path(run: Run, results: Path) -> Path:
-    """The file that says a run is finished: it is written last."""
-    return finished_folder(run, results) / "run.json"
-
-
-def _record(run: Run, results: Path) -> Path:
-    return run.results_folder(results) / "run.json"
-
-
-def read_record(run: Run, results: Path) -> dict[str, Any] | None:
-    """The record of a finished run; None where it is not finished.
+def read_or_none(run: Run, results: Path) -> dict[str, Any] | None:
+    """Read the record of a run, or return None where the run is not finished.
 
     Raises:
         ReplicationError: the file is no run record, or that of another run.
@@ -103,7 +169,7 @@ def read_record(run: Run, results: Path) -> dict[str, Any] | None:
     made = finished_as(run, results)
     if made is None:
         return None
-    path = _record(made, results)
+    path = made.results_folder(results) / "run.json"
     try:
         data = path.read_bytes()
         record = json.loads(data)
@@ -128,80 +194,74 @@ def read_record(run: Run, results: Path) -> dict[str, Any] | None:
     return dict(record)
 
 
-def sealed_record(record: Mapping[str, Any]) -> bytes:
-    """The bytes of run.json: the record with the SHA-256 of all its other entries."""
-    content = {name: value for name, value in record.items() if name != "seal"}
-    return readable_json(content | {"seal": sha256(canonical_json(content))})
+def read_unchecked(folder: Path) -> dict[str, Any]:
+    """Read the record in a folder as it is, for an estimate or a status line: nothing of it is checked.
+
+    Raises:
+        OSError, ValueError: it cannot be read; it is no JSON.
+    """
+    record: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
+    return record
+
+
+def readable_records(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Yield the records that can be read, unchecked, and pass over the others: an estimate can do without them."""
+    for folder in folders:
+        try:
+            yield read_unchecked(folder)
+        except (OSError, ValueError):
+            continue  # the run it belongs to is refused where it is used
+
+
+def finished_folders(folders: Iterable[Path]) -> list[Path]:
+    """Choose the folders that hold a record, in order; an empty folder is passed over.
+
+    Raises:
+        ReplicationError: files lie where the record is missing.
+    """
+    finished = []
+    for folder in sorted(path for path in folders if path.is_dir()):
+        if (folder / "run.json").exists():
+            finished.append(folder)
+        elif any(folder.iterdir()):
+            raise ReplicationError(f"{folder}: found no run.json: an interrupted run; finish it, or remove the folder")
+    return finished
+
+
+def finished_as(run: Run, results: Path) -> Run | None:
+    """Return the run as it was made, by present code or by earlier code of the same law; None where it is not finished.
+
+    Its `results_folder` holds the files; those of `run` itself may lack them.
+    """
+    return next((made for made in (run, *run.earlier()) if (made.results_folder(results) / "run.json").exists()), None)
+
+
+def finished_folder(run: Run, results: Path) -> Path:
+    """Return the folder of the small files of a run, there or not."""
+    return (finished_as(run, results) or run).results_folder(results)
+
+
+def record_path(run: Run, results: Path) -> Path:
+    """Return the file that says a run is finished: it is written last."""
+    return finished_folder(run, results) / "run.json"
 
 
 def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
-    """The runs that have no record yet, of the present numerics version or of an earlier one of the same law.
+    """List the runs that have no record yet, of the present numerics version or of an earlier one of the same law.
 
     Raises:
         ReplicationError: a record that is there is not its run's.
     """
-    return [run for run in runs if read_record(run, results) is None]
-
-
-def checkpoint_step(run: Run, state: Path) -> int:
-    """Agent steps that the newest checkpoint of a run has behind it; 0 where there is none."""
-    return max((step for step, _ in checkpoints(run.state_folder(state))), default=0)
-
-
-def checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """Step and place of each checkpoint in a run's state, oldest first; leftovers of interrupted writes are none."""
-    named = [(path.name.removeprefix("checkpoint_"), path) for path in folder.glob("checkpoint_*")]
-    return sorted((int(step), path) for step, path in named if step.isascii() and step.isdigit())
-
-
-def network_path(run: Run, state: Path) -> Path:
-    """Where the network that the final evaluation played lies."""
-    return run.state_folder(state) / f"evaluated_{run.result_digest[:12]}.safetensors"
-
-
-def activations_path(run: Run, state: Path) -> Path:
-    """Where training leaves the activations of its final evaluation."""
-    return run.state_folder(state) / f"activations_{run.result_digest[:12]}.npz"
-
-
-def lacks_views(run: Run, results: Path, state: Path) -> bool:
-    """Whether a finished run was made here and not all was made of it that `embed` and `film` make."""
-    wanted = ["embedding.csv", "embedding_screens.csv", "clip.webp"]
-    if network_path(run, state).exists():
-        wanted += ["value_stretch.csv", "embedding_policies.csv"]
-    folder = finished_folder(run, results)
-    return activations_path(run, state).exists() and not all((folder / name).exists() for name in wanted)
-
-
-def failure_path(run: Run, state: Path) -> Path:
-    """The file that says a run cannot go on, beside its checkpoints."""
-    return run.state_folder(state) / "failed.json"
-
-
-def read_failure(run: Run, state: Path) -> dict[str, Any] | None:
-    """Why a run stopped for good (`reason`, `checkpoint_step`); None where it did not.
-
-    Raises:
-        ReplicationError: the file is not such a record.
-    """
-    path = failure_path(run, state)
-    if not path.exists():
-        return None
-    try:
-        record = json.loads(path.read_bytes())
-        reason = " ".join(str(record["reason"]).split())
-        return {"reason": reason, "checkpoint_step": int(record["checkpoint_step"])}
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError) as error:
-        raise ReplicationError(f"{path}: not a record of a failure ({error}); remove it to go on") from None
+    return [run for run in runs if read_or_none(run, results) is None]
 
 
 def run_of_folder(folder: Path) -> Run:
-    """The run whose results lie in a folder, of the present numerics version or of an earlier one of the same law.
+    """Find the run whose results lie in a folder, of the present numerics version or an earlier one of the same law.
 
     Raises:
         ReplicationError: the record is damaged, or neither the settings in workflow/ nor the law are the run's.
     """
-    record = read_run_record(folder)
+    record = read(folder)
     steps, iterations = record["budget"]["steps"], record["budget"]["iterations"]
     run = resolve_run(
         variant=record["variant"],

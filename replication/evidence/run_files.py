@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from replication.evidence import records
 from replication.evidence.provenance import provenance
-from replication.evidence.records import FORMAT, sealed_record
 from replication.evidence.scores import score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
-from replication.foundation.files import csv_bytes, sha256, write_atomically
+from replication.foundation.files import csv_bytes
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run
 
@@ -49,11 +49,7 @@ def write_results(
         files["evaluation.trace"] = serialise_trace(evaluation)
     if training is not None:
         files["training.trace"] = serialise_trace(training)
-    for name, data in files.items():
-        write_atomically(folder / name, data)
-    record = _run_record(run, evaluation) | dict(facts)
-    record["files"] = {name: sha256(data) for name, data in files.items()}
-    write_atomically(folder / "run.json", sealed_record(record))
+    records.write(folder, _run_record(run, evaluation) | dict(facts), files)
     return folder
 
 
@@ -62,7 +58,7 @@ def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
     identity = run.identity()
     frames = run.budget.steps * run.protocol.training.frame_skip
     return identity | {
-        "format": FORMAT,
+        "format": records.FORMAT,
         "result_digest": run.result_digest,
         "training_digest": run.training_digest,
         "budget": identity["budget"] | {"frames": frames},

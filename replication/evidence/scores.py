@@ -1,4 +1,4 @@
-"""Scores, and the rows of the tables that a run leaves."""
+"""The score of a run, and the rows of the tables that it leaves."""
 
 from __future__ import annotations
 
@@ -10,72 +10,6 @@ from typing import Any, Literal
 import numpy as np
 
 from replication.evidence.trace_file import Trace
-
-
-def score(trace: Trace) -> float:
-    """Mean raw return of the episodes that were played to their end or to the cap; NaN when there is none.
-
-    Source: google-deepmind/dqn dqn/train_agent.lua:110-142, which drops the unfinished episode (and records 0 where
-    none was completed).
-    """
-    returns = [episode.raw_return for episode in trace.episodes if episode.ending != "unfinished"]
-    return float(np.mean(returns)) if returns else math.nan
-
-
-def training_rows(trace: Trace, *, stores_end_frame: bool) -> list[dict[str, Any]]:
-    """The rows of training.csv, from the trace of the training.
-
-    Args:
-        trace: of a training whose lost lives end no trajectory.
-        stores_end_frame: whether the last frame of an episode takes an agent step.
-    """
-    rows, step = [], 0
-    for number, episode in enumerate(trace.episodes):
-        step += -(-episode.scored_frames // trace.header.frame_skip) + stores_end_frame
-        rows.append(
-            {
-                "episode": number,
-                "end_step": step,
-                "raw_return": episode.raw_return,
-                "frames": episode.scored_frames,
-                "ending": episode.ending,
-            }
-        )
-    return rows
-
-
-def iteration_rows(episodes: Sequence[Mapping[str, Any]], least_steps: int) -> list[dict[str, Any]]:
-    """The rows of iterations.csv: whole episodes until an iteration has its least number of steps."""
-    rows: list[dict[str, Any]] = []
-    start, returns = 0, []
-    for episode in episodes:
-        returns.append(episode["raw_return"])
-        steps = episode["end_step"] - start
-        if steps >= least_steps:
-            rows.append(
-                {
-                    "iteration": len(rows),
-                    "end_step": episode["end_step"],
-                    "steps": steps,
-                    "episodes": len(returns),
-                    "mean_return": float(np.mean(returns)),
-                }
-            )
-            start, returns = episode["end_step"], []
-    return rows
-
-
-def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
-    """The rows of scores.csv, from the trace of the final evaluation."""
-    return [
-        {
-            "episode": number,
-            "return": episode.raw_return,
-            "frames": episode.scored_frames,
-            "ending": episode.ending,
-        }
-        for number, episode in enumerate(evaluation.episodes)
-    ]
 
 
 @dataclass(frozen=True)
@@ -109,3 +43,69 @@ class IterationRecord:
     steps: int
     episodes: int
     mean_return: float
+
+
+def score(trace: Trace) -> float:
+    """Compute the mean raw return of the episodes played to their end or to the cap; NaN where no episode was.
+
+    Source: google-deepmind/dqn dqn/train_agent.lua:110-142, which drops the unfinished episode (and records 0 where
+    none was completed).
+    """
+    returns = [episode.raw_return for episode in trace.episodes if episode.ending != "unfinished"]
+    return float(np.mean(returns)) if returns else math.nan
+
+
+def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
+    """Build the rows of scores.csv from the trace of the final evaluation."""
+    return [
+        {
+            "episode": number,
+            "return": episode.raw_return,
+            "frames": episode.scored_frames,
+            "ending": episode.ending,
+        }
+        for number, episode in enumerate(evaluation.episodes)
+    ]
+
+
+def training_rows(trace: Trace, *, stores_end_frame: bool) -> list[dict[str, Any]]:
+    """Build the rows of training.csv from the trace of the training.
+
+    Args:
+        trace: of a training whose lost lives end no trajectory.
+        stores_end_frame: whether the last frame of an episode takes an agent step.
+    """
+    rows, step = [], 0
+    for number, episode in enumerate(trace.episodes):
+        step += -(-episode.scored_frames // trace.header.frame_skip) + stores_end_frame
+        rows.append(
+            {
+                "episode": number,
+                "end_step": step,
+                "raw_return": episode.raw_return,
+                "frames": episode.scored_frames,
+                "ending": episode.ending,
+            }
+        )
+    return rows
+
+
+def iteration_rows(episodes: Sequence[Mapping[str, Any]], least_steps: int) -> list[dict[str, Any]]:
+    """Build the rows of iterations.csv: whole episodes until an iteration has its least number of steps."""
+    rows: list[dict[str, Any]] = []
+    start, returns = 0, []
+    for episode in episodes:
+        returns.append(episode["raw_return"])
+        steps = episode["end_step"] - start
+        if steps >= least_steps:
+            rows.append(
+                {
+                    "iteration": len(rows),
+                    "end_step": episode["end_step"],
+                    "steps": steps,
+                    "episodes": len(returns),
+                    "mean_return": float(np.mean(returns)),
+                }
+            )
+            start, returns = episode["end_step"], []
+    return rows

@@ -1,4 +1,4 @@
-"""What an emulator was given in a series of episodes, and the file that keeps it.
+"""The trace of a series of episodes: what an emulator was given, and the file that keeps it.
 
 A file holds, in this order (integers little-endian):
 
@@ -62,7 +62,7 @@ takes a tenth of the time and about a tenth more space."""
 
 
 class TraceHeader(Settings):
-    """Whose episodes they are, and what is needed to play them again."""
+    """The run that the episodes belong to, and what is needed to play them again."""
 
     variant: str
     protocol: str
@@ -81,7 +81,7 @@ class TraceHeader(Settings):
 
 
 class EpisodeEntry(Settings):
-    """What the header of a file says about one episode."""
+    """One episode, as the header of a file has it."""
 
     ending: Ending
     raw_return: Annotated[float, Field(allow_inf_nan=False)]
@@ -193,7 +193,7 @@ def read_trace(path: Path) -> Trace:
 
 
 def serialise_trace(trace: Trace) -> bytes:
-    """The bytes of a trace's file."""
+    """Return the bytes of a trace's file."""
     content = _Content(header=trace.header, episodes=tuple(episode._entry() for episode in trace.episodes))
     header = canonical_json(content.model_dump(mode="json"))
     # Runs are pairs of bytes, hence lp and pb 1; a byte tells little about the next, hence lc 0.
@@ -261,7 +261,7 @@ def _frames_before_last_reset(codes: NDArray[np.uint8], lengths: NDArray[np.uint
 
 
 def _pack(episodes: tuple[Episode, ...]) -> bytes:
-    """The payload before compression."""
+    """Return the payload before compression."""
     codes = np.concatenate([np.zeros(0, np.uint8), *(episode.codes for episode in episodes)])
     lengths = np.concatenate([np.zeros(0, np.uint32), *(episode.lengths for episode in episodes)])
     pairs = np.stack([codes, np.minimum(lengths, _LONG).astype(np.uint8)], axis=1)
@@ -280,7 +280,7 @@ def _parse_header(data: bytes, path: Path) -> _Content:
 def _unpack(
     payload: bytes, entries: tuple[EpisodeEntry, ...], path: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Codes and lengths of all episodes; no more is decompressed than the header's counts allow."""
+    """Decompress codes and lengths of all episodes, and no more than the header's counts allow."""
     frames, runs = sum(sum(entry.spans) for entry in entries), sum(entry.runs for entry in entries)
     if frames > _MOST_FRAMES:
         raise ReplicationError(f"{path}: header: found {frames} frames, expected at most {_MOST_FRAMES}")

@@ -1,7 +1,7 @@
-"""Traces: recording what an emulator is given, and playing it again to check the returns that are claimed.
+"""Traces played again on the emulator alone, to check the returns, endings and last screens that they claim.
 
-A trace holds the action code of every emulator frame, after stickiness, no-ops included. Playing it again needs
-neither weights, nor random numbers, nor a GPU, and must give the same returns, endings and last screens.
+A trace holds the action code of every emulator frame, after stickiness, no-ops included, so playing it again needs
+neither weights, nor random numbers, nor a GPU.
 
 A system reset leaves the console's memory behind, and ten games begin differently by what they find there. So
 the episodes of a trace are recorded on one emulator from power-on, and played again in the same order on one
@@ -10,7 +10,6 @@ emulator from power-on; a later episode alone would begin elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,26 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from replication.environments.atari.emulator import Emulator, rom_md5
-from replication.evidence.trace_file import RESET
-from replication.evidence.trace_file import Ending as Ending
-from replication.evidence.trace_file import Episode as Episode
-from replication.evidence.trace_file import Purpose as Purpose
-from replication.evidence.trace_file import Trace as Trace
-from replication.evidence.trace_file import TraceHeader as TraceHeader
-from replication.evidence.trace_file import parse_trace as parse_trace
-from replication.evidence.trace_file import read_trace as read_trace
-from replication.evidence.trace_file import serialise_trace as serialise_trace
-from replication.evidence.trace_file import write_trace as write_trace
+from replication.environments.atari.emulator import Emulator, emulator_digests, rom_md5
+from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
 from replication.foundation.errors import ReplicationError
-
-_NO_RUN = -1
-"""No action code: the next frame begins a run."""
 
 
 @dataclass(frozen=True)
 class EpisodeCheck:
-    """What came of playing an episode again.
+    """The outcome of playing an episode again.
 
     Attributes:
         raw_return: sum of the raw rewards of the scored frames that were played.
@@ -87,7 +74,7 @@ def verify_trace(trace: Trace, emulator: Emulator, path_for_messages: Path) -> N
 
 
 def check_emulator(header: TraceHeader, emulator: Emulator, path_for_messages: Path) -> None:
-    """Whether this machine has the game a trace was made with.
+    """Check that this machine has the game a trace was made with.
 
     Raises:
         ReplicationError: another ROM, another game or other actions.
@@ -106,7 +93,7 @@ def check_emulator(header: TraceHeader, emulator: Emulator, path_for_messages: P
 
 
 def other_emulator(header: TraceHeader) -> str:
-    """A remark for a difference that another version of the emulator may explain; empty where it is the same."""
+    """Return a remark where another version of the emulator may explain a difference; empty where it is the same."""
     here, there = version("ale-py"), header.ale_py_version
     return "" if here == there else f" (the trace was made with ale-py {there}, this is {here})"
 
@@ -130,7 +117,7 @@ def _play(episode: Episode, emulator: Emulator) -> EpisodeCheck:
 
 
 def _parts(episode: Episode) -> Iterator[tuple[int, int, bool]]:
-    """Runs cut where the scoring changes: code, frames, whether their rewards count."""
+    """Yield runs, cut where the scoring changes: code, frames, whether their rewards count."""
     spans = iter(episode.spans)
     left, scored = next(spans), False
     for code, length in zip(episode.codes.tolist(), episode.lengths.tolist(), strict=True):
@@ -145,7 +132,7 @@ def _parts(episode: Episode) -> Iterator[tuple[int, int, bool]]:
 
 
 def _difference(episode: Episode, check: EpisodeCheck) -> str | None:
-    """The first of the differences, in words."""
+    """Return the first difference, in words."""
     last = episode.total_frames
     if check.frames != last:
         return f"frame {check.frames}: the game is over, expected it to go on to frame {last}"
@@ -161,11 +148,3 @@ def _difference(episode: Episode, check: EpisodeCheck) -> str | None:
         if found != expected:
             return f"frame {last}, the last: {what}: found {found}, the trace claims {expected}"
     return None
-
-
-def emulator_digests(emulator: Emulator) -> tuple[str, str]:
-    """First 16 hexadecimal digits of the SHA-256 of the screen (palette indices) and of the memory."""
-    screen = np.empty((210, 160), dtype=np.uint8)
-    emulator.read_screen(screen)
-    first, second = (hashlib.sha256(content.tobytes()).hexdigest()[:16] for content in (screen, emulator.ram()))
-    return first, second

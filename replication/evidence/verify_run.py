@@ -1,4 +1,4 @@
-"""Checking one finished run from its small files: identity, traces, scores. Needs no torch, no weights, no GPU."""
+"""The check of one finished run from its small files: identity, traces, scores. Needs no torch, no weights, no GPU."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replication.evidence import records
 from replication.evidence.protocol_replay import replay_by_protocol
-from replication.evidence.records import read_run_record
 from replication.evidence.scores import iteration_rows, score, score_rows, training_rows
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
@@ -25,7 +25,7 @@ them run.json keeps a digest."""
 
 @dataclass(frozen=True)
 class Checked:
-    """What was checked."""
+    """The runs, episodes, frames and cells that were checked."""
 
     runs: int = 0
     episodes: int = 0
@@ -54,7 +54,7 @@ def check_run(folder: Path, report: Callable[[int], object] = lambda frames: Non
     Raises:
         ReplicationError: the first difference: file, episode, frame or cell.
     """
-    record = read_run_record(folder)
+    record = records.read(folder)
     frames = episodes = cells = 0
     derived = set()
     final = _final_evaluation(record, folder)

@@ -1,1 +1,1 @@
-"""What knows nothing of learning: errors, files, validation, random streams, resources."""
+"""The ground floor, which knows nothing of learning: errors, files, validation, random streams, resources."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 def time_text(seconds: float) -> str:
-    """Minutes below two hours, else hours, with the unit."""
+    """Write a time as people read it: in minutes below two hours, else in hours, with the unit."""
     return f"{seconds / 60:.0f} minutes" if seconds < 2 * 3600 else f"{hours_text(seconds)} hours"
 
 
 def hours_text(seconds: float) -> str:
-    """Hours, without the unit."""
+    """Write a time in hours, without the unit."""
     hours = seconds / 3600
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2f}"

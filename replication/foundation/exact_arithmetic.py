@@ -25,7 +25,7 @@ _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11 = (1.0 / math.factorial(n) fo
 
 @njit(cache=True, error_model="numpy")
 def sigmoid(x: float) -> float:
-    """1 / (1 + e^-x), relative error below 1e-10 (below 1e-14 for |x| < 10): e^-x is the 64th power of a series."""
+    """Compute 1 / (1 + e^-x), relative error below 1e-10 (1e-14 for |x| < 10): e^-x is the 64th power of a series."""
     r = min(max(x, -SATURATION), SATURATION) * (-1.0 / 64.0)
     tail = _E6 + r * (_E7 + r * (_E8 + r * (_E9 + r * (_E10 + r * _E11))))
     e = 1.0 + r * (1.0 + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * tail)))))
@@ -40,7 +40,7 @@ def sigmoid(x: float) -> float:
 
 @njit(cache=True, error_model="numpy")
 def sine(x: float) -> float:
-    """Sine of an angle in rad, for |x| < 4, absolute error below 1e-12."""
+    """Compute the sine of an angle in rad, for |x| < 4, absolute error below 1e-12."""
     s = x * x
     tail = _S15 + s * (_S17 + s * (_S19 + s * (_S21 + s * (_S23 + s * (_S25 + s * _S27)))))
     return x * (1.0 + s * (_S3 + s * (_S5 + s * (_S7 + s * (_S9 + s * (_S11 + s * (_S13 + s * tail)))))))
@@ -48,7 +48,7 @@ def sine(x: float) -> float:
 
 @njit(cache=True, error_model="numpy")
 def cosine(x: float) -> float:
-    """Cosine of an angle in rad, for |x| < 4, absolute error below 1e-11."""
+    """Compute the cosine of an angle in rad, for |x| < 4, absolute error below 1e-11."""
     s = x * x
     tail = _C14 + s * (_C16 + s * (_C18 + s * (_C20 + s * (_C22 + s * (_C24 + s * _C26)))))
     return 1.0 + s * (_C2 + s * (_C4 + s * (_C6 + s * (_C8 + s * (_C10 + s * (_C12 + s * tail))))))

@@ -43,7 +43,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def ensure_folder(folder: Path, mending: str) -> None:
-    """Make a folder and see that files can be written there: said before hours of work, not after them.
+    """Make a folder and check that files can be written there, before hours of work and not after them.
 
     Raises:
         ReplicationError: they cannot; `mending` says what to do.
@@ -57,7 +57,7 @@ def ensure_folder(folder: Path, mending: str) -> None:
 
 
 def part_of(path: Path) -> Path:
-    """Where `path` is written before it is renamed: a hidden name beside it, its own each time."""
+    """Return where `path` is written before it is renamed: a hidden name beside it, another one each time."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
 
 
@@ -80,17 +80,26 @@ def remove_parts(folder: Path) -> None:
 
 
 def canonical_json(content: Any) -> bytes:
-    """The one spelling of plain data that is digested: sorted keys, no spaces, UTF-8."""
+    """Write plain data in the one spelling that is digested: sorted keys, no spaces, UTF-8."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def readable_json(content: Any) -> bytes:
-    """Sorted and indented, for files that people read too."""
+    """Write plain data with sorted keys and indented, for files that people read too."""
     return (json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write rows of equal keys as CSV: an empty cell for None, the shortest exact spelling of numbers."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
 def plain(content: Any) -> Any:
-    """Bytes and arrays as words, so that JSON can hold them."""
+    """Replace bytes and arrays by plain data, so that JSON can hold them."""
     import numpy as np  # only here: plans are made without it
 
     if isinstance(content, bytes):
@@ -108,7 +117,7 @@ def plain(content: Any) -> Any:
 
 
 def rich(content: Any) -> Any:
-    """The inverse of `plain`.
+    """Restore the bytes and arrays that `plain` replaced.
 
     Raises:
         ValueError, TypeError: it did not come from `plain`.
@@ -128,7 +137,7 @@ def rich(content: Any) -> Any:
 
 
 def sha256(data: bytes) -> str:
-    """64 hexadecimal digits."""
+    """Return the SHA-256, 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -139,12 +148,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows of equal keys as CSV; empty cells for None, shortest exact spelling of numbers."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

@@ -63,7 +63,7 @@ def _bare(field: FieldInfo, value: Any) -> Any:
 
 
 def _with_parts(field: FieldInfo, value: Any, change: Any) -> Any:
-    """A value with `change(class, content)` in place of each part that has settings of its own."""
+    """Return a value in which `change(class, content)` takes the place of each part that has settings of its own."""
     if isinstance(value, Mapping):
         model = _class_of(value, field)
         return value if model is None else change(model, value)
@@ -73,7 +73,7 @@ def _with_parts(field: FieldInfo, value: Any, change: Any) -> Any:
 
 
 def _class_of(content: Mapping[str, Any], field: FieldInfo) -> type[Settings] | None:
-    """The settings class, of those a field may hold, that accepts the content."""
+    """Find the settings class, of those a field may hold, that accepts the content."""
     models = settings_in(field.annotation)
     if len(models) == 1:
         return models[0]
@@ -88,13 +88,13 @@ def _class_of(content: Mapping[str, Any], field: FieldInfo) -> type[Settings] | 
 
 
 def _default(field: FieldInfo) -> Any:
-    """What an absent setting means, as a file would say it."""
+    """Return what an absent setting means, as a file would say it."""
     found = field.get_default(call_default_factory=True, validated_data={})
     return _as_read(found)
 
 
 def _as_read(value: Any) -> Any:
-    """Plain data as it comes out of a file: lists for tuples."""
+    """Return plain data as it comes out of a file: lists for tuples."""
     return json.loads(json.dumps(value, default=lambda settings: settings.model_dump(mode="json")))
 
 
@@ -104,7 +104,7 @@ def _by_key(model: type[Settings]) -> dict[str, FieldInfo]:
 
 @cache
 def _has_optional(model: type[Settings]) -> bool:
-    """True where the class, or one that a field of it may hold, has a field with a default."""
+    """Return whether the class, or one that a field of it may hold, has a field with a default."""
     return any(
         not field.is_required() or any(map(_has_optional, settings_in(field.annotation)))
         for field in model.model_fields.values()

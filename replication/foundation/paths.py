@@ -1,4 +1,4 @@
-"""Where the parts of the program lie, and where state goes."""
+"""The folders of the program, and of its state."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-"""Of the program itself."""
+"""The folder of the program itself."""
 ROOT = PACKAGE.parent
-"""Of the project."""
+"""The folder of the project."""
 WORKFLOW = ROOT / "workflow"
-"""Of the YAMLs."""
+"""The folder of the YAMLs."""
 ALGORITHMS = PACKAGE / "algorithms"
-"""Of the bundled algorithms, a folder for each family."""
+"""The folder of the bundled algorithms, with a folder for each family."""
 
 
 def state_root() -> Path:

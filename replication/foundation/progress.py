@@ -1,4 +1,4 @@
-"""What the person at the terminal is told while something runs."""
+"""Progress bars, and lines for the person at the terminal while something runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
-"""How often progress is shown: a log keeps every line."""
+
+def progress_bar(total: float, unit: str, description: str, *, quiet: bool = False, **settings: Any) -> tqdm[Any]:
+    """Open a progress bar on stderr; a log, which keeps every line, gets one less often.
+
+    Args:
+        total: the number of units at the end.
+        unit: what is counted.
+        description: stands before the bar.
+        quiet: no bar.
+        settings: of tqdm, in place of these or beside them.
+    """
+    shown: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
+    return tqdm(total=total, unit=unit, desc=description, disable=quiet, **(shown | settings))
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal, beside the progress bar."""
+    """Write a line for the person at the terminal, beside the progress bar."""
     tqdm.write(line, file=sys.stderr)

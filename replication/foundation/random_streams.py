@@ -38,12 +38,12 @@ def named_stream(seed: int, game: str, name: str, *index: int) -> np.random.Gene
 
 
 def training_streams(seed: int, game: str) -> dict[str, np.random.Generator]:
-    """All streams of TRAINING_STREAMS, at their start."""
+    """Start all streams of TRAINING_STREAMS."""
     return {name: named_stream(seed, game, name) for name in TRAINING_STREAMS}
 
 
 def stream_state(stream: np.random.Generator) -> dict[str, Any]:
-    """Plain data (integers and words) from which `restore_stream` continues exactly."""
+    """Return plain data (integers and words) from which `restore_stream` continues exactly."""
     state: dict[str, Any] = dict(stream.bit_generator.state)
     return state
 

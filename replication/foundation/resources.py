@@ -1,4 +1,4 @@
-"""What this machine has left: processors, memory and disk."""
+"""The processors, memory and disk space that this machine has left."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _MEMORY = Path("/proc/meminfo")
 
 
 def usable_cpus() -> int:
-    """Processors that this process may use, which are fewer than the machine has under `taskset` or in a container."""
+    """Count the processors this process may use: fewer than the machine has under `taskset` or in a container."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def available_memory_bytes() -> int:
-    """Memory that programs can take without swapping; where the system does not say (macOS), all of the machine's."""
+    """Return the memory that programs can take without swapping; all of the machine's where that is unknown (macOS)."""
     found = re.search(r"^MemAvailable: *(\d+) kB$", _MEMORY.read_text() if _MEMORY.exists() else "", re.MULTILINE)
     return int(found[1]) * 1024 if found else total_memory_bytes()
 
 
 def total_memory_bytes() -> int:
-    """Memory of this machine, whatever is in it."""
+    """Return the memory of this machine, used or not."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def free_disk_bytes(path: Path) -> int:
-    """Free space where a file would lie; the folder need not exist yet."""
+    """Return the free space where a file would lie; its folder need not exist yet."""
     place = path.resolve()
     while not place.is_dir():
         place = place.parent

@@ -1,4 +1,4 @@
-"""When a command ends before its work is done: at a signal, or when its limit of time is over.
+"""Ends of a command before its work is done: at a signal, or when its limit of time is over.
 
 Both are noticed at places where everything is in order: between two steps of training, between two actions of an
 evaluation, between two steps of a replay memory that is played again.
@@ -30,11 +30,11 @@ EXIT_SECONDS = 0.5
 
 
 class Stopped(KeyboardInterrupt):
-    """Ends the work in hand, which has left what it is continued from; what that is stands in its words."""
+    """The end of the work in hand, which has left what it is continued from; its words say what that is."""
 
 
 class Stop:
-    """Says when to stop, and by what.
+    """The moment to stop: at a signal, or before a limit of time is over.
 
     Args:
         started: moment of `time.monotonic` from which the limit counts: the start of the process.
@@ -44,14 +44,14 @@ class Stop:
     def __init__(self, started: float, max_seconds: float | None) -> None:
         self.by_signal = False
         self.progressed = False
-        """Whether this process has made anything that it need not make again."""
+        """True once this process has made anything that it need not make again."""
         self._started = started
         self._max_seconds = max_seconds
         self._checkpoint_seconds = UNMEASURED_SHARE * max_seconds if max_seconds is not None else 0.0
         self._out_of_time = False
 
     def asked(self) -> bool:
-        """Whether to stop now: a signal came, or what is left of the limit is needed for a checkpoint."""
+        """Return whether to stop now: a signal came, or what is left of the limit is needed for a checkpoint."""
         if self._max_seconds is not None and not self._out_of_time:
             self._out_of_time = self._elapsed_seconds() + self._checkpoint_seconds + EXIT_SECONDS >= self._max_seconds
         return self.by_signal or self._out_of_time
@@ -73,7 +73,7 @@ class Stop:
         self._checkpoint_seconds = seconds
 
     def words(self, stopped: Stopped) -> str:
-        """The line for the person at the terminal.
+        """Write the line for the person at the terminal.
 
         Raises:
             ReplicationError: the limit was over before anything was made: the same command would never come to an end.
@@ -93,7 +93,7 @@ class Stop:
 
 @contextmanager
 def noting_signals(stop: Stop) -> Iterator[None]:
-    """Within the block SIGTERM and SIGINT are noted instead of ending the program."""
+    """Note SIGTERM and SIGINT within the block instead of ending the program."""
 
     def note(number: int, frame: FrameType | None) -> None:
         stop.by_signal = True

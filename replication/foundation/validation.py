@@ -49,7 +49,7 @@ _EXPECTED = {
 
 
 class Settings(BaseModel):
-    """Frozen; unknown keys and values of another type are errors (`1e6` is a string to YAML, not a number)."""
+    """Frozen settings; unknown keys and values of another type are errors (`1e6` is a string to YAML, not a number)."""
 
     # The sentence under a field is its description: `describe` prints it.
     model_config = ConfigDict(
@@ -58,6 +58,9 @@ class Settings(BaseModel):
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
 
 
 def validated(model: type[SettingsT], content: object, path: Path, *where: str) -> SettingsT:
@@ -111,7 +114,7 @@ def overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def number_hint(text: object) -> str:
-    """How to write a number that was written so that it is none: `1e6` is 1_000_000; empty where nothing is plain."""
+    """Say how to write a number that YAML does not take for one: 1_000_000 for `1e6`; empty where that is unclear."""
     try:
         value = float(text) if isinstance(text, str | float) else math.nan
     except ValueError:
@@ -120,7 +123,7 @@ def number_hint(text: object) -> str:
 
 
 def _in_words(error: dict[str, Any], model: type[Settings], location: Sequence[int | str]) -> str:
-    """What is wrong, what was expected and what was found."""
+    """Say what is wrong, what was expected and what was found."""
     kind, found = error["type"], error["input"]
     if kind == "missing":
         return "field required: it has no default, add it"
@@ -138,13 +141,13 @@ def _in_words(error: dict[str, Any], model: type[Settings], location: Sequence[i
 
 
 def shown(value: object) -> str:
-    """A value as a YAML might spell it, on one line and not too long."""
+    """Write a value as a YAML might spell it, on one line and not too long."""
     text = json.dumps(value) if isinstance(value, dict | list | bool | None) else repr(value)
     return text if len(text) <= _FOUND_CHARACTERS else text[: _FOUND_CHARACTERS - 3] + "..."
 
 
 def _decimal_hint(text: str) -> str:
-    """How to write `1e-4`, which YAML takes for a word: it wants a point and a sign."""
+    """Say how to write `1e-4`, which YAML takes for a word: it wants a point and a sign."""
     try:
         value = float(text)
     except ValueError:
@@ -156,13 +159,13 @@ def _decimal_hint(text: str) -> str:
 
 
 def _name(part: int | str) -> str:
-    """A part of a key for people; what a file holds in the place of one may be anything."""
+    """Write a part of a key for people; a file may hold anything in the place of one."""
     text = str(part)
     return text if text.isprintable() and len(text) <= _FOUND_CHARACTERS else shown(text)
 
 
 def _first_of(errors: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first problem; where a value may be of several kinds, the problem of the kind it is nearest to."""
+    """Choose the first problem; where a value may be of several kinds, that of the kind it is nearest to."""
     first = errors[0]
     if first["type"] == "missing":  # a misspelt key says more than the one that is missing for it
         beside = (e for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == first["loc"][:-1])
@@ -175,7 +178,7 @@ def _first_of(errors: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _keys_of(location: Sequence[int | str], content: object, kind: str) -> list[int | str]:
-    """The parts of pydantic's location that are keys of the content; the others name kinds of values."""
+    """Keep the parts of pydantic's location that are keys of the content; the others name kinds of values."""
     keys: list[int | str] = []
     for number, part in enumerate(location, start=1):
         if isinstance(content, dict):
@@ -191,7 +194,7 @@ def _keys_of(location: Sequence[int | str], content: object, kind: str) -> list[
 
 
 def _keys_at(model: type[Settings], location: Sequence[int | str]) -> list[str]:
-    """Accepted keys of the nested settings class that `location` leads to; of all of them where there are several."""
+    """List the keys that the nested settings class at `location` accepts; of all classes where there are several."""
     models = [model]
     for part in location:
         if isinstance(part, int):
@@ -234,12 +237,15 @@ class _StrictLoader(yaml.SafeLoader):
 
 @lru_cache(maxsize=1_000)
 def _parsed(data: bytes) -> Any:
-    """What YAML says, not to be changed. Ten milliseconds a file: planning an experiment reads many, and often."""
+    """Parse a YAML once; the result must not be changed.
+
+    A file takes ten milliseconds, and planning an experiment reads many, and often.
+    """
     return yaml.load(data.decode("utf-8"), _StrictLoader)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping a YAML file holds: words as keys; words, finite numbers, lists and mappings as values.
+    """Read the mapping that a YAML file holds: words as keys; words, finite numbers, lists and mappings as values.
 
     Raises:
         ReplicationError: the file cannot be read, is no YAML, or holds something else.
@@ -289,8 +295,3 @@ def _check_plain(content: dict[Any, Any], path: Path) -> None:
             raise ReplicationError(
                 f"{path}: {where}: expected words, numbers and lists, found {shown(value)}: put quotes"
             )
-
-
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]

@@ -62,12 +62,12 @@ class PublishedAggregate:
 
     @property
     def reproduced(self) -> bool:
-        """Whether the printed number follows from the per-game table, within rounding."""
+        """True where the printed number follows from the per-game table, within rounding."""
         return self.low <= self.percent <= self.high
 
 
 def published_aggregates(*, memory: bool = False, folder: Path = PUBLISHED) -> tuple[PublishedAggregate, ...]:
-    """Every published median and mean, in the order of aggregates.csv.
+    """List every published median and mean, in the order of aggregates.csv.
 
     Args:
         memory: whether to return those too that the per-game scores do not confirm.
@@ -80,7 +80,7 @@ def published_aggregates(*, memory: bool = False, folder: Path = PUBLISHED) -> t
 
 
 def conventional_score(score: float, game: str, convention: Convention, references: ReferenceSet) -> float:
-    """Normalised score in percent by a paper's own convention, for its aggregates alone.
+    """Normalise a score by a paper's own convention, in percent, for its aggregates alone.
 
     Video Pinball's random score is taken as 0 in the papers from dueling networks to QR-DQN, and Double DQN and
     prioritised replay divide by |human - random| with human starts, for human is below random in Video Pinball there.
@@ -93,7 +93,7 @@ def conventional_score(score: float, game: str, convention: Convention, referenc
 
 @cache
 def _all(folder: Path) -> tuple[PublishedAggregate, ...]:
-    """The whole file, read once a process."""
+    """Read the whole file, once a process."""
     rows = published_table("aggregates", memory=True, folder=folder).to_dict("records")
     return tuple(found for row in rows for found in _of_row(row, folder))
 
@@ -136,7 +136,7 @@ def _of_row(row: Mapping[Any, Any], folder: Path) -> list[PublishedAggregate]:
 
 
 def _bounds(scores: Mapping[str, float], convention: Convention, references: ReferenceSet) -> list[tuple[float, float]]:
-    """Least and greatest normalised score of each game, each printed number being off by half a unit at most."""
+    """Compute the least and greatest normalised score of each game; a printed number is off by half a unit at most."""
     halves = [
         _half_unit(numbers) for numbers in (scores.values(), references.random.values(), references.human.values())
     ]
@@ -159,6 +159,6 @@ def _random(game: str, convention: Convention, references: ReferenceSet) -> floa
 
 
 def _half_unit(numbers: Iterable[float]) -> float:
-    """Half a unit of the last digit that a column prints, by the number of it that prints the most."""
+    """Return half a unit of the last digit that a column prints, by the number of it that prints the most."""
     digits = max(len(repr(float(number)).split(".")[1].rstrip("0")) for number in numbers)
     return 0.5 * 10.0**-digits

@@ -15,7 +15,7 @@ _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max"
 
 
 def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
-    """Training return of one of Dopamine's agents at every million frames.
+    """Return the training return of one of Dopamine's agents at every million frames.
 
     Args:
         game: ROM id.
@@ -40,7 +40,7 @@ def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFr
 
 
 def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
-    """Median normalised score over 57 games of one of DQN Zoo's agents, at every million frames.
+    """Return the median normalised score over 57 games of one of DQN Zoo's agents, at every million frames.
 
     Args:
         agent: DQN, Double DQN, Prioritized DQN, C51, QR-DQN, Rainbow or IQN.
@@ -65,7 +65,7 @@ def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
 
 @cache
 def _all_curves(folder: Path) -> dict[tuple[str, str], pd.DataFrame]:
-    """The whole file by game and agent, read once a process; only copies are handed out."""
+    """Read the whole file by game and agent, once a process; only copies are handed out."""
     table = published_table("dopamine_curves", folder=folder).sort_values("frames_millions")
     curves = table.groupby(["game", "agent"])
     return {(str(game), str(agent)): rows[_CURVE].reset_index(drop=True) for (game, agent), rows in curves}

@@ -14,7 +14,9 @@ _FRAMES_A_STEP = 4
 
 
 def scores_by_game(source: str, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:
-    """All scores of a source that prints one for each game, whatever the layout of its file; none of others.
+    """List all scores of a source that prints one for each game, whatever the layout of its file.
+
+    A source of another kind has none.
 
     Algorithms of the tables are named: `replay on, target network off` and the like; `linear`; and by algorithm and
     version for Atari 100k, as in `DER, as quoted in later papers`.

@@ -68,7 +68,7 @@ class PublishedScore:
 
 
 def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED) -> pd.DataFrame:
-    """One table of this package, whole; its columns are described in SOURCES.md.
+    """Read one table of this package, whole; its columns are described in SOURCES.md.
 
     Args:
         name: the file's name without its suffix, for example `nature_2015_table2`.
@@ -88,12 +88,12 @@ def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED
 
 
 def published_sources(folder: Path = PUBLISHED) -> tuple[str, ...]:
-    """Names of the files of per-game scores, in alphabetical order: one a paper and kind of start."""
+    """List the files of per-game scores by name, in alphabetical order: one a paper and kind of start."""
     return tuple(sorted(path.stem for path in (folder / "scores").glob("*.csv")))
 
 
 def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:
-    """All scores of one source, in the order of its file.
+    """List all scores of one source, in the order of its file.
 
     Args:
         source: a name of `published_sources`, for example `bellemare2017_c51`.
@@ -111,7 +111,7 @@ def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLIS
 
 
 def find_published(source: str, game: str, algorithm: str, *, folder: Path = PUBLISHED) -> PublishedScore:
-    """The score one source prints for one game and algorithm.
+    """Find the score that one source prints for one game and algorithm.
 
     Raises:
         ReplicationError: there is none, or it is known only from memory.
@@ -129,7 +129,7 @@ def find_published(source: str, game: str, algorithm: str, *, folder: Path = PUB
 
 
 def _content(path: Path) -> bytes:
-    """What a file holds; nothing where it cannot be read, which the reading of it says."""
+    """Read what a file holds; nothing where it cannot be read, which the reader of the table says."""
     try:
         return path.read_bytes()
     except OSError:
@@ -138,13 +138,13 @@ def _content(path: Path) -> bytes:
 
 @lru_cache(maxsize=16)
 def _whole_table(path: Path, content: bytes, name: str) -> pd.DataFrame:
-    """A table, read and checked once as long as the file holds this content: displays ask for it game by game."""
+    """Read and check a table once as long as the file holds this content: displays ask for it game by game."""
     return read_table(path, TABLES[name][1])
 
 
 @lru_cache(maxsize=64)
 def _all_scores(path: Path, content: bytes, source: str) -> tuple[PublishedScore, ...]:
-    """Every score of a file, read and checked once as long as it holds this content."""
+    """Read and check every score of a file once as long as it holds this content."""
     table = read_table(path, SCORES)
     _check_scores(path, table)
     return tuple(_score(record, source) for record in table.to_dict("records"))
@@ -176,7 +176,7 @@ def _score(record: dict[Any, Any], source_name: str) -> PublishedScore:
 
 
 def _check_scores(path: Path, table: pd.DataFrame) -> None:
-    """Each algorithm has the games its `game_set` says, and no row mixes two protocols."""
+    """Check that each algorithm has the games its `game_set` says, and that no row mixes two protocols."""
     for algorithm, rows in table.groupby("algorithm", sort=False):
         stated = list(dict.fromkeys(rows["game_set"]))
         counted = _COUNTED_GAMES.fullmatch(stated[0])

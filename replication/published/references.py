@@ -68,7 +68,7 @@ _SETS: dict[ReferenceSetName, tuple[str, str, str, str, str, int | None]] = {
 
 
 def reference_set(name: ReferenceSetName, folder: Path = PUBLISHED) -> ReferenceSet:
-    """The random and human scores of one protocol.
+    """Read the random and human scores of one protocol.
 
     Raises:
         ReplicationError: no such set, or its file is damaged.
@@ -85,7 +85,7 @@ def reference_set(name: ReferenceSetName, folder: Path = PUBLISHED) -> Reference
 
 
 def normalized_score(score: float, game: str, references: ReferenceSet) -> float:
-    """100 (score - random) / (human - random), in percent.
+    """Compute 100 (score - random) / (human - random), in percent.
 
     The denominator keeps its sign: human is below random in Video Pinball with human starts, and nowhere else.
 
@@ -104,7 +104,7 @@ def normalized_score(score: float, game: str, references: ReferenceSet) -> float
 
 
 def normalize_published(row: PublishedScore, references: ReferenceSet) -> float:
-    """Normalised score of a published number, in percent.
+    """Normalise a published number, in percent.
 
     Raises:
         ReplicationError: the number was measured under another protocol than the references, or it is not known under

@@ -1,4 +1,4 @@
-"""What each file of published numbers holds, column by column."""
+"""The columns of each file of published numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ABLATION_GAMES: Final = ("breakout", "enduro", "riverraid", "seaquest", "space_
 
 @dataclass(frozen=True)
 class Convention:
-    """How a paper normalises the scores of its aggregates.
+    """A paper's way to normalise the scores of its aggregates.
 
     Attributes:
         references: the random and human scores.

@@ -22,7 +22,7 @@ _LEAST_GAP_PERCENT = 1.0
 
 
 def stand_in_cv(source: str, game: str, frames: int, folder: Path = PUBLISHED) -> float:
-    """Between-run coefficient of variation where a published source prints one number, a plain ratio.
+    """Compute the coefficient of variation between runs where a source prints one number, a plain ratio.
 
     Args:
         source: the published source's name.
@@ -41,7 +41,7 @@ def stand_in_cv(source: str, game: str, frames: int, folder: Path = PUBLISHED) -
 def between_run_cv(
     game: str, agent: str = "DQN", frames_millions: int = _CURVE_ENDS_MILLIONS, folder: Path = PUBLISHED
 ) -> float:
-    """Between-run coefficient of variation of a game, a plain ratio (0.1 = 10 %).
+    """Compute the coefficient of variation between runs of a game, a plain ratio (0.1 = 10 %).
 
     With mean(t) and std(t) over the runs at the 10 points t of Dopamine's curve up to `frames_millions` (190 to 199
     million frames for longer trainings), and random and human of the 30-minute, 57-game set:
@@ -66,7 +66,7 @@ def between_run_cv(
 
 @cache
 def hundred_cv(game: str, folder: Path = PUBLISHED) -> float:
-    """Between-run coefficient of variation of a game after 400,000 frames, a plain ratio.
+    """Compute the coefficient of variation between runs of a game after 400,000 frames, a plain ratio.
 
     The median over the agents of Atari 100k whose single runs are published (CURL, DrQ(eps), SPR, SimPLe; 5 to 100 runs
     each), of the standard deviation over runs by the distance of their mean from random play, at least 0.01 of that
@@ -94,5 +94,5 @@ def hundred_cv(game: str, folder: Path = PUBLISHED) -> float:
 
 
 def _gap(score: float, random: float, human: float) -> float:
-    """Distance of a score from random play, in the game's points, kept from vanishing."""
+    """Compute the distance of a score from random play, in the game's points, kept from vanishing."""
     return max(abs(score - random), _LEAST_GAP_PERCENT / 100.0 * abs(human - random))

@@ -29,7 +29,7 @@ _COUNT = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True)
 class Column:
-    """What the cells of one column may hold.
+    """The cells that one column may hold.
 
     Attributes:
         kind: text, a decimal number, or a whole number of 0 or more.
@@ -48,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a file holds.
+    """The rows and columns of a file.
 
     Attributes:
         columns: every column, by name; the order in the file is free.
@@ -92,7 +92,7 @@ def read_table(path: Path, schema: Schema) -> pd.DataFrame:
 
 
 def _cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows and the line each row ends on."""
+    """Read the header, the rows and the line each row ends on."""
     rows, lines = [], []
     try:
         with _open(path) as file:
@@ -120,7 +120,7 @@ def _open(path: Path) -> IO[str]:
 
 
 def _values(path: Path, name: str, column: Column, cells: list[str], lines: list[int]) -> pd.Series:
-    """The checked cells of one column as text or as numbers."""
+    """Check the cells of one column, and return them as text or as numbers."""
     if column.kind == "text":
         for line, cell in zip(lines, cells, strict=True):
             if not cell and not column.blank:
@@ -149,12 +149,12 @@ def _expected(column: Column) -> str:
 
 
 def in_words(cells: Iterable[str]) -> str:
-    """Cells for a message: plain, but for what would break its line."""
+    """Write cells for a message: plain, but for what would break its line."""
     return ", ".join(cell if cell.isprintable() else repr(cell) for cell in cells)
 
 
 def _check_rows(path: Path, schema: Schema, cells: Mapping[str, list[str]], lines: list[int]) -> None:
-    """No row twice, none missing, none that does not belong."""
+    """Check that no row stands there twice, that no row is missing and that every row belongs."""
     keys = list(zip(*(cells[name] for name in schema.key), strict=True))
     first_lines: dict[tuple[str, ...], int] = {}
     for line, key in zip(lines, keys, strict=True):

@@ -21,7 +21,7 @@ _PACKAGE = "replication.algorithms."
 
 
 class _Told(Settings):
-    """Only few of the classes that are read are ever asked to check anything."""
+    """A class that was read from a source; only few of them are ever asked to check anything."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -74,7 +74,7 @@ class _Source:
                         self._modules[name.asname or name.name] = (family, name.name)
 
     def settings(self, name: str) -> type[Settings] | None:
-        """The settings class that the file knows by a name; None: it does not tell."""
+        """Return the settings class that the file knows by a name; None where the file does not tell."""
         if name not in self._built:
             self._built[name] = None  # a class that leads to itself is none
             self._built[name] = self._build(name)
@@ -116,13 +116,13 @@ class _Source:
         return create_model(node.name, __base__=(*parents, _Told), **fields)
 
     def _type(self, annotation: ast.expr) -> Any:
-        """Any value; beside it the settings classes that the annotation names, whose fields may have defaults."""
+        """Return a type of any value that names the settings classes of an annotation: these may have defaults."""
         names = [part.id for part in ast.walk(annotation) if isinstance(part, ast.Name)]
         models = [found for name in names if (found := self.settings(name)) is not None]
         return Union[(*models, Any)] if models else Any
 
     def _default(self, node: ast.ClassDef, part: ast.AnnAssign) -> Any:
-        """The default of a field; Ellipsis where it has none."""
+        """Return the default of a field; Ellipsis where it has none."""
         value = part.value
         if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] == "Field":
             given = {word.arg: word.value for word in value.keywords}

@@ -1,4 +1,4 @@
-"""How long a run trains."""
+"""The budget of a run: how long it trains."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from replication.specification.variants import Variant
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run trains: agent steps, or whole iterations of a protocol that has them, or not at all."""
+    """The length of a training: agent steps, or whole iterations of a protocol that has them, or not at all."""
 
     steps: int = 0
     iterations: int = 0
 
 
 def checked_budget(variant: Variant, protocol: Protocol, frames: int | None, iterations: int | None) -> Budget:
+    """Make the budget of a variant under a protocol, from the number that the protocol asks for.
+
+    Raises:
+        ReplicationError: a number is missing, not positive or of the wrong unit; the variant does not train.
+    """
     name = variant.variant
     if variant.family == "untrained":
         if frames is not None or iterations is not None:
@@ -36,7 +41,7 @@ def checked_budget(variant: Variant, protocol: Protocol, frames: int | None, ite
 
 
 def steps_of_frames(frames: int, frame_skip: int) -> int:
-    """Nominal agent steps of a number of emulator frames (resets, no-ops and cut repeats are not counted).
+    """Convert emulator frames to nominal agent steps (resets, no-ops and cut repeats are not counted).
 
     Raises:
         ReplicationError: not a positive multiple of the frame skip.

@@ -113,7 +113,7 @@ class Variant(Settings):
 
 
 class Detail(Settings):
-    """What the paper says of one detail, and what is in force here."""
+    """One detail: what the paper says of it, and what is in force here."""
 
     detail: str
     paper: str
@@ -125,7 +125,7 @@ class Detail(Settings):
 
 
 class Finding(Settings):
-    """Why rows of the table are what they are, and what was looked at to know it; written when they were seen."""
+    """An explanation of rows of the table, and what was looked at to know it; written when they were seen."""
 
     training_episodes: Annotated[tuple[Count, ...], Field(min_length=1)]
     what: str
@@ -153,7 +153,7 @@ class ControlExperiment(Settings):
     findings: tuple[Finding, ...]
 
     def method_of(self, variant: str) -> Method:
-        """The settings of one of its variants.
+        """Return the settings of one of its variants.
 
         Raises:
             ReplicationError: no such variant; a change that is none of the method's settings.
@@ -167,11 +167,11 @@ class ControlExperiment(Settings):
         return validated(Method, changed, path, f"variants.{variant}")
 
     def digest(self, variant: str) -> str:
-        """64 hexadecimal digits over everything that can change a number of a variant's results."""
+        """Compute 64 hexadecimal digits over everything that can change a number of a variant's results."""
         return identity_digest(self.identity(variant))
 
     def identity(self, variant: str) -> dict[str, Any]:
-        """What the digest is over, as the record of the results keeps it."""
+        """Return the identity: everything the digest is over, as the record of the results stores it."""
         return {
             "experiment": self.experiment,
             "method": without_defaults(Method, self.method_of(variant).model_dump(mode="json")),
@@ -181,17 +181,17 @@ class ControlExperiment(Settings):
         }
 
     def folder(self, variant: str, results: Path) -> Path:
-        """Where the small files of a variant lie."""
+        """Return the folder of the small files of a variant."""
         return results / "control" / self.experiment / variant / self.digest(variant)[:12]
 
 
 def identity_digest(identity: dict[str, Any]) -> str:
-    """The digest of what `ControlExperiment.identity` gives."""
+    """Compute the digest of what `ControlExperiment.identity` gives."""
     return sha256(canonical_json(identity))
 
 
 def known_control_experiments() -> list[str]:
-    """Names of the control experiments there are."""
+    """List the names of the control experiments."""
     return sorted(path.stem for path in (WORKFLOW / "control").glob("*.yaml"))
 
 

@@ -22,7 +22,7 @@ GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K2
 
 
 class PublishedSource(Settings):
-    """Where the numbers beside ours come from."""
+    """The source of the numbers beside ours."""
 
     source: str
     """A table of replication/published."""
@@ -38,7 +38,7 @@ class PublishedSource(Settings):
 
 
 class Finding(Settings):
-    """What was found out about a difference from the published scores; on the page and in results/README.md."""
+    """A finding about a difference from the published scores; on the page and in results/README.md."""
 
     games: Annotated[tuple[str, ...], Field(min_length=1)]
     what: str
@@ -96,11 +96,11 @@ class Experiment(Settings):
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     others: tuple[str, ...] = ()
-    """Scores of others that stand beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
+    """Scores of other programs, beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
     findings: tuple[Finding, ...] = ()
 
     def runs(self) -> tuple[Run, ...]:
-        """Every run it names, in the order of the YAML.
+        """List every run it names, in the order of the YAML.
 
         Raises:
             ReplicationError: a run that cannot be, or that is named twice.
@@ -108,21 +108,21 @@ class Experiment(Settings):
         return tuple(run for run, _ in self._judged.values())
 
     def judged_budgets(self, run: Run) -> tuple[Budget, ...]:
-        """The lengths of training at which one of its runs is judged, ascending."""
+        """Return the lengths of training at which one of its runs is judged, ascending."""
         return self._judged[run.result_digest][1]
 
     @property
     def judges_before_the_end(self) -> bool:
-        """Whether any of its runs is judged elsewhere than at the end of its budget alone."""
+        """True where any of its runs is judged elsewhere than at the end of its budget alone."""
         return any(budgets != (run.budget,) for run, budgets in self._judged.values())
 
     def judged_runs(self) -> tuple[Run, ...]:
-        """Every run as it is judged: once for each length of training, which takes the place of its budget."""
+        """List every run as it is judged: once for each length of training, which takes the place of its budget."""
         return tuple(replace(run, budget=budget) for run, budgets in self._judged.values() for budget in budgets)
 
     @cached_property
     def _judged(self) -> dict[str, tuple[Run, tuple[Budget, ...]]]:
-        """By result digest each run and where it is judged."""
+        """Each run and where it is judged, by result digest."""
         found: dict[str, tuple[Run, tuple[Budget, ...]]] = {}
         comparisons: set[tuple[str, Budget]] = set()
         for group in self.groups:
@@ -155,7 +155,7 @@ class Experiment(Settings):
 
 
 def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
-    """Where the runs of a group are judged; `run` is any of them."""
+    """Return where the runs of a group are judged; `run` is any of them."""
     if group.judge_at is None:
         return (run.budget,)
     if run.protocol.published_quantity != "training_iterations":
@@ -167,7 +167,7 @@ def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
 
 
 def known_experiments() -> list[str]:
-    """Names of the experiments there are."""
+    """List the names of the experiments."""
     return sorted(path.stem for path in (paths.WORKFLOW / "experiments").glob("*.yaml"))
 
 
@@ -196,7 +196,7 @@ def load_experiment(name: str) -> Experiment:
 
 
 def _check_names(experiment: Experiment, path: Path) -> None:
-    """Tables, figures and the published source exist: said before anything is trained, and without importing them."""
+    """Check that tables, figures and the published source exist, before anything is trained and without imports."""
     for kind, names in (("tables", experiment.tables), ("figures", experiment.figures)):
         folder = paths.PACKAGE / "report" / kind
         known = [module.stem for module in folder.glob("*.py") if module.stem not in NOT_SHOWN]

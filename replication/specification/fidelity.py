@@ -1,4 +1,4 @@
-"""How faithful a run is: each detail of the original program beside the value in force here, and a judgement.
+"""The fidelity of a run: each detail of the original program beside the value in force here, and a judgement.
 
 An original is a file of workflow/originals: what the published program does, row by row, with its source. A row is
 `exact`, or names the deviations that concern it, or is `unconfirmed` where the original is an article's text that no
@@ -92,7 +92,7 @@ class JudgedRow:
 
 
 def known_originals() -> list[str]:
-    """Names of the originals there are."""
+    """List the names of the originals."""
     return sorted(path.stem for path in (paths.WORKFLOW / "originals").glob("*.yaml"))
 
 
@@ -108,7 +108,7 @@ def load_original(name: str) -> Original:
 
 
 def rows_of(name: str) -> list[tuple[str, Row]]:
-    """Section and row of all that an original does: its own rows, and those of the originals it extends.
+    """List section and row of all that an original does: its own rows, and those of the originals it extends.
 
     Raises:
         ReplicationError: as `load_original`; or one extends itself, by way of others.
@@ -120,7 +120,7 @@ def rows_of(name: str) -> list[tuple[str, Row]]:
 
 
 def _lineage(name: str, extending: tuple[str, ...] = ()) -> list[Original]:
-    """The originals that one extends, then itself; each once. `extending`: what led to it, in order."""
+    """List the originals that one extends, then itself; each once. `extending`: what led to it, in order."""
     original = load_original(name)
     if name in extending:
         circle = " extends ".join((*extending[extending.index(name) :], name))
@@ -139,7 +139,7 @@ def _read_original(path: Path) -> Original:
 def judge_rows(
     variant: Variant, protocol: Protocol, preset: Preset | None = None, frames: int | None = None
 ) -> list[JudgedRow]:
-    """Every row of the variant's original and of this project's rules.
+    """Judge every row of the variant's original and of this project's rules.
 
     Args:
         variant: with the preset applied.
@@ -163,7 +163,7 @@ def judge_rows(
 
 
 def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
-    """Every departure of a run: those its variant and protocol declare, and those of preset, budget and game.
+    """List every departure of a run: those its variant and protocol declare, and those of preset, budget and game.
 
     What concerns only rows that do not apply (training, to an agent that does not train) is no departure.
     """
@@ -187,14 +187,14 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
 
 
 def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
-    """Rows that are exact, covered by a deviation, unconfirmed, not applicable; and undeclared, which is a defect."""
+    """Count rows that are exact, covered by a deviation, unconfirmed, not applicable or undeclared (a defect)."""
     plain = (EXACT, UNCONFIRMED, NOT_APPLICABLE, UNDECLARED)
     counted = Counter(found.status if found.status in plain else "deviation" for found in judged)
     return {word: counted[word] for word in (EXACT, "deviation", UNCONFIRMED, NOT_APPLICABLE, UNDECLARED)}
 
 
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
-    """All settings in force by dotted name; parts that are absent have no names."""
+    """Return all settings in force by dotted name; parts that are absent have no names."""
     # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
     shown = variant.config | without_defaults(FAMILIES[variant.family], variant.config)
     content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
@@ -229,7 +229,7 @@ def _status(row: Row, variant: Variant, settings: Mapping[str, Any], declared: S
 def _departure(
     row: Row, variant: Variant, protocol: Protocol, preset: Preset | None, settings: Mapping[str, Any]
 ) -> str:
-    """What moved a row that no YAML declares: the preset, the choice of another protocol, the budget.
+    """Name what moved a row that no YAML declares: the preset, the choice of another protocol, the budget.
 
     Each is named only for settings it has a hand in; a setting that none of them explains is undeclared.
     """
@@ -298,7 +298,7 @@ def _filled(template: str, settings: Mapping[str, Any]) -> str:
 
 
 def in_words(value: Any) -> str:
-    """A setting as people write it: thousands separated, ranges and lists spelt out, `none` for None."""
+    """Write a setting as people do: thousands separated, ranges and lists spelt out, `none` for None."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -314,7 +314,7 @@ def in_words(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Lists and tuples compared alike."""
+    """Replace tuples by lists, so that both compare alike."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""From the YAML files of workflow/ to validated settings.
+"""Loading of the YAML files in workflow/ as validated settings.
 
 This module imports neither torch nor ale-py, so that plans, digests and pages can be made from it in milliseconds.
 """
@@ -22,7 +22,7 @@ from replication.specification.variants import FAMILIES, Preset, Variant
 
 
 def known_names(kind: Literal["algorithms", "protocols", "presets"]) -> list[str]:
-    """Names of the YAML files of one kind."""
+    """List the names of the YAML files of one kind."""
     return sorted(path.stem for path in (paths.WORKFLOW / kind).glob("*.yaml"))
 
 
@@ -106,7 +106,7 @@ def load_preset(name: str) -> Preset:
 
 
 def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
-    """The `config` of a variant, checked against the settings class of its algorithm.
+    """Check the `config` of a variant against the settings class of its algorithm.
 
     Raises:
         ReplicationError: an unknown, missing or mistyped key.
@@ -115,13 +115,13 @@ def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
 
 
 def identity_config(variant: Variant) -> dict[str, Any]:
-    """The `config` of a variant as digests have it: without optional settings that are as if they were absent."""
+    """Return the `config` of a variant as digests have it: without optional settings that are as if absent."""
     source = _bundled(variant.family, variant.module)
     return without_defaults(_settings_class(variant, source), variant.config) if source.is_file() else variant.config
 
 
 def _settings_class(variant: Variant, source: Path) -> type[Settings]:
-    """The settings that a variant has; any besides those of its family where the algorithm's source does not tell."""
+    """Choose the settings class of a variant; where the algorithm's source does not tell, it accepts any others too."""
     family, told = FAMILIES[variant.family], _told(source)
     if told is None:
         return _with_any_others(family)

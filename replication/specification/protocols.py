@@ -23,11 +23,8 @@ class Deviation(Settings):
     expected_effect: str
 
 
-# ---------------------------------------------------------------- protocols: how games are presented and scored
-
-
 class Presentation(Settings):
-    """How one game is shown to an agent, frame by frame."""
+    """The rules by which one game is shown to an agent, frame by frame."""
 
     frame_skip: Count
     """Emulator frames an action is held for; an agent may bring its own (the random agent's 6)."""
@@ -80,7 +77,7 @@ class FinalEvaluation(Settings):
 
 
 class Protocol(Settings):
-    """How games are presented in training and in evaluation, and which quantity is the published one."""
+    """The presentation of games in training and in evaluation, and the quantity that is published."""
 
     protocol: str
     title: str

@@ -78,7 +78,7 @@ class Run:
         return record_digests(self.identity())
 
     def identity(self) -> dict[str, Any]:
-        """What the digests are over, as a run's record keeps it."""
+        """Return the identity: every setting that can change a number, as run.json stores it."""
         return {
             "variant": self.variant.variant,
             "module": self.variant.module,
@@ -97,22 +97,22 @@ class Run:
 
     @property
     def numerics_version(self) -> int:
-        """That of the code that makes it, or made it."""
+        """The numerics version of the code that makes it, or made it."""
         return self.earlier_version or NUMERICS_VERSION[self.variant.family]
 
     def earlier(self) -> Iterator[Run]:
-        """The same run as earlier code made it whose law is this one's, the newest first."""
+        """Yield the same run as earlier code made it whose law is this one's, the newest first."""
         version, kept = self.numerics_version, KEPT_LAW.get(self.variant.family, {})
         while self.variant.module in kept.get(version, ()):
             version -= 1
             yield replace(self, earlier_version=version)
 
     def results_folder(self, results: Path) -> Path:
-        """Where the small files of the finished run go."""
+        """Return the folder for the small files of the finished run."""
         return self._folder(results / "runs", self.result_digest)
 
     def state_folder(self, state: Path) -> Path:
-        """Where checkpoints, weights and periodic evaluations lie."""
+        """Return the folder of checkpoints, weights and periodic evaluations."""
         return self._folder(state, self.training_digest)
 
     def _folder(self, root: Path, digest: str) -> Path:
@@ -120,24 +120,24 @@ class Run:
 
     @property
     def name(self) -> str:
-        """For people: variant, game and seed; marked where earlier code made it."""
+        """The name for people: variant, game and seed; marked where earlier code made it."""
         mark = f" (numerics version {self.earlier_version})" if self.earlier_version else ""
         return f"{self.variant.variant} {self.game} seed {self.seed}{mark}"
 
     @property
     def publishes_training(self) -> bool:
-        """Whether the returns of its training episodes are what was published, so that their traces are kept."""
+        """True where the returns of its training episodes are what was published, so that their traces are kept."""
         return self.protocol.published_quantity == "training_iterations"
 
     def final_epsilon(self, final: FinalEvaluation) -> float:
-        """The protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
+        """Return the protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
         if final.epsilon is not None:
             return final.epsilon
         return float(self.variant.config.get("evaluation_epsilon", 0.0))
 
 
 def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Training digest and result digest of a run's identity, as `Run.identity` or the record of a finished run has it.
+    """Compute training digest and result digest of an identity, as `Run.identity` or the record of a run has it.
 
     Raises:
         KeyError: a part is missing.
@@ -180,11 +180,8 @@ def resolve_run(
     return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
 
 
-# ---------------------------------------------------------------- disk
-
-
 def off_policy_config(run: Run) -> OffPolicyConfig:
-    """The part of a variant's configuration that all algorithms of the family share; an algorithm may add to it."""
+    """Check the part of a variant's configuration that all algorithms of the family share; one may add to it."""
     given = run.variant.config
     shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
     return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{run.variant.variant}.yaml", "config")

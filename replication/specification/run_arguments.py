@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 def run_arguments(runs: Sequence[Run], results: Path) -> str:
-    """Arguments of `train` that name these runs, quoted for a shell.
+    """Write the arguments of `train` that name these runs, quoted for a shell.
 
     Args:
         runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs
@@ -29,7 +29,7 @@ def run_arguments(runs: Sequence[Run], results: Path) -> str:
 
 
 def shared_arguments(run: Run) -> dict[str, str | int | None]:
-    """What the runs of one command have in common; None: not given."""
+    """Return the options that the runs of one command have in common; None: not given."""
     own = run.protocol.protocol == run.variant.protocol
     return {
         "variant": run.variant.variant,
@@ -41,4 +41,5 @@ def shared_arguments(run: Run) -> dict[str, str | int | None]:
 
 
 def unique(values: Iterable[_T]) -> list[_T]:
+    """List values once each, in the order of their first appearance."""
     return list(dict.fromkeys(values))

@@ -28,10 +28,6 @@ class Variant(Settings):
     deviations: tuple[Deviation, ...]
 
 
-FAMILIES: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
-"""What the settings of each family must hold."""
-
-
 class Preset(Settings):
     """Overrides of scale; a part that a variant or protocol does not have is left alone."""
 
@@ -39,3 +35,7 @@ class Preset(Settings):
     title: str
     config: dict[str, Any]
     protocol: dict[str, Any]
+
+
+FAMILIES: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
+"""What the settings of each family must hold."""

@@ -28,8 +28,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from replication.evidence.records import checkpoints
 from replication.evidence.scores import CurvePoint, EpisodeRecord, IterationRecord
+from replication.evidence.state_files import checkpoints
 from replication.evidence.trace_file import parse_trace, serialise_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import part_of, plain, readable_json, rich, sha256, write_atomically

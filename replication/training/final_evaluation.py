@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from replication.evidence.activations import (
     PERPLEXITY,
@@ -19,12 +18,12 @@ from replication.evidence.activations import (
     moments_of_steps,
     store_activations,
 )
-from replication.evidence.evaluation import Purpose
-from replication.evidence.records import activations_path, network_path
+from replication.evidence.evaluation import EvaluationRequest, Purpose
 from replication.evidence.run_files import write_results
 from replication.evidence.scores import score
+from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace
-from replication.foundation.progress import BAR, say
+from replication.foundation.progress import progress_bar, say
 from replication.foundation.random_streams import named_stream
 from replication.specification.run import Run
 from replication.training.machine.devices import card
@@ -75,15 +74,11 @@ def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: 
     final = trainees[0].lane.run.protocol.final_evaluation
     assert final is not None
     total, name = final.num_episodes * len(trainees), ", ".join(trainee.lane.run.name for trainee in trainees)
-    with tqdm(total=total, unit="episodes", desc=f"{name}: final evaluation", disable=machine.quiet, **BAR) as bar:
+    with progress_bar(total, "episodes", f"{name}: final evaluation", quiet=machine.quiet) as bar:
         for place, trainee in enumerate(trainees):
             epsilons[place] = trainee.lane.run.final_epsilon(final)
-            begun = trainee.lane.begin_evaluation(
-                final.presentation,
-                FINAL,
-                num_episodes=final.num_episodes,
-                report=lambda episodes: bar.update(),
-            )
+            request = EvaluationRequest(final.presentation, FINAL, num_episodes=final.num_episodes)
+            begun = trainee.lane.begin_evaluation(request, lambda episodes: bar.update())
             played.append(to_be_played(trainee, begun, FINAL))
         choose = evaluation_policy(trainees, played, epsilons, networks)
         traces = play(played, choose, lambda place, stack: samples[place].see(stack))

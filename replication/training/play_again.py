@@ -7,15 +7,16 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load
-from tqdm import tqdm
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
-from replication.evidence.evaluation import evaluate
-from replication.evidence.records import network_path, run_of_folder
+from replication.evidence.evaluation import EvaluationRequest, evaluate
+from replication.evidence.records import run_of_folder
+from replication.evidence.state_files import network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
+from replication.foundation.progress import progress_bar
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.families.untrained import UntrainedConfig
@@ -40,7 +41,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     """
     prepare_torch()
     played = absent = earlier = 0
-    for folder in tqdm(folders, unit="runs", desc="verify --policy", disable=quiet):
+    for folder in progress_bar(len(folders), "runs", "verify --policy", quiet=quiet, iterable=folders):
         path = folder / "evaluation.trace"
         if not path.exists():
             continue
@@ -90,4 +91,5 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
             ) from None
         viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
         policy = greedy_policy(learner, run.final_epsilon(final))
-    return evaluate(policy, run, final.presentation, viewing, "final_evaluation", num_episodes=final.num_episodes)
+    request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
+    return evaluate(policy, run, viewing, request)

@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from tqdm import tqdm
-
 from replication.algorithms.off_policy.contract import Algorithm, load_algorithm
-from replication.evidence.records import checkpoint_step, failure_path, finished_as, read_failure, unfinished
+from replication.evidence.records import finished_as, unfinished
+from replication.evidence.state_files import checkpoint_step, failure_path, read_failure
 from replication.evidence.trace_file import serialise_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
-from replication.foundation.progress import BAR, say
+from replication.foundation.progress import progress_bar, say
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import variant_config
@@ -137,15 +136,14 @@ def _train(
         Stopped: a stop was asked for; checkpoints are written.
     """
     skip = trainees[0].lane.run.protocol.training.frame_skip
-    with tqdm(
-        total=sum(_budget_steps(trainee.lane) for trainee in trainees) * skip,
+    with progress_bar(
+        sum(_budget_steps(trainee.lane) for trainee in trainees) * skip,
+        "frames",
+        ", ".join(trainee.lane.run.name for trainee in trainees),
+        quiet=machine.quiet,
         initial=sum(trainee.lane.step for trainee in trainees) * skip,
-        unit="frames",
         unit_scale=True,
         smoothing=0.05,
-        desc=", ".join(trainee.lane.run.name for trainee in trainees),
-        disable=machine.quiet,
-        **BAR,
     ) as bar:
         started = last = time.monotonic()
         before = [trainee.seconds for trainee in trainees]

@@ -9,7 +9,7 @@ from itertools import islice
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.contract import Viewing
-from replication.evidence.evaluation import begin_evaluation
+from replication.evidence.evaluation import EvaluationRequest, begin_evaluation
 from replication.specification.families.off_policy import ReplayStart
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
@@ -55,7 +55,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     viewing = Viewing(config.frame_pipeline, config.frame_stack, shown.frame_skip)
 
     # Played for ever: powering on an emulator takes as long as a hundred steps, and is done once an evaluation.
-    evaluation = begin_evaluation(run, shown, viewing, "periodic_evaluation", num_steps=sys.maxsize)
+    evaluation = begin_evaluation(run, viewing, EvaluationRequest(shown, "periodic_evaluation", num_steps=sys.maxsize))
     stack = next(evaluation)
 
     def play() -> int:

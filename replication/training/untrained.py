@@ -6,14 +6,13 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
-from replication.evidence.evaluation import begin_evaluation, exploration_stream
+from replication.evidence.evaluation import EvaluationRequest, begin_evaluation, exploration_stream
 from replication.evidence.run_files import write_results
 from replication.foundation.errors import ReplicationError
-from replication.foundation.progress import BAR
+from replication.foundation.progress import progress_bar
 from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
@@ -51,15 +50,9 @@ def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
     started = time.monotonic()
     final = run.protocol.final_evaluation
     name = f"{run.name}: final evaluation"
-    with tqdm(total=final.num_episodes, unit="episodes", desc=name, disable=machine.quiet, **BAR) as bar:
-        begun = begin_evaluation(
-            run,
-            final.presentation,
-            viewing(config),
-            FINAL,
-            num_episodes=final.num_episodes,
-            report=lambda episodes: bar.update(),
-        )
+    with progress_bar(final.num_episodes, "episodes", name, quiet=machine.quiet) as bar:
+        request = EvaluationRequest(final.presentation, FINAL, num_episodes=final.num_episodes)
+        begun = begin_evaluation(run, viewing(config), request, lambda episodes: bar.update())
         played = Played(begun, run, FINAL, 0, "", num_actions, stream)
         (trace,) = play([played], lambda stacks: {0: choose(stacks[0], stream)}, lambda place, stack: None)
     facts = {

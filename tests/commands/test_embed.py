@@ -15,7 +15,7 @@ from replication.commands.network_views import embed_checkpoint, embed_run, run_
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.atari.palette import palette_rgb
 from replication.evidence.activations import read_activations
-from replication.evidence.records import activations_path, checkpoints, network_path
+from replication.evidence.state_files import activations_path, checkpoints, network_path
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import check_run
 from replication.foundation.errors import ReplicationError

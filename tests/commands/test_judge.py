@@ -17,7 +17,7 @@ from replication.commands.cli import main
 from replication.commands.judge import judged_run
 from replication.commands.verify_results import run_folders
 from replication.environments.contract import Viewing
-from replication.evidence.evaluation import evaluate
+from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.records import sealed_record
 from replication.evidence.scores import score
 from replication.evidence.trace_file import read_trace, write_trace
@@ -97,7 +97,10 @@ def test_the_process_is_shown_what_the_protocol_shows(judged: Path) -> None:
         return sum(seen[::7]) % 6 if at_random is None else at_random
 
     here = evaluate(
-        policy, run, final.presentation, Viewing("nature", 4, 4), "final_evaluation", num_episodes=final.num_episodes
+        policy,
+        run,
+        Viewing("nature", 4, 4),
+        EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes),
     )
     assert read_trace(only_folder(judged) / "evaluation.trace") == here
 

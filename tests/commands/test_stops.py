@@ -143,7 +143,7 @@ def test_actions_of_another_network_or_damaged_ones_are_no_beginning(
 
 
 def test_what_is_played_again_costs_no_network_and_a_stop_within_it_keeps_the_rest(tmp_path: Path) -> None:
-    from replication.evidence.evaluation import begin_evaluation, exploration_stream
+    from replication.evidence.evaluation import EvaluationRequest, begin_evaluation, exploration_stream
     from replication.training.resumable_play import Played
     from tests.evidence.test_evaluation import SEEN, _final  # the protocol and the view of these tests
 
@@ -151,7 +151,7 @@ def test_what_is_played_again_costs_no_network_and_a_stop_within_it_keeps_the_re
 
     def play(stop: Stop) -> object:
         stream = exploration_stream(run, "periodic_evaluation", 1)
-        evaluation = begin_evaluation(run, _final(), SEEN, "periodic_evaluation", index=1, num_steps=60)
+        evaluation = begin_evaluation(run, SEEN, EvaluationRequest(_final(), "periodic_evaluation", 1, num_steps=60))
         played = Played(evaluation, run, "periodic_evaluation", 1, "0" * 64, 3, stream)
 
         def choose(stacks: object) -> dict[int, int]:

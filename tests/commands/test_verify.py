@@ -239,7 +239,7 @@ def end_process(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("replication.commands.verify_results._outcome", end_process)
+    monkeypatch.setattr("replication.commands.verify_results.check_run", end_process)
     assert main(["verify", str(results), "--quiet", "--cores", "2"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "was ended from outside" in line and "--cores 1" in line

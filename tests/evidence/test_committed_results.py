@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from replication.commands.verify_results import check_experiment
+from replication.evidence import records
 from replication.evidence.control_records import REPETITIONS, read_networks, read_record
-from replication.evidence.records import ADDED_LATER, read_run_record
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import check_run
 from replication.foundation.paths import WORKFLOW
@@ -40,8 +40,8 @@ def test_every_committed_file_is_the_one_its_record_names() -> None:
     files = {ROOT / line for line in git("ls-files", "results/runs").splitlines()}
     named = set()
     for path in committed_runs():
-        record = read_run_record(path.parent)
-        named |= {path.parent / name for name in (*record["files"], "run.json", *ADDED_LATER)}
+        record = records.read(path.parent)
+        named |= {path.parent / name for name in (*record["files"], "run.json", *records.ADDED_LATER)}
         assert not str(record["provenance"]["commit"]).endswith("-dirty"), path
     assert files <= named
 

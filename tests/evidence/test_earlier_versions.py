@@ -11,7 +11,7 @@ import pytest
 from replication.analysis.finished import coverage, load_runs
 from replication.commands.jobs import build_jobs, workflow_config
 from replication.commands.plan import plan_text
-from replication.evidence.records import finished_as, read_record, record_path, run_of_folder, sealed_record, unfinished
+from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.report.pages.runs import asked_for, missing_runs, provenance
@@ -74,18 +74,18 @@ def test_a_run_of_an_earlier_version_counts_where_the_law_was_kept(tmp_path: Pat
     run = a_run(variant)
     folder = finish(earlier(run), tmp_path)
     kept = variant == "dqn"
-    assert finished_as(run, tmp_path) == (earlier(run) if kept else None)
-    assert unfinished([run], tmp_path) == ([] if kept else [run])
-    assert (read_record(run, tmp_path) is not None) == kept
-    assert record_path(run, tmp_path).parent == (folder if kept else run.results_folder(tmp_path))
+    assert records.finished_as(run, tmp_path) == (earlier(run) if kept else None)
+    assert records.unfinished([run], tmp_path) == ([] if kept else [run])
+    assert (records.read_or_none(run, tmp_path) is not None) == kept
+    assert records.record_path(run, tmp_path).parent == (folder if kept else run.results_folder(tmp_path))
 
 
 def test_a_run_of_the_present_version_stands_before_an_earlier_one(tmp_path: Path) -> None:
     run = a_run()
     for made in (earlier(run), run):
         finish(made, tmp_path)
-    record = read_record(run, tmp_path)
-    assert finished_as(run, tmp_path) == run
+    record = records.read_or_none(run, tmp_path)
+    assert records.finished_as(run, tmp_path) == run
     assert record is not None
     assert record["numerics_version"] == 3
 
@@ -93,9 +93,9 @@ def test_a_run_of_the_present_version_stands_before_an_earlier_one(tmp_path: Pat
 def test_an_earlier_record_is_checked_as_any(tmp_path: Path) -> None:
     run = a_run()
     path = finish(earlier(run), tmp_path) / "run.json"
-    path.write_bytes(sealed_record({"result_digest": run.result_digest}))
+    path.write_bytes(records.sealed_record({"result_digest": run.result_digest}))
     with pytest.raises(ReplicationError, match=f"{path}: result_digest: found {run.result_digest[:12]}, expected"):
-        read_record(run, tmp_path)
+        records.read_or_none(run, tmp_path)
 
 
 @pytest.fixture
@@ -174,13 +174,13 @@ def whole_record(run: Run, results: Path) -> Path:
         "score": 1.0,
         "provenance": {},
     }
-    (folder / "run.json").write_bytes(sealed_record(run.identity() | facts))
+    (folder / "run.json").write_bytes(records.sealed_record(run.identity() | facts))
     return folder
 
 
 def test_a_network_of_an_earlier_version_is_not_played_again(tmp_path: Path) -> None:
     folder = whole_record(earlier(a_run()), tmp_path)
-    assert run_of_folder(folder) == earlier(a_run())
+    assert records.run_of_folder(folder) == earlier(a_run())
     said = check_policies([folder], tmp_path / "state", quiet=True)
     assert said.endswith("; 1 not played: of an earlier numerics version, for the commit that made it")
 
@@ -188,4 +188,4 @@ def test_a_network_of_an_earlier_version_is_not_played_again(tmp_path: Path) -> 
 def test_a_record_of_another_law_is_none_of_this_codes(tmp_path: Path) -> None:
     folder = whole_record(earlier(a_run("c51")), tmp_path)
     with pytest.raises(ReplicationError, match="with numerics version 3, it has 2: check it with the commit it was"):
-        run_of_folder(folder)
+        records.run_of_folder(folder)

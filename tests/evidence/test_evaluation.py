@@ -11,7 +11,13 @@ import pytest
 
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Viewing
-from replication.evidence.evaluation import begin_evaluation, evaluate, exploration_stream, play_side_by_side
+from replication.evidence.evaluation import (
+    EvaluationRequest,
+    begin_evaluation,
+    evaluate,
+    exploration_stream,
+    play_side_by_side,
+)
 from replication.evidence.scores import score
 from replication.evidence.trace_replay import re_emulate, verify_trace
 from replication.specification.run import resolve_run
@@ -34,7 +40,7 @@ def _final(run=None):
 
 def test_v9_thirty_episodes_of_at_most_five_minutes_count_raw_rewards() -> None:
     run = smoke_run(preset=None, budget_frames=400)
-    trace = evaluate(_uniform, run, _final(run), SEEN, "final_evaluation", num_episodes=30)
+    trace = evaluate(_uniform, run, SEEN, EvaluationRequest(_final(run), "final_evaluation", num_episodes=30))
     assert len(trace.episodes) == 30
     assert all(episode.scored_frames <= 18_000 for episode in trace.episodes)
     assert all(1 <= episode.noop_frames <= 30 for episode in trace.episodes)
@@ -43,23 +49,23 @@ def test_v9_thirty_episodes_of_at_most_five_minutes_count_raw_rewards() -> None:
 
 def test_v9_the_cap_counts_frames_after_the_no_ops_and_truncates() -> None:
     presentation = _final().model_copy(update={"episode_cap_frames": 40})
-    trace = evaluate(_uniform, smoke_run(), presentation, SEEN, "final_evaluation", num_episodes=3)
+    trace = evaluate(_uniform, smoke_run(), SEEN, EvaluationRequest(presentation, "final_evaluation", num_episodes=3))
     assert [episode.ending for episode in trace.episodes] == ["truncated"] * 3
     assert [episode.scored_frames for episode in trace.episodes] == [40] * 3
 
 
 def test_v4_the_unfinished_episode_is_dropped_and_none_completed_is_no_score() -> None:
-    whole = evaluate(_uniform, smoke_run(), _final(), SEEN, "periodic_evaluation", num_steps=400)
+    whole = evaluate(_uniform, smoke_run(), SEEN, EvaluationRequest(_final(), "periodic_evaluation", num_steps=400))
     assert [episode.ending for episode in whole.episodes][-1] == "unfinished"
     done = [episode.raw_return for episode in whole.episodes[:-1]]
     assert len(done) >= 2
     assert score(whole) == np.mean(done)
-    short = evaluate(_uniform, smoke_run(), _final(), SEEN, "periodic_evaluation", num_steps=5)
+    short = evaluate(_uniform, smoke_run(), SEEN, EvaluationRequest(_final(), "periodic_evaluation", num_steps=5))
     assert math.isnan(score(short))
 
 
 def test_returns_recomputed_from_a_trace_equal_the_recorded_ones() -> None:
-    trace = evaluate(_uniform, smoke_run(), _final(), SEEN, "final_evaluation", num_episodes=4)
+    trace = evaluate(_uniform, smoke_run(), SEEN, EvaluationRequest(_final(), "final_evaluation", num_episodes=4))
     again = list(re_emulate(trace, open_emulator("catch")))
     assert [check.raw_return for check in again] == [episode.raw_return for episode in trace.episodes]
     verify_trace(trace, open_emulator("catch"), Path("evaluation.trace"))
@@ -68,7 +74,9 @@ def test_returns_recomputed_from_a_trace_equal_the_recorded_ones() -> None:
 
 def test_evaluations_are_equal_by_index_and_differ_across_indices() -> None:
     def played(index: int) -> list[bytes]:
-        trace = evaluate(_uniform, smoke_run(), _final(), SEEN, "periodic_evaluation", index=index, num_episodes=2)
+        trace = evaluate(
+            _uniform, smoke_run(), SEEN, EvaluationRequest(_final(), "periodic_evaluation", index=index, num_episodes=2)
+        )
         return [episode.codes.tobytes() for episode in trace.episodes]
 
     assert played(1) == played(1)
@@ -78,12 +86,17 @@ def test_evaluations_are_equal_by_index_and_differ_across_indices() -> None:
 def test_evaluations_side_by_side_are_what_each_is_alone() -> None:
     """Of different games and lengths: one ends while the other goes on."""
     runs = [smoke_run("dqn", "pong"), smoke_run("dqn", "catch", seed=2)]
-    alone = [evaluate(_uniform, run, _final(run), SEEN, "periodic_evaluation", num_steps=300) for run in runs[:1]]
-    alone.append(evaluate(_uniform, runs[1], _final(runs[1]), SEEN, "periodic_evaluation", num_episodes=2))
+    alone = [
+        evaluate(_uniform, run, SEEN, EvaluationRequest(_final(run), "periodic_evaluation", num_steps=300))
+        for run in runs[:1]
+    ]
+    alone.append(
+        evaluate(_uniform, runs[1], SEEN, EvaluationRequest(_final(runs[1]), "periodic_evaluation", num_episodes=2))
+    )
     streams = [exploration_stream(run, "periodic_evaluation", 0) for run in runs]
     lengths = [{"num_steps": 300}, {"num_episodes": 2}]
     begun = [
-        begin_evaluation(run, _final(run), SEEN, "periodic_evaluation", **length)
+        begin_evaluation(run, SEEN, EvaluationRequest(_final(run), "periodic_evaluation", **length))
         for run, length in zip(runs, lengths, strict=True)
     ]
     asked: list[int] = []
@@ -97,7 +110,9 @@ def test_evaluations_side_by_side_are_what_each_is_alone() -> None:
 
 
 def test_v5_lost_lives_do_not_end_an_evaluation_episode() -> None:
-    trace = evaluate(lambda stack, stream: 0, smoke_run(), _final(), SEEN, "final_evaluation", num_episodes=1)
+    trace = evaluate(
+        lambda stack, stream: 0, smoke_run(), SEEN, EvaluationRequest(_final(), "final_evaluation", num_episodes=1)
+    )
     fresh = open_emulator("catch")
     fresh.reset()
     assert fresh.lives > 1
@@ -127,7 +142,9 @@ def test_v11_the_random_agent_draws_an_action_every_6th_frame_and_holds_it(varia
     run = resolve_run(variant=variant, game="catch", seed=1)
     viewing = untrained.viewing(variant_config(run.variant, random_agent.Config))
     assert viewing.frame_skip == period
-    trace = evaluate(untrained.policy(3), run, _final(run), viewing, "final_evaluation", num_episodes=3)
+    trace = evaluate(
+        untrained.policy(3), run, viewing, EvaluationRequest(_final(run), "final_evaluation", num_episodes=3)
+    )
     for episode in trace.episodes:
         frames = np.repeat(episode.codes, episode.lengths)[episode.noop_frames :]
         changes = np.flatnonzero(np.diff(frames)) + 1
@@ -138,7 +155,7 @@ def test_v11_the_random_agent_draws_an_action_every_6th_frame_and_holds_it(varia
 def test_a_trace_with_a_changed_return_does_not_verify() -> None:
     from replication.foundation.errors import ReplicationError
 
-    trace = evaluate(_uniform, smoke_run(), _final(), SEEN, "final_evaluation", num_episodes=2)
+    trace = evaluate(_uniform, smoke_run(), SEEN, EvaluationRequest(_final(), "final_evaluation", num_episodes=2))
     first = replace(trace.episodes[0], raw_return=trace.episodes[0].raw_return + 1)
     changed = replace(trace, episodes=(first, *trace.episodes[1:]))
     with pytest.raises(ReplicationError, match="episode 0"):

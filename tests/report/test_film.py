@@ -12,7 +12,7 @@ from PIL import Image
 from replication.commands.cli import main
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.palette import palette_rgb
-from replication.evidence.evaluation import evaluate
+from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.trace_file import Trace, read_trace, write_trace
 from replication.report.views import film
 from replication.specification.families.untrained import UntrainedConfig
@@ -30,7 +30,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = variant_config(run.variant, UntrainedConfig)
     presentation = run.protocol.final_evaluation.presentation
     policy, viewing = untrained.policy(6), untrained.viewing(config)
-    trace = evaluate(policy, run, presentation, viewing, "final_evaluation", num_episodes=2)
+    trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_episodes=2))
     file = tmp_path_factory.mktemp("trace") / "evaluation.trace"
     write_trace(file, trace)
     return file

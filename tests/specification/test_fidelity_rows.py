@@ -13,7 +13,7 @@ from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.frames import NaturePipeline
 from replication.environments.atari.palette import palette_rgb
 from replication.environments.contract import StepResult, Viewing
-from replication.evidence.evaluation import evaluate
+from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.foundation.random_streams import training_streams
 from replication.specification.experiments import load_experiment
 from replication.specification.loading import load_protocol, load_variant, variant_config
@@ -69,7 +69,9 @@ def test_i10_v6_evaluation_episodes_begin_with_an_empty_history_and_a_no_op_star
         stacks.append(stack.copy())
         return 0
 
-    trace = evaluate(policy, run, presentation, Viewing("nature", 4, 4), "final_evaluation", num_episodes=3)
+    trace = evaluate(
+        policy, run, Viewing("nature", 4, 4), EvaluationRequest(presentation, "final_evaluation", num_episodes=3)
+    )
     assert [episode.scored_frames for episode in trace.episodes] == [40] * 3
     for first in stacks[::10]:
         assert not first[:, :, :3].any() and first[:, :, 3].any()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from replication.commands.cli import main
-from replication.evidence.records import activations_path
+from replication.evidence.state_files import activations_path
 from replication.foundation.files import sha256
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop
 from replication.specification.run import resolve_run

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load
 
-from replication.evidence.records import checkpoints, network_path
+from replication.evidence.state_files import checkpoints, network_path
 from replication.foundation.files import plain, readable_json
 from replication.specification.run import NUMERICS_VERSION, Run
 from replication.training.checkpoints import restore_newest, save_checkpoint

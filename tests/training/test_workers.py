@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from replication.commands.cli import main
-from replication.evidence.evaluation import play_side_by_side
+from replication.evidence.evaluation import EvaluationRequest, play_side_by_side
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import stream_state, training_streams
 from replication.specification.families.off_policy import Convolution, NetworkConfig
@@ -184,8 +184,8 @@ def test_the_episodes_of_an_evaluation_are_reported_as_by_one_process() -> None:
         with cohort([smoke_run()], workers, network=SMALL) as (trainee,):
             final, reported = trainee.lane.run.protocol.final_evaluation, []
             assert final is not None
-            wanted = {"num_episodes": 3, "report": reported.append}
-            evaluation = trainee.lane.begin_evaluation(final.presentation, "final_evaluation", **wanted)
+            request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=3)
+            evaluation = trainee.lane.begin_evaluation(request, reported.append)
             play_side_by_side([evaluation], lambda stacks: dict.fromkeys(stacks, 0))
             said.append(reported)
     assert said[0] == said[1] and list(dict.fromkeys(said[0])) == [1, 2, 3]

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from replication.commands.benchmark.child import Child, usable_cores
 from replication.commands.benchmark.floor import FLOP
 from replication.commands.benchmark.pacing import LOOP, WARM_UP_STEPS
 from replication.foundation.errors import ReplicationError
-from replication.foundation.progress import BAR, say
+from replication.foundation.progress import progress_bar, say
 from replication.specification.tasks.atari_games import find_game
 
 OURS, SB3, CLEANRL, PFRL = "this suite", "Stable-Baselines3", "CleanRL", "PFRL"
@@ -104,7 +102,7 @@ def measure(plan: Plan) -> list[GameFigures]:
     """
     games = list(dict.fromkeys(find_game(name).name for name in plan.games))
     planned_seconds = len(games) * _planned_seconds(plan)
-    with tqdm(total=planned_seconds, unit="s", desc="benchmark", **BAR) as bar:
+    with progress_bar(planned_seconds, "s", "benchmark") as bar:
         bar.bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
         def advance(seconds: float) -> None:

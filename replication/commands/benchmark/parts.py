@@ -17,7 +17,7 @@ from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.atari.presentation import PresentedGame
 from replication.environments.contract import Viewing
-from replication.evidence.evaluation import evaluate
+from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.training.checkpoints import save_checkpoint
@@ -185,9 +185,10 @@ def _evaluation(trainee: Trainee, config: OffPolicyConfig, learner: Learner) -> 
     shown = periodic.presentation
     policy = greedy_policy(learner, periodic.epsilon)
     viewing = Viewing(config.frame_pipeline, config.frame_stack, shown.frame_skip)
+    request = EvaluationRequest(shown, "periodic_evaluation", num_steps=EVALUATED_STEPS_AT_A_TIME)
 
     def play() -> int:
-        evaluate(policy, run, shown, viewing, "periodic_evaluation", num_steps=EVALUATED_STEPS_AT_A_TIME)
+        evaluate(policy, run, viewing, request)
         return EVALUATED_STEPS_AT_A_TIME
 
     return play

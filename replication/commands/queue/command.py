@@ -10,7 +10,7 @@ from replication.commands.arguments import add_run_arguments, at_least_one, seco
 from replication.commands.queue.entries import Entry, first_seeds_first, moved, with_runs, without
 from replication.commands.queue.folder import QueueFolder, queue_folder
 from replication.commands.queue.locks import is_held
-from replication.evidence.records import read_record
+from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.resources import usable_cpus
@@ -134,7 +134,9 @@ def _add_runs(options: argparse.Namespace, folder: QueueFolder) -> int:
         numbers = {entry.result_digest: entry.id for entry in queue.entries}
         missing: list[Run] = []
         for run in runs:
-            made = next((place for place in (options.results, folder.results) if read_record(run, place)), None)
+            made = next(
+                (place for place in (options.results, folder.results) if records.read_or_none(run, place)), None
+            )
             if run.result_digest in numbers:
                 print(f"{run.name}: in the queue already, entry {numbers[run.result_digest]}")
             elif made is not None:

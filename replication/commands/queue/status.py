@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from replication.analysis.cost import LONG_ENOUGH, Speed, known_speed, seconds_to_go
 from replication.commands.queue.clone import current_commit
@@ -16,7 +15,8 @@ from replication.commands.queue.entries import Entry
 from replication.commands.queue.folder import Failure, QueueFolder, Worker, read_json
 from replication.commands.queue.locks import is_held
 from replication.commands.queue.worker import last_line
-from replication.evidence.records import checkpoints
+from replication.evidence.records import read_unchecked
+from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
 from replication.specification.run import off_policy_config
 
@@ -115,7 +115,7 @@ def _row(entry: Entry, folder: QueueFolder) -> Row:
 def _finished(entry: Entry, place: Path) -> Row:
     """The row of a run that has a record; what is wrong with the record is said by `collect`."""
     try:
-        record: dict[str, Any] = json.loads((place / "run.json").read_bytes())
+        record = read_unchecked(place)
         seconds, score = float(record["cost"]["seconds"]), record["score"]
         step = int((record.get("counts") or {"steps": 0})["steps"])
         if score is None and (place / "iterations.csv").exists():

@@ -38,7 +38,7 @@ class Emulator(Protocol):
 
     @property
     def game_over(self) -> bool:
-        """Whether the game has ended, by its own rules."""
+        """True where the game has ended, by its own rules."""
 
     def reset(self) -> None:
         """Press the reset switch. What the console's memory held stays, and ten games begin differently by it."""
@@ -53,13 +53,49 @@ class Emulator(Protocol):
         """Copy the screen into `out`: palette indices (even, 0..254), uint8 [210, 160]."""
 
     def ram(self) -> NDArray[np.uint8]:
-        """The console's memory, uint8 [128]."""
+        """Return the console's memory, uint8 [128]."""
 
     def save(self) -> bytes:
-        """The whole state; continues bit for bit in another process."""
+        """Return the whole state; it continues bit for bit in another process."""
 
     def restore(self, state: bytes) -> None:
         """Continue where `save` was called."""
+
+
+class ForwardingSimulator:
+    """An emulator that passes everything on to another one; a subclass adds what it does on the way."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.game = emulator.game
+        self.minimal_actions = emulator.minimal_actions
+        self._emulator = emulator
+        self._act = emulator.act
+
+    @property
+    def lives(self) -> int:
+        return self._emulator.lives
+
+    @property
+    def game_over(self) -> bool:
+        return self._emulator.game_over
+
+    def reset(self) -> None:
+        self._emulator.reset()
+
+    def act(self, action_code: int) -> int:
+        return self._act(action_code)
+
+    def read_screen(self, out: NDArray[np.uint8]) -> None:
+        self._emulator.read_screen(out)
+
+    def ram(self) -> NDArray[np.uint8]:
+        return self._emulator.ram()
+
+    def save(self) -> bytes:
+        return self._emulator.save()
+
+    def restore(self, state: bytes) -> None:
+        self._emulator.restore(state)
 
 
 class AtariEmulator:
@@ -142,7 +178,7 @@ class AtariEmulator:
 
 
 def open_emulator(game: str) -> Emulator:
-    """A fresh console with a game, by its ROM name; `catch` is the toy game.
+    """Power on a fresh console with a game, by its ROM name; `catch` is the toy game.
 
     Raises:
         ReplicationError: no such game, or its ROM is missing.
@@ -150,8 +186,16 @@ def open_emulator(game: str) -> Emulator:
     return toy_game.Catch() if find_game(game).name == toy_game.Catch.game else AtariEmulator(game)
 
 
+def emulator_digests(emulator: Emulator) -> tuple[str, str]:
+    """Return the first 16 hexadecimal digits of the SHA-256 of the screen (palette indices) and of the memory."""
+    screen = np.empty((210, 160), dtype=np.uint8)
+    emulator.read_screen(screen)
+    first, second = (hashlib.sha256(content.tobytes()).hexdigest()[:16] for content in (screen, emulator.ram()))
+    return first, second
+
+
 def rom_md5(game: str) -> str:
-    """32 hexadecimal digits; of the toy game, of its source.
+    """Compute the MD5 of the ROM, 32 hexadecimal digits; of the toy game, that of its source.
 
     Raises:
         ReplicationError: no such game; its ROM is missing or another one.
@@ -173,7 +217,7 @@ def _powered_on(game: str) -> ALEInterface:
 
 
 def _rom_path(game: str) -> Path:
-    """The ROM that ale-py brings, which must be the one every result here was made with."""
+    """Find the ROM that ale-py brings, and check that every result here was made with it."""
     name = find_game(game).name
     path = Path(roms.__file__).parent / f"{name}.bin"
     if not path.is_file():
@@ -186,6 +230,6 @@ def _rom_path(game: str) -> Path:
 
 @cache
 def known_rom_md5s() -> dict[str, str]:
-    """MD5 of the ROM of each of the 57 games, as ale-py 0.12.1 brings them."""
+    """Read the MD5 of the ROM of each of the 57 games, as ale-py 0.12.1 brings them."""
     with (Path(__file__).resolve().parent / "rom_md5.csv").open(newline="") as file:
         return {row["game"]: row["md5"] for row in csv.DictReader(file)}

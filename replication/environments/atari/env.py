@@ -64,7 +64,7 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return self._observation(), self._info(life_lost=False, new_episode=True)
 
     def step(self, action: np.int64) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
-        """One agent step."""
+        """Take one agent step."""
         new_episode = False
         if self._life_ended:
             new_episode = self._game.begin_trajectory()
@@ -76,7 +76,7 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return self._observation(), result.reward, result.terminated, result.truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The screen as the console shows it, uint8 [210, 160, 3]."""
+        """Return the screen as the console shows it, uint8 [210, 160, 3]."""
         if self.render_mode != "rgb_array":
             return None
         screen = np.empty((210, 160), dtype=np.uint8)

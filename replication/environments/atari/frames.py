@@ -22,10 +22,10 @@ HEIGHT_PIXELS, WIDTH_PIXELS, SIDE_PIXELS = 210, 160, 84
 
 
 class FramePipeline(Protocol):
-    """Collects screens and makes the agent's frame of them."""
+    """A collector of screens that makes the agent's frame of them."""
 
     def clear(self) -> None:
-        """Forget all screens; called before the first of a game, or of a life if losing one clears them, is painted."""
+        """Remove all screens; called before the first of a game, or of a life if losing one clears them, is painted."""
 
     def paint(self, emulator: Emulator, repeat_index: int | None, *, stopped: bool = False) -> None:
         """Take the screen after an emulator frame.
@@ -40,20 +40,20 @@ class FramePipeline(Protocol):
         """Write the frame, uint8 [84, 84]."""
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which `restore` continues."""
+        """Return plain data from which `restore` continues."""
 
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
 def frame_pipeline(name: Literal["nature", "dopamine", "none"], frame_skip: int) -> FramePipeline:
-    """The pipeline a variant names; `none` for an agent that looks at nothing."""
+    """Build the pipeline that a variant names; `none` for an agent that looks at nothing."""
     if name == "none":
         return NoPipeline()
     return NaturePipeline() if name == "nature" else DopaminePipeline(frame_skip)
 
 
 class NoPipeline:
-    """Looks at nothing: every frame stays as it is."""
+    """A pipeline that looks at nothing: every frame stays as it is."""
 
     def clear(self) -> None: ...
 
@@ -68,7 +68,7 @@ class NoPipeline:
 
 
 class NaturePipeline:
-    """Every emulator frame is painted into a ring of two.
+    """A ring of two screens, into which every emulator frame is painted.
 
     Source: alewrap GameScreen.lua:53-135; google-deepmind/dqn run_gpu:19-20, dqn/Scale.lua:18-27.
     """
@@ -110,7 +110,7 @@ class DopaminePipeline:
     """
 
     def __init__(self, frame_skip: int) -> None:
-        """Needs opencv.
+        """Load opencv.
 
         Raises:
             ReplicationError: opencv is missing, or there is no frame before the repeat's last to take a maximum with.
@@ -156,7 +156,9 @@ class DopaminePipeline:
 
 @cache
 def _luminance_of_maximum() -> NDArray[np.float32]:
-    """Luminance of the per-channel maximum of two colours, float32 [128, 128], in the original's order of operations.
+    """Compute the luminance of the per-channel maximum of two colours, in the original's order of operations.
+
+    Returns: float32 [128, 128].
 
     Source: alewrap GameScreen.lua:134 (divided by 255 when painted); torch/image init.lua rgb2y of February 2015.
     """
@@ -174,7 +176,7 @@ def _luminance_of_maximum() -> NDArray[np.float32]:
 def _nature_frame(
     one: NDArray[np.uint8], other: NDArray[np.uint8], table: NDArray[np.float32], out: NDArray[np.uint8]
 ) -> None:
-    """Two screens of palette indices to the frame."""
+    """Make the frame of two screens of palette indices."""
     # Turned, so that both averages run over whole rows side by side: the same operations, four times as fast.
     luminance = np.empty((WIDTH_PIXELS, HEIGHT_PIXELS), dtype=np.float32)
     for row in range(HEIGHT_PIXELS):
@@ -195,7 +197,7 @@ def _nature_frame(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _area_average(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
-    """Shrink along the first axis: the mean of each target row's interval of the source, fractional edges weighted.
+    """Average along the first axis: a target row is the mean of its interval of the source, fractional edges weighted.
 
     All in float32 and, for each element, in the original's order of operations.
 

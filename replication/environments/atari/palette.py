@@ -18,7 +18,7 @@ _COLOURS = """
 
 
 def palette_rgb() -> NDArray[np.uint8]:
-    """Red, green and blue of each colour, uint8 [128, 3]; a screen's palette index i is row i // 2.
+    """Return red, green and blue of each colour, uint8 [128, 3]; a screen's palette index i is row i // 2.
 
     Source: what ale-py 0.12.1's getScreenRGB shows; xitari's NTSC table is identical.
     """
@@ -26,7 +26,7 @@ def palette_rgb() -> NDArray[np.uint8]:
 
 
 def palette_gray() -> NDArray[np.uint8]:
-    """The emulator's gray level of each colour, uint8 [128]: rounded 0.2989 R + 0.587 G + 0.114 B."""
+    """Compute the emulator's gray level of each colour, uint8 [128]: rounded 0.2989 R + 0.587 G + 0.114 B."""
     weighted = palette_rgb().astype(np.float64) @ np.array([0.2989, 0.5870, 0.1140])
     rounded: NDArray[np.uint8] = np.floor(weighted + 0.5).astype(np.uint8)
     return rounded

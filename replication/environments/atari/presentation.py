@@ -1,4 +1,4 @@
-"""How a game is presented to an agent: action repeat, no-op starts, lives, caps, stickiness.
+"""The presentation of a game to an agent: action repeat, no-op starts, lives, caps, stickiness.
 
 Source: alewrap GameEnvironment.lua:102-156, AleEnv.lua:93-98; google-deepmind/dqn dqn/train_agent.lua:81-94.
 """
@@ -33,7 +33,7 @@ class PresentedGame:
         *,
         life_loss_clears_frames: bool = True,
     ) -> None:
-        """Power on nothing yet.
+        """Store what the game is presented with; nothing is powered on yet.
 
         Args:
             emulator: the console.
@@ -69,7 +69,7 @@ class PresentedGame:
         self._observe()
 
     def begin_trajectory(self) -> bool:
-        """Go on after a lost life: no reset, but the no-ops of the presentation.
+        """Continue after a lost life: no reset, but the no-ops of the presentation.
 
         Where frames are not cleared and no no-op is played, the first frame is what was last seen: as Dopamine hands
         the observation of the step that lost the life to the next trajectory (google/dopamine c67e2c3
@@ -118,7 +118,7 @@ class PresentedGame:
         return StepResult(float(reward), terminated, truncated, life_lost)
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which `restore` continues exactly, given the streams."""
+        """Return plain data from which `restore` continues exactly, given the streams."""
         return {
             "emulator": self._emulator.save(),
             "pipeline": self._pipeline.state(),
@@ -153,7 +153,7 @@ class PresentedGame:
         return 0 if frames is None else int(self._noop_stream.integers(*frames, endpoint=True))
 
     def _play_noops(self, num_frames: int) -> bool:
-        """Single no-op frames, each painted. Where the game is over, a reset takes a no-op's place.
+        """Play single no-op frames, each painted. Where the game is over, a reset takes a no-op's place.
 
         Returns: whether there was such a reset.
         """
@@ -170,7 +170,7 @@ class PresentedGame:
         return was_reset
 
     def _act(self, code: int) -> int:
-        """One emulator frame; with the presentation's probability the action executed last is executed again."""
+        """Play one emulator frame; with the presentation's probability the action executed last is executed again."""
         probability = self._presentation.sticky_probability
         if probability and self._stickiness_stream.random() < probability:
             code = self._last_code
@@ -178,7 +178,7 @@ class PresentedGame:
         return self._emulator.act(code)
 
     def _has_fewer_lives(self) -> bool:
-        """Fewer than at the end of the previous step."""
+        """Return whether fewer lives are left than at the end of the previous step."""
         lives = self._emulator.lives
         return lives < self._lives and (lives > 0 or self._presentation.last_life_counts)
 

@@ -19,7 +19,7 @@ from replication.specification.control_experiments import PlantSettings
 
 
 def plant_constants(plant: PlantSettings) -> NDArray[np.float64]:
-    """What `advance` is given: g, alpha, alpha m l, 4 l / 3 and the length of a substep, float64 [5]."""
+    """Compute the constants of `advance`: g, alpha, alpha m l, 4 l / 3 and the length of a substep, float64 [5]."""
     alpha = 1.0 / (plant.pole_kg + plant.cart_kg)
     length = plant.equation_length_m
     substep_s = plant.cycle_s / plant.substeps
@@ -28,7 +28,7 @@ def plant_constants(plant: PlantSettings) -> NDArray[np.float64]:
 
 @njit(cache=True, error_model="numpy")
 def angular_acceleration(theta: float, speed: float, force: float, constants: NDArray[np.float64]) -> float:
-    """The angular acceleration theta'' in rad/s^2 of an angle in rad, an angular velocity in rad/s and a force in N."""
+    """Compute the angular acceleration theta'' in rad/s^2 from angle (rad), angular velocity (rad/s) and force (N)."""
     g, alpha, alpha_m_l = constants[0], constants[1], constants[2]
     sin, cos = sine(theta), cosine(theta)
     # sin(2 theta) / 2 = sin theta cos theta
@@ -45,7 +45,7 @@ def advance(
     constants: NDArray[np.float64],
     substeps: int,
 ) -> None:
-    """Let one control cycle pass for many poles, in place: the classical Runge-Kutta method, the force held constant.
+    """Advance many poles by one control cycle, in place: the classical Runge-Kutta method, the force held constant.
 
     Args:
         theta: angles in rad, float64 [poles].

@@ -1,4 +1,4 @@
-"""Settings as frozen, validated classes: protocols, variants, presets. A YAML states every value.
+"""Settings of the off-policy family: network, optimiser, replay memory, exploration. A YAML states every value.
 
 A field has a default only where it was added after results were made: absent means the default, which must be what was
 done before it, and is no part of what names a run (optional_settings.py). A YAML writes it where it differs.
@@ -14,8 +14,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
-
-# ---------------------------------------------------------------- variants: one algorithm with its numbers
 
 
 class Convolution(Settings):
@@ -85,7 +83,7 @@ class NewestSampling(Settings):
 
 
 class PrioritisedSampling(Settings):
-    """What the two kinds of prioritised sampling share."""
+    """The settings that the two kinds of prioritised sampling share."""
 
     exponent: Annotated[float, Field(ge=0.0)]
     """How much priorities count: 0 is uniform sampling (alpha)."""

@@ -1,4 +1,4 @@
-"""Settings of agents that do not train."""
+"""Settings of the untrained family: agents that do not train."""
 
 from __future__ import annotations
 

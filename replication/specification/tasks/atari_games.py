@@ -143,7 +143,7 @@ Source: Kaiser et al. 2020, who introduced the benchmark.
 
 
 def find_game(name: str) -> Game:
-    """Look a game up by its ROM id; no other spelling is accepted.
+    """Find a game by its ROM id; no other spelling is accepted.
 
     Raises:
         ReplicationError: there is no such game; the nearest name is offered.

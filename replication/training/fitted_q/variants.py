@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from replication.evidence.control_records import (
     read_repetition,
     read_variant,
@@ -20,9 +18,8 @@ from replication.evidence.control_records import (
     write_variant,
 )
 from replication.foundation.files import ensure_folder
+from replication.foundation.progress import progress_bar
 from replication.specification.control_experiments import ControlExperiment
-
-BAR: dict[str, Any] = {"mininterval": 0.5 if sys.stderr.isatty() else 15.0, "dynamic_ncols": sys.stderr.isatty()}
 
 
 def train_variant(
@@ -50,7 +47,7 @@ def train_variant(
         for repetition in range(1, experiment.repetitions + 1)
     ]
     kept, seconds = [], 0.0
-    with tqdm(total=len(wanted), unit="repetitions", desc=variant, disable=quiet, **BAR) as bar:
+    with progress_bar(len(wanted), "repetitions", variant, quiet=quiet) as bar:
         for episodes, repetition in wanted:
             path = repetition_path(experiment, variant, episodes, repetition, state)
             if (found := read_repetition(path)) is None:

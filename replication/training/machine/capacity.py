@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.evidence.records import checkpoints
+from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
 from replication.foundation.resources import available_memory_bytes, free_disk_bytes
 from replication.specification.families.off_policy import OffPolicyConfig

@@ -17,14 +17,13 @@ from replication.environments.atari.emulator import Emulator, open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
 from replication.environments.atari.presentation import PresentedGame
 from replication.environments.contract import StepResult, Viewing
-from replication.evidence.evaluation import Evaluation, Purpose, begin_evaluation
+from replication.evidence.evaluation import Evaluation, EvaluationRequest, begin_evaluation
 from replication.evidence.recording import RecordingEmulator, new_trace
 from replication.evidence.scores import EpisodeRecord, IterationRecord
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.foundation.random_streams import restore_stream, stream_state, training_streams
 from replication.specification.families.off_policy import NewestSampling, OffPolicyConfig
-from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.off_policy.lane_contract import Keyframe, Past, budget_is_spent, learning_has_started
 from replication.training.replay.frame_store import FrameStore
@@ -148,18 +147,10 @@ class Lane:
         self.play(self._chosen)
 
     def begin_evaluation(
-        self,
-        presentation: Presentation,
-        purpose: Purpose,
-        *,
-        index: int = 0,
-        num_episodes: int | None = None,
-        num_steps: int | None = None,
-        report: Callable[[int], object] = lambda episodes: None,
+        self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
     ) -> Evaluation:
-        viewing = Viewing(self.config.frame_pipeline, self.config.frame_stack, presentation.frame_skip)
-        length = {"num_episodes": num_episodes, "num_steps": num_steps}
-        return begin_evaluation(self.run, presentation, viewing, purpose, index=index, report=report, **length)
+        viewing = Viewing(self.config.frame_pipeline, self.config.frame_stack, request.presentation.frame_skip)
+        return begin_evaluation(self.run, viewing, request, report)
 
     def play(self, action: int | None) -> None:
         """Execute the action of this step and remember it; None: perceive a trajectory's last frame.

@@ -14,11 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.evidence.evaluation import Evaluation, Purpose
+from replication.evidence.evaluation import Evaluation, EvaluationRequest
 from replication.evidence.scores import EpisodeRecord, IterationRecord
 from replication.evidence.trace_file import Trace
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.replay.priorities import PriorityState
 from replication.training.replay.transitions import Transitions
@@ -126,16 +125,9 @@ class AnyLane(Protocol):
         """The step is taken. What it led to is waited for where it is read."""
 
     def begin_evaluation(
-        self,
-        presentation: Presentation,
-        purpose: Purpose,
-        *,
-        index: int = 0,
-        num_episodes: int | None = None,
-        num_steps: int | None = None,
-        report: Callable[[int], object] = lambda episodes: None,
+        self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
     ) -> Evaluation:
-        """An evaluation of this run, apart from its training; see `replication.evidence.evaluation.begin_evaluation`."""
+        """Begin an evaluation of this run, apart from its training, as `evidence.evaluation.begin_evaluation` does."""
 
     def past(self) -> Past:
         """Everything of the lane that a checkpoint holds. To be asked for between two turns."""

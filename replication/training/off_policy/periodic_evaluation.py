@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.environments.contract import Policy
-from replication.evidence.evaluation import Evaluation, Purpose, exploration_stream
+from replication.evidence.evaluation import Evaluation, EvaluationRequest, Purpose, exploration_stream
 from replication.evidence.scores import CurvePoint, score
 from replication.evidence.trace_file import Trace
 from replication.foundation.random_streams import named_stream
@@ -74,7 +74,8 @@ def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play
         periodic, index = lane.run.protocol.periodic_evaluation, _evaluation_index(lane)
         assert periodic is not None
         epsilons[place] = periodic.epsilon
-        begun = lane.begin_evaluation(periodic.presentation, purpose, index=index, num_steps=periodic.length_steps)
+        request = EvaluationRequest(periodic.presentation, purpose, index, num_steps=periodic.length_steps)
+        begun = lane.begin_evaluation(request)
         played.append(to_be_played(trainee, begun, purpose, index))
     return play(played, evaluation_policy(trainees, played, epsilons, networks), lambda place, stack: None)
 

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.evidence.evaluation import Evaluation, Purpose
+from replication.evidence.evaluation import Evaluation, EvaluationRequest
 from replication.evidence.trace_file import Trace
 from replication.foundation.random_streams import restore_stream, stream_state, training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.lane import LANE_STREAMS, Lane
@@ -204,19 +203,11 @@ class LaneInWorker:
             self._crew.send()
 
     def begin_evaluation(
-        self,
-        presentation: Presentation,
-        purpose: Purpose,
-        *,
-        index: int = 0,
-        num_episodes: int | None = None,
-        num_steps: int | None = None,
-        report: Callable[[int], object] = lambda episodes: None,
+        self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
     ) -> Evaluation:
-        worker, wanted = self._worker, (presentation, purpose, index, num_episodes, num_steps)
-        request = worker.request(self._number, "begin_evaluation", *wanted)
+        asked = self._worker.request(self._number, "begin_evaluation", request)
         yield None
-        worker.answer(request)
+        self._worker.answer(asked)
         episodes = 0
         while True:
             if self._counts[self._place, EPISODES_EVALUATED] > episodes:

@@ -24,11 +24,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from replication.evidence.evaluation import Evaluation, Purpose
+from replication.evidence.evaluation import Evaluation, EvaluationRequest
 from replication.evidence.trace_file import Trace
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.off_policy.lane import Lane
 from replication.training.off_policy.lane_contract import Past
@@ -132,24 +131,14 @@ class _Host:
         self._lanes[number].restore(past)
         self._show(number)
 
-    def begin_evaluation(
-        self,
-        number: int,
-        presentation: Presentation,
-        purpose: Purpose,
-        index: int,
-        num_episodes: int | None,
-        num_steps: int | None,
-    ) -> None:
+    def begin_evaluation(self, number: int, request: EvaluationRequest) -> None:
         place = self._places[number]
 
         def report(episodes: int) -> None:
             self._counts[place, EPISODES_EVALUATED] = episodes
 
         self._counts[place, EPISODES_EVALUATED] = self._counts[place, EVALUATION_ENDED] = 0
-        self._evaluations[number] = self._lanes[number].begin_evaluation(
-            presentation, purpose, index=index, num_episodes=num_episodes, num_steps=num_steps, report=report
-        )
+        self._evaluations[number] = self._lanes[number].begin_evaluation(request, report)
         self._watch(number, None)
 
     def evaluation_trace(self, number: int) -> Trace:
