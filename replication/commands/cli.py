@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
     "film": film,
     "render": render,
 }
-"""By name, in the order of `--help`."""
+"""The commands by name, in the order of `--help`."""
 CONTINUED = ("run", "train", "control")
 """Commands that go on where they were stopped."""
 

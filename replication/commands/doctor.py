@@ -32,7 +32,7 @@ Finding = tuple[str, str]
 
 ROOT = WORKFLOW.parent
 PROGRAM_BYTES = 1_000_000_000
-"""Of a process beside its replay memory."""
+"""Memory of a process beside its replay memory."""
 BUILD = "make -B venv, then . .venv/bin/activate"
 """Plain `make venv` leaves an environment alone that is as new as the lock, whatever was removed from it since."""
 

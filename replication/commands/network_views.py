@@ -1,10 +1,10 @@
-"""What a network makes of what it sees: of its evaluation, of random play, along a stretch; for any run or checkpoint.
+"""Views of a network: t-SNE of states it met, their screens, its values along a stretch; of a run or a checkpoint.
 
-Products of a run, made once from its network and its trace (Nature's Figure 4 and Extended Data Figures 1 and 2):
+Files of a run, made once from its network and its trace (Nature's Figure 4 and Extended Data Figures 1 and 2):
 
     embedding.csv              t-SNE of evenly spaced states of the evaluation (from the activations kept at its end)
     embedding_screens.webp     their screens, one after another; embedding_screens.csv says which
-    embedding_marked.webp      those of a few states spread over the embedding, larger
+    embedding_marked.webp      screens of a few states spread over the embedding, larger
     embedding_policies.csv     t-SNE of states of the agent's play and of random play together
     value_stretch.csv          every action value along the most rewarding seconds of the best episode
     value_stretch.webp         screens at moments of it
@@ -48,7 +48,7 @@ from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.periodic_evaluation import greedy_policy
 
 PLAYED_STEPS = 4_500
-"""Five minutes of play: a checkpoint's, and the most of random play, which is no longer than the agent's evaluation."""
+"""Five minutes: the play of a checkpoint, and the most of random play, which is no longer than the evaluation."""
 
 
 def embed(path: Path, state: Path, output: Path | None = None) -> list[Path]:
@@ -59,7 +59,7 @@ def embed(path: Path, state: Path, output: Path | None = None) -> list[Path]:
         state: root of the state, where the activations and the network of a finished run lie.
         output: where the files of a checkpoint go; None: a folder here, named after its step.
 
-    Returns: the files. Those that are there are left alone.
+    Returns: the files. Those that exist already are left as they are.
     Raises:
         ReplicationError: neither a run nor a checkpoint; nothing to embed lies in the state; a damaged file.
     """
@@ -72,9 +72,9 @@ def embed(path: Path, state: Path, output: Path | None = None) -> list[Path]:
 
 
 def embed_run(folder: Path, state: Path) -> list[Path]:
-    """Make what is missing of the files that the head of this module names.
+    """Make the files of a run (see the top of this module) that are missing.
 
-    Returns: all that are there. Without a network in the state, what needs one is left out.
+    Returns: all that exist. Without a network in the state, those that need one are left out.
     Raises:
         ReplicationError: the activations are missing or damaged; the trace is.
     """
@@ -111,7 +111,7 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
 
 
 def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
-    """Have the online network of a checkpoint play for `PLAYED_STEPS`, and embed the states it meets.
+    """Play `PLAYED_STEPS` with the online network of a checkpoint, and embed the states it meets.
 
     Returns: the files.
     Raises:
@@ -143,7 +143,7 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
 def play(
     run: Run, learner: Learner, presentation: Presentation, steps: int, *, epsilon: float, most_states: int
 ) -> tuple[Trace, Activations]:
-    """Play so many steps epsilon-greedily, and what the network makes of evenly spaced states of it.
+    """Play so many steps epsilon-greedily, and compute the network's activations in evenly spaced states.
 
     Args:
         run: whose game is played.
@@ -151,7 +151,9 @@ def play(
         presentation: rules of the game.
         steps: of play.
         epsilon: share of random actions; 1 is random play, an action every step.
-        most_states: how many are looked at; at least half as many where so many are played.
+        most_states: the most states that are sampled; at least half as many where so many steps are played.
+
+    Returns: the trace, and the activations.
     """
     sample = StateSample(max(1, most_states))
     greedy = greedy_policy(learner, epsilon)
@@ -169,19 +171,19 @@ def play(
 
 
 def action_values(learner: Learner, stretch: Stretch, run: Run) -> NDArray[np.float32]:
-    """Q(s, .) of every state of a stretch, float32 [steps, actions]."""
+    """Compute Q(s, .) of every state of a stretch, float32 [steps, actions]."""
     stream = named_stream(run.seed, run.game, "stretch")
     return np.stack([learner.action_values(s, learner.acting_draws(stream, evaluating=True)) for s in stretch.stacks])
 
 
 def stored_network(run: Run, state: Path) -> Learner | None:
-    """The network that the final evaluation of a run played; None where it is not in the state."""
+    """Load the network that the final evaluation of a run played; None where it is not in the state."""
     path = network_path(run, state)
     return _learner(run, _tensors(path), path) if path.exists() else None
 
 
 def run_of_checkpoint(path: Path) -> Run:
-    """A run whose training a checkpoint is of; the budget is the least there is, a checkpoint has none.
+    """Find the run that a checkpoint belongs to; its budget is the least possible, since a checkpoint has none.
 
     Raises:
         ReplicationError: its manifest is damaged, or no settings in workflow/ have its digest.
@@ -215,7 +217,7 @@ def _view(
 
 
 def _presentation(run: Run) -> Presentation:
-    """How a game is shown in evaluation; a protocol without one has its training's."""
+    """Return how the game is shown in evaluation, or in training where the protocol has no evaluation."""
     final = run.protocol.final_evaluation
     return final.presentation if final else run.protocol.training
 
@@ -238,7 +240,7 @@ def _learner(run: Run, tensors: Mapping[str, Tensor], path: Path) -> Learner:
 
 
 def _tensors(path: Path, part: str = "") -> dict[str, Tensor]:
-    """The tensors of a file whose names begin with a part's, without it."""
+    """Load the tensors of a part (`online`) of a file, without the part in their names; '': all of them."""
     try:
         tensors = load(path.read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
@@ -248,7 +250,7 @@ def _tensors(path: Path, part: str = "") -> dict[str, Tensor]:
 
 
 def _read_embedding(path: Path) -> tuple[NDArray[np.float64], list[Moment]]:
-    """Coordinates, float64 [states, 2], and moments of the states of an embedding.csv."""
+    """Read the coordinates, float64 [states, 2], and the moments of the states of an embedding.csv."""
     try:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))

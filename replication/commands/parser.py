@@ -15,7 +15,7 @@ class Command(Protocol):
     HELP: str
     """Its line in the help of the whole program."""
     DESCRIPTION: str
-    """What its own help begins with."""
+    """Beginning of its own help."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments of the command."""

@@ -1,4 +1,4 @@
-"""Checking all of a results folder that can be derived: runs from their traces, tables and figures from the runs.
+"""The check of a results folder: runs are derived again from their traces, tables and figures from the runs.
 
 Every emulator frame is played again and every cell is derived again; the first difference is named. It needs neither
 torch, nor weights, nor a GPU.
@@ -56,7 +56,7 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
 
 
 def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
-    """Folders of finished runs, and of policies of others that were judged; an interrupted run leaves no record.
+    """Find the folders of finished runs, and of judged policies; an interrupted run leaves no record.
 
     Raises:
         ReplicationError: files lie where a run's record is missing.
@@ -65,7 +65,7 @@ def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> lis
 
 
 def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:
-    """Check runs in processes of their own; the first that fails, in the order given, is the one that is told.
+    """Check runs in processes of their own; of several failures, the first in the order given is raised.
 
     Raises:
         ReplicationError: the first difference.

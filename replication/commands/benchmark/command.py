@@ -16,7 +16,7 @@ DESCRIPTION = (
     "same settings; print the table and write it. `make benchmark` builds Stable-Baselines3's environment and names it."
 )
 PEERS = {"cleanrl": "CleanRL", "pfrl": "PFRL"}
-"""Programs measured from a checkout of their repository: option and name."""
+"""Programs that are measured from a checkout of their repository: option to name."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print and write.
+    """Measure, print the table and write it.
 
-    Returns: exit code.
+    Returns: exit code 0.
     Raises:
         ReplicationError: something a user can mend.
     """

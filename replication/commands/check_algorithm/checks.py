@@ -33,23 +33,23 @@ STAGES: tuple[dict[str, Check], ...] = (
     {"stack": check_stack, "training": check_training},
     {"device": check_device, "resume": check_resume, "cohort": check_cohort},
 )
-"""By name. Where a check of one stage fails, the next stages would fail for the same reason: they are not run."""
+"""Checks by name, in stages. Where one fails, later stages would fail for the same reason and are not run."""
 
 TABLES: dict[str, Check] = {"tables": check_tables}
-"""Of the YAML alone: run whatever the others found."""
+"""Checks of the YAML alone: they are run whatever the others find."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one check."""
+    """The result of one check."""
 
     check: str
     problem: str | None
-    """What was found and what to do, in one line; None: nothing."""
+    """Problem that was found and what to do about it, in one line; None: the check passed."""
 
 
 def examine(subject: Subject) -> list[Finding]:
-    """Run the checks, as far as they make sense."""
+    """Run the checks, stage by stage, until a stage has one that fails."""
     prepare_torch()
     findings = [_finding(name, check, subject) for name, check in TABLES.items()]
     for stage in STAGES:
@@ -97,7 +97,7 @@ def _finding(name: str, check: Check, subject: Subject) -> Finding:
 
 
 def _in_one_line(error: Exception, source: Path) -> str:
-    """The error, and the last line of the algorithm's own file on the way to it."""
+    """Say an error in one line, with the last line of the algorithm's own file on the way to it."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == source.resolve()]
     where = f", line {own[-1].lineno} of {source.name}" if own else ""
     return f"{type(error).__name__}{where}: {' '.join(str(error).split())[:200]}; mend it"

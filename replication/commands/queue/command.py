@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what the verb says.
 
-    Returns: exit code.
+    Returns: exit code: 0, or INTERRUPTED_EXIT_CODE for a worker that was told to stop.
     Raises:
         ReplicationError: something a user can mend.
     """
@@ -154,7 +154,7 @@ def _add_runs(options: argparse.Namespace, folder: QueueFolder) -> int:
 
 
 def _named(options: argparse.Namespace) -> list[Run]:
-    """The runs that the arguments of `add` name, in the order in which they are to be trained."""
+    """Return the runs that the arguments of `add` name, in the order in which they are to be trained."""
     single = {name: getattr(options, name) for name in ("variant", "game", "seed")}
     beside = {name: getattr(options, name) for name in ("budget_frames", "budget_iterations", "protocol", "preset")}
     if options.experiment is not None:
@@ -197,7 +197,7 @@ def _change(options: argparse.Namespace, folder: QueueFolder) -> int:
 
 
 def _before(options: argparse.Namespace, entries: Sequence[Entry]) -> int | None:
-    """The id of the entry that new ones go in front of; None: at the end."""
+    """Return the id of the entry that new ones go in front of; None: they go to the end."""
     if options.first:
         return entries[0].id if entries else None
     return options.before  # type: ignore[no-any-return]
