@@ -117,7 +117,7 @@ def begin_evaluation(
     request: EvaluationRequest,
     report: Callable[[int], object] = lambda episodes: None,
 ) -> Evaluation:
-    """Begin an evaluation that is played from outside: the caller is the policy of `evaluate`.
+    """Begin an evaluation whose caller chooses the actions; the arguments are those of `evaluate`.
 
     Yields: the newest frames; the array is overwritten in the next step.
     Returns: the trace, one entry per episode.

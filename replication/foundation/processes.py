@@ -23,7 +23,7 @@ def map_in_processes(
     Args:
         check: a function of a module; it is sent to the processes by its name.
         items: plain data, one a call.
-        processes: how many run at a time; one item or one process needs none but this one.
+        processes: how many run at a time; with one of them, or one item, the check runs in this process.
         ended: the message where a process was ended from outside.
 
     Raises:
