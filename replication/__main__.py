@@ -6,18 +6,21 @@ import time
 from types import FrameType
 from typing import NoReturn
 
+from replication.foundation.stopping import ERROR_EXIT_CODE, STOPPED_EXIT_CODE
+
 STARTED = time.monotonic()
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End what is being done; a second signal must not interrupt the words of the first."""
+    """End what is being done; from here on signals are ignored, so that a second one cuts no words of the first."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _main() -> int:
+    """Run the command line; a signal, or a package that is missing, ends it with one line."""
     for each in SIGNALS:
         signal.signal(each, _stop)
     try:
@@ -26,7 +29,7 @@ def _main() -> int:
         return main(started=STARTED)
     except KeyboardInterrupt:  # while the command line itself was loaded
         print("stopped", file=sys.stderr)
-        return 130
+        return STOPPED_EXIT_CODE
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in {"", "replication"}:
@@ -36,7 +39,7 @@ def _main() -> int:
             "call .venv/bin/python",
             file=sys.stderr,
         )
-        return 2
+        return ERROR_EXIT_CODE
     finally:
         for each in SIGNALS:  # there is nothing left to be stopped
             signal.signal(each, signal.SIG_IGN)

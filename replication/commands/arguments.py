@@ -1,17 +1,18 @@
-"""What arguments of the command line may be; what they are not is said in one line."""
+"""Types of arguments, whose errors are one line, and the arguments that several commands share."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import re
+from pathlib import Path
 
 from replication.foundation.validation import number_hint
 from replication.specification.loading import known_names
 
 
 def whole_number(text: str) -> int:
-    """An argument that counts something; `1e6` is none."""
+    """Return the whole number that an argument is; `1e6` is refused."""
     try:
         return int(text)
     except ValueError:
@@ -19,7 +20,7 @@ def whole_number(text: str) -> int:
 
 
 def at_least_one(text: str) -> int:
-    """An argument that counts something there must be of."""
+    """Return the whole number that an argument is, which must be 1 or more."""
     number = whole_number(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, found {number}")
@@ -27,7 +28,7 @@ def at_least_one(text: str) -> int:
 
 
 def none_or_more(text: str) -> int:
-    """An argument that counts something there may be none of."""
+    """Return the whole number that an argument is, which must be 0 or more."""
     number = whole_number(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"expected 0 or more, found {number}")
@@ -35,7 +36,7 @@ def none_or_more(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """An argument that is a span of time."""
+    """Return the span of time that an argument is, in seconds."""
     try:
         number = float(text)
     except ValueError:
@@ -46,7 +47,7 @@ def seconds(text: str) -> float:
 
 
 def device(text: str) -> str:
-    """An argument that names a device as torch does."""
+    """Return the device that an argument names as torch does."""
     if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", text):
         raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:N, found {text!r}")
     return text
@@ -63,3 +64,11 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool) -> Non
     )
     parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the files of runs lie: results and state."""
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    parser.add_argument(
+        "--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)"
+    )

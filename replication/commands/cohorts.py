@@ -1,4 +1,4 @@
-"""Which runs train in one process, and the arguments of the command line that name them."""
+"""The cohorts of an experiment: which runs train in one process."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def form_cohorts(
 
 
 def cohort_name(cohort: Sequence[Run]) -> str:
-    """A rule's name for a cohort."""
+    """Return the name of a cohort in the workflow's rules."""
     return f"cohort_{sha256(canonical_json([run.result_digest for run in cohort]))[:12]}"
 
 
 def _chunks(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
-    """As few parts as hold `most` each, about as long as one another."""
+    """Split values into as few parts of at most `most` as there can be, all about equally long."""
     size = math.ceil(len(values) / math.ceil(len(values) / most))
     return [values[start : start + size] for start in range(0, len(values), size)]

@@ -1,20 +1,17 @@
-"""The command `control`: its arguments, and from a control experiment to its page."""
+"""The command `control`: a control experiment from nothing to its page."""
 
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from replication.evidence.control_files import FIGURES, TABLES
 from replication.foundation.errors import unknown_name
 from replication.foundation.paths import state_root
-from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
+from replication.foundation.stopping import Stopped
 from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 
+HELP = "a method on a simulated plant, from nothing to its page"
 DESCRIPTION = (
     "Learn and test every repetition that a control experiment lacks, then make its tables, figure and page. "
     "A finished repetition is kept: given again after an interruption, the same command continues."
@@ -22,7 +19,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `control` takes."""
+    """Add the arguments of `control`."""
     parser.add_argument("experiment", help=f"one of: {', '.join(known_control_experiments())}")
     parser.add_argument("--variant", help="only this one, without tables and page")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
@@ -32,10 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def run_command(options: argparse.Namespace) -> int:
-    """Train, test, render.
+def run(options: argparse.Namespace) -> int:
+    """Train and test what is missing; then make tables, figures and page.
 
-    Returns: exit code, 0 or INTERRUPTED_EXIT_CODE.
+    Returns: exit code 0.
+    Raises:
+        ReplicationError: no such experiment or variant; a damaged file.
+        Stopped: a signal came; finished repetitions are kept.
     """
     from replication.training.fitted_q.variants import train_variant
 
@@ -43,15 +43,11 @@ def run_command(options: argparse.Namespace) -> int:
     if options.variant is not None and options.variant not in experiment.variants:
         raise unknown_name("variant", options.variant, experiment.variants)
     state = options.state or state_root()
-    before = signal.signal(signal.SIGTERM, _stop)
     try:
         for variant in experiment.variants if options.variant is None else [options.variant]:
             print(train_variant(experiment, variant, options.results, state, quiet=options.quiet))
     except KeyboardInterrupt:
-        print("stopped; finished repetitions are kept, the same command continues", file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        raise Stopped("finished repetitions are kept, ") from None
     if options.variant is None:
         render_all(options.experiment, options.results)
         print(options.results / options.experiment / "index.html")
@@ -67,7 +63,3 @@ def render_all(name: str, results: Path) -> None:
     for figure in FIGURES:
         render_figure(name, figure, results)
     render_page(name, results)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

@@ -1,7 +1,8 @@
-"""A protocol or a variant in words: every setting with its unit, its meaning and its source."""
+"""The command `describe`: a protocol, a variant or a control experiment in words, with units, meanings and sources."""
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,14 +11,15 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from replication.commands.describe_control import control_description
 from replication.foundation.errors import unknown_name
-from replication.specification.control_experiments import known_control_experiments
+from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.fidelity import in_words, load_original
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.variants import FAMILIES
 
+HELP = "the settings of a protocol or variant in words"
+DESCRIPTION = "Print what a protocol or variant does, in words, with units and sources."
 FRAMES_PER_SECOND = 60
 
 _UNITS = ("frames", "steps", "rows", "updates", "episodes", "seconds")
@@ -35,8 +37,24 @@ _SHOWN_ELSEWHERE = ("protocol", "title", "sources", "deviations")
 """Fields of a protocol that are no settings."""
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `describe`."""
+    parser.add_argument("name", help=f"one of: {', '.join(_known())}")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the description.
+
+    Returns: exit code 0.
+    Raises:
+        ReplicationError: no such name.
+    """
+    print(description(options.name))
+    return 0
+
+
 def description(name: str) -> str:
-    """A protocol, a variant or a control experiment in words.
+    """Describe a protocol, a variant or a control experiment in words.
 
     Raises:
         ReplicationError: no such name; the nearest one is offered.
@@ -46,9 +64,13 @@ def description(name: str) -> str:
     if name in known_names("algorithms"):
         return "\n".join(_variant_lines(name))
     if name in known_control_experiments():
-        return control_description(name)
-    known = [*known_names("protocols"), *known_names("algorithms"), *known_control_experiments()]
-    raise unknown_name("protocol or variant", name, known)
+        return "\n".join(_control_lines(name, min(100, shutil.get_terminal_size().columns)))
+    raise unknown_name("protocol or variant", name, _known())
+
+
+def _known() -> list[str]:
+    """Return every name that can be described."""
+    return [*known_names("protocols"), *known_names("algorithms"), *known_control_experiments()]
 
 
 def _protocol_lines(protocol: Protocol) -> Iterator[str]:
@@ -94,8 +116,31 @@ def _variant_lines(name: str) -> Iterator[str]:
     yield from _deviation_lines(variant.deviations)
 
 
+def _control_lines(name: str, width: int) -> Iterator[str]:
+    """Yield title, details, variants and sources of workflow/control/NAME.yaml, in lines of at most `width`."""
+    experiment = load_control_experiment(name)
+
+    def paragraph(text: str) -> str:
+        return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="    ")
+
+    yield experiment.title
+    yield paragraph(experiment.paper)
+    for detail in experiment.details:
+        yield f"\n{detail.detail}: {detail.status}"
+        yield paragraph(f"the paper: {detail.paper}")
+        yield paragraph(f"here: {detail.here}")
+        yield paragraph(f"why: {detail.why}")
+        yield paragraph(f"expected effect: {detail.expected_effect}")
+    yield "\nVariants"
+    for variant, chosen in experiment.variants.items():
+        yield paragraph(f"{variant}: {chosen.title}; {chosen.why}")
+    yield "\nSources"
+    for part, source in experiment.sources.items():
+        yield paragraph(f"{part}: {source}")
+
+
 def _grouped(keys: Sequence[str]) -> dict[str, list[str]]:
-    """Heading to keys, each key once."""
+    """Return the keys under each heading, each key once."""
     groups = {
         heading: [key for key in keys if key.startswith(beginnings)]
         for heading, beginnings in _GROUPS.items()
@@ -106,7 +151,7 @@ def _grouped(keys: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _part(content: BaseModel, sources: Mapping[str, str], where: str, step: int, indent: str = "  ") -> Iterator[str]:
-    """The settings of a part of a protocol; `where` is what its keys begin with among the sources."""
+    """Yield the settings of a part of a protocol; `where` is what its keys begin with among the sources."""
     for key, field in type(content).model_fields.items():
         value, source = getattr(content, key), sources.get(where + key)
         if isinstance(value, BaseModel):
@@ -129,7 +174,7 @@ def _with_meaning(text: str, meaning: str | None, source: str | None) -> str:
 
 
 def _value(key: str, value: Any, step: int) -> str:
-    """In words, with the unit the key ends with, and in another unit where that helps."""
+    """Say a value in words, with the unit the key ends with, and in another unit where that helps."""
     if isinstance(value, Mapping):
         return _nested(value)
     words, unit = in_words(value), key.rpartition("_")[2]
@@ -144,7 +189,7 @@ def _value(key: str, value: Any, step: int) -> str:
 
 
 def _nested(value: Mapping[str, Any]) -> str:
-    """One readable line for what has a shape that is known; key by key for the rest."""
+    """Say a mapping in one line: in a sentence where its keys are known, else key by key."""
     keys = value.keys()
     if keys == {"start", "end", "decay_starts_after_steps", "decay_steps"}:
         after, over = value["decay_starts_after_steps"], value["decay_steps"]
@@ -161,7 +206,7 @@ def _nested(value: Mapping[str, Any]) -> str:
 
 
 def _is_part(annotation: Any) -> bool:
-    """Whether a field holds settings of its own, or may."""
+    """Return whether a field holds settings of its own, or may."""
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
 

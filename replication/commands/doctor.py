@@ -1,10 +1,11 @@
-"""Whether this machine can do what an experiment asks: one line a check, and what to do where one fails.
+"""The command `doctor`: check that this machine can do what an experiment asks, and say what to do where it cannot.
 
 Packages are imported inside the checks that need them: a missing one is what a check finds, not what stops them all.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -13,12 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from replication.commands.arguments import add_folders, at_least_one
 from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import WORKFLOW
+from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import load_experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import ATARI57
+
+HELP = "check that this machine can do what is asked of it"
+DESCRIPTION = "Check versions, ROMs, the emulator, the device, and memory, disk and hours against an experiment."
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 Finding = tuple[str, str]
@@ -26,13 +32,31 @@ Finding = tuple[str, str]
 
 ROOT = WORKFLOW.parent
 PROGRAM_BYTES = 1_000_000_000
-"""Of a process beside its replay memory."""
+"""Memory of a process beside its replay memory."""
 BUILD = "make -B venv, then . .venv/bin/activate"
 """Plain `make venv` leaves an environment alone that is as new as the lock, whatever was removed from it since."""
 
 
-def examine(experiment: str, results: Path, state: Path, cores: int | None = None) -> int:
-    """Print every check.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `doctor`."""
+    parser.add_argument("experiment", nargs="?", default="quickstart", help="default: quickstart")
+    add_folders(parser)
+    parser.add_argument("--cores", type=at_least_one, help="runs at a time (default: all cores)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check this machine against the experiment, and print one line a check.
+
+    Returns: exit code, 0 or LACKING_EXIT_CODE.
+    Raises:
+        ReplicationError: no such experiment.
+    """
+    is_ready = examine(options.experiment, options.results, options.state or state_root(), options.cores)
+    return 0 if is_ready else LACKING_EXIT_CODE
+
+
+def examine(experiment: str, results: Path, state: Path, cores: int | None = None) -> bool:
+    """Make every check and print what it finds.
 
     Args:
         experiment: whose needs are compared.
@@ -40,7 +64,7 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
         state: where checkpoints go.
         cores: runs at a time; None: one a core.
 
-    Returns: 1 where a check fails, else 0.
+    Returns: whether every check passes.
     Raises:
         ReplicationError: no such experiment.
     """
@@ -63,11 +87,11 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
             print(f"{status:<5} {words}")
             failed = failed or status == FAIL
     print(f"{'something is missing' if failed else 'ready'} for {experiment}")
-    return int(failed)
+    return not failed
 
 
 def _found(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """What a check finds; that it cannot be made without a package is a finding too."""
+    """Yield what a check finds; that it cannot be made for want of a package is a finding too."""
     try:
         yield from check()
     except ImportError as error:
@@ -75,14 +99,14 @@ def _found(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Findin
 
 
 def check_python() -> Iterator[Finding]:
-    """3.11 or newer."""
+    """Check that Python is 3.11 or newer."""
     found = ".".join(str(part) for part in sys.version_info[:3])
     good = sys.version_info[:2] >= (3, 11)
     yield (OK, f"Python {found}") if good else (FAIL, f"Python {found}, 3.11 or newer is needed; make venv PYTHON=...")
 
 
 def check_packages() -> Iterator[Finding]:
-    """Each dependency is there and new enough; other versions than the lock's are a note."""
+    """Check that each dependency is there and new enough; a version that is not the lock's is a note."""
     import tomllib
 
     from packaging.requirements import Requirement
@@ -111,7 +135,7 @@ def check_packages() -> Iterator[Finding]:
 
 
 def check_roms(runs: Sequence[Run]) -> Iterator[Finding]:
-    """The ROMs of the experiment, each the one results were made with; of the other games a note."""
+    """Check that the ROMs of the experiment are those results were made with; a wrong one of another game is a note."""
     from replication.environments.atari.emulator import rom_md5
 
     games = {run.game for run in runs}
@@ -128,7 +152,7 @@ def check_roms(runs: Sequence[Run]) -> Iterator[Finding]:
 
 
 def check_step(runs: Sequence[Run]) -> Iterator[Finding]:
-    """One step really taken in a game of the experiment."""
+    """Take one step in a game of the experiment."""
     from replication.environments.atari.emulator import open_emulator
 
     game = runs[0].game
@@ -143,7 +167,7 @@ def check_step(runs: Sequence[Run]) -> Iterator[Finding]:
 
 
 def check_device() -> Iterator[Finding]:
-    """Torch, and a CUDA device where there is one."""
+    """Check that torch can be imported, and look for a CUDA device."""
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a library that torch loads is missing
@@ -157,7 +181,7 @@ def check_device() -> Iterator[Finding]:
 
 
 def check_results(runs: Sequence[Run], results: Path) -> Iterator[Finding]:
-    """Finished runs are read, and the folder can be written."""
+    """Check that finished runs can be read, and that the folder can be written."""
     try:
         left = unfinished(runs, results)
     except ReplicationError as error:
@@ -171,7 +195,7 @@ def check_results(runs: Sequence[Run], results: Path) -> Iterator[Finding]:
 
 
 def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Finding]:
-    """For the runs at a time that are left: a replay memory at the size of a busy game, and a gigabyte of program."""
+    """Check the memory for the runs that are left: each a replay memory of a busy game, and a gigabyte of program."""
     from replication.foundation.resources import available_memory_bytes
     from replication.specification.run import off_policy_config
     from replication.training.machine.footprint import priority_bytes
@@ -200,7 +224,7 @@ def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Fin
 
 
 def check_disk(runs: Sequence[Run], results: Path, state: Path) -> Iterator[Finding]:
-    """Checkpoints of the runs that are left, and that they can be written."""
+    """Check that the checkpoints of the runs that are left can be written, and that the disk has space for them."""
     from replication.commands.plan import plan_variants
     from replication.foundation.resources import free_disk_bytes
 
@@ -218,7 +242,7 @@ def check_disk(runs: Sequence[Run], results: Path, state: Path) -> Iterator[Find
 
 
 def check_hours(experiment: str, runs: Sequence[Run], results: Path, state: Path, cores: int) -> Iterator[Finding]:
-    """Estimated, never a failure."""
+    """Estimate the hours of what is left; this never fails."""
     from replication.commands.plan import plan_variants, wall_seconds
     from replication.foundation.durations import hours_text, time_text
 
@@ -241,7 +265,7 @@ def check_hours(experiment: str, runs: Sequence[Run], results: Path, state: Path
 
 
 def _why_unwritable(folder: Path) -> str | None:
-    """What stops a file from being written there, or in the nearest folder above that exists; None: nothing."""
+    """Return why no file can be written there, or in the nearest folder above that exists; None: one can be."""
     place = folder.absolute()
     while not place.exists():
         place = place.parent
@@ -253,14 +277,14 @@ def _why_unwritable(folder: Path) -> str | None:
 
 
 def _install_again(package: str) -> str:
-    """The command that replaces a package that is damaged, which pip takes for installed."""
+    """Return the command that replaces a damaged package, which pip takes for installed."""
     locked = _locked_versions().get(package)
     name = f"{package}=={locked}" if locked else package
     return f"python -m pip install --force-reinstall --no-deps {name}"
 
 
 def _locked_versions() -> dict[str, str]:
-    """Name to version; empty where there is no lock."""
+    """Return the version of each package in the lock; nothing where there is no lock."""
     path = ROOT / "requirements.lock"
     if not path.exists():
         return {}
@@ -269,5 +293,5 @@ def _locked_versions() -> dict[str, str]:
 
 
 def _line(error: Exception) -> str:
-    """Its message as one line."""
+    """Return the message of an error as one line."""
     return " ".join(str(error).split())

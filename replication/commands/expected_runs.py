@@ -1,4 +1,4 @@
-"""Whether runs are still those that were planned: their settings may be changed while other runs train."""
+"""A check that runs are still those that were planned: settings may be edited while other runs train."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refuse_changed(runs: Sequence[Run], expected: Sequence[str], results: Path) 
 
 
 def _sources(run: Run) -> str:
-    """The files that the settings of a run come from."""
+    """List the files that the settings of a run come from."""
     files = [f"algorithms/{run.variant.variant}.yaml", f"protocols/{run.protocol.protocol}.yaml"]
     files += [f"presets/{run.preset.preset}.yaml"] if run.preset else []
     return ", ".join(f"workflow/{file}" for file in files)

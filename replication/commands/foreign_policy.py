@@ -1,4 +1,4 @@
-"""A policy that runs in a process of its own, started by a command: observations go out, actions come in.
+"""Another program's policy, in a process started by a command: observations go out, actions come in.
 
 Version 1 of the interface, from the process's side (integers little-endian):
 
@@ -31,25 +31,27 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from replication.foundation.errors import ReplicationError
+
+if TYPE_CHECKING:  # help is printed without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 INTERFACE_VERSION = 1
 
 _MAGIC = b"RPLJUDGE"
 _HEADER = struct.Struct("<8sHHHHH")
 _LONGEST_ANSWER = 4096
-"""Bytes read at a time; one is right, and of more the first few are shown."""
+"""Bytes read at a time. An answer is one byte; of a longer one the first few are shown."""
 _SECONDS_TO_END = 5.0
 _LOOK_SECONDS = 0.5
-"""Between two looks at whether a process that is silent still runs."""
+"""Time between two looks at whether a process that is silent still runs."""
 
 
 class ForeignPolicy:
-    """A running process that is asked for actions. Use it as a context manager: its end is the process's end."""
+    """A running process that is asked for actions. It is a context manager, and ends with its block."""
 
     def __init__(
         self, command: str, action_codes: Sequence[int], observation: tuple[int, int, int], answer_seconds: float

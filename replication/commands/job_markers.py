@@ -17,27 +17,27 @@ ENDING = ".finished"
 
 
 def run_marker(run: Run, results: Path) -> str:
-    """Of the job that makes a run alone."""
+    """Return the marker of the job that makes a run alone."""
     return _in_logs("runs", run, results)
 
 
 def views_marker(run: Run, results: Path) -> str:
-    """Of the job that embeds and films a finished run."""
+    """Return the marker of the job that embeds and films a finished run."""
     return _in_logs("views", run, results)
 
 
 def cohort_marker(name: str, results: Path) -> str:
-    """Of the job that makes the runs of a cohort."""
+    """Return the marker of the job that makes the runs of a cohort."""
     return str(results / "logs" / "cohorts" / f"{name}{ENDING}")
 
 
 def markers_there(results: Path) -> frozenset[str]:
-    """All markers that lie in a results folder."""
+    """Find all markers in a results folder."""
     return frozenset(str(path) for path in (results / "logs").rglob(f"*{ENDING}"))
 
 
 def remove_markers(stale: Iterable[str]) -> None:
-    """Remove markers of jobs that are to be done (again): what they made is gone.
+    """Remove the markers of jobs that are to be done again, since what they made is gone.
 
     Raises:
         ReplicationError: one cannot be removed.

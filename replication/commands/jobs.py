@@ -1,6 +1,6 @@
-"""What the Snakefile asks: which experiment, which files, which command makes them, which runs train together.
+"""The jobs of an experiment, for the Snakefile: its files, the commands that make them, the runs that train together.
 
-Evaluated at every start of Snakemake, so nothing here imports torch, numpy or pandas.
+This is evaluated at every start of Snakemake, so nothing here imports torch, numpy or pandas.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from replication.specification.run import Run
 from replication.specification.run_arguments import run_arguments
 
 _SETTINGS = ("algorithms", "protocols", "presets", "originals")
-"""Folders of workflow/ whose titles and deviations are printed."""
+"""Folders of workflow/ whose titles and deviations stand in tables and figures."""
 
 
 def _lanes(given: object) -> object:
@@ -38,7 +38,7 @@ def _lanes(given: object) -> object:
 
 
 class WorkflowConfig(Settings):
-    """What `snakemake --config` accepts."""
+    """The keys of `snakemake --config`."""
 
     experiment: str
     """Name of a file of workflow/experiments."""
@@ -47,18 +47,18 @@ class WorkflowConfig(Settings):
     lanes: Annotated[int | Literal["auto"], BeforeValidator(_lanes)]
     """Runs that may train in one process; 1: each run is a job of its own; auto: as many as its memory holds."""
     memory_gb: Annotated[float, Field(gt=0)] | None
-    """Of one process, for `lanes: auto`; None: what this machine has. A cluster must be told: each of its machines
+    """Memory of one process, for `lanes: auto`; None: all of this machine. A cluster must be told: each of its machines
     reads the workflow again and has to find the same cohorts."""
     device: str
-    """Where training happens: cpu or cuda. Where lanes > 1 it is usually cuda."""
+    """Device that trains: cpu or cuda. Where lanes > 1 it is usually cuda."""
     workers: Count | None
     """Beside a GPU: processes that emulate for one that learns, and the threads of its job; None: one a core."""
     max_seconds: Count | None
-    """Of one job that trains, from its start; with `--retries N` one that is out of time is started again."""
+    """Limit of time of a job that trains, from its start; with `--retries N` a job that is over it is started again."""
 
 
 def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
-    """Snakemake's `config`, checked, with what was left out filled in.
+    """Check Snakemake's `config` and fill in what was left out.
 
     Raises:
         ReplicationError: no experiment; an unknown or mistyped key.
@@ -110,7 +110,7 @@ class Jobs:
         return [views_marker(run, self.results) for run in self.viewed]
 
     def made_by(self, run: Run) -> list[str]:
-        """The marker of the job that makes a run; nothing where it is finished."""
+        """Return the marker of the job that makes a run; an empty list where the run is finished."""
         for cohort in self.cohorts:
             if run.result_digest in {lane.result_digest for lane in cohort}:
                 return [self.cohort_marker(cohort)]
@@ -118,7 +118,7 @@ class Jobs:
         return [run_marker(run, self.results)] if run.result_digest in alone else []
 
     def cohort_marker(self, cohort: Sequence[Run]) -> str:
-        """The marker of the job of a cohort."""
+        """Return the marker of a cohort's job."""
         return cohort_marker(cohort_name(cohort), self.results)
 
     @property
@@ -129,11 +129,11 @@ class Jobs:
 
     @classmethod
     def pattern(cls, key: str, runs: Iterable[Run]) -> str:
-        """The values a wildcard (variant, game, seed, digest) may take where it names some runs, as a closed regex."""
+        """Return a regex of exactly the values that a wildcard (variant, game, seed, digest) takes among these runs."""
         return "|".join(sorted({cls._wildcards(run)[key] for run in runs})) or "none"
 
     def run_of(self, wildcards: Mapping[str, str]) -> Run:
-        """The run of these wildcards.
+        """Find the run of these wildcards.
 
         Raises:
             ReplicationError: each value belongs to some run of the experiment, but not together to one.
@@ -144,20 +144,20 @@ class Jobs:
         raise ReplicationError(f"experiment {self.experiment.experiment} has no run {dict(wildcards)}")
 
     def gpus(self, run: Run) -> int:
-        """GPUs that the job of a run, or of a cohort with it, takes."""
+        """Return how many GPUs the job of a run, or of a cohort with it, takes."""
         return int(self.device != "cpu" and run.variant.family != "untrained")
 
     def threads(self, run: Run, cores: int | None) -> int:
-        """Cores that the job of a run, or of a cohort with it, takes.
+        """Return how many cores the job of a run, or of a cohort with it, takes.
 
         Args:
-            run: one on a CPU is one thread; beside a GPU each worker is.
+            run: on a CPU it takes one core; on a GPU one for each worker.
             cores: of the machine, as Snakemake knows them; None: it runs elsewhere.
         """
         return (self.workers or cores or os.cpu_count() or 1) if self.gpus(run) else 1
 
     def command(self, runs: Sequence[Run]) -> str:
-        """The shell command that trains and evaluates runs, with the settings they have now and no other ones."""
+        """Return the shell command that trains and evaluates runs, with the settings they have now and no others."""
         arguments = run_arguments(runs, self.results)
         train = f"python -m replication train {arguments}"
         train += f" --expect {' '.join(run.result_digest[:12] for run in runs)}"
@@ -169,12 +169,12 @@ class Jobs:
         return train
 
     def views_command(self, run: Run) -> str:
-        """The shell command that embeds what the network of a finished run saw, and films its best."""
+        """Return the shell command that embeds the states of a finished run and films its best seconds."""
         folder = shlex.quote(str(finished_folder(run, self.results)))
         return f"python -m replication embed {folder} && python -m replication film {folder}"
 
     def render_command(self, kind: str, name: str | None = None) -> str:
-        """The shell command that makes a table, a figure or the page."""
+        """Return the shell command that makes a table, a figure or the page."""
         words = [kind, self.experiment.experiment, *([name] if name else []), "--results", str(self.results)]
         return f"python -m replication render {shlex.join(words)}"
 
@@ -184,13 +184,13 @@ class Jobs:
         return f"python -m replication render index --results {shlex.quote(str(self.results))}"
 
     def caption(self, kind: str, name: str) -> str:
-        """What Snakemake's report says of a table or figure; empty as long as it is not made."""
+        """Read the caption of a table or figure for Snakemake's report; empty as long as it is not made."""
         ending = {"tables": "md", "figures": "txt"}[kind]
         return read_caption(self.results / self.experiment.experiment / kind / f"{name}.{ending}")
 
     @property
     def partial_command(self) -> str:
-        """Tables, figures and page from the runs there are; without the inventory the full ones are made anew later."""
+        """The shell command that makes all from the finished runs and no inventory, so that all is made anew later."""
         tables = [self.render_command("table", name) for name in self.experiment.tables]
         figures = [self.render_command("figure", name) for name in self.experiment.figures]
         forget = f"rm -rf {shlex.quote(str(Path(self.inventory).parent))}"
@@ -205,7 +205,7 @@ class Jobs:
 
     @property
     def shared_sources(self) -> list[str]:
-        """Files that any table or figure may be made from: experiment, settings, numbers of others, statistics."""
+        """Files that any table or figure may be made from: experiment, settings, published numbers, statistics."""
         experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
@@ -216,7 +216,7 @@ class Jobs:
 
     @property
     def other_files(self) -> list[str]:
-        """Scores of others that the experiment names, as far as they are there; what is missing, rendering says."""
+        """Existing files with other programs' scores that the experiment names; rendering says which are missing."""
         found = []
         for name in self.experiment.others:
             path = self.results / "imported" / f"{name}.csv"
@@ -226,7 +226,7 @@ class Jobs:
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:
-        """Return the module of a table or figure, and what all of its kind have in common."""
+        """Return the module of a table or figure, and the one that all of its kind share."""
         return [_relative(PACKAGE / "report" / kind / f"{file}.py") for file in (name, kind.removesuffix("s"))]
 
     @property
@@ -242,7 +242,7 @@ class Jobs:
 
 
 def build_jobs(config: WorkflowConfig) -> Jobs:
-    """Read an experiment and look which of its runs are made.
+    """Read an experiment and find out which of its runs are finished.
 
     Raises:
         ReplicationError: a bad experiment; a run file that belongs to another run.
@@ -265,7 +265,7 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
 
 
 def _is_embedded(run: Run) -> bool:
-    """Whether a network is evaluated, whose states can be shown."""
+    """Return whether a network of the run is evaluated, so that its states can be shown."""
     return run.variant.family != "untrained" and run.protocol.final_evaluation is not None
 
 
@@ -281,5 +281,5 @@ def _most_lanes(run: Run, config: WorkflowConfig) -> int:
 
 
 def _relative(path: Path) -> str:
-    """As seen from the root of the repository, where Snakemake works."""
+    """Return a path relative to the root of the repository, where Snakemake works."""
     return str(path.relative_to(PACKAGE.parent))

@@ -1,53 +1,104 @@
-"""Policies of others played by our protocols, with traces like our own: results/judged/NAME/GAME/seedN/DIGEST.
+"""The command `judge`: a policy of another program, played by one of our protocols.
 
-The policy is a process of the user's (see foreign_policy.py). What it leaves is what our own runs leave, and `verify`
-plays it again in the same way. How the policy came to be is not known here: its folder's digest covers how it was
-judged, not what was judged, and its record says so with the family `judged`.
+The policy is a process of the user's (see foreign_policy.py). What it leaves is what our own runs leave, a trace among
+it, in results/judged/NAME/GAME/seedN/DIGEST, and `verify` plays it again in the same way. How the policy came to be is
+not known here: its folder's digest covers how it was judged, not what was judged, and its record says so with the
+family `judged`.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from replication.commands.arguments import at_least_one, seconds, whole_number
 from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
-from replication.environments.atari.emulator import open_emulator
-from replication.environments.contract import Viewing
 from replication.evidence import records
-from replication.evidence.evaluation import EvaluationRequest, evaluate
-from replication.evidence.provenance import provenance
-from replication.evidence.scores import score, score_rows
-from replication.evidence.trace_file import Trace, serialise_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, ensure_folder
-from replication.foundation.progress import progress_bar
 from replication.specification.budget import Budget
 from replication.specification.loading import known_names, load_preset, load_protocol
 from replication.specification.protocols import FinalEvaluation, Protocol
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 from replication.specification.variants import Variant
-from replication.training.exploration import explore
 
+if TYPE_CHECKING:  # numpy and the emulator are loaded where a policy is played
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from replication.evidence.trace_file import Trace
+
+HELP = "play a policy of others by one of our protocols"
+DESCRIPTION = (
+    "Play a policy of others by one of our protocols. It is a process that you start: it reads observations from its "
+    "stdin and writes actions to its stdout (the bytes are described at the top of "
+    "replication/commands/foreign_policy.py, an example is workflow/examples/judge_sb3.py). What is left is a trace "
+    "like our own, which `verify` plays again."
+)
 FRAME_STACK = 4
 _SCREEN = (84, 84)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `judge`."""
+    parser.add_argument(
+        "--command", dest="policy_command", required=True, help="starts the policy: program and arguments, no shell"
+    )
+    parser.add_argument("--name", required=True, help="of the agent, as results and tables call it")
+    parser.add_argument("--game", required=True, help="ROM name, such as ms_pacman")
+    parser.add_argument("--protocol", required=True, help=f"one of: {', '.join(known_names('protocols'))}")
+    parser.add_argument("--seed", required=True, type=whole_number, help="of starts, stickiness and random actions")
+    parser.add_argument("--epsilon", type=float, help="share of random actions, where the protocol leaves it open")
+    parser.add_argument("--episodes", type=at_least_one, help="where the protocol itself plays no evaluation")
+    parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+    parser.add_argument(
+        "--frame-pipeline",
+        default="nature",
+        choices=["nature", "dopamine"],
+        help="from screens to 84x84 bytes: maximum of colours, then gray (default), or gray, then maximum",
+    )
+    parser.add_argument(
+        "--answer-seconds", type=seconds, default=60.0, help="longest time for an answer, the start included (60)"
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play the policy by the protocol, and print its score.
+
+    Returns: exit code 0.
+    Raises:
+        ReplicationError: a bad name or number; the policy's process fails; it was judged already.
+    """
+    judged = judged_run(
+        name=options.name,
+        game=options.game,
+        protocol=options.protocol,
+        seed=options.seed,
+        preset=options.preset,
+        frame_pipeline=options.frame_pipeline,
+        epsilon=options.epsilon,
+        num_episodes=options.episodes,
+    )
+    print(judge(judged, options.policy_command, options.results, options.answer_seconds, quiet=options.quiet))
+    return 0
+
+
 class JudgedRun(Run):
-    """A policy of others under a protocol; `variant` holds its name and how it sees the game."""
+    """A policy of another program under a protocol; `variant` holds its name and how it sees the game."""
 
     def identity(self) -> dict[str, Any]:
-        """As a run's, marked as none of ours."""
+        """Return the identity of a run, marked as another program's."""
         return super().identity() | {"family": "judged", "numerics_version": INTERFACE_VERSION}
 
     def results_folder(self, results: Path) -> Path:
-        """Beside the runs, never among them."""
+        """Return the folder of its results: beside the runs, never among them."""
         return self._folder(results / "judged", self.result_digest)
 
 
@@ -62,7 +113,7 @@ def judged_run(
     epsilon: float | None = None,
     num_episodes: int | None = None,
 ) -> JudgedRun:
-    """What is judged, and how.
+    """Return what is judged, and how.
 
     Args:
         name: of the agent, letters, digits, `_`, `.` and `-`.
@@ -75,8 +126,8 @@ def judged_run(
         num_episodes: only where the protocol has no final evaluation; its training presentation is then played.
 
     Raises:
-        ReplicationError: a name that is none or ours; a bad game, protocol, seed or preset; an epsilon or a number of
-            episodes that is missing, out of range or already the protocol's own.
+        ReplicationError: a name that is malformed or a variant's; a bad game, protocol, seed or preset; an epsilon or
+            a number of episodes that is missing, out of range or already the protocol's own.
     """
     if not _NAME.fullmatch(name):
         raise ReplicationError(
@@ -105,7 +156,7 @@ def judged_run(
 
 
 def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episodes: int | None) -> Protocol:
-    """The protocol with everything said that an evaluation needs."""
+    """Return the protocol with all that an evaluation needs and it leaves open."""
     name, final = protocol.protocol, protocol.final_evaluation
     if final is not None and num_episodes is not None:
         raise ReplicationError(f"protocol {name} plays {final.num_episodes} episodes: leave --episodes out")
@@ -130,7 +181,7 @@ def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episod
 
 
 def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *, quiet: bool = False) -> str:
-    """Play a foreign policy by the protocol and write scores.csv, evaluation.trace and run.json.
+    """Play another program's policy by the protocol and write scores.csv, evaluation.trace and run.json.
 
     Args:
         run: from `judged_run`.
@@ -143,6 +194,8 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
     Raises:
         ReplicationError: it was judged already; the process fails or answers something else; the disk is full.
     """
+    from replication.evidence.scores import score
+
     folder = run.results_folder(results)
     if (folder / "run.json").exists():
         raise ReplicationError(
@@ -157,6 +210,14 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
 
 
 def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -> Trace:
+    import numpy as np
+
+    from replication.environments.atari.emulator import open_emulator
+    from replication.environments.contract import Viewing
+    from replication.evidence.evaluation import EvaluationRequest, evaluate
+    from replication.foundation.progress import progress_bar
+    from replication.training.exploration import explore
+
     final, config = run.protocol.final_evaluation, run.variant.config
     assert final is not None
     viewing = Viewing(config["frame_pipeline"], FRAME_STACK, final.presentation.frame_skip)
@@ -184,6 +245,10 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
 
 
 def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:
+    from replication.evidence.provenance import provenance
+    from replication.evidence.scores import score, score_rows
+    from replication.evidence.trace_file import serialise_trace
+
     files = {"scores.csv": csv_bytes(score_rows(trace)), "evaluation.trace": serialise_trace(trace)}
     identity = run.identity()
     record = identity | {

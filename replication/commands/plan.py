@@ -1,4 +1,4 @@
-"""What an experiment still has to do and what that costs, before anything is started.
+"""The plan of an experiment: what is still to be done and what that costs, before anything is started.
 
 Work is counted exactly, hours are estimated: from finished runs or a measurement of this machine where there is one,
 else from assumed speeds, and the text says which. Nothing here imports torch; only `measure_speeds` does.
@@ -23,22 +23,22 @@ from replication.training.machine.footprint import checkpoint_bytes, memory_text
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """What is left of the runs of one variant."""
+    """The runs of one variant: how many are done, and what the others cost."""
 
     variant: str
     total: int
     done: int
     frames_to_go: int
     seconds: float
-    """Of one core, for all that is left."""
+    """Seconds of one core for all that is left."""
     longest_seconds: float
-    """Of its longest run."""
+    """Seconds of its longest run."""
     speed: Speed | None
-    """None: the variant does not train."""
+    """Speed that the estimate is made with; None: the variant does not train."""
     memory: str
     """Replay memory of one run, in words."""
     state_bytes: int
-    """Checkpoints of the runs left."""
+    """Bytes of the checkpoints of the runs left."""
 
 
 def print_plan(experiment: str, results: Path, state: Path, cores: int | None = None) -> None:
@@ -51,7 +51,7 @@ def print_plan(experiment: str, results: Path, state: Path, cores: int | None = 
 
 
 def plan_text(experiment: str, results: Path, state: Path, cores: int | None = None) -> str:
-    """The plan of an experiment in words: one line a variant, then time, memory and disk."""
+    """Describe the plan of an experiment: one line a variant, then time, memory and disk."""
     loaded = load_experiment(experiment)
     cores = cores or os.cpu_count() or 1
     plans = plan_variants(loaded.runs(), results, state)
@@ -93,7 +93,7 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
 
 
 def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[VariantPlan]:
-    """Count what is done and what is left, variant by variant."""
+    """Count the runs that are done and those that are left, variant by variant."""
     missing = {run.result_digest for run in unfinished(runs, results)}
     ordered = sorted(runs, key=lambda run: run.variant.variant)
     plans = []
@@ -121,7 +121,7 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
 
 
 def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:
-    """Estimated time on the clock with that many runs at a time: no less than the longest run takes alone."""
+    """Estimate the time on the clock with that many runs at a time: no less than the longest run takes alone."""
     return max([sum(plan.seconds for plan in plans) / cores, *(plan.longest_seconds for plan in plans)])
 
 

@@ -1,4 +1,4 @@
-"""`python -m replication run`: have Snakemake do it, with the workflow's own profile, and stop it in order."""
+"""Snakemake as a process: its command line, with one of the workflow's profiles, and its end in order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PROFILES = WORKFLOW / "profiles"
 
 
 def known_profiles() -> list[str]:
-    """The ways to run an experiment that the workflow brings along."""
+    """List the profiles of the workflow: the ways to run an experiment on one machine."""
     return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
 
 
 def snakemake_command(
     experiment: str, results: Path, cores: int | None, targets: Sequence[str] = (), profile: str = "default"
 ) -> list[str]:
-    """The command line that brings an experiment to its page.
+    """Return the command line that brings an experiment to its page.
 
     Args:
         experiment: file of workflow/experiments.

@@ -1,4 +1,4 @@
-"""Ending a Snakemake and the jobs it has started, so that each job leaves what it is continued from."""
+"""The end of a Snakemake and its jobs, in which each job leaves what it is continued from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 
 LOOK_SECONDS = 0.1
-"""Between two looks at whether the jobs have ended."""
+"""Time between two looks at whether the jobs have ended."""
 
 
 def end_in_order(process: subprocess.Popen[bytes]) -> None:
@@ -41,7 +41,7 @@ def _is_alive(job: psutil.Process) -> bool:
 
 
 def _children(job: psutil.Process) -> list[psutil.Process]:
-    """Those of a shell that has only now begun its command, for one."""
+    """Find the children of a job, such as the command that its shell has only now begun."""
     try:
         return list(job.children())
     except psutil.NoSuchProcess:
@@ -49,7 +49,7 @@ def _children(job: psutil.Process) -> list[psutil.Process]:
 
 
 def _is_ours(job: psutil.Process) -> bool:
-    """Whether it is a command of this program: not the shell around it, nor the tee that keeps its last words."""
+    """Return whether it is a command of this program, not the shell around it or the tee that logs it."""
     try:
         return bool(job.cmdline()[1:3] == ["-m", "replication"])
     except (psutil.NoSuchProcess, psutil.AccessDenied):

@@ -1,143 +1,48 @@
-"""Checking all of a results folder that can be derived: runs from their traces, tables and figures from the runs.
-
-Every emulator frame is played again and every cell is derived again; the first difference is named. It needs neither
-torch, nor weights, nor a GPU.
-"""
+"""The command `verify`: derive again all of a results folder that can be derived."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 
-from replication.commands.verify_control import CheckedControl, check_control, control_folders
-from replication.evidence.control_files import FIGURES, TABLES
-from replication.evidence.records import finished_folders
-from replication.evidence.trace_file import read_trace
-from replication.evidence.verify_run import Checked, check_run, compare_csv
-from replication.foundation.errors import ReplicationError
-from replication.foundation.processes import map_in_processes
-from replication.foundation.progress import progress_bar
-from replication.report import render
-from replication.report.pages.readmes import results_readme
-from replication.specification.control_experiments import known_control_experiments
-from replication.specification.experiments import known_experiments, load_experiment
+from replication.commands.arguments import at_least_one
+from replication.foundation.paths import state_root
+from replication.foundation.stopping import ERROR_EXIT_CODE
 
-_ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
+HELP = "play every trace again and derive every score and table from them"
+DESCRIPTION = (
+    "Check a results folder without weights: every emulator frame is played again under the run's protocol, and every "
+    "score, table and verdict derived again. The first difference is named, and the exit code is "
+    f"{ERROR_EXIT_CODE}."
+)
 
 
-def verify(results: Path, processes: int | None = None, *, learn_again: bool = False, quiet: bool = False) -> str:
-    """Check every finished run, then every table and figure that is there.
-
-    Args:
-        results: the folder that holds runs/, judged/ and a folder for each experiment.
-        processes: runs played at a time; None: one a core.
-        learn_again: also learn the networks of control experiments again.
-        quiet: no progress bar.
-
-    Returns: what was checked, in words.
-    Raises:
-        ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
-    """
-    folders = run_folders(results)
-    known = [*known_experiments(), *known_control_experiments()]
-    experiments = [name for name in known if (results / name).is_dir()]
-    control = control_folders(results)
-    if not folders and not experiments and not control:
-        raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
-    total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)
-    controlled = check_control(control, processes or os.cpu_count() or 1, learn_again=learn_again, quiet=quiet)
-    for name in experiments:
-        total += check_experiment(name, results)
-    if (results / "README.md").exists():
-        _compare_text(results / "README.md", results_readme(results).encode())
-    return _summary(results, total, controlled, experiments)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `verify`."""
+    parser.add_argument("results", nargs="?", type=Path, default=Path("results"), help="default: results")
+    parser.add_argument("--cores", type=at_least_one, help="runs played at a time (default: all cores)")
+    parser.add_argument(
+        "--policy",
+        action="store_true",
+        help="also play stored networks again, which needs torch, and learn those of control experiments again",
+    )
+    parser.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
-    """Folders of finished runs, and of policies of others that were judged; an interrupted run leaves no record.
+def run(options: argparse.Namespace) -> int:
+    """Check a results folder and print what was checked.
 
-    Raises:
-        ReplicationError: files lie where a run's record is missing.
-    """
-    return finished_folders(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*"))
-
-
-def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:
-    """Check runs in processes of their own; the first that fails, in the order given, is the one that is told.
-
+    Returns: exit code 0.
     Raises:
         ReplicationError: the first difference.
     """
-    total = Checked()
-    frames = sum(_frames(folder) for folder in folders)
-    with progress_bar(frames, "frames", "verify", quiet=quiet, unit_scale=True, mininterval=0.5) as bar:
-        for checked in map_in_processes(check_run, folders, processes, ended=_ENDED):
-            total += checked
-            bar.update(checked.frames)
-    return total
+    from replication.commands.verify_results import run_folders, verify
 
+    print(verify(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
+    if options.policy:
+        from replication.training.play_again import check_policies
 
-def check_experiment(name: str, results: Path) -> Checked:
-    """Build every table of an experiment, and the numbers of every figure, and compare them with the files.
-
-    Raises:
-        ReplicationError: the first cell that differs; a file that is missing.
-    """
-    if name in known_control_experiments():
-        tables: tuple[str, ...] = TABLES
-        figures: tuple[str, ...] = FIGURES
-    else:
-        experiment = load_experiment(name)
-        tables, figures = experiment.tables, experiment.figures
-    folder = results / name
-    cells = 0
-    for table in tables:
-        for kind, content in render.build_table(name, table, results).files().items():
-            path = folder / "tables" / f"{table}.{kind}"
-            cells += compare_csv(path, content) if kind == "csv" else _compare_text(path, content)
-    for figure in figures:
-        for kind, content in render.build_figure(name, figure, results).texts().items():
-            path = folder / "figures" / f"{figure}.{kind}"
-            cells += compare_csv(path, content) if kind == "csv" else _compare_text(path, content)
-    if (folder / "index.html").exists():
-        _compare_text(folder / "index.html", render.build_page(name, results))
-    return Checked(cells=cells)
-
-
-def _frames(folder: Path) -> int:
-    return sum(episode.total_frames for path in folder.glob("*.trace") for episode in read_trace(path).episodes)
-
-
-def _compare_text(path: Path, expected: bytes) -> int:
-    try:
-        found = path.read_bytes()
-    except OSError as error:
-        raise ReplicationError(f"{path}: cannot be read ({error.strerror}); render it again") from None
-    if found == expected:
-        return 0
-    lines = zip(found.splitlines(), expected.splitlines(), strict=False)
-    number = next((i for i, (one, other) in enumerate(lines, start=1) if one != other), None)
-    where = f"line {number}" if number else "its length"
-    raise ReplicationError(f"{path}: {where}: not what the runs give; render it again, or look for who changed it")
-
-
-def _summary(results: Path, total: Checked, control: CheckedControl, experiments: Sequence[str]) -> str:
-    lines = [
-        f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {total.frames:,} frames played again, "
-        f"{total.cells:,} cells derived again",
-        *(
-            [
-                f"{control.networks:,} networks of control experiments verified: {control.episodes:,} test episodes "
-                f"played again, {control.cells:,} cells derived again"
-            ]
-            if control.networks
-            else []
-        ),
-        f"tables, figures and pages of {len(experiments)} experiments: {', '.join(experiments) or 'none'}",
-    ]
-    if total.underived:
-        named = ", ".join(f"{number} {name}" for name, number in sorted(Counter(total.underived).items()))
-        lines.append(f"not derived (their traces or weights stay with the state of training): {named}")
-    return "\n".join(lines)
+        folders = run_folders(options.results, ("runs",))  # only our own networks can be there
+        print(check_policies(folders, options.state or state_root(), quiet=options.quiet))
+    return 0

@@ -1,4 +1,4 @@
-"""Deriving the results of a control experiment again: every test episode played again from the stored networks.
+"""The check of a control experiment's results: every test episode is played again from the stored networks.
 
 The arithmetic of plant and network is additions, multiplications and divisions in a fixed order, so any machine that
 keeps IEEE 754 must get every cell again, not nearly but exactly. With `learn_again` the networks are derived too, from
@@ -26,7 +26,7 @@ _ENDED = "verify: a process that played test episodes was ended from outside; gi
 
 @dataclass(frozen=True)
 class CheckedControl:
-    """What was checked."""
+    """Counts of what was checked."""
 
     variants: int = 0
     networks: int = 0
@@ -44,7 +44,7 @@ class _Task:
 
 
 def control_folders(results: Path) -> list[Path]:
-    """Folders of finished variants.
+    """Find the folders of finished variants.
 
     Raises:
         ReplicationError: files lie where a record is missing.
@@ -55,11 +55,11 @@ def control_folders(results: Path) -> list[Path]:
 def check_control(
     folders: Sequence[Path], processes: int, *, learn_again: bool = False, quiet: bool = False
 ) -> CheckedControl:
-    """Check variants; the first difference, in the order given, is the one that is told.
+    """Check variants; of several differences, the first in the order given is raised.
 
     Args:
         folders: of finished variants.
-        processes: that play at a time.
+        processes: how many play at a time.
         learn_again: also make the transitions and learn every network again, and compare its weights to the bit.
         quiet: no progress bar.
 
@@ -85,7 +85,7 @@ def check_control(
 
 
 def _check_keys(folder: Path, record: dict[str, Any]) -> None:
-    """Every repetition that the record asks for has its row, in order, and nothing else has one."""
+    """Check that the rows are the repetitions that the record asks for, in order."""
     asked = [
         (str(episodes), str(repetition))
         for episodes in record["training_episodes"]

@@ -14,8 +14,14 @@ from types import FrameType
 
 from replication.foundation.errors import ReplicationError
 
+LACKING_EXIT_CODE = 1
+"""`doctor` found that something is missing."""
+ERROR_EXIT_CODE = 2
+"""There is a problem that the user can mend; it was printed as one line."""
 INTERRUPTED_EXIT_CODE = 75
 """The command was stopped, by a signal or by its limit of time; the same command continues."""
+STOPPED_EXIT_CODE = 130
+"""The command was stopped by a signal and begins again when it is given again; what shells say of Ctrl-C."""
 
 UNMEASURED_SHARE = 0.05
 """Of the limit, left for the last checkpoint as long as none was written that says how long one takes."""

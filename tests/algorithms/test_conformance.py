@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from replication.commands.check_algorithm.command import STAGES, TABLES, examine
+from replication.commands.check_algorithm.checks import STAGES, TABLES, examine
 from replication.commands.check_algorithm.subject import Subject, open_subject, variants_of
 from replication.foundation.paths import ALGORITHMS, WORKFLOW
 from replication.specification.loading import known_names, load_variant

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from replication.algorithms.off_policy.contract import load_algorithm_file
-from replication.commands.check_algorithm import command
-from replication.commands.check_algorithm.command import STAGES, TABLES, examine
+from replication.commands.check_algorithm import checks
+from replication.commands.check_algorithm.checks import STAGES, TABLES, examine
 from replication.commands.check_algorithm.subject import Subject, open_subject
 from replication.commands.cli import main
 from replication.foundation.errors import ReplicationError
@@ -113,7 +113,7 @@ def test_a_users_own_file_passes_every_check(tmp_path: Path, capsys: pytest.Capt
 IMPORTS = "import acting_draws_spec, action_values, initialise, network\n"
 GATHER = "    q_a_tm1 = q_tm1.gather(1, batch.a_tm1[:, None]).squeeze(1)\n"
 COUNTING = """import acting_draws_spec, action_values, initialise
-from replication.algorithms import dqn
+from replication.algorithms.off_policy import dqn
 
 
 class Counting(dqn.Network):
@@ -209,7 +209,7 @@ WRONG = {
     "numpy's generator": (
         IMPORTS,
         "import acting_draws_spec, action_values, network\nimport numpy as np\n"
-        "from replication.algorithms import dqn\n"
+        "from replication.algorithms.off_policy import dqn\n"
         "\n\ndef initialise(network, stream, config):\n    np.random.random()\n"
         "    dqn.initialise(network, stream, config)\n",
         "global randomness",
@@ -237,7 +237,7 @@ WRONG = {
     ),
     "a layer for nothing": (
         IMPORTS,
-        "import acting_draws_spec, action_values, initialise\nfrom replication.algorithms import dqn\n"
+        "import acting_draws_spec, action_values, initialise\nfrom replication.algorithms.off_policy import dqn\n"
         "from replication.algorithms.networks import UninitialisedLinear\n\n\ndef network(config, num_actions):\n"
         "    built = dqn.Network(config, num_actions)\n    built.idle = UninitialisedLinear(2, 2)\n    return built\n",
         "gradient",
@@ -279,7 +279,7 @@ def test_a_number_that_differs_from_the_original_is_to_be_declared(tmp_path: Pat
     }
     for change, said in tables.items():
         subject = subject_of(written(tmp_path, yaml=(change,)))
-        found = command._finding("tables", TABLES["tables"], subject)
+        found = checks._finding("tables", TABLES["tables"], subject)
         assert found.problem is not None and said in found.problem, found
 
 
@@ -298,7 +298,7 @@ def test_a_failed_check_is_named_what_depends_on_it_is_left_and_the_exit_code_is
 def test_what_cannot_be_checked_at_all_is_one_line(tmp_path: Path) -> None:
     def said(path: Path, *more: str) -> str:
         with pytest.raises(ReplicationError) as caught:
-            command.check_algorithm(path, *more or (None,))
+            checks.check_algorithm(path, *more or (None,))
         assert "\n" not in str(caught.value)
         return str(caught.value)
 

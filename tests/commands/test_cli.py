@@ -185,7 +185,8 @@ def test_training_and_evaluation_need_nothing_that_a_bare_gpu_machine_lacks(tmp_
     absent += ("sklearn", "snakemake")
     command = ["train", "--variant", "dqn", "--game", "catch", "--seed", "1", "--preset", "smoke", "--quiet"]
     command += ["--budget-frames", "1600", "--workers", "1", f"--results={tmp_path}", f"--state={tmp_path / 'state'}"]
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from replication.commands.cli import main; main({command})"
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); "
+    code += f"from replication.commands.cli import main; main({command})"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert list(tmp_path.rglob("evaluation.trace"))
 

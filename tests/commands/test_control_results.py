@@ -14,14 +14,15 @@ from safetensors.numpy import load, save
 from replication.analysis.verdicts import verdict_word
 from replication.commands import control
 from replication.commands.cli import main
-from replication.commands.verify import verify
 from replication.commands.verify_control import check_control, control_folders
+from replication.commands.verify_results import verify
 from replication.evidence.control_files import control_jobs
 from replication.evidence.control_records import read_variant
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.foundation.paths import WORKFLOW
+from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
 from replication.published.loader import published_table
 from replication.report.control_tables import build_figure, build_table
 from replication.report.pages.index import index_html
@@ -142,10 +143,10 @@ def test_stopped_at_any_repetition_it_ends_with_the_same_bytes(results, tmp_path
         return repeat(*arguments)
 
     monkeypatch.setattr(repetitions, "repeat", interrupted)
-    assert run(other, "--variant", "as_printed") == control.INTERRUPTED_EXIT_CODE
+    assert run(other, "--variant", "as_printed") == INTERRUPTED_EXIT_CODE
     assert "the same command continues" in capsys.readouterr().err
     assert read_variant(load_control_experiment("nfq_2005"), "as_printed", other / "results") is None
-    assert run(other, "--variant", "as_printed") == control.INTERRUPTED_EXIT_CODE
+    assert run(other, "--variant", "as_printed") == INTERRUPTED_EXIT_CODE
     assert run(other, "--variant", "as_printed") == 0
     assert len(calls) == 4 + 2  # each of the four once, and the two that were stopped
     again = {path.name: path.read_bytes() for path in control_folders(other / "results")[0].iterdir()}

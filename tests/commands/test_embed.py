@@ -11,7 +11,7 @@ import pytest
 
 from replication.commands import embed
 from replication.commands.cli import main
-from replication.commands.embed import embed_checkpoint, embed_run, run_of_checkpoint, stored_network
+from replication.commands.network_views import embed_checkpoint, embed_run, run_of_checkpoint, stored_network
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.atari.palette import palette_rgb
 from replication.evidence.activations import read_activations

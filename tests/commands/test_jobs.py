@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from replication.commands.cli import _runs
+from replication.commands.cli import COMMANDS
 from replication.commands.cohorts import cohort_name, form_cohorts
 from replication.commands.jobs import build_jobs, workflow_config
-from replication.commands.parser import parser
+from replication.commands.parser import build_parser
 from replication.commands.snakemake import known_profiles, snakemake_command
+from replication.commands.train import named_runs
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
@@ -40,18 +41,18 @@ def _named(runs: list[tuple[str, int]]) -> list[Run]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", known_experiments())
 def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
-    arguments = parser()
+    arguments = build_parser(COMMANDS)
     for run in load_experiment(name).runs():
         words = shlex.split(run_arguments([run], tmp_path / "with space"))
         options = arguments.parse_args(["train", *words])
-        assert [found.result_digest for found in _runs(options)] == [run.result_digest]
+        assert [found.result_digest for found in named_runs(options)] == [run.result_digest]
         assert options.results == tmp_path / "with space"
 
 
 def test_a_command_carries_another_protocol_and_a_preset() -> None:
     runs = [_run("pong", seed, protocol="noop_30min", preset="smoke") for seed in (1, 2)]
-    options = parser().parse_args(["train", *shlex.split(run_arguments(runs, Path("results")))])
-    assert [found.result_digest for found in _runs(options)] == [run.result_digest for run in runs]
+    options = build_parser(COMMANDS).parse_args(["train", *shlex.split(run_arguments(runs, Path("results")))])
+    assert [found.result_digest for found in named_runs(options)] == [run.result_digest for run in runs]
 
 
 def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed_by_a_job_of_their_own() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from replication.commands.cli import main
 from replication.commands.judge import judged_run
-from replication.commands.verify import run_folders
+from replication.commands.verify_results import run_folders
 from replication.environments.contract import Viewing
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.records import sealed_record

@@ -41,7 +41,7 @@ def records(tree: Path) -> set[str]:
 def test_an_embedding_that_fails_leaves_the_record(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, ONE)
-    module = tree / "replication/commands/embed.py"
+    module = tree / "replication/commands/network_views.py"
     before = module.read_text(encoding="utf-8")
     edit(module, "    run = run_of_folder(folder)\n", '    raise ReplicationError("no t-SNE today")\n')
     done = snakemake(tree, "experiment=smoke")

@@ -210,7 +210,7 @@ def test_a_signal_that_no_phase_answers_is_one_line(
     def interrupted(options: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(main.__globals__["_COMMANDS"], verb, interrupted)
+    monkeypatch.setattr(f"replication.commands.{verb}.run", interrupted)
     given = {"render": ["page", "quickstart"], "train": command(Path("nowhere"))[1:], "run": ["quickstart"]}[verb]
     assert main([verb, *given]) == code
     assert capsys.readouterr().err == f"stopped{'; the same command continues' if code == 75 else ''}\n"

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replication.commands.cli import main
-from replication.commands.verify import verify
+from replication.commands.verify_results import verify
 from replication.evidence.records import sealed_record
 from replication.evidence.trace_file import Trace, parse_trace, read_trace, write_trace
 from replication.evidence.verify_run import check_run
@@ -91,7 +91,7 @@ def test_processes_give_what_one_gives(results: Path) -> None:
 @pytest.mark.slow
 def test_verification_needs_no_torch(results: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from replication.commands.verify import verify; "
+        "import sys; from pathlib import Path; from replication.commands.verify_results import verify; "
         f"print(verify(Path({str(results)!r}), 1, quiet=True)); sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -239,7 +239,7 @@ def end_process(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("replication.commands.verify.check_run", end_process)
+    monkeypatch.setattr("replication.commands.verify_results.check_run", end_process)
     assert main(["verify", str(results), "--quiet", "--cores", "2"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "was ended from outside" in line and "--cores 1" in line

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from replication.commands.verify import check_experiment
+from replication.commands.verify_results import check_experiment
 from replication.evidence import records
 from replication.evidence.control_records import REPETITIONS, read_networks, read_record
 from replication.evidence.trace_file import read_trace

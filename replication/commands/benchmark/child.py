@@ -1,4 +1,4 @@
-"""The side of who measures: a program in a process of its own, held to one core, that answers line by line."""
+"""The measuring side: a measured program in a process of its own, held to one core, which answers line by line."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from replication.foundation.paths import WORKFLOW
 ROOT = WORKFLOW.parent
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 END_SECONDS = 10.0
-"""A program that is told to end has so long to do it."""
+"""Longest time that a program which is told to end may take."""
 
 
 def usable_cores() -> list[int]:
-    """Numbers of the cores this process may use; empty where the system does not hold processes to cores."""
+    """Return the numbers of the cores this process may use; empty where the system cannot hold a process to a core."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 class Child:
-    """A program that was started and warms up; it ends with the `with` block.
+    """A program that was started and warms up. It ends with the `with` block.
 
     Args:
         name: for people.
         command: the python and its arguments, the first of them `-m` and a module of this package.
-        place: where it gets a folder of its own to write in, which goes with it.
+        place: where a folder of its own is made for it to write in, which is removed with it.
         core: the core it is held to; None: whichever the system gives it.
         paths: where its python looks for modules beside this repository.
-        mending: what the user can do when it does not run.
+        mending: what the user can do where it does not run.
 
     Raises:
         ReplicationError: there is no such python.
@@ -95,13 +95,13 @@ class Child:
         self._release()
 
     def ask(self, measure: str, seconds: float) -> None:
-        """Have it measure; `answer` waits for what it finds."""
+        """Ask for a measurement; `answer` waits for it."""
         with suppress(OSError):  # it has ended: `answer` says so
             self._stdin.write(json.dumps({"measure": measure, "seconds": seconds}) + "\n")
             self._stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """The next line it says: the facts, once it is warm; then one answer to each question.
+        """Wait for its next line and return it: first its facts, once it is warm; then an answer to each question.
 
         Raises:
             ReplicationError: it ended instead.
@@ -115,9 +115,9 @@ class Child:
         raise ReplicationError(f"{self.name}: ended with code {code} ({said[-1].strip()}); {self._mending}")
 
     def each_seconds(self, measure: str, seconds: float) -> float:
-        """Measure, and wait for it.
+        """Measure, and wait for the result.
 
-        Returns: seconds that one takes: one step of the loop, or one of a part.
+        Returns: seconds that one takes: one step of the loop, or one repetition of a part.
         """
         self.ask(measure, seconds)
         return self.answered_seconds()

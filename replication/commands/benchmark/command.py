@@ -1,4 +1,4 @@
-"""`python -m replication benchmark`: its arguments, and from them to the table."""
+"""The command `benchmark`: measure what a step costs here, and write the table."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from replication.commands.arguments import at_least_one, seconds
 from replication.foundation.files import ensure_folder
 from replication.foundation.paths import state_root
 
+HELP = "what a step costs here, beside what the machine can do and beside other programs"
 DESCRIPTION = (
     "Time emulation, frames, acting, updates, the whole loop, memory, checkpoints and evaluation of one run on one "
     "core, beside the floor of this machine and, where their pythons are named, in turn with other programs at the "
     "same settings; print the table and write it. `make benchmark` builds Stable-Baselines3's environment and names it."
 )
 PEERS = {"cleanrl": "CleanRL", "pfrl": "PFRL"}
-"""Programs measured from a checkout of their repository: option and name."""
+"""Programs that are measured from a checkout of their repository: option to name."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be asked of the command."""
+    """Add the arguments of `benchmark`."""
     parser.add_argument("--games", nargs="+", default=["pong", "breakout"], help="ROM names (default: pong breakout)")
     parser.add_argument("--rounds", type=at_least_one, default=5, help="turns of each program (default: 5)")
     parser.add_argument(
@@ -46,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print and write.
+    """Measure, print the table and write it.
 
-    Returns: exit code.
+    Returns: exit code 0.
     Raises:
         ReplicationError: something a user can mend.
     """

@@ -1,4 +1,4 @@
-"""What the arithmetic of a network takes at least on this core: its operations at the core's own rate.
+"""The least time that the arithmetic of a network takes on this core: its operations at the core's own rate.
 
 No program's rate is the hardware's: on some processors torch's matrix product (MKL) reaches half of what its
 convolutions (oneDNN) do. So the floor is counted from the faster of the two.
@@ -23,7 +23,7 @@ FLOP = {
 
 
 def floor_parts() -> dict[str, Callable[[], int]]:
-    """Each does one, float32 on as many threads as torch has."""
+    """Build the two kernels, by name; each call does one, in float32 on as many threads as torch has."""
     one, other = (torch.rand(MATRIX_SIDE, MATRIX_SIDE) for _ in range(2))
     product = torch.empty(MATRIX_SIDE, MATRIX_SIDE)
     pixels = torch.rand(BATCH, CHANNELS_IN, SIDE_IN, SIDE_IN).to(memory_format=torch.channels_last)
@@ -41,7 +41,7 @@ def floor_parts() -> dict[str, Callable[[], int]]:
 
 
 def floor_seconds(flop: float, kernels: Mapping[str, Sequence[float]]) -> list[float]:
-    """What so many operations take at least, round by round.
+    """Compute the least time, in seconds, that so many operations take in each round.
 
     Args:
         flop: floating-point operations.

@@ -35,11 +35,11 @@ PARTS = {
 PAIR = "pair"
 """Two runs of ours at once, each on a core of its own."""
 COHORT, COHORT_LANES = "cohort", 4
-"""So many runs of ours as the lanes of one process, a step of all."""
+"""Several runs of ours as the lanes of one process, and how many; a step is one of all lanes."""
 PART_SHARE = 0.1
-"""Of the time a whole loop is given; a part varies less."""
+"""Share of a whole loop's time that a part is given; a part varies less."""
 WARM_UP_SECONDS = 20.0
-"""Of one program, as the time left is told before anything is known; most of the steps come before learning."""
+"""Guess for one program, for the time left before anything is known; most of the steps come before learning."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Script:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured; None: not measured."""
+    """The programs and games to measure, and for how long; a program that is None is not measured."""
 
     games: Sequence[str]
     rounds: int
     seconds: float
-    """Of each timing of a whole loop."""
+    """Length of each timing of a whole loop."""
     state: Path
-    """Where programs write while they are measured: the checkpoints that are timed, their logs."""
+    """Folder in which programs write while they are measured: the checkpoints that are timed, their logs."""
     sb3: Path | None = None
     """The python of an environment that has Stable-Baselines3."""
     cleanrl: Script | None = None
@@ -67,7 +67,7 @@ class Plan:
 
 
 class Key(NamedTuple):
-    """A program, and the part of it, LOOP, PAIR or COHORT."""
+    """A program, and what of it is timed: the name of a part, LOOP, PAIR or COHORT."""
 
     program: str
     what: str
@@ -80,18 +80,18 @@ class Timing:
     key: Key
     planned_seconds: float
     measure: Callable[[], float]
-    """Returns: seconds that one takes."""
+    """Function that measures and returns the seconds that one takes."""
 
 
 @dataclass(frozen=True)
 class GameFigures:
-    """What was found in one game."""
+    """The measurements in one game."""
 
     game: str
     facts: dict[str, dict[str, Any]]
-    """What each program said of itself once it was warm."""
+    """Facts that each program gave of itself once it was warm."""
     seconds: dict[Key, list[float]]
-    """That one takes, a round each: a step of a loop (or of either of a pair), or one of a part."""
+    """Seconds that one takes, a round each: a step of a loop (or of either of a pair), or one repetition of a part."""
 
 
 def measure(plan: Plan) -> list[GameFigures]:
@@ -119,7 +119,7 @@ def alternate(timings: Sequence[Timing], rounds: int, report: Callable[[Timing],
         rounds: how often.
         report: called with each that is done.
 
-    Returns: what each found, a round each.
+    Returns: the seconds that each found, one for each round.
     """
     found: dict[Key, list[float]] = {timing.key: [] for timing in timings}
     for _ in range(rounds):
@@ -130,7 +130,7 @@ def alternate(timings: Sequence[Timing], rounds: int, report: Callable[[Timing],
 
 
 def environment_name(game: str) -> str:
-    """The name under which the Gymnasium environments of ale-py have a game, without frame skip or stickiness."""
+    """Return the name of a game among ale-py's Gymnasium environments, without frame skip or stickiness."""
     return "".join(part.capitalize() for part in game.split("_")) + "NoFrameskip-v4"
 
 
@@ -156,7 +156,7 @@ def _measure_game(plan: Plan, game: str, advance: Callable[[float], None]) -> Ga
 
 
 def _timings(plan: Plan, programs: dict[str, Child], cohort: Child, second: Child | None) -> list[Timing]:
-    """The timings of one round: whole loops next to each other, then their parts."""
+    """List the timings of one round: whole loops next to each other, then their parts."""
     timings = [_timing(child, name, LOOP, plan.seconds) for name, child in programs.items()]
     timings.append(Timing(Key(OURS, COHORT), plan.seconds, lambda: cohort.each_seconds(LOOP, plan.seconds)))
     if second is not None:
@@ -173,14 +173,14 @@ def _timing(child: Child, name: str, what: str, seconds: float) -> Timing:
 
 
 def _side_by_side(one: Child, other: Child, seconds: float) -> float:
-    """Seconds that an agent step takes of two loops that run at once, counted together."""
+    """Measure two loops that run at once; return the seconds that an agent step takes, the steps of both counted."""
     for child in (one, other):
         child.ask(LOOP, seconds)
     return 1.0 / sum(1.0 / child.answered_seconds() for child in (one, other))
 
 
 def _started(plan: Plan, game: str, core: int | None, held: ExitStack) -> dict[str, Child]:
-    """The programs that are measured in turn, all on the same core."""
+    """Start the programs that are measured in turn, all on the same core."""
     programs = {OURS: held.enter_context(_ours(plan, game, core))}
     name = environment_name(game)
     if plan.sb3 is not None:
@@ -225,7 +225,7 @@ def _script(
     place: Path,
     core: int | None,
 ) -> Child:
-    """A training script of others; `counted` is the method it calls once an agent step: module, class, name."""
+    """Start another program's training script; `counted` is what it calls each agent step: module, class, method."""
     file = script.checkout.absolute() / path
     if not file.is_file():
         raise ReplicationError(f"{option}: {script.checkout} has no {path}; expected a checkout of {name}'s repository")
@@ -236,7 +236,7 @@ def _script(
 
 
 def _python(path: Path, option: str) -> str:
-    """An interpreter by its place, not followed further: that of a virtual environment is a link."""
+    """Return the absolute path of an interpreter, links not followed: a virtual environment's python is one."""
     if not path.is_file():
         raise ReplicationError(
             f"{option}: there is no python at {path}; expected one such as .benchmark-venv/bin/python"
@@ -245,7 +245,7 @@ def _python(path: Path, option: str) -> str:
 
 
 def _planned_seconds(plan: Plan) -> float:
-    """Estimated time of one game."""
+    """Estimate the seconds that one game takes."""
     named = {OURS: True, SB3: plan.sb3, CLEANRL: plan.cleanrl, PFRL: plan.pfrl}
     programs = [name for name, given in named.items() if given is not None]
     loops = len(programs) + 1 + (len(usable_cores()) > 1)

@@ -30,7 +30,7 @@ UNREACHED_FRAMES = 200_000_000
 
 
 def shared_settings(config: OffPolicyConfig) -> OffPolicyConfig:
-    """The variant's settings with what all programs are given: a memory that fits, and learning that starts soon."""
+    """Return the settings with those that all programs are given: a memory that fits, and learning that starts soon."""
     explored = {"decay_starts_after_steps": LEARNING_STARTS_STEPS, "decay_steps": 1}
     return config.model_copy(
         update={
@@ -42,7 +42,7 @@ def shared_settings(config: OffPolicyConfig) -> OffPolicyConfig:
 
 
 def main(game: str, lanes: int) -> None:
-    """Train until nobody asks any more, one run or several as lanes; checkpoints are written where it was started."""
+    """Train one run, or several as lanes, until nobody asks any more; checkpoints go to the current folder."""
     prepare_torch()
     played = [_lane(game, seed) for seed in range(1, lanes + 1)]
     trainees = [_trainee(lane) for lane in played]
@@ -59,12 +59,12 @@ def main(game: str, lanes: int) -> None:
         }
 
     pace = Pace(facts, lambda: lane_parts(first, memory, config, Path.cwd()))
-    perceive_end = [lane.at_end for lane in played]
+    at_end = [lane.at_end for lane in played]
     for _ in train(trainees, config):
-        # The released program's step that perceives a trajectory's last frame plays nothing: others have none.
-        if not all(perceive_end):
+        # The released program has a step that only stores a trajectory's last frame and plays nothing; others do not.
+        if not all(at_end):
             pace.step()
-        perceive_end = [lane.at_end for lane in played]
+        at_end = [lane.at_end for lane in played]
 
 
 def _lane(game: str, seed: int) -> Lane:
@@ -79,7 +79,7 @@ def _trainee(lane: Lane) -> Trainee:
 
 
 def replay_bytes_per_transition(lane: Lane) -> float:
-    """Memory a row takes once the replay memory is full: its frame, and its share of what is there from the start."""
+    """Compute the bytes of a row in a full replay memory: its frame, and its share of what is allocated at once."""
     capacity_rows = lane.config.replay_capacity_rows
     fixed_bytes = SLOT_BYTES + ROW_BYTES
     return (lane.memory.nbytes - capacity_rows * fixed_bytes) / len(lane.memory) + fixed_bytes

@@ -1,4 +1,4 @@
-"""The side of a measured program: it trains only while it is asked to, and sleeps at its standard input between.
+"""The measured side: the program trains only while it is asked to, and waits at its standard input in between.
 
 One JSON line in, `{"measure": NAME, "seconds": S}`; one out, `{"done": N, "seconds": T}`. So programs that take long to
 warm up can be timed in turn without being started again. The standard library alone, and what Python 3.8 has of it:
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 ANSWERS = "BENCHMARK_ANSWERS"
-"""Names the file descriptor answers are written to: one of their own, since programs print what they like."""
+"""Environment variable with the file descriptor for answers: not stdout, where programs print what they like."""
 LOOP = "loop"
-"""What is measured when the program's own loop runs; all else is a part of it, by name."""
+"""Name of the program's own loop among what is measured; every other name is that of a part of it."""
 UPDATE_PERIOD_STEPS = 4
 WARM_UP_STEPS = 5_200
 """Agent steps before the first measurement: learning starts at 5,000."""
 
 
 class Pace:
-    """Counts a program's agent steps, stops it between measurements and answers for it.
+    """A counter of agent steps that holds the program up between measurements and answers for it.
 
     Args:
         facts: told once, when the program is warm.
@@ -46,7 +46,7 @@ class Pace:
         self._answers = os.fdopen(int(os.environ[ANSWERS]), "w")
 
     def step(self) -> None:
-        """The program has made one agent step. Returns when it is to go on; ends the program when nobody asks."""
+        """Count an agent step. Return when the program is to go on; end it when nobody asks any more."""
         self._steps += 1
         if self._steps % UPDATE_PERIOD_STEPS:  # whole periods, each with its one update
             return
@@ -80,7 +80,7 @@ class Pace:
 
 
 def timed(some: Callable[[], int], seconds: float) -> tuple[int, float]:
-    """Do some, and again until the time is over; one round before it is for warming up.
+    """Call `some` again and again until the time is over; a call before that warms it up.
 
     Returns: how many were done and the seconds they took.
     """
@@ -93,7 +93,7 @@ def timed(some: Callable[[], int], seconds: float) -> tuple[int, float]:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory this process has held at a time.
+    """Return the most memory that this process has held at a time.
 
     Linux tells it of this program alone; getrusage there counts the program that started it too (getrusage(2)).
     """

@@ -27,16 +27,16 @@ from replication.training.off_policy.trainee import Trainee
 from replication.training.replay.memory import ReplayMemory
 
 STEPS_AT_A_TIME = 50
-"""Between two looks at the clock, where one step takes microseconds."""
+"""Steps between two looks at the clock, where one step takes microseconds."""
 EVALUATED_STEPS_AT_A_TIME = 2_000
-"""An evaluation begins by powering on an emulator, which takes as long as a hundred steps."""
+"""Steps of one evaluation: it begins by powering on an emulator, which takes as long as a hundred steps."""
 
 Part = Callable[[], int]
-"""Does some of a thing and returns how many."""
+"""Function that does something a number of times and returns that number."""
 
 
 def lane_parts(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig, folder: Path) -> dict[str, Part]:
-    """What a step is made of, by name; none of them changes the lane or its networks.
+    """Build the parts of a step, by name; none of them changes the lane or its networks.
 
     Args:
         trainee: between two steps.
@@ -68,7 +68,7 @@ def lane_parts(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig, 
     names = count()
 
     def checkpoint() -> int:
-        """Write one where none is, then remove the one before, as training does with the oldest of two."""
+        """Write a new checkpoint, then remove the one before, as training does with the oldest of two."""
         number = next(names)
         save_checkpoint(trainee, folder / str(number))
         if number:
@@ -84,7 +84,7 @@ def lane_parts(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig, 
 
 
 def network_flop(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig) -> dict[str, int]:
-    """Floating-point operations of one update and of acting once, as torch counts them."""
+    """Count the floating-point operations of one update and of acting once, as torch does."""
     other = _second_learner(trainee, config)
     transitions = memory.sample(np.random.default_rng(0), config.batch_size)
     with FlopCounterMode(display=False) as updating:
@@ -96,7 +96,7 @@ def network_flop(trainee: Trainee, memory: ReplayMemory, config: OffPolicyConfig
 
 
 def checkpoint_bytes(trainee: Trainee, folder: Path) -> int:
-    """What one checkpoint takes on the disk."""
+    """Write a checkpoint, remove it, and return the bytes it took on the disk."""
     written = save_checkpoint(trainee, folder / "measured")
     size_bytes = sum(file.stat().st_size for file in written.iterdir())
     shutil.rmtree(folder / "measured")
@@ -104,14 +104,14 @@ def checkpoint_bytes(trainee: Trainee, folder: Path) -> int:
 
 
 def _second_learner(trainee: Trainee, config: OffPolicyConfig) -> Learner:
-    """Networks like the lane's, to be worked on without changing its run."""
+    """Build networks like the lane's, which can be trained without changing its run."""
     run = trainee.lane.run
     streams = training_streams(run.seed, run.game)
     return Learner(load_algorithm(run.variant.module), config, trainee.lane.num_actions, streams, "cpu")
 
 
 def _emulation(trainee: Trainee) -> Part:
-    """Emulator frames of random play, nothing looked at."""
+    """Build the part that emulates frames of random play and reads no screen."""
     run = trainee.lane.run
     emulator = open_emulator(run.game)
     emulator.reset()
@@ -131,7 +131,7 @@ def _emulation(trainee: Trainee) -> Part:
 
 
 def _frames(trainee: Trainee, config: OffPolicyConfig) -> Part:
-    """The agent's frames, from screens that stand still."""
+    """Build the part that makes the agent's frames, from screens that stand still."""
     run = trainee.lane.run
     emulator = open_emulator(run.game)
     emulator.reset()
@@ -150,7 +150,7 @@ def _frames(trainee: Trainee, config: OffPolicyConfig) -> Part:
 
 
 def _play(trainee: Trainee, config: OffPolicyConfig) -> Part:
-    """Agent steps of random play as training presents the game: emulation, frames, no-ops, lives."""
+    """Build the part that plays at random as training presents the game: emulation, frames, no-ops, lives."""
     run = trainee.lane.run
     shown = run.protocol.training
     streams = training_streams(run.seed, run.game)
@@ -178,7 +178,7 @@ def _play(trainee: Trainee, config: OffPolicyConfig) -> Part:
 
 
 def _evaluation(trainee: Trainee, config: OffPolicyConfig, learner: Learner) -> Part:
-    """Agent steps of a periodic evaluation."""
+    """Build the part that plays steps of a periodic evaluation."""
     run = trainee.lane.run
     periodic = run.protocol.periodic_evaluation
     assert periodic is not None

@@ -1,7 +1,7 @@
-"""A training script of others, as it stands, as a measured program.
+"""Another program's training script, unchanged, as a measured program.
 
-`python -m replication.commands.benchmark.peer_script MODULE CLASS METHOD SCRIPT ARGUMENTS...`: the script is run as if it had
-been called. The method is one that it calls once an agent step: calls are counted, and held back between measurements.
+`python -m replication.commands.benchmark.peer_script MODULE CLASS METHOD SCRIPT ARGUMENTS...`: the script is run as if
+it had been called. METHOD is one that it calls once an agent step: calls are counted, and held up between measurements.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def main(environment: str) -> None:
 
 
 def _games(environment: str, *, life_loss_ends: bool) -> Any:
-    """One game with the wrappers that Stable-Baselines3 has for Atari, and four frames in a state."""
+    """Build one game with the Atari wrappers of Stable-Baselines3 and four frames in a state."""
     wrapped = {"terminal_on_life_loss": life_loss_ends, "clip_reward": life_loss_ends}
     return VecFrameStack(make_atari_env(environment, n_envs=1, seed=1, wrapper_kwargs=wrapped), n_stack=4)
 

@@ -42,15 +42,15 @@ COLUMNS = ("game", "what", "program", "median", "low", "high", "unit", "of the f
 
 @dataclass(frozen=True)
 class Quantity:
-    """One thing that is timed, and how it is shown."""
+    """A thing that is timed, and how it is shown."""
 
     key: str
     what: str
     unit: str
     shown: Callable[[float], float]
-    """From the seconds that one takes."""
+    """Function from the seconds that one takes to the number that is shown."""
     work: str | None = None
-    """Whose floating-point operations the floor is counted from."""
+    """Work whose floating-point operations the floor is counted from; None: it has no floor."""
 
 
 def _rate(seconds: float) -> float:
@@ -93,7 +93,7 @@ trajectory's last frame is only perceived are not counted."""
 
 
 def benchmark_table(plan: Plan, found: Sequence[GameFigures]) -> Table:
-    """All that was found, game by game."""
+    """Build the table of all measurements, game by game."""
     rows = [row for figures in found for row in _game_rows(figures)]
     return Table("table", pd.DataFrame(rows, columns=list(COLUMNS)), _caption(plan, found))
 
@@ -136,7 +136,7 @@ def _timed_row(figures: GameFigures, quantity: Quantity, program: str, seconds: 
 
 
 def _pair_row(figures: GameFigures) -> dict[str, str]:
-    """How much more two runs do than one; not measured where a process cannot be held to a core, or there is one."""
+    """Compare two runs with one; not measured where there is one core, or a process cannot be held to one."""
     what, pair = "two runs side by side on two cores, over one alone", figures.seconds.get(Key(OURS, PAIR))
     if pair is None:
         return _row(figures.game, what, OURS, NOT_MEASURED)
@@ -145,7 +145,7 @@ def _pair_row(figures: GameFigures) -> dict[str, str]:
 
 
 def _cohort_row(figures: GameFigures) -> dict[str, str]:
-    """What a step of several lanes costs, in steps of one run alone; as many as there are lanes, at best."""
+    """Compare the cost of a step of several lanes with one of a run alone: as many as there are lanes, at best."""
     what = f"a step of {COHORT_LANES} lanes in one process, over one alone"
     steps = zip(figures.seconds[Key(OURS, COHORT)], figures.seconds[Key(OURS, LOOP)], strict=True)
     return _row(figures.game, what, OURS, *_spread([all_lanes / alone for all_lanes, alone in steps]), unit="times")
@@ -167,7 +167,7 @@ def _row(
 
 
 def _flop(figures: GameFigures) -> dict[str, float]:
-    """Floating-point operations of an update, of acting and, of both together, of an agent step."""
+    """Count the floating-point operations of an update, of acting, and of an agent step, which has a share of both."""
     counted = figures.facts[OURS]["flop"]
     step = counted["update"] / UPDATE_PERIOD_STEPS + (1 - EPSILON) * counted["act"]
     return {"update": counted["update"], "act": counted["act"], "step": step}
@@ -178,7 +178,7 @@ def _spread(values: Sequence[float]) -> tuple[str, str, str]:
 
 
 def figure(value: float) -> str:
-    """Three digits, or all before the point."""
+    """Format a number with three digits, or with all those before the point."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3g}"
@@ -208,7 +208,7 @@ def _caption(plan: Plan, found: Sequence[GameFigures]) -> str:
 
 
 def _evaluation_text(figures: GameFigures) -> str:
-    """What the protocol's periodic evaluation costs, from the rates that were found."""
+    """Say what the protocol's periodic evaluation costs, from the rates that were measured."""
     periodic = load_protocol("nature").periodic_evaluation
     assert periodic is not None
     evaluation, loop = (median(figures.seconds[Key(OURS, key)]) for key in ("evaluation", LOOP))
@@ -227,7 +227,7 @@ def _versions(found: Sequence[GameFigures]) -> str:
 
 
 def machine_text() -> str:
-    """This machine in words."""
+    """Describe this machine in words."""
     cores, usable = os.cpu_count(), len(usable_cores())
     held = f" ({usable} usable)" if usable not in (0, cores) else ""
     memory = f"{total_memory_bytes() / 1e9:.0f} GB of memory"
@@ -236,7 +236,7 @@ def machine_text() -> str:
 
 
 def _processor() -> str:
-    """Its name; where several kinds have one name, the family and model tell them apart."""
+    """Return the processor's name, with family and model, since several kinds share a name."""
     described = Path("/proc/cpuinfo")
     if described.exists():
         pairs = [line.partition(":") for line in described.read_text().splitlines() if ":" in line]

@@ -1,105 +1,37 @@
-"""The checks in order, and what came of them in words: one line each."""
+"""The command `check-algorithm`: check that an algorithm's file does all that the training loop asks of it."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+import argparse
 from pathlib import Path
 
-from replication.commands.check_algorithm.device_checks import check_device
-from replication.commands.check_algorithm.loss_checks import check_gradient, check_inputs, check_loss, check_stack
-from replication.commands.check_algorithm.network_checks import (
-    check_acting,
-    check_global_randomness,
-    check_initialisation,
+from replication.foundation.stopping import ERROR_EXIT_CODE
+
+HELP = "check that an algorithm's file does all that the engine asks of it"
+DESCRIPTION = (
+    "Build, differentiate, stack, train, resume and repeat an algorithm on a toy game, in seconds. One line a check: "
+    f"passed, or what was found and what to do; the exit code is then {ERROR_EXIT_CODE}."
 )
-from replication.commands.check_algorithm.run_checks import check_cohort, check_resume, check_training
-from replication.commands.check_algorithm.subject import CheckFailedError, Subject, open_subject, variants_of
-from replication.commands.check_algorithm.table_checks import check_tables
-from replication.foundation.errors import ReplicationError
-from replication.training.off_policy.learner import prepare_torch
-
-Check = Callable[[Subject], None]
-
-STAGES: tuple[dict[str, Check], ...] = (
-    {"initialisation": check_initialisation, "acting": check_acting},
-    {
-        "loss": check_loss,
-        "gradient": check_gradient,
-        "global randomness": check_global_randomness,
-        "inputs": check_inputs,
-    },
-    {"stack": check_stack, "training": check_training},
-    {"device": check_device, "resume": check_resume, "cohort": check_cohort},
-)
-"""By name. Where a check of one stage fails, the next stages would fail for the same reason: they are not run."""
-
-TABLES: dict[str, Check] = {"tables": check_tables}
-"""Of the YAML alone: run whatever the others found."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What came of one check."""
-
-    check: str
-    problem: str | None
-    """What was found and what to do, in one line; None: nothing."""
-
-
-def examine(subject: Subject) -> list[Finding]:
-    """Run the checks, as far as they make sense."""
-    prepare_torch()
-    findings = [_finding(name, check, subject) for name, check in TABLES.items()]
-    for stage in STAGES:
-        found = [_finding(name, check, subject) for name, check in stage.items()]
-        findings += found
-        if any(each.problem for each in found):
-            break
-    return findings
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `check-algorithm`."""
+    parser.add_argument("file", type=Path, help="the algorithm's Python file, in replication/algorithms or anywhere")
+    parser.add_argument(
+        "--variant",
+        help="its YAML anywhere, or the name of a variant (default: all that this package has of the module; for a "
+        "file outside of it, the YAML of the same name beside it)",
+    )
 
 
-def check_algorithm(source: Path, variant: str | None) -> int:
-    """Check an algorithm and print one line a check.
-
-    Args:
-        source: its Python file, anywhere.
-        variant: its YAML, or a variant of this package by name; None: see `variants_of`.
+def run(options: argparse.Namespace) -> int:
+    """Check the algorithm with each variant that is asked for, and print one line a check.
 
     Returns: exit code 0.
     Raises:
-        ReplicationError: a check failed.
+        ReplicationError: a check failed, or the file cannot be checked at all.
     """
-    failed = 0
-    for settings in variants_of(source, variant):
-        subject = open_subject(source, settings)
-        findings = examine(subject)
-        for finding in findings:
-            print(f"{subject.variant.variant}: {finding.check}: {finding.problem or 'passed'}", flush=True)
-        every = {**TABLES, **{name: check for stage in STAGES for name, check in stage.items()}}
-        if left := [name for name in every if name not in {finding.check for finding in findings}]:
-            print(f"{subject.variant.variant}: not checked until the others pass: {', '.join(left)}", flush=True)
-        failed += sum(finding.problem is not None for finding in findings)
-    if failed:
-        raise ReplicationError(
-            f"{source}: {failed} check{'s' * (failed > 1)} failed, named above; mend and check again"
-        )
+    from replication.commands.check_algorithm.checks import check_algorithm
+
+    check_algorithm(options.file, options.variant)
     return 0
-
-
-def _finding(name: str, check: Check, subject: Subject) -> Finding:
-    try:
-        check(subject)
-    except CheckFailedError as found:
-        return Finding(name, str(found))
-    except Exception as error:  # whatever the algorithm runs into is a finding, not the end of the kit
-        return Finding(name, _in_one_line(error, subject.source))
-    return Finding(name, None)
-
-
-def _in_one_line(error: Exception, source: Path) -> str:
-    """The error, and the last line of the algorithm's own file on the way to it."""
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == source.resolve()]
-    where = f", line {own[-1].lineno} of {source.name}" if own else ""
-    return f"{type(error).__name__}{where}: {' '.join(str(error).split())[:200]}; mend it"

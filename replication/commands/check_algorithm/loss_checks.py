@@ -16,11 +16,11 @@ from replication.training.off_policy.stack import Stack
 
 LANES, UPDATES, TRANSITIONS = 2, 2, 4
 FLOAT64_TOLERANCE = 1e-6
-"""Of the norm of a tensor, where one lane and a stack of them compute in float64 in another order."""
+"""Share of a tensor's norm, where one lane and a stack of them compute in float64 in another order."""
 
 
 def check_loss(subject: Subject) -> None:
-    """Losses and priorities are float32 [batch] and finite; the one has a gradient, the other none."""
+    """Check that losses and priorities are float32 [batch] and finite, and that only losses have a gradient."""
     learner = subject.learner(1)
     for size in (STATES, subject.config.batch_size):
         losses = subject.algorithm.loss(
@@ -52,7 +52,7 @@ class _Watched:
 
 
 def check_gradient(subject: Subject) -> None:
-    """What is learnt towards is held fixed: a gradient flows into the online network's view of s_tm1 alone."""
+    """Check that targets are held fixed: the gradient flows into the online network's outputs for s_tm1 alone."""
     learner, batch = subject.learner(1), subject.batch(1, STATES)
     online, target = _Watched(learner.online), _Watched(learner.target)
     losses = subject.algorithm.loss(online, target, batch, subject.draws(1, STATES), subject.config)
@@ -86,12 +86,12 @@ def _check_every_parameter_learns(subject: Subject) -> None:
 
 
 def _gradients(per_transition: Tensor, tensors: Sequence[Tensor]) -> Sequence[Tensor | None]:
-    """Of the sum of the losses; None where it does not depend on a tensor."""
+    """Compute the gradients of the summed losses; None where the sum does not depend on a tensor."""
     return torch.autograd.grad(per_transition.sum(), tensors, allow_unused=True)
 
 
 def check_inputs(subject: Subject) -> None:
-    """Minibatch, random arrays and networks are as they were."""
+    """Check that the loss leaves minibatch, random arrays and networks as they were."""
     learner, batch, draws = subject.learner(1), subject.batch(1, STATES), subject.draws(1, STATES)
     parts = {"batch": batch} | ({} if batch.future is None else {"batch.future": batch.future})
     named = {
@@ -108,7 +108,7 @@ def check_inputs(subject: Subject) -> None:
 
 
 def check_stack(subject: Subject) -> None:
-    """Mapped over lanes by `torch.func.vmap`, every lane acts and learns as it does alone, in float64."""
+    """Check that each lane acts and learns as it does alone when `torch.func.vmap` maps over lanes, in float64."""
     alone, stacked = ([_in_float64(subject, lane) for lane in range(LANES)] for _ in range(2))
     size = TRANSITIONS
     try:

@@ -1,4 +1,4 @@
-"""Checks of the network alone: what initialise fills, what comes out, and that nothing is drawn behind the engine."""
+"""Checks of the network alone: what `initialise` fills, what it computes, and that it draws from given streams only."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from replication.commands.check_algorithm.subject import NUM_ACTIONS, CheckFaile
 from replication.training.off_policy.learner import draw
 
 STATES = 5
-"""Another number than that of actions, so that the two cannot be mistaken for each other."""
+"""States at a time: not the number of actions, so that the two cannot be mistaken for each other."""
 
 
 def check_initialisation(subject: Subject) -> None:
-    """Every parameter is filled from the stream: the same from the same stream, others from another."""
+    """Check that every parameter is drawn from the stream: equal streams give equal ones, different streams do not."""
     first, again, other = (_filled(subject, seed) for seed in (1, 1, 2))
     for name, tensor in first.state_dict().items():
         if not bool(torch.isfinite(tensor).all()):
@@ -30,7 +30,7 @@ def check_initialisation(subject: Subject) -> None:
 
 
 def check_acting(subject: Subject) -> None:
-    """Action values float32 [batch, actions] and the last hidden layer [batch, units], finite, for any batch."""
+    """Check action values, float32 [batch, actions], and last hidden layer, [batch, units]: finite for any batch."""
     algorithm, config, network = subject.algorithm, subject.config, _filled(subject, 1)
     for states in (1, STATES):
         pixels = subject.batch(1, states).s_tm1
@@ -50,7 +50,7 @@ def check_acting(subject: Subject) -> None:
 
 
 def check_global_randomness(subject: Subject) -> None:
-    """Nothing is drawn from the generators that all of a process share."""
+    """Check that nothing is drawn from the generators that the whole process shares."""
     with _watched("network or initialise"):
         learner = subject.learner(1)
     for evaluating in (False, True):
@@ -63,7 +63,11 @@ def check_global_randomness(subject: Subject) -> None:
 
 
 def require(found: Tensor, shape: tuple[int, ...], what: str) -> None:
-    """A tensor is float32, of the shape and finite."""
+    """Require a tensor to be float32, of this shape and finite.
+
+    Raises:
+        CheckFailedError: it is not.
+    """
     if found.shape != shape or found.dtype != torch.float32:
         kind = str(found.dtype).removeprefix("torch.")
         raise CheckFailedError(f"{what} gives {kind} {list(found.shape)}; return float32 {list(shape)}")
@@ -82,7 +86,7 @@ def _filled(subject: Subject, seed: int) -> nn.Module:
 
 @contextmanager
 def _watched(where: str) -> Iterator[None]:
-    """Find whether a global generator is used."""
+    """Raise CheckFailedError where the block draws from a generator that the whole process shares."""
     before = _global_states()
     yield
     for name, state in _global_states().items():

@@ -25,7 +25,7 @@ STOP = 150
 
 
 def check_training(subject: Subject) -> None:
-    """Some hundred steps: no failure, the parameters move and stay finite."""
+    """Check that some hundred steps do not fail, move the parameters, leave them finite, and repeat to the bit."""
     trainee = _begin(subject, 1)
     start = {name: tensor.clone() for name, tensor in trainee.learner.tensors().items()}
     _advance([trainee], STEPS)
@@ -46,7 +46,7 @@ def check_training(subject: Subject) -> None:
 
 
 def check_resume(subject: Subject) -> None:
-    """Saved, loaded in other objects and continued, it ends as if it had not been stopped."""
+    """Check that a training that is saved, loaded and continued ends as if it had not been stopped."""
     stopped, resumed = _begin(subject, 1), _begin(subject, 1)
     _advance([stopped], STOP)
     with TemporaryDirectory() as folder:
@@ -60,7 +60,7 @@ def check_resume(subject: Subject) -> None:
 
 
 def check_cohort(subject: Subject) -> None:
-    """Beside another lane, its bytes are those of the training alone."""
+    """Check that a training beside another lane ends in the same bytes as alone."""
     together = [_begin(subject, seed) for seed in (1, 2)]
     _advance(together, STEPS)
     for seed, trainee in enumerate(together, start=1):
@@ -83,19 +83,19 @@ def _advance(trainees: Sequence[Trainee], steps: int) -> None:
 
 @lru_cache(maxsize=2)
 def _alone(subject: Subject, seed: int) -> Mapping[str, object]:
-    """A training by itself, done once for all checks."""
+    """Train a run alone and return its parts; it is done once for all checks."""
     trainee = _begin(subject, seed)
     _advance([trainee], STEPS)
     return _parts(trainee)
 
 
 def _difference(parts: Mapping[str, object], others: Mapping[str, object]) -> str | None:
-    """The first part in which two trainings differ, in words; None: they are equal to the bit."""
+    """Name the first part in which two trainings differ; None: they are equal to the bit."""
     return next((name for name in parts if parts[name] != others.get(name)), None)
 
 
 def _parts(trainee: Trainee) -> dict[str, object]:
-    """All that a training is, as comparable plain data.
+    """Return all that a training consists of, as plain data that can be compared.
 
     The log of decisions is left out: it is kept from a keyframe on, which after resuming may be another one.
     """

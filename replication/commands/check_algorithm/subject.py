@@ -1,4 +1,4 @@
-"""An algorithm under examination: its module, a variant of it, learners and minibatches to examine it with."""
+"""The algorithm that is checked: its module, a variant of it, and learners and minibatches to check it with."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ PRESET = "smoke"
 STEPS = 200
 """Agent steps that an algorithm is trained for; it learns in the second half of them."""
 DARKEST_NEXT = 150
-"""States are darker than this and next states are not, so that it shows of which of them a network is asked."""
+"""Level that states stay below and next states do not, which shows which of them a network was given."""
 
 
 class CheckFailedError(Exception):
-    """What a check found, and what to do about it, in one line."""
+    """A failed check: what was found and what to do about it, in one line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +54,13 @@ class Subject:
     """`variant.config` as the algorithm's own settings class."""
 
     def run(self, seed: int) -> Run:
-        """A training on the toy game, longer than it is examined for."""
+        """Return a run on the toy game, longer than any check trains it."""
         steps = None if self.protocol.iteration_steps else 10 * STEPS
         budget = Budget(steps=steps) if steps else Budget(iterations=10)
         return Run(self.variant, self.protocol, GAME, seed, self.preset, budget)
 
     def learner(self, seed: int, *, device: str = "cpu", double: bool = False, **changes: Any) -> Learner:
-        """Networks and optimiser at their start; `changes` replace values of the configuration.
+        """Build networks and optimiser at their start; `changes` replace values of the configuration.
 
         `device`: where they lie. `double`: computes in float64.
         """
@@ -74,7 +74,7 @@ class Subject:
         return learner
 
     def transitions(self, seed: int, size: int) -> Transitions:
-        """Random pixels, actions and rewards; one in four is a trajectory's last."""
+        """Draw transitions with random pixels, actions and rewards; one in four is a trajectory's last."""
         stream = np.random.default_rng(seed)
         shape = (size, *FRAME_SHAPE, self.config.frame_stack)
         found = Transitions(
@@ -96,11 +96,11 @@ class Subject:
         )
 
     def batch(self, seed: int, size: int) -> Batch:
-        """The same as the loss is given them."""
+        """Draw the same transitions as the minibatch that the loss is given."""
         return batch_of(self.transitions(seed, size), "cpu")
 
     def draws(self, seed: int, size: int) -> dict[str, Tensor]:
-        """The random arrays that the loss asks for."""
+        """Draw the random arrays that the loss asks for."""
         stream = np.random.default_rng([seed, len(INITIAL_STREAMS)])
         specs = self.algorithm.draws_spec(self.config, NUM_ACTIONS)
         return {name: torch.from_numpy(draw(spec, stream, size)) for name, spec in specs.items()}
@@ -143,7 +143,7 @@ def open_subject(source: Path, settings: Path) -> Subject:
 
 
 def variants_of(source: Path, named: str | None) -> list[Path]:
-    """The YAMLs to check an algorithm with.
+    """Find the YAMLs to check an algorithm with.
 
     Args:
         source: the Python file.

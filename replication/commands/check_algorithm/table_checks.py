@@ -1,4 +1,4 @@
-"""Checks of the YAML: what tables and pages will say of the algorithm is all there."""
+"""Checks of the YAML: it holds all that tables and pages say of the algorithm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from replication.specification.fidelity import UNDECLARED, judge_rows
 
 
 def check_tables(subject: Subject) -> None:
-    """Each difference from the original it names is declared, so that tables and pages say so."""
+    """Check that each difference from the original is declared as a deviation, and each choice has a source."""
     variant, protocol = subject.at_full_scale
     judged = judge_rows(variant, protocol)
     undeclared = [found for found in judged if found.status == UNDECLARED]

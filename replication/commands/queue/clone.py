@@ -19,7 +19,7 @@ BRANCH = "main"
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without git's variables, which may point to another repository."""
+    """Return the environment without git's variables, which may point to another repository."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
@@ -57,7 +57,7 @@ def place_clone(clone: Path, repository: Path, commit: str | None) -> str:
 
 
 def current_commit(clone: Path) -> str:
-    """The commit at which the clone is, 40 hexadecimal digits.
+    """Return the commit at which the clone is, 40 hexadecimal digits.
 
     Raises:
         ReplicationError: it is no repository.
@@ -104,7 +104,7 @@ def _commit_of_main(repository: Path, name: str | None) -> str:
 
 
 def _git(folder: Path, *words: str) -> str:
-    """What a git command prints.
+    """Run a git command and return what it prints.
 
     Raises:
         ReplicationError: it fails; with git's own last line.

@@ -57,7 +57,7 @@ def _copy_checked(source: Path, root: Path, target: Path, results: Path) -> None
     Raises:
         ReplicationError: the copy does not verify, or cannot be written; nothing of it is left.
     """
-    from replication.commands.verify import check_runs  # the emulator and pandas are loaded by it
+    from replication.commands.verify_results import check_runs  # the emulator and pandas are loaded by it
 
     ensure_folder(results, "name another with --results")
     staging = part_of(results / "collected")

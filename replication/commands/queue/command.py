@@ -1,4 +1,4 @@
-"""The command `queue`: its arguments, and what it does with them."""
+"""The command `queue`: long trainings in the background, a verb each for what can be done with them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from replication.specification.control_experiments import known_control_experime
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.run import Run, resolve_run
 
+HELP = "work off long trainings in the background, apart from the work tree"
 DESCRIPTION = (
     "Work off long trainings in the background, a few at a time, from a clone of this project at one commit of main, "
     "in a folder outside the work tree. `add` runs, `start`; `status` shows how far they are; after `stop`, a reboot "
@@ -26,7 +27,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `queue` takes: a verb each, with its options."""
+    """Add the arguments of `queue`: a verb each, with its options."""
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="queue_verb")
     _add(verbs.add_parser("add", help="put the missing runs of an experiment, or single runs, into the queue"))
     start = verbs.add_parser("start", help="start working the queue off in the background, or go on with it")
@@ -64,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def run_command(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Do what the verb says.
 
-    Returns: exit code.
+    Returns: exit code: 0, or INTERRUPTED_EXIT_CODE for a worker that was told to stop.
     Raises:
         ReplicationError: something a user can mend.
     """
@@ -153,7 +154,7 @@ def _add_runs(options: argparse.Namespace, folder: QueueFolder) -> int:
 
 
 def _named(options: argparse.Namespace) -> list[Run]:
-    """The runs that the arguments of `add` name, in the order in which they are to be trained."""
+    """Return the runs that the arguments of `add` name, in the order in which they are to be trained."""
     single = {name: getattr(options, name) for name in ("variant", "game", "seed")}
     beside = {name: getattr(options, name) for name in ("budget_frames", "budget_iterations", "protocol", "preset")}
     if options.experiment is not None:
@@ -196,7 +197,7 @@ def _change(options: argparse.Namespace, folder: QueueFolder) -> int:
 
 
 def _before(options: argparse.Namespace, entries: Sequence[Entry]) -> int | None:
-    """The id of the entry that new ones go in front of; None: at the end."""
+    """Return the id of the entry that new ones go in front of; None: they go to the end."""
     if options.first:
         return entries[0].id if entries else None
     return options.before  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Which runs the queue trains, in which order: the entries of queue.json, and how they are put into it."""
+"""The entries of queue.json: which runs the queue trains and in which order, and how they are put into it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Entry(Settings):
         return Path(self.variant, self.game, f"seed{self.seed}", self.training_digest[:12])
 
     def run(self) -> Run:
-        """Read its settings as they are in the program that asks.
+        """Resolve the run, with the settings that the running program has.
 
         Raises:
             ReplicationError: this program does not have them; or they are not those the entry was added with.
@@ -78,7 +78,7 @@ class Entry(Settings):
 
 
 class Queue(Settings):
-    """queue.json."""
+    """The content of queue.json."""
 
     format: Literal[1] = 1
     next_id: _Number = 1
@@ -105,7 +105,7 @@ class Queue(Settings):
 
 
 def new_entry(number: int, run: Run) -> Entry:
-    """Make the entry of a run."""
+    """Build the entry of a run."""
     steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
     found: dict[str, Any] = {
         "id": number,
@@ -153,7 +153,7 @@ def moved(queue: Queue, numbers: Sequence[int], before: int | None) -> Queue:
 
 
 def without(queue: Queue, numbers: Sequence[int]) -> Queue:
-    """Take entries out.
+    """Remove entries.
 
     Raises:
         ReplicationError: no such entry.

@@ -1,4 +1,4 @@
-"""Where a queue keeps its files.
+"""The folder of a queue and the files in it.
 
 - queue.json: the entries in order; every command may change it, under queue.lock.
 - worker.json: who works them off: process, commit, trainings at a time; worker.lock is held as long as it lives.
@@ -28,7 +28,7 @@ from replication.foundation.validation import Settings, SettingsT, validated
 
 
 class Failure(Settings):
-    """failures/N.json."""
+    """The content of failures/N.json."""
 
     kind: Literal["failed", "refused"]
     """refused: it was not started, because its settings at this commit are not those it was added with."""
@@ -36,7 +36,7 @@ class Failure(Settings):
 
 
 class Worker(Settings):
-    """worker.json."""
+    """The content of worker.json."""
 
     pid: Annotated[int, Field(ge=1)]
     commit: str
@@ -83,19 +83,19 @@ class QueueFolder:
         return self.root / "failures"
 
     def log(self, entry: Entry) -> Path:
-        """What the training of an entry printed."""
+        """Return the path of what the training of an entry printed."""
         return self.logs / f"{entry.id}.log"
 
     def running(self, entry: Entry) -> Path:
-        """The lock that the training of an entry holds."""
+        """Return the path of the lock that the training of an entry holds."""
         return self.root / "running" / f"{entry.id}.lock"
 
     def failure(self, entry: Entry) -> Path:
-        """Why an entry was not trained to its end."""
+        """Return the path of the file that says why an entry was not trained to its end."""
         return self.failures / f"{entry.id}.json"
 
     def is_finished(self, entry: Entry) -> bool:
-        """Tell whether the record of an entry's run is written, which is done last."""
+        """Return whether the record of an entry's run is written, which is done last."""
         return (self.results / "runs" / entry.place / "run.json").exists()
 
     def read(self) -> Queue:

@@ -55,7 +55,7 @@ def held(path: Path, refusal: str, wait_seconds: float = 2.0) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a living process holds the lock of a file, which may be missing."""
+    """Return whether a living process holds the lock of a file, which may be missing."""
     try:
         with path.open("r") as file:
             # Shared: two commands that look at the same time do not see each other.

@@ -1,4 +1,4 @@
-"""Starting the queue's worker in the background, and ending it with its trainings."""
+"""The start of the queue's worker in the background, and its end together with its trainings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from replication.foundation.files import ensure_folder
 
 _POLL_SECONDS = 0.1
 _ENDING_SECONDS = 600.0
-"""Within which trainings that their worker left write their checkpoints."""
+"""Time for trainings whose worker was killed to write their checkpoints."""
 _ANSWER_SECONDS = 60.0
-"""A worker that has not taken its lock by then is not going to."""
+"""Longest time that a worker takes to begin."""
 
 
 def start(folder: QueueFolder, repository: Path, commit: str | None, python: Path | None, jobs: int) -> str:
@@ -103,12 +103,12 @@ def end(folder: QueueFolder, wait_seconds: float) -> None:
 
 
 def living(folder: QueueFolder) -> list[Entry]:
-    """The entries that are being trained, whether their worker lives or not."""
+    """Find the entries that are being trained, whether their worker lives or not."""
     return [entry for entry in folder.read().entries if is_held(folder.running(entry))]
 
 
 def _pid(folder: QueueFolder, entry: Entry) -> int | None:
-    """The process of a training; None as long as it is not written down, or the training has ended."""
+    """Read the process id of a training; None as long as it is not written down, or the training has ended."""
     try:
         return int(folder.running(entry).read_text())
     except (OSError, ValueError):
@@ -116,7 +116,12 @@ def _pid(folder: QueueFolder, entry: Entry) -> int | None:
 
 
 def _launch(folder: QueueFolder, interpreter: Path, jobs: int) -> int | None:
-    """Start the worker and wait until it has the queue in hand; None where it is through already."""
+    """Start the worker and wait until it has begun.
+
+    Returns: its process id; None where it has worked everything off already.
+    Raises:
+        ReplicationError: it cannot be started, fails, or does not begin in time.
+    """
     folder.logs.mkdir(parents=True, exist_ok=True)
     log = folder.logs / "worker.log"
     words = ["-m", "replication", "queue", "work", "--folder", str(folder.root), "--jobs", str(jobs)]

@@ -1,4 +1,4 @@
-"""How far the queue is: one row an entry, from records, checkpoints and what the worker wrote down."""
+"""The state of the queue: one row an entry, from records, checkpoints and what the worker wrote down."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from replication.foundation.errors import ReplicationError
 from replication.specification.run import off_policy_config
 
 WIDTH = 100
-"""Columns of a terminal that the table needs at most."""
+"""Most columns of a terminal that the table takes."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One entry."""
+    """The state of one entry."""
 
     id: int
     name: str
     state: str
     """waiting, running, finished, failed or refused."""
     step: int
-    """Of its newest checkpoint, or the last one where it is finished."""
+    """Step of its newest checkpoint, or its last step where it is finished."""
     budget_steps: int
     frames: int
     """Emulator frames of those steps."""
     hours_used: float
-    """Of one core, up to the newest checkpoint."""
+    """Hours of one core, up to the newest checkpoint."""
     hours_left: float | None
-    """Of one core, estimated; None: unknown."""
+    """Hours of one core, estimated; None: unknown."""
     score: float | None
     """The final score, or the mean return of the last iteration where that is what was published."""
     note: str = ""
-    """Why it failed or was refused."""
+    """Reason why it failed or was refused."""
 
 
 def status_text(folder: QueueFolder) -> str:
@@ -74,7 +74,7 @@ def status_text(folder: QueueFolder) -> str:
 
 
 def status_json(folder: QueueFolder) -> str:
-    """The rows of the table as JSON.
+    """Return the rows of the table as JSON.
 
     Raises:
         ReplicationError: a file of the queue is bad.
@@ -83,7 +83,7 @@ def status_json(folder: QueueFolder) -> str:
 
 
 def status_rows(folder: QueueFolder) -> list[Row]:
-    """Look at every entry, in order.
+    """Build the row of every entry, in order.
 
     Raises:
         ReplicationError: a file of the queue is bad.
@@ -113,7 +113,7 @@ def _row(entry: Entry, folder: QueueFolder) -> Row:
 
 
 def _finished(entry: Entry, place: Path) -> Row:
-    """The row of a run that has a record; what is wrong with the record is said by `collect`."""
+    """Build the row of a run that has a record; `collect` checks the record and says what is wrong with it."""
     try:
         record = read_unchecked(place)
         seconds, score = float(record["cost"]["seconds"]), record["score"]
@@ -130,7 +130,7 @@ def _finished(entry: Entry, place: Path) -> Row:
 
 
 def _checkpoint(state: Path) -> tuple[int, float]:
-    """Step and seconds of training of the newest checkpoint; zeros where there is none."""
+    """Read step and seconds of training of the newest checkpoint; zeros where there is no checkpoint."""
     for step, path in reversed(checkpoints(state)):
         try:
             return step, float(json.loads((path / "lane.json").read_bytes())["seconds"])
@@ -171,7 +171,7 @@ def _head(folder: QueueFolder) -> str:
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
-    """Columns as wide as they must be; names are cut where the whole would not fit."""
+    """Format the rows in columns as wide as they must be; names are cut where a line would not fit."""
     cells = [("id", "run", "state", "step", "frames", "used h", "left h", "score")]
     for row in rows:
         steps = f"{_short(row.step)} of {_short(row.budget_steps)}" if row.budget_steps else "-"
@@ -192,7 +192,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
 
 
 def _short(number: int) -> str:
-    """A count in at most five characters or so: 600, 2,400, 250k, 1.25M."""
+    """Format a count in about five characters: 600, 2,400, 250k, 1.25M."""
     if number >= 1_000_000:
         return f"{number / 1_000_000:.2f}M"
     return f"{number / 1_000:.0f}k" if number >= 10_000 else f"{number:,}"

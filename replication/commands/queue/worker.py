@@ -1,4 +1,4 @@
-"""Working the queue off: entries in order, some at a time, each as `train` in a process of its own."""
+"""The worker of the queue: it trains entries in order, some at a time, each as `train` in a process of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def work(folder: QueueFolder, jobs: int) -> int:
         folder: of the queue; this program must be the one in its clone.
         jobs: trainings at a time.
 
-    Returns: exit code: 0, or 75 where it was told to stop before the end.
+    Returns: exit code: 0, or INTERRUPTED_EXIT_CODE where it was told to stop before the end.
     Raises:
         ReplicationError: it is another program; another worker is there; queue.json is bad.
     """
@@ -98,7 +98,7 @@ def _work_off(folder: QueueFolder, worker: Worker, stop: Sequence[int]) -> None:
 
 
 def _waiting(folder: QueueFolder, running: Sequence[_Training]) -> list[Entry]:
-    """The entries that can be started now; of those that share their checkpoints one at a time."""
+    """List the entries that can be started now; of those that share their checkpoints, one at a time."""
     busy = {training.entry.training_digest for training in running}
     return [
         entry
@@ -140,7 +140,7 @@ def _started(entry: Entry, folder: QueueFolder, worker: Worker) -> _Training | N
 
 
 def _ended(training: _Training, folder: QueueFolder, stop: Sequence[int]) -> bool:
-    """Tell whether a training has ended, and keep why where it has not come to its end."""
+    """Return whether a training has ended; where it failed, write down why."""
     code = training.process.poll()
     if code is None:
         return False
@@ -167,6 +167,6 @@ def _reason(entry: Entry, code: int, folder: QueueFolder) -> str:
 
 
 def last_line(text: bytes) -> str:
-    """The last line of a log that holds something; progress bars return to the start of theirs."""
+    """Find the last line of a log that is not empty; a progress bar overwrites its line by carriage returns."""
     lines = [" ".join(line.split()) for line in text.decode(errors="replace").replace("\r", "\n").split("\n")]
     return next((line for line in reversed(lines) if line), "")

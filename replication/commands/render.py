@@ -1,0 +1,55 @@
+"""The command `render`: tables, figures, pages and READMEs from the runs that are finished."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from replication.foundation.errors import ReplicationError
+from replication.specification.control_experiments import known_control_experiments
+from replication.specification.experiments import known_experiments
+
+HELP = "make a table, a figure or the page of an experiment, the page of all, or the READMEs"
+DESCRIPTION = (
+    "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
+    "experiments, results/index.html; or bring the counts in README.md and the list in results/README.md up to date."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `render`."""
+    parser.add_argument("kind", choices=["table", "figure", "page", "index", "readme"])
+    parser.add_argument(
+        "experiment",
+        nargs="?",
+        help=f"one of: {', '.join([*known_experiments(), *known_control_experiments()])}; none for index and readme",
+    )
+    parser.add_argument("name", nargs="?", help="which table or figure")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make what is named.
+
+    Returns: exit code 0.
+    Raises:
+        ReplicationError: a name that is missing or unknown; a damaged run file.
+    """
+    from replication.report.render import render_figure, render_index, render_page, render_table
+
+    if options.kind == "readme":
+        from replication.report.pages.readmes import write_readmes
+
+        print(*write_readmes(options.results), sep="\n")
+    elif options.kind == "index":
+        render_index(options.results)
+    elif options.experiment is None:
+        raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
+    elif options.kind == "page":
+        render_page(options.experiment, options.results)
+    elif options.name is None:
+        raise ReplicationError(f"which {options.kind}? give its name after the experiment's")
+    else:
+        render = render_table if options.kind == "table" else render_figure
+        render(options.experiment, options.name, options.results)
+    return 0

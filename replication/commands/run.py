@@ -1,0 +1,67 @@
+"""The command `run`: have Snakemake bring an experiment to its page, or print what that takes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from replication.commands.arguments import add_folders, at_least_one
+from replication.commands.snakemake import known_profiles, run_snakemake, snakemake_command
+from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import state_root
+from replication.specification.control_experiments import known_control_experiments
+from replication.specification.experiments import known_experiments, load_experiment
+
+HELP = "bring an experiment from nothing to its page"
+DESCRIPTION = (
+    "Train and evaluate what an experiment lacks, then make its tables, figures and page. "
+    "Given again after an interruption, the same command continues."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `run`."""
+    parser.add_argument("experiment", help=f"one of: {', '.join(known_experiments())}")
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="print what is done and missing, and what it costs"
+    )
+    parser.add_argument(
+        "--measure", action="store_true", help="with -n: measure this machine's speed first, about 10 s a variant"
+    )
+    parser.add_argument("--cores", type=at_least_one, help="runs at a time (default: all cores)")
+    parser.add_argument(
+        "--profile",
+        default="default",
+        choices=known_profiles(),
+        help="default: a run a core; gpu: all runs of a variant as lanes of a cohort",
+    )
+    add_folders(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run Snakemake on an experiment, or print the plan.
+
+    Returns: Snakemake's exit code.
+    Raises:
+        ReplicationError: no such experiment, or a bad one.
+    """
+    if options.experiment in known_control_experiments():
+        raise ReplicationError(f"{options.experiment} is no Atari experiment; `control {options.experiment}` makes it")
+    load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
+    if options.dry_run:
+        return _print_plan(options)
+    if options.state:
+        os.environ["REPLICATION_STATE"] = str(options.state)
+    return run_snakemake(snakemake_command(options.experiment, options.results, options.cores, profile=options.profile))
+
+
+def _print_plan(options: argparse.Namespace) -> int:
+    from replication.commands.plan import measure_speeds, print_plan
+
+    state = options.state or state_root()
+    if options.measure:
+        measure_speeds(options.experiment, state)
+    print_plan(options.experiment, options.results, state, options.cores)
+    if options.profile != "default":
+        print(f"hours are those of CPU cores; what profile {options.profile} takes, no run here has shown")
+    return 0

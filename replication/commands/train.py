@@ -1,0 +1,98 @@
+"""The command `train`: train and evaluate runs in this process, one or the lanes of a cohort."""
+
+from __future__ import annotations
+
+import argparse
+
+from replication.commands.arguments import add_folders, add_run_arguments, device, none_or_more, seconds
+from replication.commands.expected_runs import refuse_changed
+from replication.foundation.paths import state_root
+from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
+from replication.specification.run import Run, resolve_run
+
+HELP = "train and evaluate one run, or several as the lanes of a cohort"
+DESCRIPTION = (
+    "Train a variant on games with seeds, evaluate by the protocol, write the results. "
+    "Given again after an interruption, the same command continues."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `train`."""
+    add_run_arguments(parser, required=True)
+    add_folders(parser)
+    parser.add_argument(
+        "--expect",
+        nargs="+",
+        metavar="DIGEST",
+        help="train only runs with these result digests (their first digits): refuses where the settings have changed "
+        "since they were planned",
+    )
+    parser.add_argument("--device", type=device, default="cpu", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--workers",
+        type=none_or_more,
+        help="processes that the lanes are dealt to; 0: they live in this one (default: 0 on a CPU, else one a core)",
+    )
+    parser.add_argument(
+        "--replay-storage",
+        default="lz4",
+        choices=["lz4", "raw"],
+        help="frames of the replay memory compressed without loss (default), or as one array of 7 GB per million",
+    )
+    parser.add_argument("--checkpoint-seconds", type=seconds, default=600.0, help="time between checkpoints")
+    parser.add_argument(
+        "--max-seconds",
+        type=seconds,
+        help=f"stop cleanly before a wall limit, with exit code {INTERRUPTED_EXIT_CODE}; it counts from the start of "
+        "the process",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and evaluate the runs that are named.
+
+    Returns: exit code, 0 or INTERRUPTED_EXIT_CODE.
+    Raises:
+        ReplicationError: a bad name or budget; settings that are not those expected; a run that failed.
+    """
+    from replication.training.machine.settings import Machine, default_workers
+    from replication.training.session import execute
+
+    machine = Machine(
+        results=options.results,
+        state=options.state or state_root(),
+        device=options.device,
+        storage=options.replay_storage,
+        checkpoint_seconds=options.checkpoint_seconds,
+        max_seconds=options.max_seconds,
+        started=options.started,
+        quiet=options.quiet,
+        workers=default_workers(options.device) if options.workers is None else options.workers,
+    )
+    runs = named_runs(options)
+    if options.expect is not None:
+        refuse_changed(runs, options.expect, options.results)
+    return execute(runs, machine)
+
+
+def named_runs(options: argparse.Namespace) -> list[Run]:
+    """Return the runs that the arguments name: every game with every seed, game by game.
+
+    Raises:
+        ReplicationError: a bad name, seed or budget.
+    """
+    return [
+        resolve_run(
+            variant=options.variant,
+            game=game,
+            seed=seed,
+            protocol=options.protocol,
+            preset=options.preset,
+            budget_frames=options.budget_frames,
+            budget_iterations=options.budget_iterations,
+        )
+        for game in options.game
+        for seed in options.seed
+    ]
