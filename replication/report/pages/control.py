@@ -10,10 +10,10 @@ from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.evidence.control_files import FIGURES, TABLES
 from replication.evidence.control_records import read_variant
 from replication.report.control_tables import coverage, finished_variants
-from replication.report.pages.experiment import read_figure
+from replication.report.pages.figures import read_figure
 from replication.report.pages.runs import SHOWN_DIGITS, short_commit
 from replication.report.pages.tables import ShownTable, read_table
-from replication.report.pages.template import page_environment
+from replication.report.pages.template import fill_page
 from replication.specification.control_experiments import ControlExperiment
 
 _MEANINGS = {
@@ -36,7 +36,8 @@ def control_page_html(experiment: ControlExperiment, results: Path) -> str:
     tables = [read_table(folder / "tables", table, command.format("table", table)) for table in TABLES]
     finished = finished_variants(experiment, results)
     records = [record for variant in finished if (record := read_variant(experiment, variant, results)) is not None]
-    return page_environment().get_template("control.html").render(
+    return fill_page(
+        "control.html",
         experiment=experiment,
         coverage=coverage(experiment, finished),
         complete=len(finished) == len(experiment.variants),
@@ -48,7 +49,7 @@ def control_page_html(experiment: ControlExperiment, results: Path) -> str:
         settings=_flat(experiment.method.model_dump(mode="json")),
         provenance=[_provenance(record) for record in records],
         commands=_commands(name),
-    )  # fmt: skip
+    )
 
 
 def _verdicts(table: ShownTable) -> list[tuple[str, int, str]]:

@@ -8,17 +8,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replication.analysis.finished import FinishedRun
+from replication.report.pages.template import fill_fragment
 from replication.report.views.screens import TILE_COLUMNS, TILE_HEIGHT, TILE_WIDTH, StateScreens, load_screens
 from replication.specification.tasks.atari_games import find_game
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _MOST_VIEWS = 4
 _WIDTH, _HEIGHT, _MARGIN = 600, 450, 14
 """Of a drawing, in its own units."""
@@ -41,14 +39,7 @@ def embedding_views(finished: Sequence[FinishedRun]) -> str:
             shown.append(_view(found, screens))
     if not shown:
         return ""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("embedding.html").render(views=shown, width=_WIDTH, height=_HEIGHT)
+    return fill_fragment("embedding.html", views=shown, width=_WIDTH, height=_HEIGHT)
 
 
 def _view(found: FinishedRun, screens: StateScreens) -> dict[str, Any]:

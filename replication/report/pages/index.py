@@ -12,7 +12,7 @@ from replication.evidence.records import unfinished
 from replication.foundation.durations import hours_text
 from replication.foundation.files import write_atomically
 from replication.report.pages.tables import counted_verdicts
-from replication.report.pages.template import page_environment
+from replication.report.pages.template import fill_page
 from replication.specification.control_experiments import (
     ControlExperiment,
     known_control_experiments,
@@ -58,7 +58,7 @@ def index_html(results: Path) -> str:
     shown = [_shown(load_experiment(name), results) for name in known_experiments()]
     shown += [_shown_control(load_control_experiment(name), results) for name in known_control_experiments()]
     shown.sort(key=lambda experiment: not experiment.has_page)
-    return page_environment().get_template("index.html").render(experiments=shown)
+    return fill_page("index.html", experiments=shown)
 
 
 def _shown(experiment: Experiment, results: Path) -> ShownExperiment:

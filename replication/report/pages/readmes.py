@@ -6,18 +6,16 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from replication.analysis.finished import coverage, load_runs
 from replication.analysis.other_scores import MARKS
 from replication.foundation.files import write_atomically
 from replication.report.control_tables import shown_control
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
 from replication.report.pages.summary import Left, days_text, findings_of, left_to_run, verdicts_of
+from replication.report.pages.template import fill_markdown
 from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.experiments import known_experiments, load_experiment
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
 _MADE_BY_EVERY_CLONE = {"quickstart"}
 """Experiments whose results git ignores."""
@@ -29,15 +27,7 @@ def results_readme(results: Path) -> str:
     Raises:
         ReplicationError: a damaged run file.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=False,  # Markdown
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template = environment.get_template("results.md")
-    return template.render(experiments=_experiments(results), to_run=_to_run(results))
+    return fill_markdown("results.md", experiments=_experiments(results), to_run=_to_run(results))
 
 
 def readme_with_results(text: str, results: Path) -> str:

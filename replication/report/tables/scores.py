@@ -12,6 +12,7 @@ import pandas as pd
 
 from replication.analysis.best_of_rates import Comparison, compared, comparison_count
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
+from replication.analysis.cost import budget_frames
 from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
@@ -95,7 +96,7 @@ def _row(
     return {
         "game": find_game(game).title,
         "agent": agent,
-        "frames": _frames(cell.run),
+        "frames": f"{budget_frames(cell.run):,}",  # what a published number must share with the row
         "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
         "score": _number(float(np.mean(scores)) if scores else None),
         "95 % interval": "missing" if not scores else _range(shown),
@@ -231,12 +232,6 @@ def _best_text(comparisons: Sequence[Comparison]) -> str:
         f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
         f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
     )
-
-
-def _frames(run: Run) -> str:
-    """Emulator frames of training: what a published number must share with the row."""
-    steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
-    return f"{steps * run.protocol.training.frame_skip:,}"
 
 
 def _number(value: float | None) -> str:
