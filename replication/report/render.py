@@ -42,9 +42,9 @@ def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
         ReplicationError: no such experiment or figure; a damaged run file.
     """
     if experiment in known_control_experiments():
-        from replication.report import control_tables
+        from replication.report import control_figures
 
-        return control_tables.build_figure(load_control_experiment(experiment), name, results)
+        return control_figures.build_figure(load_control_experiment(experiment), name, results)
     from replication.report import figures
 
     figure: FigureResult = _module(figures, "figure", name).build(load_experiment(experiment), results)

@@ -33,7 +33,7 @@ from replication.report.figures.figure import (
     house_style,
     spread,
 )
-from replication.report.learning_curve_captions import caption
+from replication.report.figures.learning_curves_caption import caption
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game

@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from replication.analysis.control_trials import coverage, finished_variants
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.evidence.control_files import FIGURES, TABLES
 from replication.evidence.control_records import read_variant
-from replication.report.control_tables import coverage, finished_variants
 from replication.report.pages.figures import read_figure
 from replication.report.pages.runs import SHOWN_DIGITS, short_commit
 from replication.report.pages.tables import ShownTable, read_table

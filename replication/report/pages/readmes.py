@@ -6,14 +6,20 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
+
+from replication.analysis import control_trials
 from replication.analysis.finished import coverage, load_runs
 from replication.analysis.other_scores import MARKS
 from replication.foundation.files import write_atomically
-from replication.report.control_tables import shown_control
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
-from replication.report.pages.summary import Left, days_text, findings_of, left_to_run, verdicts_of
+from replication.report.pages.summary import Left, Verdicts, days_text, findings_of, left_to_run, verdicts_of
 from replication.report.pages.template import fill_markdown
-from replication.specification.control_experiments import known_control_experiments, load_control_experiment
+from replication.specification.control_experiments import (
+    ControlExperiment,
+    known_control_experiments,
+    load_control_experiment,
+)
 from replication.specification.experiments import known_experiments, load_experiment
 
 _BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
@@ -65,8 +71,40 @@ def _experiments(results: Path) -> list[dict[str, object]]:
         shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings_of(experiment)}
     for name in known_control_experiments():
         if (results / name / "index.html").exists():
-            shown.append(shown_control(load_control_experiment(name), results))
+            shown.append(_shown_control(load_control_experiment(name), results))
     return shown
+
+
+def _shown_control(experiment: ControlExperiment, results: Path) -> dict[str, object]:
+    """Return what the list says of a control experiment with a page, by the names of the template.
+
+    Raises:
+        ReplicationError: a damaged file.
+    """
+    table = pd.read_csv(results / experiment.experiment / "tables" / "table1.csv")
+    main = next(iter(experiment.variants))
+    counted = table["verdict"].value_counts().to_dict()
+    judged = []
+    for word in ("replicated", "differs", "inconclusive"):
+        if counted.get(word):
+            episodes = table.loc[table["verdict"] == word, "training episodes"]
+            judged.append(Verdicts(f"{main}, by random episodes", word, tuple(map(str, episodes))))
+    findings = [
+        {
+            "games": [f"{number} random episodes" for number in finding.training_episodes],
+            "what": finding.what,
+            "checked": finding.checked,
+        }
+        for finding in experiment.findings
+    ]
+    return {
+        "name": experiment.experiment,
+        "title": experiment.title,
+        "coverage": control_trials.coverage(experiment, control_trials.finished_variants(experiment, results)),
+        "verdicts": ", ".join(f"{number} {word}" for word, number in sorted(counted.items())),
+        "judged": judged,
+        "findings": findings,
+    }
 
 
 def _to_run(results: Path) -> list[tuple[str, Left, str]]:
