@@ -26,7 +26,7 @@ _MEANINGS = {
 
 
 def control_page_html(experiment: ControlExperiment, results: Path) -> str:
-    """The page's text.
+    """Return the text of the page.
 
     Raises:
         ReplicationError: a table or figure is not there yet; a damaged file.
@@ -58,7 +58,7 @@ def _verdicts(table: ShownTable) -> list[tuple[str, int, str]]:
 
 
 def _flat(settings: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Settings with the names of the groups they stand in."""
+    """Return the settings with the names of the groups they stand in."""
     rows: list[tuple[str, str]] = []
     for name, value in settings.items():
         if isinstance(value, dict):

@@ -34,7 +34,7 @@ from replication.specification.experiments import Experiment
 from replication.specification.run_arguments import run_arguments
 
 MOST_BYTES = 15_000_000
-"""Of a page: what a browser on a phone still opens."""
+"""The largest page: a browser on a phone still opens it."""
 
 
 def write_page(experiment: Experiment, results: Path) -> Path:
@@ -60,7 +60,7 @@ def write_page(experiment: Experiment, results: Path) -> Path:
 
 
 def page_html(experiment: Experiment, results: Path) -> str:
-    """The page's text.
+    """Return the text of the page.
 
     Raises:
         ReplicationError: a table or figure of the experiment is not there yet; a damaged run file.
@@ -108,7 +108,7 @@ def _command(experiment: Experiment, kind: str, name: str) -> str:
 
 
 def _commands(experiment: Experiment) -> list[tuple[str, str]]:
-    """What to type, and what it does."""
+    """Return the commands to type, each with what it does."""
     name = experiment.experiment
     given = [run_arguments(group, Path("results")) for group in groups(experiment)]
     return [

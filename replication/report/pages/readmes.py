@@ -1,4 +1,4 @@
-"""results/README.md: what lies in the results folder, how each file was made, how to check it."""
+"""The READMEs: results/README.md, and what README.md shows of the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MADE_BY_EVERY_CLONE = {"quickstart"}
 
 
 def results_readme(results: Path) -> str:
-    """The text of results/README.md.
+    """Return the text of results/README.md, which says what lies there, how it was made and how to check it.
 
     Raises:
         ReplicationError: a damaged run file.
@@ -37,7 +37,7 @@ def results_readme(results: Path) -> str:
 
 
 def readme_with_results(text: str, results: Path) -> str:
-    """The project's README with the experiments that have results, as they are now, between its two marks.
+    """Return the project's README with the experiments that have results now between its two marks.
 
     Raises:
         ReplicationError: the marks are not there; a damaged run file.
@@ -51,7 +51,10 @@ def readme_with_results(text: str, results: Path) -> str:
 
 
 def write_readmes(results: Path) -> list[Path]:
-    """Bring what is rendered in README.md and results/README.md up to date."""
+    """Write README.md and results/README.md with what is rendered in them brought up to date.
+
+    Returns: the files.
+    """
     text = readme_with_results(readme_with_counts(README.read_text(encoding="utf-8")), results)
     path = results / "README.md"
     write_atomically(README, text.encode())
@@ -108,7 +111,7 @@ def _shown_control(experiment: ControlExperiment, results: Path) -> dict[str, ob
 
 
 def _to_run(results: Path) -> list[tuple[str, Left, str]]:
-    """Experiments with runs left, the least costly first."""
+    """Return the experiments with runs left, the least costly first."""
     found = [
         (name, left_to_run(load_experiment(name), results))
         for name in known_experiments()

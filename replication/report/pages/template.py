@@ -59,7 +59,7 @@ def script_policy(*scripts: str) -> str:
 
 
 def _environment(*, autoescape: bool, lstrip_blocks: bool = False, keep_trailing_newline: bool = False) -> Environment:
-    """Make the environment of one kind of text; a name that a template has and nobody gives is an error."""
+    """Make the environment of one kind of text; a name without a value is an error."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=autoescape,

@@ -54,7 +54,7 @@ _POINTS_TEXT = (
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """The table of an experiment; what is missing is shown as missing.
+    """Build the table of an experiment; what is missing is shown as missing.
 
     Raises:
         ReplicationError: a damaged run file; a game outside the reference set.
@@ -114,7 +114,7 @@ def _row(
 
 
 def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level: float) -> Verdict:
-    """Contract: the unit is the training seed, and the episode for an agent that does not train."""
+    """Judge a cell by contract: the unit is the training seed, or the episode for an agent that does not train."""
     counterpart = comparison.counterpart
     if counterpart is None:
         return no_reference(comparison.reason)
@@ -138,7 +138,10 @@ def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level
 
 
 def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
-    """Over seeds where several are finished; else over the episodes of the one network, which is another thing."""
+    """Return the interval that is shown, and whether it is over seeds or over episodes.
+
+    It is over seeds where several are finished, else over the episodes of the one network, which is another thing.
+    """
     if len(cell.finished) > 1 and cell.trains:
         values, unit = cell.scores, "seeds"
     else:
@@ -148,7 +151,7 @@ def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
 
 
 def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -> str:
-    """Whether the interval lies wholly above the random agent's, or above its published score where none is run.
+    """Say whether the interval lies wholly above the random agent's, or its published score where it is not run.
 
     Scores of episodes of another length than the random agent's tell nothing about it.
     """
@@ -212,7 +215,7 @@ def _caption(
 
 
 def _cap_texts(runs: Sequence[Run], references: ReferenceSet) -> list[str]:
-    """One sentence for each way in which episodes are cut otherwise than those of the references."""
+    """Write a sentence for each way in which episodes are cut otherwise than those of the references."""
     agents: dict[str, dict[str, None]] = {}
     for run in runs:
         if (difference := other_cap(run, references)) is not None:
