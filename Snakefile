@@ -15,7 +15,7 @@ sys.path.insert(0, workflow.basedir)
 
 from replication.commands import jobs
 from replication.foundation.errors import ReplicationError
-from replication.report.report_captions import rst_text
+from replication.report.captions import rst_text
 
 try:
     JOBS = jobs.build_jobs(jobs.workflow_config(config))

@@ -16,12 +16,12 @@ from replication.specification.run import Run
 
 @dataclass(frozen=True)
 class AgentScores:
-    """What there is of one agent.
+    """The scores of one agent, as far as its runs are finished.
 
     Attributes:
-        title: the agent's, as everywhere in the experiment.
+        title: its name, as everywhere in the experiment.
         cells: all its cells, a game each, finished or not.
-        used: of them those with a finished run, which the aggregate is made from.
+        used: those of them with a finished run; the aggregate is made from these.
         runs: finished runs used of each game: as many as the game with the fewest has, by ascending seed.
         left_out: finished runs that are not used, so that every game has as many.
         scores: float64 [runs, games used], normalised, percent; None where nothing is finished.
@@ -36,7 +36,7 @@ class AgentScores:
 
     @property
     def run(self) -> Run:
-        """Any of its runs."""
+        """One of its runs; they differ by game and seed alone."""
         return self.cells[0].run
 
     @property
@@ -46,18 +46,21 @@ class AgentScores:
 
     @property
     def complete(self) -> bool:
-        """Whether every game has a finished run."""
+        """True where every game has a finished run."""
         return len(self.used) == len(self.cells)
 
     def coverage(self) -> str:
-        """Games in words: how many of how many."""
+        """Return how many of its games have a finished run, in words."""
         return f"{len(self.used)} of {len(self.cells)}"
 
 
 def agent_scores(
     experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet
 ) -> list[AgentScores]:
-    """Every agent that trains, in the order of the experiment. Games outside the reference set are left out."""
+    """Return the scores of every agent that trains, in the order of the experiment.
+
+    Games outside the reference set are left out.
+    """
     runs = experiment.judged_runs()
     by_agent: dict[str, list[Cell]] = {agent_title(run, runs): [] for run in runs if run.variant.family != "untrained"}
     for cell in cells_of(experiment, finished):
@@ -75,7 +78,7 @@ def _of_agent(title: str, cells: Sequence[Cell], references: ReferenceSet) -> Ag
 
 
 def coverage_texts(agents: Sequence[AgentScores], references: ReferenceSet) -> list[str]:
-    """Sentences of a caption: runs and games behind each agent, what was left out, what is on another scale."""
+    """Write a sentence for each agent: its runs and games, what was left out, what is on another scale."""
     texts = []
     for agent in agents:
         runs = f"{agent.runs} run{'s' * (agent.runs != 1)} a game" if agent.used else "no finished run"

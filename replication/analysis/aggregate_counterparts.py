@@ -1,4 +1,4 @@
-"""Which published aggregate over games is of the same agent, games, protocol and frames, and the verdict against it."""
+"""The published aggregate over games of the same agent, games, protocol and frames, and the verdict against it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from replication.published.schemas import Convention
 from replication.specification.experiments import Experiment, PublishedSource
 
 _NATURE_SCORES = ("mnih2015_nature", "DQN")
-_HUNDRED_COLUMNS = {
+_ATARI100K_COLUMNS = {
     "median": "published_median",
     "interquartile mean": "iqm_recomputed",
     "mean": "published_mean",
     "optimality gap": "recomputed_optimality_gap",
 }
-"""Of atari100k_aggregates.csv, in shares of one."""
-_HUNDRED_VERSIONS = {"rliable per-run data (Agarwal 2021)": "rliable re-evaluation"}
-"""What atari100k_aggregates.csv calls a version of atari100k_scores.csv, where it is not the same."""
+"""Columns of atari100k_aggregates.csv, in shares of one."""
+_ATARI100K_VERSIONS = {"rliable per-run data (Agarwal 2021)": "rliable re-evaluation"}
+"""Versions in atari100k_scores.csv that atari100k_aggregates.csv names otherwise."""
 _NORMAL_95 = 1.959964
 
 
@@ -56,7 +56,7 @@ class AggregateCounterpart:
 def find_aggregate(
     experiment: Experiment, agent: AgentScores, statistic: str, references: ReferenceSet
 ) -> AggregateCounterpart | str:
-    """The published aggregate for an agent of an experiment, or one sentence that says why there is none."""
+    """Find the published aggregate for an agent of an experiment, or say in one sentence why there is none."""
     source = experiment.published
     if source is None:
         return "the experiment names no published source"
@@ -71,15 +71,15 @@ def find_aggregate(
             return found
         by_game[cell.run.game] = found
     if source.source == "atari100k_scores":
-        return _hundred(alone or source.agents[agent.run.variant.variant], statistic, {} if alone else by_game)
+        return _atari100k(alone or source.agents[agent.run.variant.variant], statistic, {} if alone else by_game)
     return _of_paper(source, agent, statistic, by_game)
 
 
 def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, references: ReferenceSet) -> float:
-    """What may be drawn beside an aggregate of ours, which is normalised by `references` alone, in percent.
+    """Return the published aggregate to draw beside ours, which is normalised by `references` alone, in percent.
 
-    The published number, unless the paper's convention moves it: then the aggregate of its scores game by game without
-    that convention, since otherwise the two would differ by the random score of one game.
+    It is the published number. Where the paper's convention moves that, it is the aggregate of the published scores
+    game by game without the convention, since otherwise the two would differ by the random score of one game.
     """
     if counterpart.convention is None or not counterpart.scores:
         return counterpart.percent
@@ -115,9 +115,9 @@ def _of_paper(
     return f"no {statistic} over these games is published, or none that the published scores confirm"
 
 
-def _hundred(name: str, statistic: str, by_game: Mapping[str, Counterpart]) -> AggregateCounterpart | str:
+def _atari100k(name: str, statistic: str, by_game: Mapping[str, Counterpart]) -> AggregateCounterpart | str:
     algorithm, _, version = name.partition(", ")
-    version = _HUNDRED_VERSIONS.get(version, version)
+    version = _ATARI100K_VERSIONS.get(version, version)
     table = published_table("atari100k_aggregates").set_index(["algorithm", "version"]).to_dict("index")
     if (algorithm, version) not in table:
         raise ReplicationError(
@@ -125,7 +125,7 @@ def _hundred(name: str, statistic: str, by_game: Mapping[str, Counterpart]) -> A
             "its rows; correct published.aggregates of the experiment"
         )
     row = table[algorithm, version]
-    share = float(row[_HUNDRED_COLUMNS[statistic]])
+    share = float(row[_ATARI100K_COLUMNS[statistic]])
     if math.isnan(share):
         return f"no {statistic} of {algorithm}, {version} is published"
     error = None
@@ -179,7 +179,7 @@ def _published_estimate(
     means: Sequence[float],
     ours: Spreads,
 ) -> tuple[Estimate, bool]:
-    """The published aggregate with its error, and whether a spread was stood in for."""
+    """Return the published aggregate with its error, and whether a spread was stood in for."""
     if counterpart.standard_error is not None:
         return Estimate(counterpart.percent, counterpart.standard_error, math.inf), False
     if not published:  # the aggregate alone: our own spread, as if of one run a game
@@ -215,7 +215,7 @@ def _normalized(score: float, game: str, convention: Convention | None, referenc
 
 
 def _coefficient(published: Counterpart | None) -> float | None:
-    """Of variation between runs: as published, or as stood in for the score of the game."""
+    """Return the coefficient of variation between runs, as published or as stood in for the score of the game."""
     if published is None or published.between_runs is None or not published.normalized:
         return None
     return published.between_runs / abs(published.normalized)

@@ -26,7 +26,8 @@ from replication.specification.experiments import Experiment
 from replication.specification.tasks.atari_games import ATARI57
 
 COLUMNS = ["agent", "statistic", "frames", "runs_a_game", "games", "value", "low", "high"]
-"""frames: emulator frames of training. value: percent, with its 95 % interval over seeds; none for one run a game."""
+"""frames: emulator frames of training. value: percent, with its 95 % interval over seeds; one run a game has no
+interval."""
 
 STATISTICS: dict[str, Callable[[Scores], Scores]] = {
     "median": median,
@@ -34,14 +35,14 @@ STATISTICS: dict[str, Callable[[Scores], Scores]] = {
     "mean": mean,
 }
 OF_DQN_ZOO = "median, DQN Zoo"
-"""What `statistic` says of another program's curve, whose `low` and `high` are its least and greatest seed."""
+"""The `statistic` of another program's curve, whose `low` and `high` are its least and greatest seed."""
 _DQN_ZOO_SEEDS = 5
 _RESAMPLES = 500
 _MOST_POINTS = 100
 
 
 def aggregate_curves(agents: Sequence[AgentScores], references: ReferenceSet) -> pd.DataFrame:
-    """Every number that is drawn, in the columns `COLUMNS`; an agent without curves has no row.
+    """Compute every number that is drawn, in the columns `COLUMNS`; an agent without curves has no row.
 
     A run's curve is its periodic evaluations, or the mean training return of its iterations, whichever its protocol
     has. Its value at a frame is the last one measured by then, so that a curve begins where every run has a value,
@@ -53,7 +54,7 @@ def aggregate_curves(agents: Sequence[AgentScores], references: ReferenceSet) ->
 
 
 def dqn_zoo_curves(experiment: Experiment, agents: Sequence[AgentScores]) -> pd.DataFrame:
-    """DQN Zoo's median curve of each agent that the experiment names one for, in the columns `COLUMNS`.
+    """Return DQN Zoo's median curve of each agent that the experiment names one for, in the columns `COLUMNS`.
 
     It is over 57 games, so that an agent of other games has none.
     """
@@ -71,7 +72,7 @@ def dqn_zoo_curves(experiment: Experiment, agents: Sequence[AgentScores]) -> pd.
 
 
 def run_curve(found: FinishedRun, judged_at: Budget) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Frames, ascending, and raw scores of a run up to where it is judged; None where it measured none."""
+    """Return frames, ascending, and raw scores of a run up to where it is judged; None where it measured no score."""
     skip = found.run.protocol.training.frame_skip
     if found.iterations is not None and len(found.iterations):
         seen = found.iterations[found.iterations["iteration"] < judged_at.iterations]
@@ -131,7 +132,7 @@ def _at(
     references: ReferenceSet,
     grid: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Normalised score last measured by each frame of the grid, float64 [points]."""
+    """Return the normalised score last measured by each frame of the grid, float64 [points]."""
     frames, scores = curve
     latest = scores[np.searchsorted(frames, grid, side="right") - 1]
     return np.array([normalized_score(score, game, references) for score in latest])

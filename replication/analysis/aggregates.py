@@ -26,7 +26,7 @@ _TRIMMED_SHARE = 0.25
 
 
 def score_matrix(by_game: Mapping[str, Sequence[float]]) -> Scores:
-    """Normalised scores of each game's runs as one matrix [runs, games], games in the order given.
+    """Return the normalised scores of each game's runs as one matrix [runs, games], games in the order given.
 
     Raises:
         ReplicationError: no game, a game without a run, or games with unequal numbers of runs: the runs of an aggregate
@@ -46,7 +46,7 @@ def score_matrix(by_game: Mapping[str, Sequence[float]]) -> Scores:
 
 
 def mean(scores: Scores) -> Scores:
-    """Mean over games of each game's mean over runs (rliable/metrics.py:20-30).
+    """Compute the mean over games of each game's mean over runs (rliable/metrics.py:20-30).
 
     Args:
         scores: float64 [..., runs, games].
@@ -57,7 +57,7 @@ def mean(scores: Scores) -> Scores:
 
 
 def median(scores: Scores) -> Scores:
-    """Median over games of each game's mean over runs (rliable/metrics.py:33-43).
+    """Compute the median over games of each game's mean over runs (rliable/metrics.py:33-43).
 
     Args:
         scores: float64 [..., runs, games].
@@ -68,7 +68,7 @@ def median(scores: Scores) -> Scores:
 
 
 def interquartile_mean(scores: Scores) -> Scores:
-    """Mean of the middle half of all runs of all games (rliable/metrics.py:61-70).
+    """Compute the mean of the middle half of all runs of all games (rliable/metrics.py:61-70).
 
     A quarter of the runs, rounded down, is cut off at either end, as scipy.stats.trim_mean does.
 
@@ -83,7 +83,7 @@ def interquartile_mean(scores: Scores) -> Scores:
 
 
 def optimality_gap(scores: Scores, threshold: float = HUMAN_PERCENT) -> Scores:
-    """How far runs stay below a threshold on average, those above it not at all (rliable/metrics.py:46-58).
+    """Compute the mean distance of runs below a threshold; above it the distance is 0 (rliable/metrics.py:46-58).
 
     Args:
         scores: float64 [..., runs, games].
@@ -104,7 +104,7 @@ STATISTICS: dict[str, Callable[[Scores], Scores]] = {
 
 
 def performance_profile(scores: Scores, thresholds: NDArray[np.float64]) -> Scores:
-    """Share of all runs of all games that score above each threshold (rliable/library.py:287-289).
+    """Compute the share of all runs of all games that score above each threshold (rliable/library.py:287-289).
 
     Args:
         scores: float64 [..., runs, games].
@@ -117,7 +117,7 @@ def performance_profile(scores: Scores, thresholds: NDArray[np.float64]) -> Scor
 
 
 def probability_of_improvement(ours: Scores, theirs: Scores) -> Scores:
-    """Chance that a run of one agent beats a run of another on a game drawn at random; a tie counts one half.
+    """Compute the chance that a run of one agent beats a run of another on a random game; a tie counts one half.
 
     On each game it is the Mann-Whitney U statistic over the number of pairs (rliable/metrics.py:73-95).
 
@@ -132,7 +132,7 @@ def probability_of_improvement(ours: Scores, theirs: Scores) -> Scores:
 
 
 def efficiency_curve(statistic: Callable[[Scores], Scores], scores: Scores) -> Scores:
-    """A statistic at every point of training: a sample-efficiency curve.
+    """Compute a statistic at every point of training: a sample-efficiency curve.
 
     Args:
         statistic: one of `STATISTICS`.
@@ -145,9 +145,9 @@ def efficiency_curve(statistic: Callable[[Scores], Scores], scores: Scores) -> S
 
 
 def resampled(scores: Scores, stream: np.random.Generator, resamples: int = RESAMPLES) -> Scores:
-    """Stratified bootstrap: within each game, and on its own, as many of its runs as it has, drawn with replacement.
+    """Draw stratified bootstrap resamples: for each game on its own as many runs as it has, with replacement.
 
-    The games stay as they are: what varies is the seeds, not the choice of games (rliable/library.py:114-122, whose
+    The games stay as they are: the seeds vary, not the choice of games (rliable/library.py:114-122, whose
     `task_bootstrap` is off there by default).
 
     Args:
@@ -163,7 +163,7 @@ def resampled(scores: Scores, stream: np.random.Generator, resamples: int = RESA
 
 
 def bootstrap_interval(resampled_statistic: Scores, level: float = LEVEL) -> tuple[Scores, Scores]:
-    """Percentile interval of a statistic from its resamples.
+    """Return the percentile interval of a statistic from its resamples.
 
     Few runs give too narrow an interval: resampling n runs knows only (n - 1) / n of their variance.
 

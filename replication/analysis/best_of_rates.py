@@ -1,4 +1,4 @@
-"""Where a published score is the best over several learning rates of an agent, ours is chosen in the same way.
+"""The best of several learning rates of an agent, chosen as the published score was.
 
 Source: Mnih et al. 2015, Extended Data Tables 3 and 4: for each game and agent the best of three learning rates. An
 experiment says so by naming one published agent for several variants.
@@ -19,7 +19,7 @@ from replication.specification.experiments import PublishedSource
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a cell is compared with.
+    """The published number that a cell is compared with.
 
     counterpart: the published number; None where there is none for this cell, and `reason` says why.
     tried: how many learning rates of the agent the compared one is the best of; 1: it is the only one.
@@ -35,7 +35,7 @@ class Comparison:
 def compared(
     published: PublishedSource | None, cells: Sequence[Cell], counterparts: Sequence[Counterpart | str]
 ) -> list[Comparison]:
-    """The comparison of each cell: of several rates of one published agent on one game, the best alone has one.
+    """Return the comparison of each cell; of several rates of a published agent on a game only the best has one.
 
     The best is the rate with the highest mean score over its seeds, once every run of every rate is finished.
 
@@ -62,6 +62,6 @@ def compared(
 
 
 def comparison_count(found: Sequence[Comparison]) -> int:
-    """How many comparisons these are, however many runs are finished: several rates of one agent make one."""
+    """Count the comparisons, however many runs are finished: several rates of one agent make one."""
     shares = [1.0 / c.tried if c.waits else 1.0 for c in found if c.counterpart is not None]
     return round(sum(shares))

@@ -14,7 +14,7 @@ from replication.specification.run import Run
 
 @dataclass(frozen=True)
 class Cell:
-    """The runs of one agent on one game, finished or not, as they are judged at one length of training."""
+    """The runs of one agent on one game, finished or not, judged at one length of training."""
 
     runs: tuple[Run, ...]
     finished: tuple[FinishedRun, ...]
@@ -22,12 +22,12 @@ class Cell:
 
     @property
     def run(self) -> Run:
-        """Any of them as it is judged, its budget that length: as such they differ by seed alone."""
+        """One of the runs, its budget the length at which it is judged; they differ by seed alone."""
         return replace(self.runs[0], budget=self.judged_at)
 
     @property
     def trains(self) -> bool:
-        """Whether the unit of replication is the training seed; else it is the episode."""
+        """True where the unit of replication is the training seed; else it is the episode."""
         return self.run.variant.family != "untrained"
 
     @property
@@ -41,12 +41,12 @@ class Cell:
         return [float(x) for found in self.finished if found.episodes is not None for x in found.episodes["return"]]
 
     def normalized(self, references: ReferenceSet) -> list[float]:
-        """Normalised score of each finished run, in percent."""
+        """Return the normalised score of each finished run, in percent."""
         return [normalized_score(score, self.run.game, references) for score in self.scores]
 
 
 def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:
-    """Every cell of an experiment, by game, agent and the length of training at which it is judged."""
+    """Return every cell of an experiment, by game, agent and the length of training at which it is judged."""
     groups: dict[tuple[str, str, str, int, int], list[Run]] = {}
     for run in experiment.runs():
         shown = f"{run.protocol.protocol} {run.preset}"
@@ -61,7 +61,7 @@ def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Ce
 
 
 def run_score(finished: FinishedRun, judged_at: Budget) -> float:
-    """The published quantity of one run: mean return of its final evaluation, or of the training iteration judged.
+    """Return the score of a run: mean return of its final evaluation, or of the training iteration judged.
 
     Raises:
         ReplicationError: its table lacks that iteration.
@@ -73,13 +73,13 @@ def run_score(finished: FinishedRun, judged_at: Budget) -> float:
 
 
 def scored_cap_frames(run: Run) -> int | None:
-    """Emulator frames after which the episodes that give the score are cut; None: never."""
+    """Return the emulator frames after which the episodes that give the score are cut; None: they are not cut."""
     final = run.protocol.final_evaluation
     return run.protocol.training.episode_cap_frames if final is None else final.presentation.episode_cap_frames
 
 
 def other_cap(run: Run, references: ReferenceSet) -> str | None:
-    """How a run's episodes are cut otherwise than those of the references; None: as they are, as far as is known.
+    """Say how a run's episodes are cut otherwise than those of the references; None: alike, as far as is known.
 
     A score of shorter or longer episodes is still put on the references' scale, but says nothing about being above or
     below them.

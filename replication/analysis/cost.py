@@ -1,4 +1,4 @@
-"""What runs cost: speeds, known or assumed, and the hours that follow from them."""
+"""Estimates of the time runs take: the steps they have, and the speed of this machine, known or assumed."""
 
 from __future__ import annotations
 
@@ -35,32 +35,21 @@ class Speed:
     training: float
     playing: float
     includes_evaluations: bool
-    """Whether periodic evaluations are in the time of training already."""
+    """True where the time of training has that of the periodic evaluations in it."""
     origin: str
 
 
-def steps_to_go(run: Run, state: Path) -> int:
-    """Agent steps between the newest checkpoint and the budget."""
-    return max(0, _budget_steps(run) - checkpoint_step(run, state))
-
-
-def budget_frames(run: Run) -> int:
-    """Emulator frames of training a run has from its start."""
-    return _budget_steps(run) * run.protocol.training.frame_skip
-
-
-def _budget_steps(run: Run) -> int:
-    """An iteration counts as its least number of steps."""
-    return run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
-
-
 def seconds_to_go(run: Run, speed: Speed | None, state: Path) -> float:
-    """Estimated time of one core: training, periodic evaluations, and the final evaluation at its longest."""
+    """Estimate the time left on one core, in seconds.
+
+    It is that of training from the newest checkpoint, of periodic evaluations, and of the final evaluation at its
+    longest. `speed` is that of `known_speed`; None for an agent that does not train.
+    """
     return _seconds(run, speed, steps_to_go(run, state))
 
 
 def assumed_seconds(run: Run) -> float:
-    """The same from the start of a run, at the speeds assumed: nothing of this machine enters."""
+    """Estimate the time of a run from its start, at assumed speeds; the same on every machine."""
     return _seconds(run, _assumed_speed(run) if run.variant.family == "off_policy" else None, _budget_steps(run))
 
 
@@ -76,8 +65,23 @@ def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     return steps / speed.training + played / speed.playing
 
 
+def steps_to_go(run: Run, state: Path) -> int:
+    """Return the agent steps between the newest checkpoint and the budget."""
+    return max(0, _budget_steps(run) - checkpoint_step(run, state))
+
+
+def budget_frames(run: Run) -> int:
+    """Return the emulator frames of a whole training."""
+    return _budget_steps(run) * run.protocol.training.frame_skip
+
+
+def _budget_steps(run: Run) -> int:
+    """Return the agent steps of a whole training; an iteration counts as its least number of steps."""
+    return run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+
+
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
-    """Speed of a variant on this machine: of its longest finished run, else as measured, else assumed."""
+    """Return the speed of a variant here: that of its longest finished run, else as measured, else assumed."""
     config = off_policy_config(run)
     measured = _measured(run, state)
     playing = measured[1] if measured else ASSUMED_PLAYING
@@ -95,13 +99,8 @@ def known_speed(run: Run, results: Path, state: Path) -> Speed:
     return _assumed_speed(run)
 
 
-def _assumed_speed(run: Run) -> Speed:
-    training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
-    return Speed(training, ASSUMED_PLAYING, includes_evaluations=False, origin="assumed")
-
-
 def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
-    """Records of finished runs with the same configuration, trained alone on the CPU of a machine like this one."""
+    """Yield the records of finished runs of the same configuration, trained alone on the CPU of a machine like this."""
     here = speed_conditions(run)
     places = sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json"))
     for record in readable_records(path.parent for path in places):
@@ -114,23 +113,31 @@ def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
             continue  # an estimate can do without it; the run it belongs to is refused where it is used
 
 
-def speed_path(run: Run, state: Path) -> Path:
-    return state / run.variant.variant / "speed.json"
-
-
-def speed_conditions(run: Run) -> dict[str, Any]:
-    """What a speed depends on."""
-    return {"machine": _machine(), "config": identity_config(run.variant)}
-
-
-def _machine() -> dict[str, Any]:
-    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}
-
-
 def _measured(run: Run, state: Path) -> tuple[float, float] | None:
+    """Read the speed that was measured here: agent steps a second of training and of evaluation; None: none was."""
     try:
         found = json.loads(speed_path(run, state).read_bytes())
         same = speed_conditions(run).items() <= found.items()
         return (float(found["training"]), float(found["playing"])) if same else None
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return None
+
+
+def _assumed_speed(run: Run) -> Speed:
+    training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
+    return Speed(training, ASSUMED_PLAYING, includes_evaluations=False, origin="assumed")
+
+
+def speed_path(run: Run, state: Path) -> Path:
+    """Return the file in which the measured speed of a variant is kept."""
+    return state / run.variant.variant / "speed.json"
+
+
+def speed_conditions(run: Run) -> dict[str, Any]:
+    """Return what a measured speed holds for: the machine and the configuration of the variant."""
+    return {"machine": this_machine(), "config": identity_config(run.variant)}
+
+
+def this_machine() -> dict[str, Any]:
+    """Return the system and the number of cores of this machine."""
+    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}

@@ -36,10 +36,10 @@ _MAY_BE_BLANK = {"score", "held_out_value", "held_out_td_error"}
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run with what it left; None where a run has no such table."""
+    """A finished run with its tables; None where it has no such table."""
 
     run: Run
-    """As the experiment asks for it."""
+    """The run as the experiment asks for it."""
     folder: Path
     record: dict[str, Any]
     """run.json."""
@@ -60,22 +60,22 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of an experiment's runs are finished."""
+    """The number of an experiment's runs that are finished."""
 
     done: int
     total: int
     marks: str = ""
-    """Which of them earlier code made."""
+    """Those of them that earlier code made, in words."""
 
     def __str__(self) -> str:
         return f"{self.done} of {self.total} runs{self.marks}"
 
 
 def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
-    """Every finished run of an experiment, in its order.
+    """Read every finished run of an experiment, in its order.
 
     Raises:
-        ReplicationError: a file is damaged, belongs to another run, or lacks although the run's protocol makes it.
+        ReplicationError: a file is damaged, belongs to another run, or is missing although the protocol makes it.
     """
     found = []
     for run in experiment.runs():
@@ -86,19 +86,23 @@ def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
 
 
 def coverage(experiment: Experiment, finished: list[FinishedRun]) -> Coverage:
-    """What is there of what the experiment names."""
+    """Return how many of the experiment's runs are finished."""
     return Coverage(len(finished), len(experiment.runs()), marks_of(finished))
 
 
 def marks_of(finished: Sequence[FinishedRun]) -> str:
-    """How many runs earlier code made, in brackets after a blank; empty where none is."""
+    """Return how many runs earlier code made, in brackets after a blank; empty where no run is."""
     counted = Counter(found.mark for found in finished if found.mark)
     shown = [mark if count == len(finished) else f"{count} of {mark}" for mark, count in sorted(counted.items())]
     return f" ({', '.join(shown)})" if shown else ""
 
 
 def iteration_of(found: FinishedRun, iterations: int) -> tuple[int, float]:
-    """Agent steps taken by the end of a run's training iteration, counted from 1, and the mean return of its episodes.
+    """Return the agent steps at the end of a run's training iteration, and the mean return of its episodes.
+
+    Args:
+        found: the run; its protocol counts iterations.
+        iterations: number of the iteration, from 1.
 
     Raises:
         ReplicationError: its table lacks that iteration.
@@ -139,7 +143,13 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
 
 
 def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame | None:
-    """A table of a run; `digest` is the one its record has of the file, None where the record has none."""
+    """Read and check a table of a run; None where it has no such table.
+
+    Args:
+        path: the file.
+        columns: those it must have, in order.
+        digest: of the file, from the run's record; None where the record does not name it.
+    """
     if not path.exists():
         if digest is None:
             return None

@@ -23,7 +23,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
-    """Mean of independent values with the error their own spread gives; None for fewer than two values."""
+    """Estimate a mean of independent values, its error from their own spread; None for fewer than two values."""
     if len(values) < 2:
         return None
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
@@ -31,13 +31,15 @@ def estimate(values: Sequence[float]) -> Estimate | None:
 
 
 def interval(of: Estimate, level: float) -> tuple[float, float]:
-    """Two-sided Student t interval of a mean at a level such as 0.95."""
+    """Return the two-sided Student t interval of a mean at a level such as 0.95."""
     half = float(stats.t.ppf(0.5 + level / 2, of.degrees)) * of.standard_error
     return of.mean - half, of.mean + half
 
 
 def difference_interval(one: Estimate, other: Estimate, level: float) -> tuple[float, float, float]:
-    """Difference of independent means and an interval of at least this level: half width^2 = sum of (t error)^2.
+    """Return the difference of independent means and an interval of at least this level.
+
+    The square of its half width is the sum of (t error)^2 of both sides.
 
     Each side has the Student quantile of its own degrees of freedom. The pooled degrees of Welch and Satterthwaite do
     not do here: two seeds that happen to lie close together would lend the other side's many degrees to an error that
@@ -55,7 +57,7 @@ def difference_interval(one: Estimate, other: Estimate, level: float) -> tuple[f
 
 
 def family_level(level: float, comparisons: int) -> float:
-    """Level of each of several intervals so that all hold together with at least `level` (Bonferroni).
+    """Return the level of each of several intervals so that all hold together with at least `level` (Bonferroni).
 
     It asks nothing of the comparisons' dependence, and 49 of them widen an interval by two thirds.
     """

@@ -24,7 +24,8 @@ class JudgedCell:
     Attributes:
         cell: ours.
         counterpart: the published score.
-        published_runs: runs behind it with a published spread; None: one number, whose spread is stood in for.
+        published_runs: runs behind the published score, with their spread; None: one number, whose spread is stood
+            in for.
     """
 
     cell: Cell
@@ -40,7 +41,7 @@ class JudgedCell:
 def judged_cells(
     experiment: Experiment, finished: list[FinishedRun], references: ReferenceSet
 ) -> tuple[list[JudgedCell], float]:
-    """Comparisons of trained agents in the order of the score table, and the level of each of the table's intervals."""
+    """Return the comparisons of trained agents as the score table orders them, and the level of its intervals."""
     cells = [cell for cell in cells_of(experiment, finished) if cell.run.game in references.random]
     counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
     found = compared(experiment.published, cells, counterparts)
@@ -54,7 +55,7 @@ def judged_cells(
 
 
 def as_simulated(judged: list[JudgedCell]) -> JudgedGames:
-    """Those whose spread is known, for the simulation."""
+    """Return the comparisons whose spread is known, as the simulation takes them."""
     known = [(one, one.spread) for one in judged if one.spread is not None]
     return JudgedGames(
         np.array([one.counterpart.normalized for one, _ in known]),

@@ -21,8 +21,8 @@ from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 COLUMNS = ["game", "agent", "seed", "series", "frames", "value", "low", "high"]
-"""Of the gathered table. agent: which of the experiment's; empty for references. seed: empty where it is no single
-training's. frames: emulator frames of training; empty for a level. low and high: what `series` says.
+"""The columns of the gathered table. agent: one of the experiment's; empty for references. seed: empty where it is no
+single training's. frames: emulator frames of training; empty for a level. low and high: bounds, by `series`.
 
 Series: `training` (moving mean of episode returns), `iteration` (mean return of an iteration), both also as `... mean`
 over seeds; `judged` (mean over seeds where a run is judged before its end, and there); `evaluation` (periodic); `final`
@@ -38,7 +38,7 @@ Rows = list[dict[str, Any]]
 
 
 def smoothing_window_frames(longest_frames: int) -> int:
-    """A round number of frames (1, 2 or 5 times a power of ten), at least a twentieth of the longest training."""
+    """Return a round number of frames, at least a twentieth of the longest training: 1, 2 or 5 times a power of ten."""
     least = max(1.0, longest_frames / _WINDOW_SHARE)
     power = 10 ** math.floor(math.log10(least))
     return next(int(factor * power) for factor in (1, 2, 5, 10) if factor * power >= least)
@@ -47,7 +47,7 @@ def smoothing_window_frames(longest_frames: int) -> int:
 def moving_mean(
     ends: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64], window: float
 ) -> NDArray[np.float64]:
-    """Mean of the values whose end lies in (t - window, t], for each t.
+    """Compute the mean of the values whose end lies in (t - window, t], for each t.
 
     Args:
         ends: float64 [episodes], ascending.
@@ -64,7 +64,7 @@ def moving_mean(
 
 
 def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], window_frames: int) -> pd.DataFrame:
-    """Every number that is drawn, in the columns `COLUMNS`; runs that are missing have no row."""
+    """Gather every number that is drawn, in the columns `COLUMNS`; runs that are missing have no row."""
     runs = experiment.runs()
     rows: Rows = []
     for game in dict.fromkeys(run.game for run in runs):
@@ -79,7 +79,7 @@ def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], win
 
 
 def agent_title(run: Run, runs: Sequence[Run]) -> str:
-    """The variant's title, and what else tells the agents of one variant apart (preset, protocol, budget)."""
+    """Return the variant's title, and what else tells its agents apart: preset, protocol, budget."""
     same = [other for other in runs if other.variant.variant == run.variant.variant]
     parts = [run.variant.title]
     if len({other.preset.preset if other.preset else "" for other in same}) > 1:
@@ -92,7 +92,7 @@ def agent_title(run: Run, runs: Sequence[Run]) -> str:
 
 
 def budget_text(run: Run) -> str:
-    """How long a run trains, in words."""
+    """Return the length of a training in words."""
     if run.budget.iterations:
         return f"{run.budget.iterations:,} iteration{'s' * (run.budget.iterations > 1)}"
     if run.budget.steps:
@@ -101,7 +101,10 @@ def budget_text(run: Run) -> str:
 
 
 def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:
-    """Of a caption, after the length of training: where these runs of one agent are judged before their end."""
+    """Say where runs of one agent are judged before their end, to follow the length of training in a caption.
+
+    Returns: such as `, judged after iterations 5 and 10`; empty where they are judged at their end alone.
+    """
     points: dict[tuple[int, ...], list[str]] = {}
     for run in runs:
         budgets = experiment.judged_budgets(run)
@@ -116,13 +119,13 @@ def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:
 
 
 def full_budget_text(run: Run) -> str:
-    """As `budget_text`, with how long an iteration is."""
+    """Return the length of a training in words, with the length of an iteration."""
     length = f" of at least {run.protocol.iteration_steps:,} steps" if run.budget.iterations else ""
     return budget_text(run) + length
 
 
 def trained_frames(found: FinishedRun) -> int:
-    """Emulator frames of training, by the budget or, where it counts iterations, by what was played; 0 if none."""
+    """Return the emulator frames of training, of the budget or, if it counts iterations, as played; 0 if none were."""
     run = found.run
     if run.budget.steps:
         return run.budget.steps * run.protocol.training.frame_skip
@@ -132,7 +135,7 @@ def trained_frames(found: FinishedRun) -> int:
 
 
 def _agent_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
-    """Rows of the finished runs of one agent on one game, one run a seed."""
+    """Return the rows of the finished runs of one agent on one game, one run a seed."""
     if not group:
         return []
     if group[0].run.variant.family == "untrained":
@@ -156,13 +159,13 @@ def _agent_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
 
 
 def _returns(found: FinishedRun) -> NDArray[np.float64]:
-    """Returns of the episodes of the final evaluation, float64 [episodes]."""
+    """Return the raw return of each episode of the final evaluation, float64 [episodes]."""
     assert found.episodes is not None
     return found.episodes["return"].to_numpy(np.float64)
 
 
 def _curve_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
-    """Training returns of each seed, and their mean over the seeds where every one of them has a value."""
+    """Return the training returns of each seed, and their mean over the seeds where every one of them has a value."""
     rows: Rows = []
     series = "training"
     frames: list[NDArray[np.float64]] = []
@@ -190,7 +193,7 @@ def _curve_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
 
 
 def _judged_rows(experiment: Experiment, group: Sequence[FinishedRun]) -> Rows:
-    """A point wherever runs of one agent on one game are judged, if not at their end alone."""
+    """Return a point wherever runs of one agent on one game are judged; no point if that is at their end alone."""
     at: dict[int, list[tuple[float, float]]] = {}
     for found in group:
         budgets = experiment.judged_budgets(found.run)
@@ -203,7 +206,7 @@ def _judged_rows(experiment: Experiment, group: Sequence[FinishedRun]) -> Rows:
 
 
 def published_curve_series(experiment: Experiment) -> dict[str, str]:
-    """Of a source with curves, each of its agents that the experiment names, and its `series` in the table."""
+    """Return the agents with published curves that the experiment names, each with its `series` in the table."""
     published = experiment.published
     if published is None or published.source != "dopamine_curves":
         return {}
@@ -247,7 +250,7 @@ def _line(series: str, seed: int | None, frames: NDArray[np.float64], values: ND
 
 
 def _interval_row(series: str, seed: int | None, frames: int | None, values: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean and Student's 95 % interval of it; no interval from a single value."""
+    """Return a row with a mean and Student's 95 % interval of it; a single value has no interval."""
     found = estimate(values.tolist())
     low, high = interval(found, _LEVEL) if found else (math.nan, math.nan)
     return {"series": series, "seed": seed, "frames": frames, "value": float(values.mean()), "low": low, "high": high}

@@ -17,7 +17,7 @@ from replication.specification.run import Run
 
 @dataclass(frozen=True)
 class BestOfRates:
-    """One agent on one game.
+    """The best score of one agent on one game over its learning rates.
 
     Attributes:
         score: highest mean return of the periodic evaluations, mean over seeds, at the best rate; None: nothing is
@@ -39,7 +39,7 @@ class BestOfRates:
 def best_of_rates(
     experiment: Experiment, finished: Sequence[FinishedRun], game: str, belongs: Callable[[Run], bool]
 ) -> BestOfRates:
-    """The best of the learning rates of one agent on one game.
+    """Find the best of the learning rates of one agent on one game.
 
     Args:
         experiment: whose runs they are.
@@ -60,21 +60,21 @@ def best_of_rates(
 
 
 def learning_rate(run: Run) -> float:
-    """Of the run's optimiser."""
+    """Return the learning rate of a run's optimiser."""
     return float(run.variant.config["optimizer"]["learning_rate"])
 
 
 def has_replay(run: Run) -> bool:
-    """Whether minibatches are drawn from a replay memory, and are not its newest transitions."""
+    """Return whether minibatches are drawn from a replay memory, and are not its newest transitions."""
     return bool(run.variant.config["replay_sampling"]["name"] != "newest")
 
 
 def has_target_network(run: Run) -> bool:
-    """Whether updates are made between two copies into the target network."""
+    """Return whether updates are made between two copies into the target network."""
     config = run.variant.config
     return bool(config["target_update_period_steps"] > config["update_period_steps"])
 
 
 def is_linear(run: Run) -> bool:
-    """Whether the values are a linear function of the pixels."""
+    """Return whether the values are a linear function of the pixels."""
     return not run.variant.config["network"]["convolutions"] and not run.variant.config["network"]["hidden_units"]

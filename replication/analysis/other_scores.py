@@ -1,4 +1,6 @@
-"""Scores of others beside ours: imported from files, or judged here by our protocol. None of them has our provenance.
+"""Scores of other programs beside ours, imported from files or judged here by our protocol.
+
+We know nothing of how their agents were trained: they have none of our provenance.
 
 An experiment names them under `others:`. NAME stands for results/imported/NAME.csv, for results/judged/NAME (what
 `python -m replication judge --name NAME` left), or for both. The file has a row a run:
@@ -36,7 +38,7 @@ from replication.specification.tasks.atari_games import ATARI57, find_game
 
 IMPORTED, JUDGED = "(imported)", "(judged here)"
 MARKS = (IMPORTED, JUDGED)
-"""What the names of their agents end with, wherever they are shown."""
+"""Endings of the names of their agents, wherever they are shown."""
 
 SCHEMA = Schema(
     {
@@ -54,33 +56,33 @@ SCHEMA = Schema(
 
 @dataclass(frozen=True)
 class OtherScore:
-    """The score of one run of others."""
+    """The score of one run of another program."""
 
     agent: str
-    """With its mark."""
+    """Its name, with the mark."""
     game: str
     seed: int
     frames: str
-    """Of training; `unknown` where only the policy is known."""
+    """Emulator frames of training; `unknown` where only the policy is known."""
     protocol: str
     preset: str | None
     score: float
     origin: str
-    """Where it comes from, in words."""
+    """The source of the score, in words."""
     episode_returns: tuple[float, ...] = ()
-    """Of what was judged here."""
+    """Those of a policy that was judged here; empty for an imported score."""
 
 
 def with_others(
     rows: Sequence[Mapping[str, str]], experiment: Experiment, results: Path, references: ReferenceSet
 ) -> list[dict[str, str]]:
-    """Rows of the score table with those of others after ours, game by game.
+    """Add the rows of other programs to the score table, after ours, game by game.
 
     Args:
         rows: ours, all of the same columns.
-        experiment: names the others.
+        experiment: whose `others` they are.
         results: root of the results.
-        references: normalise.
+        references: by which scores are normalised.
 
     Raises:
         ReplicationError: what it names is not there or is damaged.
@@ -96,7 +98,7 @@ def with_others(
 
 
 def others_caption(experiment: Experiment, results: Path) -> str:
-    """What a caption says of them, with a blank before it; empty where the experiment names none."""
+    """Write what a caption says of other programs, with a blank before it; empty where the experiment names none."""
     if not experiment.others:
         return ""
     found = load_others(experiment, results)
@@ -109,7 +111,7 @@ def others_caption(experiment: Experiment, results: Path) -> str:
 
 
 def others_in_words(experiment: Experiment, results: Path) -> list[str]:
-    """Where the scores of others come from, a line each file or policy."""
+    """Say where the scores of other programs come from: a line for each file or policy."""
     lines = []
     for name in experiment.others:
         path, found = results / "imported" / f"{name}.csv", load_other(name, results)
@@ -127,7 +129,7 @@ def others_in_words(experiment: Experiment, results: Path) -> list[str]:
 
 
 def load_others(experiment: Experiment, results: Path) -> list[OtherScore]:
-    """Every score that an experiment's `others` hold, of whatever game and protocol.
+    """Load every score that an experiment's `others` hold, of whatever game and protocol.
 
     Raises:
         ReplicationError: what it names is not there or is damaged.
@@ -136,7 +138,7 @@ def load_others(experiment: Experiment, results: Path) -> list[OtherScore]:
 
 
 def load_other(name: str, results: Path) -> list[OtherScore]:
-    """The scores of one file, of one judged policy, or of both where both have the name.
+    """Load the scores of one file, of one judged policy, or of both where both have the name.
 
     Raises:
         ReplicationError: neither is there; a cell breaks the schema; a judged run is damaged.
@@ -152,7 +154,7 @@ def load_other(name: str, results: Path) -> list[OtherScore]:
 
 
 def comparable(others: Iterable[OtherScore], experiment: Experiment) -> list[OtherScore]:
-    """Those of a game and protocol that the experiment runs."""
+    """Return the scores of games and protocols that the experiment runs."""
     ours = {(run.game, run.protocol.protocol, run.preset.preset if run.preset else None) for run in experiment.runs()}
     return [other for other in others if (other.game, other.protocol, other.preset) in ours]
 

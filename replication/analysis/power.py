@@ -1,4 +1,4 @@
-"""How often verdicts are right: simulated seeds of known truth, judged as the score table judges real ones.
+"""The errors of verdicts: simulated seeds of known truth, judged as the score table judges real ones.
 
 A verdict errs only where its interval misses the true difference: `differs` with the truth inside the margin, or
 `replicated` with it outside. So both errors together are at most 1 - level, and over a table at most 5 %, however far
@@ -25,7 +25,7 @@ SEED_COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
 """Numbers of seeds a game that are tried."""
 WANTED_SHARE = 0.8
 TRUE_DIFFERENCE_MARGINS = 2.0
-"""How many margins apart agents are that should be found to differ."""
+"""The distance in margins between agents that should be found to differ."""
 _REPLICATES = 4_000
 _SEED = 20_150_226
 
@@ -54,7 +54,7 @@ def draw_errors(
     level: float,
     stand_in_factor: float = 1.0,
 ) -> Errors:
-    """Draw what `judge` is given, many times.
+    """Draw the errors of the means that `judge` is given, many times.
 
     Args:
         stream: owned by the caller.
@@ -79,7 +79,7 @@ def draw_errors(
 def verdict_words(
     errors: Errors, *, difference: Floats, published: Floats, spread: Floats
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
-    """What `verdicts.judge` says of each draw.
+    """Return the verdicts that `verdicts.judge` gives on each draw.
 
     Args:
         errors: of shape [replicates, ...], in units of the spread.
@@ -98,7 +98,7 @@ def verdict_words(
 def false_verdicts(
     errors: Errors, *, difference: Floats, published: Floats, spread: Floats
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which draws give a false `replicated`, and which a false `differs`; arguments as for `verdict_words`."""
+    """Return which draws give a false `replicated` and which a false `differs`; arguments as for `verdict_words`."""
     replicated, differs, margin = verdict_words(errors, difference=difference, published=published, spread=spread)
     inside = np.abs(difference) <= margin
     return replicated & ~inside, differs & inside
@@ -113,7 +113,7 @@ class SeedsNeeded:
 
 
 def seeds_needed(published: float, spread: float, published_runs: int | None, level: float) -> SeedsNeeded:
-    """How many seeds make a verdict conclusive, by simulation with a fixed seed.
+    """Find how many seeds make a verdict conclusive, by simulation with a fixed seed.
 
     Args:
         published: normalised score, in percent.
@@ -141,7 +141,7 @@ def seeds_needed(published: float, spread: float, published_runs: int | None, le
 
 @cache
 def _errors(seeds: int, published_runs: int | None, level: float) -> Errors:
-    """The same draws for every game: they are in units of its spread."""
+    """Draw errors in units of a game's spread; the same draws serve every game."""
     stream = np.random.default_rng([_SEED, seeds, published_runs or 0])
     return draw_errors(stream, (_REPLICATES,), seeds=seeds, published_runs=published_runs, level=level)
 
@@ -163,7 +163,7 @@ class JudgedGames:
 
 @dataclass(frozen=True)
 class TableErrors:
-    """Of simulated tables whose agents are all equally far apart, in margins.
+    """Errors of simulated tables whose agents are all equally far apart, in margins.
 
     Attributes:
         replicated: share of comparisons with this verdict.
@@ -186,7 +186,7 @@ def simulate_table(
     """Judge many tables of known truth.
 
     Args:
-        games: what is compared.
+        games: the comparisons.
         seeds: ours, of each game.
         margins_apart: true difference in margins of the true published score.
         level: of each interval.

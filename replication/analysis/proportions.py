@@ -8,7 +8,7 @@ from scipy import stats
 
 
 def wilson_interval(successes: int, trials: int, level: float) -> tuple[float, float]:
-    """Score interval of a proportion; the whole of [0, 1] is its range.
+    """Return the score interval of a proportion, within [0, 1].
 
     Source: Wilson 1927, Probable inference, the law of succession, and statistical inference, JASA 22.
     """
@@ -25,7 +25,7 @@ def wilson_interval(successes: int, trials: int, level: float) -> tuple[float, f
 def newcombe_difference(
     successes: int, trials: int, other_successes: int, other_trials: int, level: float
 ) -> tuple[float, float, float]:
-    """The difference of two independent proportions with its hybrid score interval.
+    """Return the difference of two independent proportions with its hybrid score interval.
 
     Returns: difference, low, high, of [-1, 1].
     Source: Newcombe 1998, Interval estimation for the difference between independent proportions, Statistics in

@@ -1,4 +1,4 @@
-"""Which published number a run may be compared with: the same agent, protocol, game and number of frames, or none."""
+"""The published number that a run may be compared with: of the same agent, protocol, game and number of frames."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Counterpart:
 
     @property
     def stand_in(self) -> bool:
-        """Whether the published side's spread is stood in for."""
+        """True where the published side's spread is stood in for."""
         return self.error is None
 
     def estimate_beside(self, ours: Estimate, values: int) -> Estimate | None:
-        """The published mean with its standard error.
+        """Return the published mean with its standard error; None where no spread is known.
 
         Args:
             ours: our estimate, whose spread an agent that does not train shares with the published one.
@@ -63,7 +63,7 @@ class Counterpart:
 
 
 def find_counterpart(published: PublishedSource | None, run: Run, references: ReferenceSet) -> Counterpart | str:
-    """The published number for a run, or one sentence that says why there is none."""
+    """Find the published number for a run, or say in one sentence why there is none."""
     if published is None:
         return "the experiment names no published source"
     if run.preset is not None:
@@ -76,7 +76,7 @@ def find_counterpart(published: PublishedSource | None, run: Run, references: Re
 
 
 def stand_in_text(published: PublishedSource | None) -> str:
-    """Of a caption: where a spread between runs comes from that was not published."""
+    """Say for a caption where a spread between runs comes from that was not published."""
     if published is not None and published.source == "atari100k_scores":
         return (
             "A stand-in spread is the median one of the agents of Atari 100k whose single runs are published, on the "
@@ -105,7 +105,7 @@ def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
 
 
 def _one_number(score: float, run: Run, references: ReferenceSet, source: str) -> Counterpart:
-    """A score whose spread between runs was not published."""
+    """Return the counterpart of a score whose spread between runs was not published."""
     normalized = normalized_score(score, run.game, references)
     try:
         frames = run.budget.steps * run.protocol.training.frame_skip
@@ -116,7 +116,7 @@ def _one_number(score: float, run: Run, references: ReferenceSet, source: str) -
 
 
 def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> Counterpart | str:
-    """Of a source that prints a score for each game and agent."""
+    """Find the counterpart in a source that prints a score for each game and agent."""
     algorithm = published.agents.get(run.variant.variant)
     if algorithm is None:
         return "nothing was published for this agent"
@@ -143,7 +143,7 @@ def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> 
 
 
 def _another_protocol(found: PublishedScore, run: Run, references: ReferenceSet) -> str | None:
-    """Why a published score was not measured as this run is; None: it was, as far as its source says."""
+    """Say why a published score was not measured as this run is; None: it was, as far as its source says."""
     own = _PROTOCOLS.get(found.source_name)
     if own is not None:
         fits = run.protocol.protocol == own[0] or run.protocol.protocol == run.variant.protocol in own

@@ -27,7 +27,7 @@ _SEED = 20_210_830
 
 @dataclass(frozen=True)
 class Spreads:
-    """How runs of each game scatter.
+    """The spread between the runs of each game.
 
     Attributes:
         deviations: float64 [games], standard deviation between runs in normalised points.
@@ -50,7 +50,7 @@ class Spreads:
 
 
 def own_spreads(scores: Scores) -> Spreads | None:
-    """Estimated from a matrix [runs, games]; None for one run a game, or runs without any spread."""
+    """Estimate spreads from a matrix [runs, games]; None for one run a game, or runs without any spread."""
     if len(scores) < 2 or not scores.std(axis=0).any():
         return None
     return Spreads(scores.std(axis=0, ddof=1), len(scores), len(scores))
@@ -59,7 +59,7 @@ def own_spreads(scores: Scores) -> Spreads | None:
 def stand_in_spreads(
     normalized: Mapping[str, float], coefficients: Mapping[str, float | None], runs: int
 ) -> Spreads | None:
-    """From the between-run coefficients of variation of the same games; None where no game has one.
+    """Derive spreads from the between-run coefficients of variation of the same games; None where no game has one.
 
     A game without (two of the 57 have no curve in Dopamine's data) gets the median of the others.
     """
@@ -72,7 +72,7 @@ def stand_in_spreads(
 
 
 def aggregate_estimate(statistic: str, value: float, means: Sequence[float], spreads: Spreads) -> Estimate:
-    """An aggregate with the standard error that drawing every run anew gives it; the draws have a fixed seed.
+    """Return an aggregate with its standard error when every run is drawn anew; the draws have a fixed seed.
 
     Args:
         statistic: a name of `STATISTICS`.
@@ -86,7 +86,7 @@ def aggregate_estimate(statistic: str, value: float, means: Sequence[float], spr
 def aggregate_error(
     statistic: Callable[[Scores], Scores], means: Sequence[float], spreads: Spreads, resamples: int = RESAMPLES
 ) -> float:
-    """Standard deviation of a statistic over tables whose every run is drawn anew."""
+    """Compute the standard deviation of a statistic over tables whose every run is drawn anew."""
     stream = np.random.default_rng([_SEED, spreads.runs, len(means)])
     noise = stream.standard_normal((resamples, spreads.runs, len(means)))
     return float(np.std(statistic(np.asarray(means) + spreads.deviations * noise), ddof=1))

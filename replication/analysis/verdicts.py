@@ -23,7 +23,7 @@ Word = Literal["replicated", "differs", "inconclusive", "no reference", "not run
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word, and what it rests on: normalised points, None where there is no reference."""
+    """The word and the numbers it rests on, in normalised points; None where there is no reference."""
 
     word: Word
     reason: str
@@ -36,19 +36,19 @@ class Verdict:
 
 
 def margin_points(published_normalized: float) -> float:
-    """What counts as the same, in normalised points."""
+    """Return the margin within which a score counts as the same, in normalised points."""
     return max(MARGIN_POINTS, MARGIN_SHARE * abs(published_normalized))
 
 
 def verdict_word(low: float, high: float, margin: float) -> Literal["replicated", "differs", "inconclusive"]:
-    """What an interval of a difference says beside a margin, in the same points."""
+    """Return the verdict that an interval of a difference gives beside a margin in the same points."""
     if -margin <= low and high <= margin:
         return "replicated"
     return "differs" if low > margin or high < -margin else "inconclusive"
 
 
 def no_reference(reason: str) -> Verdict:
-    """Nothing to compare with, and why."""
+    """Return the verdict where nothing was published to compare with, and why."""
     return Verdict("no reference", reason)
 
 

@@ -22,7 +22,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
 from replication.foundation.validation import Count, Settings, shown, validated
-from replication.report.report_captions import read_caption
+from replication.report.captions import read_caption
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
 from replication.specification.run import Run
 from replication.specification.run_arguments import run_arguments

@@ -50,7 +50,8 @@ def _jobs(experiment: ControlExperiment, results: Path) -> ControlJobs:
     figures = [folder / "figures" / f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "csv", "txt")]
     rendered = [*tables, *figures, folder / "index.html"]
     report = PACKAGE / "report"
-    made_with = [WORKFLOW / "control" / f"{experiment.experiment}.yaml", report / "control_tables.py"]
+    made_with = [WORKFLOW / "control" / f"{experiment.experiment}.yaml"]
+    made_with += [report / "control_tables.py", report / "control_figures.py"]
     made_with += [report / "pages" / "control.py", report / "pages" / "templates" / "control.html"]
     sources = tuple(str(path.relative_to(WORKFLOW.parent)) for path in made_with)
     return ControlJobs(experiment, records, frozenset(missing), tuple(map(str, rendered)), sources)

@@ -27,7 +27,7 @@ _INDENT = " " * 6
 
 
 def judged(variant: str, protocol: str | None = None, preset: str | None = None) -> list[JudgedRow]:
-    """Every row for a variant by name, under its own protocol unless another is named.
+    """Judge every row for a variant by name, under its own protocol unless another is named.
 
     Raises:
         ReplicationError: a misspelt name.
@@ -38,7 +38,7 @@ def judged(variant: str, protocol: str | None = None, preset: str | None = None)
 
 
 def fidelity_text(variant: str, protocol: str | None = None, preset: str | None = None) -> str:
-    """Every row: what the original does, what is in force here, and the judgement; then the counts.
+    """Write every row for the terminal: the original, what is in force here, and the judgement; then the counts.
 
     Raises:
         ReplicationError: a misspelt name.
@@ -56,7 +56,7 @@ def fidelity_text(variant: str, protocol: str | None = None, preset: str | None 
 
 
 def counts_text(rows: Sequence[JudgedRow]) -> str:
-    """The counts of a table in words; statuses that no row has are left out."""
+    """Return the counts of a table in words; statuses that no row has are left out."""
     words = {
         EXACT: "exact",
         "deviation": "with a deviation",
@@ -69,7 +69,7 @@ def counts_text(rows: Sequence[JudgedRow]) -> str:
 
 
 def readme_with_counts(text: str) -> str:
-    """The README's text with the counts of every variant, as they are now, between its two marks.
+    """Return the README's text with the present counts of every variant between its two marks.
 
     Raises:
         ReplicationError: the marks are not there.
@@ -87,7 +87,7 @@ def readme_with_counts(text: str) -> str:
 
 
 def between_marks(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
-    """The README's text with these lines between two of its own.
+    """Return the README's text with these lines between two of its own.
 
     Raises:
         ReplicationError: the marks are not there.

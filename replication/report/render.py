@@ -1,4 +1,4 @@
-"""Tables, figures and pages by name: a new one is one module, found by its name."""
+"""Tables, figures and pages, built and written by name: a new table or figure is one module, found by its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # pandas and matplotlib are loaded where they are needed
 
 
 def build_table(experiment: str, name: str, results: Path) -> Table:
-    """The table tables/NAME.py makes of an experiment's finished runs.
+    """Build the table that tables/NAME.py makes of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or table; a damaged run file.
@@ -36,15 +36,15 @@ def build_table(experiment: str, name: str, results: Path) -> Table:
 
 
 def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
-    """The figure figures/NAME.py draws of an experiment's finished runs.
+    """Build the figure that figures/NAME.py draws of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or figure; a damaged run file.
     """
     if experiment in known_control_experiments():
-        from replication.report import control_tables
+        from replication.report import control_figures
 
-        return control_tables.build_figure(load_control_experiment(experiment), name, results)
+        return control_figures.build_figure(load_control_experiment(experiment), name, results)
     from replication.report import figures
 
     figure: FigureResult = _module(figures, "figure", name).build(load_experiment(experiment), results)
@@ -52,7 +52,7 @@ def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
 
 
 def build_page(experiment: str, results: Path) -> bytes:
-    """The page of an experiment, from its tables and figures as they lie there.
+    """Build the page of an experiment from the files of its tables and figures.
 
     Raises:
         ReplicationError: no such experiment; a table or figure is missing; a damaged run file.

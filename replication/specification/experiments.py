@@ -16,7 +16,7 @@ from replication.specification.budget import Budget
 from replication.specification.run import Run, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
 
-NOT_SHOWN = frozenset({"__init__", "figure", "latex", "table"})
+NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "table"})
 """Modules beside the tables and figures that make none: what these have in common."""
 GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
 

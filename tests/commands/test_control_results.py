@@ -24,7 +24,8 @@ from replication.foundation.files import sha256
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
 from replication.published.loader import published_table
-from replication.report.control_tables import build_figure, build_table
+from replication.report.control_figures import build_figure
+from replication.report.control_tables import build_table
 from replication.report.pages.index import index_html
 from replication.report.pages.readmes import results_readme
 from replication.specification.control_experiments import load_control_experiment
@@ -184,9 +185,10 @@ def test_the_table_by_hand(results, monkeypatch):
         for episodes, wins in ((50, 9), (100, 44))
         for number in range(1, 51)
     ]
-    monkeypatch.setattr(
-        "replication.report.control_tables.finished_variants", lambda *_: {"as_printed": pd.DataFrame(rows)}
-    )
+    for module in ("control_tables", "control_figures"):
+        monkeypatch.setattr(
+            f"replication.report.{module}.finished_variants", lambda *_: {"as_printed": pd.DataFrame(rows)}
+        )
     table = build_table(experiment, "table1", results).frame.set_index("training episodes")
     assert list(table["ours"]) == ["9/50", "44/50"] and list(table["published"]) == ["23/50", "44/50"]
     assert list(table["difference, points"]) == ["-28", "+0"]

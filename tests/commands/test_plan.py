@@ -29,7 +29,7 @@ def _record(run: Run, **changes) -> dict:
         "counts": {"steps": run.budget.steps},
         "cost": {"seconds": 200.0},
         "machine": {"device": "cpu", "lanes": 1},
-        "provenance": cost._machine(),
+        "provenance": cost.this_machine(),
     }
     return record | changes
 

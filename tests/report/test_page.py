@@ -288,7 +288,7 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
 @pytest.mark.slow
 def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
     before = index_html(tmp_path)
-    monkeypatch.setattr(cost, "_machine", lambda: {"system": "another", "cores": 1000})
+    monkeypatch.setattr(cost, "this_machine", lambda: {"system": "another", "cores": 1000})
     monkeypatch.setattr(cost.os, "cpu_count", lambda: 1000)
     assert index_html(tmp_path) == before
 

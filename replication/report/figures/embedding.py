@@ -1,4 +1,4 @@
-"""What a trained network makes of the states it meets: two t-SNE coordinates a state, coloured by its predicted value.
+"""States that a trained network meets, by the t-SNE of its last hidden layer, coloured by predicted value.
 
 Beside them are the screens of a few states, where the run has them.
 
@@ -109,7 +109,7 @@ def build_of_checkpoint(run: Run, frames: int, folder: Path, played: str) -> Fig
 
 
 def panel(run: Run, frames: int, points: pd.DataFrame, folder: Path) -> Panel:
-    """What is drawn of a network, with the screens in its folder."""
+    """Return the states of a network with the screens in its folder."""
     found = load_screens(folder, len(points))
     if found is None:
         return Panel(run, frames, points, {})
@@ -127,7 +127,7 @@ def _downwards(points: pd.DataFrame) -> list[int]:
 
 
 def gather(shown: Sequence[Panel]) -> pd.DataFrame:
-    """Every point drawn: coordinates without unit, value in discounted clipped reward, frame within its episode.
+    """Gather the points drawn: coordinates without unit, value in discounted clipped reward, frame within its episode.
 
     `screen` is the number beside its screen, blank where none is shown.
     """
@@ -146,7 +146,7 @@ def gather(shown: Sequence[Panel]) -> pd.DataFrame:
 
 
 def draw(shown: Sequence[Panel]) -> Figure:
-    """One panel a run, each with a colour scale of its own: values of different games do not compare."""
+    """Draw one panel a run, each with a colour scale of its own: values of different games do not compare."""
     with_screens = any(panel.screens for panel in shown)
     columns = 1 if len(shown) <= 1 or with_screens else 2
     rows = max(1, -(-len(shown) // columns))
@@ -199,7 +199,7 @@ def _draw_points(figure: Figure, axes: Axes, panel: Panel) -> None:
 
 
 def caption(shown: Sequence[Panel], with_points: int, trained: int, settings: str) -> str:
-    """What the points are, and how they were placed.
+    """Write what the points are, and how they were placed.
 
     Args:
         shown: the panels drawn.

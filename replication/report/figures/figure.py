@@ -80,7 +80,7 @@ class FigureResult:
     caption: str
 
     def texts(self) -> dict[str, bytes]:
-        """Content by suffix: `csv`, the numbers drawn, and `txt`, the caption."""
+        """Return the content by suffix: `csv`, the numbers drawn, and `txt`, the caption."""
         return {
             "csv": self.data.to_csv(index=False, float_format="%.8g", lineterminator="\n").encode(),
             "txt": (self.caption + "\n").encode(),
@@ -88,7 +88,7 @@ class FigureResult:
 
 
 def house_style() -> AbstractContextManager[None]:
-    """The look of every figure; matplotlib's defaults, not the user's settings, are what it starts from."""
+    """Return a context with the look of every figure; it starts from matplotlib's defaults, not the user's settings."""
     defaults: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
     return mpl.rc_context(defaults | _STYLE)
 
@@ -108,7 +108,7 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
 
 
 def run_texts(experiment: Experiment) -> list[str]:
-    """What each agent of an experiment was asked to do, a sentence each: budget, protocol, preset, seeds."""
+    """Write a sentence for each agent of an experiment: its budget, protocol, preset and seeds."""
     runs = experiment.runs()
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -125,13 +125,13 @@ def run_texts(experiment: Experiment) -> list[str]:
 
 
 def trained_frames(run: FinishedRun) -> int:
-    """Emulator frames of training, as the run counted them."""
+    """Return the emulator frames of training as the run counted them."""
     counted = (run.record.get("counts") or {}).get("frames_nominal")
     return int(counted if counted is not None else run.run.budget.steps * run.run.protocol.training.frame_skip)
 
 
 def tsne_settings(shown: Sequence[FinishedRun]) -> str:
-    """Perplexity and seed of t-SNE as the runs recorded them; empty where none did."""
+    """Write a sentence with the perplexity and seed of t-SNE that the runs recorded; empty where no run did."""
     stated: dict[str, None] = {}
     for run in shown:
         settings = run.record.get("embedding") or {}
@@ -141,7 +141,7 @@ def tsne_settings(shown: Sequence[FinishedRun]) -> str:
 
 
 def bare(axes: Axes) -> None:
-    """No ticks and no frame, on a grey ground: both ends of the colour map are seen against it."""
+    """Remove ticks and frame, and set a grey ground, against which both ends of the colour map are seen."""
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
@@ -150,7 +150,7 @@ def bare(axes: Axes) -> None:
 
 
 def show_screen(axes: Axes, screen: Picture) -> None:
-    """A screen in a television's proportions, without ticks."""
+    """Draw a screen in a television's proportions, without ticks."""
     axes.imshow(screen, interpolation="none", aspect=0.75 * screen.shape[1] / screen.shape[0])
     axes.set_xticks([])
     axes.set_yticks([])
@@ -163,7 +163,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
         positions: where each label would like to be.
         gap: least distance between two neighbours.
 
-    Returns: a position for each, in the order given; the highest is 1 at most unless there is no room for all.
+    Returns: a position for each, in the order given; 1 at most, and below 0 where they do not all fit.
     """
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     placed = [positions[index] for index in order]

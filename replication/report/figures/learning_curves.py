@@ -33,7 +33,7 @@ from replication.report.figures.figure import (
     house_style,
     spread,
 )
-from replication.report.learning_curve_captions import caption
+from replication.report.figures.learning_curves_caption import caption
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
@@ -95,7 +95,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
 
 
 def _published_colours(experiment: Experiment, runs: Sequence[Run], colours: Mapping[str, str]) -> dict[str, str]:
-    """By series of the published curves: the colour of our agent where there are several curves, else black."""
+    """Return the colour of each series of published curves: that of our agent; black where there is one curve."""
     series = published_curve_series(experiment)
     if len(series) < 2 or experiment.published is None:
         return dict.fromkeys(series.values(), PUBLISHED_COLOUR)
@@ -104,7 +104,7 @@ def _published_colours(experiment: Experiment, runs: Sequence[Run], colours: Map
 
 
 def layout(panels: int) -> Layout:
-    """A grid that stays readable: few panels are large and labelled in words."""
+    """Return a grid that stays readable: few panels are large and labelled in words."""
     if panels <= 3:
         return Layout(panels, {1: 4.2, 2: 3.2, 3: 2.6}[panels], 1.25, True, 7.5)
     if panels <= 6:
@@ -155,7 +155,7 @@ def draw(panels: Sequence[Panel], colours: Mapping[str, str], published: Mapping
 
 
 def _draw_published(axes: Axes, panel: Panel, published: Mapping[str, str], plan: Layout, unit: float) -> None:
-    """A band from the least to the greatest run and a line through the means: grey and black where there is one."""
+    """Draw a band from the least to the greatest run and a line through the means; a single one is grey and black."""
     for series, colour in published.items():
         curve = panel.rows[panel.rows["series"] == series]
         if curve.empty:
@@ -214,7 +214,7 @@ def _draw_panel(
 
 
 def _scale(axes: Axes, rows: pd.DataFrame, plan: Layout, unit: float, end_frames: float) -> None:
-    """Limits and ticks: our runs and the published curve always fit, a level that is not too far off too."""
+    """Set limits and ticks: our runs and the published curve always fit, and levels that are not too far off."""
     axes.tick_params(labelsize=8.0 if plan.words else 5.5, length=2.5, pad=2)
     if np.isnan(end_frames):
         axes.set_xlim(0, 1)
@@ -245,7 +245,7 @@ def _scale(axes: Axes, rows: pd.DataFrame, plan: Layout, unit: float, end_frames
 
 
 def _label_levels(axes: Axes, rows: pd.DataFrame, plan: Layout) -> None:
-    """Horizontal lines for the references and the published score, each with its name beside it."""
+    """Draw horizontal lines for the references and the published score, each with its name beside it."""
     low, high = axes.get_ylim()
     names, places = [], []
     # By value, so that the labels of levels outside the panel, which want one place, keep that order.
@@ -272,7 +272,7 @@ def _width_inches(axes: Axes) -> float:
 def _legend(
     panels: Sequence[Panel], colours: Mapping[str, str], published: Mapping[str, str], plan: Layout
 ) -> list[Artist]:
-    """What is in at least one panel: agents by colour, then the kinds of lines and markers."""
+    """Return the legend of what is in at least one panel: agents by colour, then kinds of lines and markers."""
     data = pd.concat([panel.rows for panel in panels])
     handles: list[Artist] = []
     for agent, colour in colours.items():
@@ -308,10 +308,10 @@ def _legend(
 
 
 def _plain(value: float, position: int | None = None) -> str:
-    """A number as people write it: thousands separated, a decimal only where it matters."""
+    """Format a number as people write it: thousands separated, a decimal only where it matters."""
     return f"{value:,.{0 if abs(value) >= 1000 else 1}f}".removesuffix(".0").replace("-", "−")
 
 
 def _short(value: float, position: int | None = None) -> str:
-    """As `_plain`, thousands as k where there is little room."""
+    """Format a number as `_plain` does, ten thousand and more with a k for thousands."""
     return f"{_plain(value / 1000)}k" if abs(value) >= 10_000 else _plain(value)

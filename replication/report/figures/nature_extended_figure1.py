@@ -54,7 +54,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
 
 
 def gather(shown: Sequence[FinishedRun]) -> pd.DataFrame:
-    """Every point drawn: coordinates without unit, value in discounted clipped reward, frame within its episode."""
+    """Gather the points drawn: coordinates without unit, value in clipped discounted reward, frame in its episode."""
     tables = [
         found.embedding_policies.assign(variant=found.run.variant.variant, game=found.run.game, seed=found.run.seed)
         for found in shown
@@ -64,7 +64,7 @@ def gather(shown: Sequence[FinishedRun]) -> pd.DataFrame:
 
 
 def draw(shown: Sequence[FinishedRun]) -> Figure:
-    """A row a run: the same points coloured by policy, and by predicted value."""
+    """Draw a row a run: the same points coloured by policy, and by predicted value."""
     figure = Figure(figsize=(WIDTH_INCHES, 4.7 * len(shown) if shown else 1.6), layout="constrained")
     if not shown:
         words = "no finished run has an embedding of two policies yet"
@@ -104,7 +104,7 @@ def _colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable) -> None:
 
 
 def shared_neighbours(points: pd.DataFrame) -> float:
-    """How many of a random-play state's `NEIGHBOURS` nearest states in the embedding are the agent's; 0 to 1, mean."""
+    """Compute the mean share, 0 to 1, of the agent's states among the `NEIGHBOURS` nearest to one of random play."""
     agent = (points["policy"] == "agent").to_numpy()
     places = points[["x", "y"]].to_numpy(np.float64)
     count = min(NEIGHBOURS, len(points) - 1)
@@ -115,7 +115,7 @@ def shared_neighbours(points: pd.DataFrame) -> float:
 
 
 def caption(shown: Sequence[FinishedRun], with_points: int, trained: int) -> str:
-    """What the points are, and how this departs from the article's figure.
+    """Write what the points are, and how this departs from the article's figure.
 
     Args:
         shown: the runs drawn, one a row.

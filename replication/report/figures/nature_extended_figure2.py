@@ -39,7 +39,7 @@ _COLUMNS = ["variant", "game", "seed", *_FIXED, "value"]
 
 @dataclass(frozen=True)
 class Stretch:
-    """What a run keeps of its best seconds.
+    """The most rewarding seconds of a run's final evaluation.
 
     Attributes:
         run: whose they are.
@@ -79,7 +79,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
 
 
 def read_stretch(found: FinishedRun) -> Stretch | None:
-    """The stretch of a run; None where it has none.
+    """Read the stretch of a run; None where it has no file of one.
 
     Raises:
         ReplicationError: a file is missing or damaged.
@@ -107,7 +107,7 @@ def read_stretch(found: FinishedRun) -> Stretch | None:
 
 
 def gather(shown: Sequence[Stretch]) -> pd.DataFrame:
-    """Every number drawn, a step a row: predicted values by action in columns of their own, `value` the largest."""
+    """Gather the numbers drawn, a step a row: predicted values in a column an action, `value` the largest of them."""
     tables = []
     for stretch in shown:
         run = stretch.run.run
@@ -123,7 +123,7 @@ def _letter(number: float) -> str:
 
 
 def draw(shown: Sequence[Stretch]) -> Figure:
-    """A block a run: predicted value and points by time; below, the marked screens and their values by action."""
+    """Draw a block a run: predicted value and points by time; below, the marked screens and their values by action."""
     if not shown:
         figure = Figure(figsize=(WIDTH_INCHES, 1.6), layout="constrained")
         words = "no finished run has predicted values along a stretch of play yet"
@@ -172,7 +172,7 @@ def _draw_block(figure: Figure, block: SubplotSpec, stretch: Stretch) -> None:
 
 
 def _draw_actions(axes: Axes, values: pd.Series, taken: str, limits: tuple[float, float]) -> None:
-    """Dots, not bars: the axis does not begin at zero."""
+    """Draw the values of actions as dots, not as bars: the axis does not begin at zero."""
     places = np.arange(len(values))
     colours = [AGENT_COLOURS[1] if name == taken else AGENT_COLOURS[0] for name in values.index]
     axes.vlines(places, limits[0], values, color=colours, linewidth=1.2)
@@ -186,7 +186,7 @@ def _draw_actions(axes: Axes, values: pd.Series, taken: str, limits: tuple[float
 def caption(
     experiment: Experiment, finished: Sequence[FinishedRun], shown: Sequence[Stretch], with_stretch: int
 ) -> str:
-    """Everything needed to read the figure, from what was run and drawn."""
+    """Write everything needed to read the figure, from what was run and drawn."""
     trained = sum(run.variant.family != "untrained" for run in experiment.runs())
     if not shown:
         return (

@@ -34,8 +34,8 @@ from replication.specification.tasks.atari_games import find_game
 
 EPOCH_STEPS = 250_000
 COLUMNS = ["game", "agent", "seed", "epoch", "score", "episodes", "predicted_value"]
-"""Of the numbers drawn. epoch: training in units of `EPOCH_STEPS`. score: mean return of the evaluation's episodes in
-the game's own points. predicted_value: in clipped and discounted reward."""
+"""The columns of the numbers drawn. epoch: training in units of `EPOCH_STEPS`. score: mean return of the evaluation's
+episodes in the game's own points. predicted_value: in clipped and discounted reward."""
 _ROWS = {
     "score": "mean return of an episode",
     "predicted_value": "mean of max Q(s, a)",
@@ -56,7 +56,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
 
 
 def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFrame:
-    """Every point drawn, in the columns `COLUMNS`; an evaluation that completed no episode has no score."""
+    """Gather every point drawn, in the columns `COLUMNS`; an evaluation that completed no episode has no score."""
     tables = []
     for found in finished:
         if found.curve is not None:
@@ -139,7 +139,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, agents: Mapping[str, 
 def caption(
     experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame, levels: Mapping[str, float]
 ) -> str:
-    """Everything needed to read the figure, from what was run and drawn."""
+    """Write everything needed to read the figure, from what was run and drawn."""
     parts = [
         "Score and predicted value during training.",
         "After Figure 2 of Mnih et al. 2015.",

@@ -34,11 +34,11 @@ from replication.specification.tasks.atari_games import NATURE49, find_game
 
 HUMAN_LEVEL_PERCENT = 75.0
 COLUMNS = ["game", "series", "origin", "score", "normalized_percent", "low", "high"]
-"""Of the numbers drawn. score: raw return. low and high: 95 % interval of ours in normalised percent."""
+"""The columns of the numbers drawn. score: raw return. low and high: 95 % interval of ours in normalised percent."""
 
 _LINEAR_UP_TO = 600.0
 _SQUEEZE = 14.0
-"""Beyond `_LINEAR_UP_TO` a percent takes this many times less room, as on the article's broken axis."""
+"""Beyond `_LINEAR_UP_TO` a percent is drawn this many times shorter, as on the article's broken axis."""
 _LEFT = -30.0
 _LEVEL = 0.95
 _MOST_AGENTS = 2
@@ -59,7 +59,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
 
 
 def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFrame:
-    """Every bar, in the columns `COLUMNS`; games in the order of the figure, from the top."""
+    """Gather every bar, in the columns `COLUMNS`; games in the order of the figure, from the top."""
     references = reference_set("nature49_5min")
     published = published_table("nature_2015_table2").set_index("game").to_dict("index")
     agents = list(_agents(experiment))
@@ -89,7 +89,7 @@ def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFr
 
 
 def _agents(experiment: Experiment) -> dict[str, None]:
-    """Agents that train and are scored as the article's are."""
+    """Return the agents that train and are scored as the article's are."""
     runs = experiment.runs()
     shown = {
         agent_title(run, runs): None
@@ -102,7 +102,7 @@ def _agents(experiment: Experiment) -> dict[str, None]:
 def _values(
     experiment: Experiment, finished: Sequence[FinishedRun], agent: str, game: str
 ) -> NDArray[np.float64] | None:
-    """Scores of the seeds, or where there is one seed the returns of its episodes; None: no run is finished."""
+    """Return the scores of the seeds, or the returns of the episodes of a single seed; None: no run is finished."""
     runs = experiment.runs()
     episodes = [
         found.episodes["return"].to_numpy(np.float64)
@@ -115,7 +115,7 @@ def _values(
 
 
 def draw(data: pd.DataFrame) -> Figure:
-    """Horizontal bars, the best game on top, a line between human level and below."""
+    """Draw horizontal bars, the best game on top, and a line between human level and below."""
     games = list(dict.fromkeys(data["game"]))
     series = list(dict.fromkeys(data["series"]))
     left, right, top, bottom = 1.35, 0.25, 0.4, 0.55
@@ -148,7 +148,7 @@ def draw(data: pd.DataFrame) -> Figure:
 
 
 def _label(axes: Axes, data: pd.DataFrame, places: dict[str, int]) -> None:
-    """Names, printed percentages, and the line between the games at human level and those below."""
+    """Draw names, printed percentages, and the line between the games at human level and those below."""
     published = data[data["series"] == _PUBLISHED_DQN].set_index("game")["normalized_percent"].to_dict()
     axes.set_yticks(range(len(places)), [find_game(game).title for game in places], fontsize=7.5)
     axes.set_ylim(len(places) - 0.4, -0.6)
@@ -189,7 +189,7 @@ def _unsqueezed(place: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame) -> str:
-    """Everything needed to read the figure, from what was run and drawn."""
+    """Write everything needed to read the figure, from what was run and drawn."""
     published = data[data["series"] == _PUBLISHED_DQN]
     human = int((published["normalized_percent"] >= HUMAN_LEVEL_PERCENT).sum())
     parts = [

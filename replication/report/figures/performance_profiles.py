@@ -1,4 +1,4 @@
-"""Performance profiles: which share of all runs of all games scores above each normalised score.
+"""Performance profiles: the share of all runs of all games that scores above each normalised score.
 
 After Agarwal et al. 2021, Figure 6 and Section 4.2 (google-research/rliable plot_utils.py plot_performance_profiles).
 """

@@ -1,4 +1,4 @@
-"""How likely a run of one agent beats a run of another, for each pair of trained agents.
+"""The probability that a run of one agent beats a run of another, for each pair of trained agents.
 
 After Agarwal et al. 2021, Section 4.3 (google-research/rliable plot_utils.py plot_probability_of_improvement).
 """
@@ -24,7 +24,7 @@ COLUMNS = ["agent", "other", "games", "probability", "low", "high"]
 
 
 def build(experiment: Experiment, results: Path) -> FigureResult:
-    """Draw every pair of trained agents; on the games both have finished runs of."""
+    """Draw every pair of trained agents, on the games of which both have finished runs."""
     finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
     agents = agent_scores(experiment, finished, references)

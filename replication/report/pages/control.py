@@ -6,14 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from replication.analysis.control_trials import coverage, finished_variants
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.evidence.control_files import FIGURES, TABLES
 from replication.evidence.control_records import read_variant
-from replication.report.control_tables import coverage, finished_variants
-from replication.report.pages.experiment import read_figure
+from replication.report.pages.figures import read_figure
 from replication.report.pages.runs import SHOWN_DIGITS, short_commit
 from replication.report.pages.tables import ShownTable, read_table
-from replication.report.pages.template import page_environment
+from replication.report.pages.template import fill_page
 from replication.specification.control_experiments import ControlExperiment
 
 _MEANINGS = {
@@ -26,7 +26,7 @@ _MEANINGS = {
 
 
 def control_page_html(experiment: ControlExperiment, results: Path) -> str:
-    """The page's text.
+    """Return the text of the page.
 
     Raises:
         ReplicationError: a table or figure is not there yet; a damaged file.
@@ -36,7 +36,8 @@ def control_page_html(experiment: ControlExperiment, results: Path) -> str:
     tables = [read_table(folder / "tables", table, command.format("table", table)) for table in TABLES]
     finished = finished_variants(experiment, results)
     records = [record for variant in finished if (record := read_variant(experiment, variant, results)) is not None]
-    return page_environment().get_template("control.html").render(
+    return fill_page(
+        "control.html",
         experiment=experiment,
         coverage=coverage(experiment, finished),
         complete=len(finished) == len(experiment.variants),
@@ -48,7 +49,7 @@ def control_page_html(experiment: ControlExperiment, results: Path) -> str:
         settings=_flat(experiment.method.model_dump(mode="json")),
         provenance=[_provenance(record) for record in records],
         commands=_commands(name),
-    )  # fmt: skip
+    )
 
 
 def _verdicts(table: ShownTable) -> list[tuple[str, int, str]]:
@@ -57,7 +58,7 @@ def _verdicts(table: ShownTable) -> list[tuple[str, int, str]]:
 
 
 def _flat(settings: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Settings with the names of the groups they stand in."""
+    """Return the settings with the names of the groups they stand in."""
     rows: list[tuple[str, str]] = []
     for name, value in settings.items():
         if isinstance(value, dict):

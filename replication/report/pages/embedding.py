@@ -8,28 +8,27 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replication.analysis.finished import FinishedRun
+from replication.report.pages.template import fill_fragment
 from replication.report.views.screens import TILE_COLUMNS, TILE_HEIGHT, TILE_WIDTH, StateScreens, load_screens
 from replication.specification.tasks.atari_games import find_game
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _MOST_VIEWS = 4
 _WIDTH, _HEIGHT, _MARGIN = 600, 450, 14
-"""Of a drawing, in its own units."""
+"""The size of a drawing, in its own units."""
 _COLOURS = 32
 """Classes of predicted value, each with a colour of the map."""
 
 
 def embedding_views(finished: Sequence[FinishedRun]) -> str:
-    """HTML of the first runs that have coordinates and screens, with the one script they share; empty where none has.
+    """Return HTML of the first runs that have coordinates and screens; empty where no run has.
 
-    A page that has a content security policy must allow its inline script and style, and images of `data:` addresses.
+    They share one script. A page that has a content security policy must allow its inline script and style, and images
+    of `data:` addresses.
 
     Raises:
         ReplicationError: the screens of a run are damaged.
@@ -41,24 +40,17 @@ def embedding_views(finished: Sequence[FinishedRun]) -> str:
             shown.append(_view(found, screens))
     if not shown:
         return ""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("embedding.html").render(views=shown, width=_WIDTH, height=_HEIGHT)
+    return fill_fragment("embedding.html", views=shown, width=_WIDTH, height=_HEIGHT)
 
 
 def _view(found: FinishedRun, screens: StateScreens) -> dict[str, Any]:
-    """What the template is filled with: words, and the numbers that the script draws."""
+    """Return what the template is filled with: words, and the numbers that the script draws."""
     points = found.embedding
     assert points is not None
     places = points[["x", "y"]].to_numpy(np.float64)
     low, high = places.min(axis=0), places.max(axis=0)
-    room = np.array([_WIDTH, _HEIGHT]) - 2 * _MARGIN
-    scale = float((room / np.maximum(high - low, 1e-9)).min())  # one for both: distances keep their proportions
+    inside = np.array([_WIDTH, _HEIGHT]) - 2 * _MARGIN
+    scale = float((inside / np.maximum(high - low, 1e-9)).min())  # one for both: distances keep their proportions
     drawn = (places - (low + high) / 2) * scale * np.array([1, -1]) + np.array([_WIDTH, _HEIGHT]) / 2
     values = points["value"].to_numpy(np.float64)
     share = (values - values.min()) / max(float(np.ptp(values)), 1e-9)

@@ -6,9 +6,6 @@ tables can be sorted and filtered.
 
 from __future__ import annotations
 
-import base64
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
@@ -19,6 +16,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
 from replication.report.pages.embedding import embedding_views
 from replication.report.pages.fidelity import shown_fidelity
+from replication.report.pages.figures import ShownFigure, read_figure
 from replication.report.pages.runs import (
     asked_for,
     cost,
@@ -30,30 +28,13 @@ from replication.report.pages.runs import (
     versions,
 )
 from replication.report.pages.summary import findings_of
-from replication.report.pages.tables import above_random, read_made, read_table, verdicts
-from replication.report.pages.template import page_environment
+from replication.report.pages.tables import above_random, read_table, verdicts
+from replication.report.pages.template import fill_page
 from replication.specification.experiments import Experiment
 from replication.specification.run_arguments import run_arguments
 
 MOST_BYTES = 15_000_000
-"""Of a page: what a browser on a phone still opens."""
-_SCRIPTS = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-"""What runs; data for it stand under a type of their own."""
-_LARGEST_SVG_BYTES = 2_000_000
-"""A larger drawing goes into the page as its PNG."""
-
-
-@dataclass(frozen=True)
-class ShownFigure:
-    """A figure as its files hold it; `source` is the drawing itself, as a data address."""
-
-    name: str
-    source: str
-    alternative: str
-    caption: str
-    width: int
-    """In CSS pixels, 96 an inch."""
-    height: int
+"""The largest page: a browser on a phone still opens it."""
 
 
 def write_page(experiment: Experiment, results: Path) -> Path:
@@ -79,7 +60,7 @@ def write_page(experiment: Experiment, results: Path) -> Path:
 
 
 def page_html(experiment: Experiment, results: Path) -> str:
-    """The page's text.
+    """Return the text of the page.
 
     Raises:
         ReplicationError: a table or figure of the experiment is not there yet; a damaged run file.
@@ -90,7 +71,9 @@ def page_html(experiment: Experiment, results: Path) -> str:
     clips, clips_left_out = shown_clips(finished)
     deviations = recorded_deviations(finished)
     views = embedding_views(finished) if "embedding" in experiment.figures else ""
-    return page_environment(*_SCRIPTS.findall(views)).get_template("page.html").render(
+    return fill_page(
+        "page.html",
+        views,
         experiment=experiment,
         coverage=str(coverage(experiment, finished)),
         complete=len(finished) == len(experiment.runs()),
@@ -113,33 +96,11 @@ def page_html(experiment: Experiment, results: Path) -> str:
         missing=missing_runs(experiment, finished),
         commits=sorted({str(found.record["provenance"]["commit"] or "unknown") for found in finished}),
         commands=_commands(experiment),
-    )  # fmt: skip
+    )
 
 
 def _figure(experiment: Experiment, results: Path, name: str) -> ShownFigure:
     return read_figure(results / experiment.experiment / "figures", name, _command(experiment, "figure", name))
-
-
-def read_figure(folder: Path, name: str, command: str) -> ShownFigure:
-    """A figure from its drawing and its caption.
-
-    Raises:
-        ReplicationError: one of them is not there; `command` makes it.
-    """
-    path = folder / name
-    caption = read_made(path.with_name(f"{name}.txt"), command).decode().strip()
-    drawing, kind = read_made(path.with_name(f"{name}.svg"), command), "svg+xml"
-    size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', drawing)
-    if size is None:
-        raise ReplicationError(f"{path}.svg: found no size in points; render the figure again")
-    width, height = (round(float(points) * 96 / 72) for points in size.groups())
-    if len(drawing) > _LARGEST_SVG_BYTES:
-        drawing, kind = read_made(path.with_name(f"{name}.png"), command), "png"
-    first_sentence = re.split(r"(?<=\.) ", caption, maxsplit=1)[0]
-    alternative = f"{first_sentence} Every number drawn is in figures/{name}.csv."
-    # As an image of its own, so that names inside one drawing never meet those of another.
-    source = f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"
-    return ShownFigure(name, source, alternative, caption, width, height)
 
 
 def _command(experiment: Experiment, kind: str, name: str) -> str:
@@ -147,7 +108,7 @@ def _command(experiment: Experiment, kind: str, name: str) -> str:
 
 
 def _commands(experiment: Experiment) -> list[tuple[str, str]]:
-    """What to type, and what it does."""
+    """Return the commands to type, each with what it does."""
     name = experiment.experiment
     given = [run_arguments(group, Path("results")) for group in groups(experiment)]
     return [

@@ -21,7 +21,7 @@ class ShownFidelity:
 
 
 def shown_fidelity(groups: Sequence[Sequence[Run]]) -> list[ShownFidelity]:
-    """The tables of groups of runs that share variant, protocol, preset and budget; those that are equal once."""
+    """Return the tables of groups of runs that share variant, protocol, preset and budget; equal ones once."""
     shown: list[ShownFidelity] = []
     for run, *_ in groups:
         frames = run.budget.steps * run.protocol.training.frame_skip or None

@@ -1,4 +1,4 @@
-"""The page of all experiments, results/index.html: what is finished, how it was judged, what the rest would cost."""
+"""The page of all experiments, results/index.html: finished runs, verdicts, and what the rest would cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from replication.evidence.records import unfinished
 from replication.foundation.durations import hours_text
 from replication.foundation.files import write_atomically
 from replication.report.pages.tables import counted_verdicts
-from replication.report.pages.template import page_environment
+from replication.report.pages.template import fill_page
 from replication.specification.control_experiments import (
     ControlExperiment,
     known_control_experiments,
@@ -23,7 +23,7 @@ from replication.specification.experiments import Experiment, known_experiments,
 
 @dataclass(frozen=True)
 class ShownExperiment:
-    """What the page says of one experiment."""
+    """One experiment as the page shows it."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ def write_index(results: Path) -> Path:
 
 
 def index_html(results: Path) -> str:
-    """The page's text: experiments with a page of their own first, then those that are not begun.
+    """Return the text of the page: experiments with a page of their own first, then those that are not begun.
 
     Raises:
         ReplicationError: a bad experiment; a run file that belongs to another run.
@@ -58,7 +58,7 @@ def index_html(results: Path) -> str:
     shown = [_shown(load_experiment(name), results) for name in known_experiments()]
     shown += [_shown_control(load_control_experiment(name), results) for name in known_control_experiments()]
     shown.sort(key=lambda experiment: not experiment.has_page)
-    return page_environment().get_template("index.html").render(experiments=shown)
+    return fill_page("index.html", experiments=shown)
 
 
 def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
@@ -79,7 +79,7 @@ def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
 
 
 def _shown_control(experiment: ControlExperiment, results: Path) -> ShownExperiment:
-    """Its runs are its variants, and no emulator runs."""
+    """Return a control experiment as the page shows it: its runs are its variants, and no emulator runs."""
     folder = results / experiment.experiment
     return ShownExperiment(
         name=experiment.experiment,

@@ -1,4 +1,4 @@
-"""results/README.md: what lies in the results folder, how each file was made, how to check it."""
+"""The READMEs: results/README.md, and what README.md shows of the results."""
 
 from __future__ import annotations
 
@@ -6,42 +6,38 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import pandas as pd
 
+from replication.analysis import control_trials
 from replication.analysis.finished import coverage, load_runs
 from replication.analysis.other_scores import MARKS
 from replication.foundation.files import write_atomically
-from replication.report.control_tables import shown_control
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
-from replication.report.pages.summary import Left, days_text, findings_of, left_to_run, verdicts_of
-from replication.specification.control_experiments import known_control_experiments, load_control_experiment
+from replication.report.pages.summary import Left, Verdicts, days_text, findings_of, left_to_run, verdicts_of
+from replication.report.pages.template import fill_markdown
+from replication.specification.control_experiments import (
+    ControlExperiment,
+    known_control_experiments,
+    load_control_experiment,
+)
 from replication.specification.experiments import known_experiments, load_experiment
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
 _MADE_BY_EVERY_CLONE = {"quickstart"}
 """Experiments whose results git ignores."""
 
 
 def results_readme(results: Path) -> str:
-    """The text of results/README.md.
+    """Return the text of results/README.md, which says what lies there, how it was made and how to check it.
 
     Raises:
         ReplicationError: a damaged run file.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=False,  # Markdown
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template = environment.get_template("results.md")
-    return template.render(experiments=_experiments(results), to_run=_to_run(results))
+    return fill_markdown("results.md", experiments=_experiments(results), to_run=_to_run(results))
 
 
 def readme_with_results(text: str, results: Path) -> str:
-    """The project's README with the experiments that have results, as they are now, between its two marks.
+    """Return the project's README with the experiments that have results now between its two marks.
 
     Raises:
         ReplicationError: the marks are not there; a damaged run file.
@@ -55,7 +51,10 @@ def readme_with_results(text: str, results: Path) -> str:
 
 
 def write_readmes(results: Path) -> list[Path]:
-    """Bring what is rendered in README.md and results/README.md up to date."""
+    """Write README.md and results/README.md with what is rendered in them brought up to date.
+
+    Returns: the files.
+    """
     text = readme_with_results(readme_with_counts(README.read_text(encoding="utf-8")), results)
     path = results / "README.md"
     write_atomically(README, text.encode())
@@ -75,12 +74,44 @@ def _experiments(results: Path) -> list[dict[str, object]]:
         shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings_of(experiment)}
     for name in known_control_experiments():
         if (results / name / "index.html").exists():
-            shown.append(shown_control(load_control_experiment(name), results))
+            shown.append(_shown_control(load_control_experiment(name), results))
     return shown
 
 
+def _shown_control(experiment: ControlExperiment, results: Path) -> dict[str, object]:
+    """Return what the list says of a control experiment with a page, by the names of the template.
+
+    Raises:
+        ReplicationError: a damaged file.
+    """
+    table = pd.read_csv(results / experiment.experiment / "tables" / "table1.csv")
+    main = next(iter(experiment.variants))
+    counted = table["verdict"].value_counts().to_dict()
+    judged = []
+    for word in ("replicated", "differs", "inconclusive"):
+        if counted.get(word):
+            episodes = table.loc[table["verdict"] == word, "training episodes"]
+            judged.append(Verdicts(f"{main}, by random episodes", word, tuple(map(str, episodes))))
+    findings = [
+        {
+            "games": [f"{number} random episodes" for number in finding.training_episodes],
+            "what": finding.what,
+            "checked": finding.checked,
+        }
+        for finding in experiment.findings
+    ]
+    return {
+        "name": experiment.experiment,
+        "title": experiment.title,
+        "coverage": control_trials.coverage(experiment, control_trials.finished_variants(experiment, results)),
+        "verdicts": ", ".join(f"{number} {word}" for word, number in sorted(counted.items())),
+        "judged": judged,
+        "findings": findings,
+    }
+
+
 def _to_run(results: Path) -> list[tuple[str, Left, str]]:
-    """Experiments with runs left, the least costly first."""
+    """Return the experiments with runs left, the least costly first."""
     found = [
         (name, left_to_run(load_experiment(name), results))
         for name in known_experiments()

@@ -1,4 +1,4 @@
-"""What a page says of runs: what was asked for, the departures, the clips, where each finished run comes from."""
+"""The runs of a page: what was asked for, the departures, the clips, the provenance of each finished run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from replication.specification.tasks.atari_games import find_game
 
 _MOST_CLIPS = 8
 _CLIPS_BYTES = 5_000_000
-"""Of all clips on a page together, as they are stored."""
+"""The most of all clips on a page together, as they are stored."""
 SHOWN_DIGITS = 12
-"""Of a digest or a commit."""
+"""Digits of a digest or a commit."""
 
 
 def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
-    """What was asked for, a row for each variant, protocol, preset and budget."""
+    """Return what was asked for, a row for each variant, protocol, preset and budget."""
     done = {found.run.result_digest: found for found in finished}
     rows = []
     for group in groups(experiment):
@@ -46,7 +46,7 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
 
 
 def groups(experiment: Experiment) -> list[list[Run]]:
-    """The runs that share variant, protocol, preset and budget."""
+    """Group the runs that share variant, protocol, preset and budget."""
     found: dict[object, list[Run]] = {}
     for run in experiment.runs():
         preset = run.preset.preset if run.preset else None
@@ -55,7 +55,7 @@ def groups(experiment: Experiment) -> list[list[Run]]:
 
 
 def _scored(run: Run) -> str:
-    """The quantity that is the score."""
+    """Return the quantity that is the score, in words."""
     final = run.protocol.final_evaluation
     if final is None:
         return "training returns of the last iteration"
@@ -68,7 +68,7 @@ def _scored(run: Run) -> str:
 
 
 def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
-    """Every departure that a run recorded, once, with the variants it concerns."""
+    """Return every departure that a run recorded, once, with the variants it concerns."""
     variants: dict[Deviation, dict[str, None]] = {}
     for found in finished:
         for recorded in found.record["deviations"]:
@@ -78,20 +78,20 @@ def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation
 
 
 def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:
-    """Words and data address of the clips of the first run of each agent and game, as many as have room.
+    """Read the clips of the first run of each agent and game, as many as a page may hold.
 
-    Returns: the clips, and how many were left out for want of room.
+    Returns: words and data address of each clip, and how many were left out because the page would be too large.
     """
     first: dict[tuple[str, str], FinishedRun] = {}
     for found in finished:
         if (found.folder / "clip.webp").exists():
             first.setdefault((found.run.variant.variant, found.run.game), found)
     shown: list[tuple[str, str]] = []
-    room = _CLIPS_BYTES
+    left = _CLIPS_BYTES
     for found in list(first.values())[:_MOST_CLIPS]:
         clip = (found.folder / "clip.webp").read_bytes()
-        room -= len(clip)
-        if room < 0:
+        left -= len(clip)
+        if left < 0:
             break
         words = (
             f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}{marks_of([found])}"
@@ -101,7 +101,7 @@ def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]],
 
 
 def provenance(found: FinishedRun) -> dict[str, Any]:
-    """Where the numbers of one run come from, and what they cost."""
+    """Return where the numbers of one run come from, and what they cost."""
     record, origin = found.record, found.record["provenance"]
     evaluated = record.get("evaluated_network")
     machine = record.get("machine") or {}
@@ -121,7 +121,7 @@ def provenance(found: FinishedRun) -> dict[str, Any]:
 
 
 def cost(finished: Sequence[FinishedRun]) -> str:
-    """What all finished runs took together, in frames of training and hours; empty where none is finished."""
+    """Sum up what all finished runs took, in frames of training and hours; empty where no run is finished."""
     if not finished:
         return ""
     known = [seconds for seconds in map(_seconds, finished) if seconds is not None]
@@ -134,7 +134,7 @@ def cost(finished: Sequence[FinishedRun]) -> str:
 
 
 def hours(seconds: float) -> str:
-    """Hours without the unit, to three significant digits below a hundred."""
+    """Format seconds as hours without the unit, to three significant digits below a hundred."""
     return f"{seconds / 3600:,.0f}" if seconds >= 360_000 else f"{seconds / 3600:.3g}"
 
 
@@ -148,7 +148,7 @@ def _frames(found: FinishedRun) -> int:
 
 
 def short_commit(commit: str | None) -> str:
-    """The digits of a commit that are shown, and whether the tree was changed."""
+    """Return the digits of a commit that are shown, and whether the tree was changed."""
     if commit is None:
         return "unknown"
     changed = " with uncommitted changes" if commit.endswith("-dirty") else ""
@@ -156,7 +156,7 @@ def short_commit(commit: str | None) -> str:
 
 
 def versions(finished: Sequence[FinishedRun]) -> list[str]:
-    """System, Python and packages, one line for each combination."""
+    """Return system, Python and packages, one line for each combination."""
     lines = set()
     for found in finished:
         origin = found.record["provenance"]
@@ -166,6 +166,6 @@ def versions(finished: Sequence[FinishedRun]) -> list[str]:
 
 
 def missing_runs(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[str]:
-    """Names of the runs that are not finished."""
+    """Return the names of the runs that are not finished."""
     done = {found.run.result_digest for found in finished}
     return [run.name for run in experiment.runs() if run.result_digest not in done]

@@ -1,4 +1,4 @@
-"""What results/ shows in words: what is replicated, what differs and why, what is not run and what it would cost."""
+"""The results in words: what is replicated, what differs and why, what is not run and what it would cost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class Left:
-    """What is left of an experiment from the start of its runs, at assumed speeds: the same on every machine."""
+    """The runs of an experiment that are left, at assumed speeds from their start: the same on every machine."""
 
     runs: int
     total: int
@@ -37,7 +37,7 @@ class Left:
 
 
 def verdicts_of(experiment: str, results: Path) -> list[Verdicts]:
-    """The verdicts of an experiment's score table by agent, those without a finished run or a reference left out."""
+    """Read the verdicts of an experiment's score table by agent, those without a finished run or reference left out."""
     path = results / experiment / "tables" / "scores.csv"
     if not path.exists():
         return []
@@ -60,7 +60,7 @@ class ShownFinding:
 
 
 def findings_of(experiment: Experiment) -> list[ShownFinding]:
-    """What was found out about differences from the published scores."""
+    """Return what was found out about differences from the published scores."""
     return [
         ShownFinding(tuple(find_game(game).title for game in finding.games), finding.what, finding.checked)
         for finding in experiment.findings
@@ -68,7 +68,7 @@ def findings_of(experiment: Experiment) -> list[ShownFinding]:
 
 
 def left_to_run(experiment: Experiment, results: Path) -> Left:
-    """Runs of an experiment without a record, with their training and its time on one core.
+    """Count the runs of an experiment without a record, their frames of training, and its time on one core.
 
     Raises:
         ReplicationError: a damaged run file.
@@ -80,7 +80,7 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
 
 
 def days_text(core_days: float) -> str:
-    """Time of one core, in the unit that suits it."""
+    """Format the time of one core in the unit that suits it."""
     if core_days < 2.0:
         return f"{24 * core_days:,.1f} hours"
     return f"{core_days:,.0f} days" if core_days < 730.0 else f"{core_days / 365.25:,.1f} years"

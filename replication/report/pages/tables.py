@@ -32,7 +32,7 @@ _FIRST_COLUMNS = (
     "published normalized %",
     "above random",
 )
-"""Of a table with a verdict a game, what is read first; the file has all columns in its own order."""
+"""The columns that are read first where a table has a verdict a game; the file has its own order."""
 _TALL_ROWS = 30
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
 
@@ -48,28 +48,28 @@ class ShownTable:
 
     @property
     def is_tall(self) -> bool:
-        """Whether it scrolls in a frame of its own, its headings in sight."""
+        """True where it scrolls in a frame of its own, its headings in sight."""
         return len(self.rows) > _TALL_ROWS
 
     def choices(self, column: str) -> list[str]:
-        """What a reader may filter by: the different cells of a column, in their order; empty where there is one."""
+        """Return the different cells of a column, by which a reader may filter; empty where all are alike."""
         if column not in self.columns:
             return []
         found = list(dict.fromkeys(filter(None, _column(self, column))))
         return found if len(found) > 1 else []
 
     def cell(self, row: list[str], column: str) -> str:
-        """A cell by the name of its column; empty where there is no such column."""
+        """Return a cell by the name of its column; empty where there is no such column."""
         return row[self.columns.index(column)] if column in self.columns else ""
 
-    def is_of_others(self, row: list[str]) -> bool:
-        """Whether a row holds scores of others, which have none of our provenance."""
+    def is_of_another_program(self, row: list[str]) -> bool:
+        """Return whether a row holds scores of another program, which have none of our provenance."""
         return self.cell(row, "agent").endswith(MARKS)
 
 
 @dataclass(frozen=True)
 class ShownVerdict:
-    """How many rows of the score table have this verdict, what it means, and why so, most frequent reason first.
+    """A verdict of the score table: its rows, its meaning, and its reasons, the most frequent first.
 
     A reason that is a difference with its interval stands in the table; here it would be one of many.
     """
@@ -81,12 +81,12 @@ class ShownVerdict:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is set as a number: one, two with `to` or `of` between them, or one that is missing."""
+    """Return whether a cell is set as a number: one, two with `to` or `of` between them, or one that is missing."""
     return _NUMBER.fullmatch(cell) is not None
 
 
 def read_table(folder: Path, name: str, command: str) -> ShownTable:
-    """A table from its CSV, its caption from its Markdown.
+    """Read a table from its CSV, its caption from its Markdown.
 
     Raises:
         ReplicationError: one of them is not there; `command` makes it.
@@ -103,7 +103,7 @@ def read_table(folder: Path, name: str, command: str) -> ShownTable:
 
 
 def read_made(path: Path, command: str) -> bytes:
-    """A file that `command` makes.
+    """Read a file that `command` makes.
 
     Raises:
         ReplicationError: it is not there.
@@ -115,8 +115,8 @@ def read_made(path: Path, command: str) -> bytes:
 
 
 def verdicts(table: ShownTable) -> list[ShownVerdict]:
-    """The verdicts on our own rows, in the order of `_VERDICTS`; those no row has are left out."""
-    ours = [row for row in table.rows if not table.is_of_others(row)]
+    """Return the verdicts on our own rows, in the order of `_VERDICTS`; those that no row has are left out."""
+    ours = [row for row in table.rows if not table.is_of_another_program(row)]
     given, reasons = ([table.cell(row, column) for row in ours] for column in ("verdict", "reason"))
     counted = []
     for word, meaning in _VERDICTS.items():
@@ -131,7 +131,7 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
 
 
 def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]:
-    """How often each verdict was given on rows of ours, in the order of `_VERDICTS`; those that were not are left out.
+    """Count each verdict on rows of ours, in the order of `_VERDICTS`; those that no row has are left out.
 
     Args:
         rows: of a score table, by column.
@@ -141,7 +141,7 @@ def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]
 
 
 def above_random(table: ShownTable) -> str:
-    """One sentence on the agents whose interval lies above the random agent's; empty where the table does not say."""
+    """Say in a sentence how many agents' intervals lie above the random agent's; empty if the table does not tell."""
     if "above random" not in table.columns:
         return ""
     said = [cell for cell in _column(table, "above random") if cell not in {"", "not comparable"}]

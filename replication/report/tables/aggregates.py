@@ -38,7 +38,7 @@ _COLUMNS = (
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """The table of an experiment's trained agents; what is missing is shown as missing.
+    """Build the table of an experiment's trained agents; what is missing is shown as missing.
 
     Raises:
         ReplicationError: a damaged run file.
@@ -65,7 +65,7 @@ def build(experiment: Experiment, results: Path) -> Table:
 
 
 def _intervals(agent: AgentScores) -> dict[str, tuple[float, float] | None]:
-    """Of each statistic; None for one run a game, whose resamples are all the same."""
+    """Return the interval of each statistic; None for one run a game, whose resamples are all the same."""
     if agent.scores is None or agent.runs < 2:
         return dict.fromkeys(STATISTICS)
     resamples = resampled(agent.scores, np.random.default_rng(0))

@@ -33,12 +33,12 @@ _SPECIAL = {
 
 
 def escaped(text: object) -> str:
-    """Text in which every sign that LaTeX reads as its own stands for itself."""
+    """Return text in which every sign that LaTeX reads as its own stands for itself."""
     return "".join(_SPECIAL.get(sign, sign) for sign in _MINUS.sub("−", str(text)))
 
 
 def to_latex(frame: pd.DataFrame, bold: pd.DataFrame, caption: str, label: str) -> str:
-    """A booktabs table; numbers are set right, long text wraps.
+    """Write a booktabs table; numbers are set right, long text wraps.
 
     Args:
         frame: text cells, at least one column.

@@ -22,7 +22,7 @@ _IN_THE_LOSS = "in the loss of replication/algorithms/{module}.py"
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """A row a hyperparameter of the article, a pair of columns an agent that trains.
+    """Build the table: a row a hyperparameter of the article, a pair of columns an agent that trains.
 
     Raises:
         ReplicationError: no agent of the experiment trains.
@@ -59,7 +59,7 @@ def _agrees(ours: str, published: str) -> str:
 
 
 def _grouped(value: str) -> str:
-    """Thousands separated, where it is a whole number."""
+    """Separate the thousands of a whole number; other text stays as it is."""
     return f"{int(value):,}" if value.isdigit() else value
 
 

@@ -22,7 +22,7 @@ from replication.specification.tasks.atari_games import find_game
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """A row a game of the article that the experiment names, in the article's order.
+    """Build the table: a row a game of the article that the experiment names, in the article's order.
 
     Raises:
         ReplicationError: a damaged run file.
@@ -59,7 +59,7 @@ def build(experiment: Experiment, results: Path) -> Table:
 
 
 def _agents(experiment: Experiment) -> dict[str, Run]:
-    """Agents of the experiment with one of their runs."""
+    """Return the agents of the experiment, each with one of its runs."""
     runs = experiment.runs()
     agents: dict[str, Run] = {}
     for run in runs:
@@ -70,7 +70,10 @@ def _agents(experiment: Experiment) -> dict[str, Run]:
 def _score(
     experiment: Experiment, finished: Sequence[FinishedRun], agent: str, game: str
 ) -> tuple[float | None, float, str]:
-    """Mean score, its standard deviation, and what that is over: seeds, or one's episodes; None: nothing is there."""
+    """Return the mean score, its standard deviation, and what that is over; None where no run is finished.
+
+    It is over the seeds, or over the episodes of a single seed.
+    """
     runs = experiment.runs()
     episodes = [
         found.episodes["return"].to_numpy(np.float64)

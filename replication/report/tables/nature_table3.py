@@ -24,7 +24,7 @@ _SWITCHES = tuple(product(("on", "off"), ("on", "off")))
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """A row a game of the article, four pairs of columns: published and ours.
+    """Build the table: a row a game of the article, four pairs of columns: published and ours.
 
     Raises:
         ReplicationError: a damaged run file.

@@ -19,7 +19,7 @@ from replication.specification.tasks.atari_games import find_game
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """A row a game of the article, a pair of columns an agent: published and ours.
+    """Build the table: a row a game of the article, a pair of columns an agent: published and ours.
 
     Raises:
         ReplicationError: a damaged run file.

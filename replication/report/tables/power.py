@@ -1,4 +1,4 @@
-"""How many seeds a conclusive verdict needs, a row a game and agent, by simulation of the verdict itself."""
+"""Seeds that a conclusive verdict needs, a row a game and agent, by simulation of the verdict itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """The table of the trained agents that have a published score.
+    """Build the table of the trained agents that have a published score.
 
     Raises:
         ReplicationError: a damaged run file.

@@ -1,4 +1,4 @@
-"""What the rate of the random agent does to the article's normalised scores: 10 against 60 actions a second.
+"""The article's scores, normalised with the random agent at 10 and at 60 actions a second.
 
 The article says that random play at 60 Hz changes the normalised score of DQN by more than 5 % in six games, which it
 names. Here its DQN scores are normalised once with our random agent at 10 Hz and once with ours at 60 Hz.
@@ -28,7 +28,7 @@ RATES = ("random_10hz", "random_60hz")
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """Every game of the article that the experiment plays at both rates.
+    """Build the table: a row for every game of the article that the experiment plays at both rates.
 
     Raises:
         ReplicationError: a damaged run file.
@@ -62,7 +62,7 @@ def build(experiment: Experiment, results: Path) -> Table:
 
 
 def _mean(finished: Sequence[FinishedRun], variant: str, game: str) -> float | None:
-    """Mean over seeds of the mean returns; None where a rate has no finished run."""
+    """Return the mean over seeds of the mean returns; None where a rate has no finished run."""
     scores = [
         float(found.episodes["return"].mean())
         for found in finished
@@ -74,7 +74,7 @@ def _mean(finished: Sequence[FinishedRun], variant: str, game: str) -> float | N
 def _change(
     dqn: float, game: str, references: ReferenceSet, means: Sequence[float | None]
 ) -> tuple[float, float, float | None] | None:
-    """The normalised score of DQN with each random score, and by how many percent the second is off the first.
+    """Return the normalised score of DQN with each random score, and the percentage the second is off the first.
 
     Returns: None where a rate has no score; no percentage where the first is zero (Montezuma's Revenge: all are 0).
     """

@@ -12,6 +12,7 @@ import pandas as pd
 
 from replication.analysis.best_of_rates import Comparison, compared, comparison_count
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
+from replication.analysis.cost import budget_frames
 from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
@@ -53,7 +54,7 @@ _POINTS_TEXT = (
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """The table of an experiment; what is missing is shown as missing.
+    """Build the table of an experiment; what is missing is shown as missing.
 
     Raises:
         ReplicationError: a damaged run file; a game outside the reference set.
@@ -95,7 +96,7 @@ def _row(
     return {
         "game": find_game(game).title,
         "agent": agent,
-        "frames": _frames(cell.run),
+        "frames": f"{budget_frames(cell.run):,}",  # what a published number must share with the row
         "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
         "score": _number(float(np.mean(scores)) if scores else None),
         "95 % interval": "missing" if not scores else _range(shown),
@@ -113,7 +114,7 @@ def _row(
 
 
 def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level: float) -> Verdict:
-    """Contract: the unit is the training seed, and the episode for an agent that does not train."""
+    """Judge a cell by contract: the unit is the training seed, or the episode for an agent that does not train."""
     counterpart = comparison.counterpart
     if counterpart is None:
         return no_reference(comparison.reason)
@@ -137,7 +138,10 @@ def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level
 
 
 def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
-    """Over seeds where several are finished; else over the episodes of the one network, which is another thing."""
+    """Return the interval that is shown, and whether it is over seeds or over episodes.
+
+    It is over seeds where several are finished, else over the episodes of the one network, which is another thing.
+    """
     if len(cell.finished) > 1 and cell.trains:
         values, unit = cell.scores, "seeds"
     else:
@@ -147,7 +151,7 @@ def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
 
 
 def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -> str:
-    """Whether the interval lies wholly above the random agent's, or above its published score where none is run.
+    """Say whether the interval lies wholly above the random agent's, or its published score where it is not run.
 
     Scores of episodes of another length than the random agent's tell nothing about it.
     """
@@ -211,7 +215,7 @@ def _caption(
 
 
 def _cap_texts(runs: Sequence[Run], references: ReferenceSet) -> list[str]:
-    """One sentence for each way in which episodes are cut otherwise than those of the references."""
+    """Write a sentence for each way in which episodes are cut otherwise than those of the references."""
     agents: dict[str, dict[str, None]] = {}
     for run in runs:
         if (difference := other_cap(run, references)) is not None:
@@ -231,12 +235,6 @@ def _best_text(comparisons: Sequence[Comparison]) -> str:
         f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
         f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
     )
-
-
-def _frames(run: Run) -> str:
-    """Emulator frames of training: what a published number must share with the row."""
-    steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
-    return f"{steps * run.protocol.training.frame_skip:,}"
 
 
 def _number(value: float | None) -> str:

@@ -37,7 +37,7 @@ class Table:
     experiment: str = ""
 
     def files(self) -> dict[str, bytes]:
-        """Content by suffix: `csv`; `md`, the caption, then the table; `tex`, to be input in a paper."""
+        """Return the content by suffix: `csv`; `md`, the caption, then the table; `tex`, to be input in a paper."""
         better = better_cells(self.frame, self.compared)
         label = "-".join(filter(None, (self.experiment, self.name)))
         columns = list(self.paper_columns or self.frame.columns)
@@ -60,7 +60,7 @@ def write_table(table: Table, folder: Path) -> list[Path]:
 
 
 def better_cells(frame: pd.DataFrame, compared: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
-    """Which cells hold the highest number of their row among columns that are compared.
+    """Mark the cells that hold the highest number of their row among columns that are compared.
 
     Args:
         frame: text cells.
@@ -79,7 +79,7 @@ def better_cells(frame: pd.DataFrame, compared: tuple[tuple[str, ...], ...]) -> 
 
 
 def leading_number(cell: str) -> float:
-    """The number a cell begins with: 1,234.5 of `1,234.5 ± 3`; NaN where it begins with none."""
+    """Return the number a cell begins with: 1,234.5 of `1,234.5 ± 3`; NaN where it begins with no number."""
     first = cell.split(" ", 1)[0].replace(",", "").replace("−", "-")
     if not first or _NOT_A_NUMBER.search(first):
         return math.nan
@@ -90,7 +90,7 @@ def leading_number(cell: str) -> float:
 
 
 def to_markdown(frame: pd.DataFrame, bold: pd.DataFrame) -> str:
-    """A pipe table of text cells, some of them bold."""
+    """Write a pipe table of text cells, some of them bold."""
     cells = frame.astype(str).to_numpy().tolist()
     rows = [
         [f"**{cell}**" if marked else cell for cell, marked in zip(row, marks, strict=True)]

@@ -1,4 +1,4 @@
-"""How often the verdicts of a score table are wrong: simulated tables of its own games, scores and spreads."""
+"""The errors of a score table's verdicts, from simulated tables of its own games, scores and spreads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 def build(experiment: Experiment, results: Path) -> Table:
-    """The table of the comparisons of trained agents whose spread between runs is known.
+    """Build the table of the comparisons of trained agents whose spread between runs is known.
 
     Raises:
         ReplicationError: a damaged run file.

@@ -1,6 +1,6 @@
-"""What a stored evaluation shows when it is played again: screens at chosen moments, and its most rewarding seconds.
+"""Views of a stored evaluation that is played again: screens at chosen moments, and its most rewarding seconds.
 
-Needs neither weights nor torch.
+They need neither weights nor torch.
 """
 
 from __future__ import annotations
@@ -163,9 +163,10 @@ def write_stretch(folder: Path, stretch: Stretch, values: NDArray[np.float32], m
 
 
 def mark_moments(values: NDArray[np.float32], scores: NDArray[np.float64]) -> list[int]:
-    """Four steps worth a screen: highest and lowest value, before the most points are made, in the steepest fall.
+    """Choose four steps worth a screen.
 
-    Where two of them are less than a tenth of the stretch apart, steps far from the others take the place of one.
+    They are those of the highest and the lowest value, before the most points are made, and in the steepest fall. Where
+    two of them are less than a tenth of the stretch apart, a step far from the others takes the place of one.
 
     Args:
         values: largest action value of each step, float32 [steps].
@@ -189,7 +190,7 @@ def mark_moments(values: NDArray[np.float32], scores: NDArray[np.float64]) -> li
 
 
 def most_rewarding_start(scores: NDArray[np.float64], window: int) -> int:
-    """Where the window with the most points begins, the earliest of equals; 0 where there is no room for one.
+    """Return where the window with the most points begins, the earliest of equals; 0 where the episode is shorter.
 
     Args:
         scores: points made up to each moment, float64 [moments].

@@ -87,7 +87,7 @@ def write_clip(folder: Path) -> Path:
 
 
 def _most_rewarding_start(shown: list[Shown]) -> int:
-    """The frame at which the window of STRETCH_SECONDS with the most points begins; the earliest of equals."""
+    """Return the frame at which the STRETCH_SECONDS with the most points begin; the earliest of equals."""
     window = STRETCH_SECONDS * FRAMES_PER_SECOND // SHOWN_EVERY_FRAMES
     return shown[most_rewarding_start(np.array([picture.score for picture in shown]), window)].frame
 
@@ -102,7 +102,7 @@ def _check_numbers(trace: Trace, path: Path, episode: int, first_frame: int, las
 
 
 def _pictures(trace: Trace, path: Path, number: int) -> Iterator[Shown]:
-    """Every fourth frame of an episode and its last; the episodes before it are played too: a console has a memory."""
+    """Yield every fourth frame of an episode and its last; earlier episodes are played too: a console has a memory."""
     console = open_emulator(trace.header.game)
     check_emulator(trace.header, console, path)
     verify_trace(Trace(trace.header, trace.episodes[:number]), console, path)
@@ -124,7 +124,7 @@ def _pictures(trace: Trace, path: Path, number: int) -> Iterator[Shown]:
 
 
 def _predicted_values(path: Path, trace: Trace, episode: int) -> Callable[[int], float | None]:
-    """The newest predicted value at a frame, from the states an embedding was made of; None before the first."""
+    """Return a function from a frame to the newest predicted value of an embedding's state; None before the first."""
     noops = trace.episodes[episode].spans[0]
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text())))

@@ -27,8 +27,8 @@ MOST_SPRITE_BYTES = 300_000
 MARKED = 12
 """States that Figure 4 shows the screens of."""
 COLUMNS = ["point", "tile", "marked"]
-"""Of embedding_screens.csv. point: row of embedding.csv, the first is 0. tile: place in the sprite. marked: place in
-embedding_marked.webp; blank for most."""
+"""Columns of embedding_screens.csv. point: row of embedding.csv, the first is 0. tile: place in the sprite. marked:
+place in embedding_marked.webp; blank for most."""
 
 Screen = NDArray[np.uint8]
 """Palette indices, uint8 [210, 160]."""
@@ -52,7 +52,7 @@ class StateScreens:
 
 
 def load_screens(folder: Path, points: int) -> StateScreens | None:
-    """What `write_screens` left in a run's folder; None where the run is older than it.
+    """Load the screens that `write_screens` left in a run's folder; None where the run is older than them.
 
     Args:
         folder: of a finished run.
@@ -89,7 +89,7 @@ def load_screens(folder: Path, points: int) -> StateScreens | None:
 
 
 def spread_out(points: NDArray[np.float64], number: int) -> list[int]:
-    """A state near the middle of each of so many clusters, the same ones every time.
+    """Choose a state near the middle of each of so many clusters, the same ones every time.
 
     Args:
         points: float64 [states, 2].
@@ -107,7 +107,7 @@ def spread_out(points: NDArray[np.float64], number: int) -> list[int]:
 
 
 def sprite(screens: Sequence[Screen], columns: int, *, halved: bool) -> bytes:
-    """Screens beside and below one another as one lossless WebP: what they have in common is stored once.
+    """Draw screens beside and below one another as one lossless WebP: what they have in common is stored once.
 
     Args:
         screens: at least one.
@@ -128,7 +128,7 @@ def sprite(screens: Sequence[Screen], columns: int, *, halved: bool) -> bytes:
 
 
 def cut(content: bytes, number: int, columns: int, *, halved: bool) -> list[Picture]:
-    """The pictures of a sprite.
+    """Cut a sprite into its pictures.
 
     Raises:
         ReplicationError: it is no picture, or not of so many screens.

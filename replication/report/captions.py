@@ -9,7 +9,7 @@ _MARKUP = re.compile(r"([\\*`|_<>\[\]])")
 
 
 def read_caption(path: Path) -> str:
-    """The caption of a table (.md) or a figure (.txt) that is made, ready for a report; empty where it is not."""
+    """Read the caption of a table (.md) or a figure (.txt), ready for a report; empty where the file is not made."""
     if not path.exists():
         return ""
     # In Markdown the caption stands before the table.
@@ -17,5 +17,5 @@ def read_caption(path: Path) -> str:
 
 
 def rst_text(text: str) -> str:
-    """Text on one line as reStructuredText that says just that."""
+    """Return text on one line, with the signs that reStructuredText reads as markup escaped."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))

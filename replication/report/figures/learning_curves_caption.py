@@ -1,4 +1,4 @@
-"""The caption of the figure of learning curves: everything needed to read it, from what was run and drawn."""
+"""The caption of the figure of learning curves, which would make its module too long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEVELS = ("random", "human", "published")
 
 
 def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame, window_frames: int) -> str:
-    """Everything needed to read the figure, from what was run and drawn."""
+    """Write everything needed to read the figure, from what was run and drawn."""
     runs = experiment.runs()
     series = set(data["series"])
     games = list(dict.fromkeys(run.game for run in runs))
