@@ -20,10 +20,10 @@ from replication.specification.families.off_policy import Convolution, NetworkCo
 
 
 class Convolving(nn.Module):
-    """A part of a network that convolves by `convolve`, in whose place a stack of lanes puts another form of it."""
+    """A part of a network that convolves by its `convolve`, which a stack of lanes replaces by another form."""
 
     def __init__(self) -> None:
-        """Without layers yet."""
+        """Start without layers."""
         super().__init__()
         self.convolve = convolve
 
@@ -51,7 +51,7 @@ class Convolutions(Convolving):
         self.num_features = channels * side * side
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to float32 [batch, num_features]."""
+        """Compute features, float32 [batch, num_features], from uint8 [batch, stack, 84, 84]."""
         x = pixels.to(next(self.parameters()).dtype)  # float32; two ways to compute are compared in float64
         for number, (layer, padding) in enumerate(zip(self.layers, self.padding, strict=True)):
             assert isinstance(layer, nn.Conv2d) and layer.bias is not None
@@ -63,19 +63,19 @@ class Convolutions(Convolving):
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
-    """The convolution of one lane: float32 [batch, inputs, side, side] to [batch, outputs, side', side'].
+    """Convolve the pixels of one lane: float32 [batch, inputs, side, side] to [batch, outputs, side', side'].
 
     `padding` is the zeros before and after, the same along both sides.
     """
     before, after = padding
     if after > before:
         x = functional.pad(x, (0, after - before, 0, after - before))
-    # Padding that is the same on both sides is the convolution's own: a copy of every activation less, forth and back.
+    # Equal padding on both sides is left to the convolution: that saves a copy of every activation, forward and back.
     return functional.conv2d(x, weight, bias, stride, before)
 
 
 def convolve_by_product(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
-    """`convolve` as one matrix product of patches and weights, for the lanes of a stack.
+    """Convolve as `convolve` does, by one matrix product of patches and weights, for the lanes of a stack.
 
     Under vmap over lanes with weights of their own this is one batched product, where conv2d becomes a grouped
     convolution. Patches lie as channels-last pixels and weights do, so runs of kernel x channels numbers are copied.
@@ -100,20 +100,20 @@ def convolve_by_product(x: Tensor, weight: Tensor, bias: Tensor, stride: int, pa
 
 
 class UninitialisedConv2d(nn.Conv2d):
-    """A convolution whose weights are still to be filled, and have drawn nothing from torch's generator."""
+    """A convolution whose weights are not filled yet, so that nothing is drawn from torch's generator."""
 
     def reset_parameters(self) -> None:
-        """Do nothing. `nn.utils.skip_init` does as much, and imports half a second of symbolic algebra to do it."""
+        """Do nothing. `nn.utils.skip_init` would do, but imports symbolic algebra for half a second."""
 
 
 class UninitialisedLinear(nn.Linear):
-    """A linear layer whose weights are still to be filled, and have drawn nothing from torch's generator."""
+    """A linear layer whose weights are not filled yet, so that nothing is drawn from torch's generator."""
 
     def reset_parameters(self) -> None:
         """Do nothing, as above."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, inputs] to [batch, outputs]; one state alone, as in acting, by a product of matrix and vector."""
+        """Compute [batch, outputs] from [batch, inputs]; of one state, as in acting, by a matrix-vector product."""
         if len(x) == 1 and x.ndim == 2 and x.device.type == "cpu" and not torch.is_grad_enabled():
             return torch.addmv(self.bias, self.weight, x[0])[None]
         return super().forward(x)
@@ -123,7 +123,7 @@ class Output(UninitialisedLinear):
     """A network's last linear layer, float32 in every precision: values lie closer together than bfloat16 can tell."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
+        """Compute [batch, outputs] in the precision of the weights from [batch, inputs] of any precision."""
         with _own_precision(x.device.type):
             return super().forward(x.to(self.weight.dtype))
 
@@ -141,7 +141,7 @@ class SharedBiasOutput(Output):
         self.bias = nn.Parameter(torch.empty(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
+        """Compute [batch, outputs] in the precision of the weights from [batch, inputs] of any precision."""
         with _own_precision(x.device.type):
             return functional.linear(x.to(self.weight.dtype), self.weight) + self.bias
 
@@ -170,7 +170,7 @@ class NoisyLinear(nn.Module):
         self.bias_deviation = nn.Parameter(torch.empty(outputs))
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """[batch, inputs] and standard normal noise, [inputs + outputs], to [batch, outputs]."""
+        """Compute [batch, outputs] from [batch, inputs] and standard normal noise, [inputs + outputs]."""
         f_inputs, f_outputs = (noise.sign() * noise.abs().sqrt()).split(self.noise_shape)
         weight = self.weight + self.weight_deviation * torch.outer(f_outputs, f_inputs)
         bias = self.bias + self.bias_deviation * f_outputs
@@ -181,18 +181,18 @@ class NoisyOutput(NoisyLinear):
     """A network's last layer where that is noisy, float32 in every precision, as `Output` is."""
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """[batch, inputs] of any precision to [batch, outputs] in that of the weights."""
+        """Compute [batch, outputs] in the precision of the weights from [batch, inputs] of any precision."""
         with _own_precision(x.device.type):
             return super().forward(x.to(self.weight.dtype), noise)
 
 
 def count_noise(network: nn.Module) -> int:
-    """Random numbers that one pass through the noisy layers of a network takes."""
+    """Count the random numbers that one pass through the noisy layers of a network takes."""
     return sum(layer.num_noise for layer in network.modules() if isinstance(layer, NoisyLinear))
 
 
 def noise_by_layer(layers: Sequence[nn.Module], draws: Sequence[Tensor]) -> list[Sequence[Tensor]]:
-    """What each layer takes beside its input: its part of the noise, [noise of all layers]; nothing without draws."""
+    """Split the noise, [noise of all layers], into what each layer takes beside its input; nothing without draws."""
     if not draws:
         return [() for _ in layers]
     (noise,) = draws
@@ -200,13 +200,13 @@ def noise_by_layer(layers: Sequence[nn.Module], draws: Sequence[Tensor]) -> list
 
 
 def _own_precision(device_type: str) -> AbstractContextManager[object]:
-    """No lower precision than that of the parameters; a device without any, as `meta`, needs nothing for it."""
+    """Return a context in the precision of the parameters; a device without a lower one, as `meta`, needs no change."""
     available = torch.amp.is_autocast_available(device_type)
     return torch.autocast(device_type, enabled=False) if available else nullcontext()
 
 
 def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "bfloat16"]) -> Callable[..., Tensor]:
-    """The network with the arithmetic of its layers in another precision; parameters and outputs stay float32.
+    """Return the network with its layers computed in another precision; parameters and outputs stay float32.
 
     bfloat16 products are summed in float32. The layers' results are rounded to 8 bits, but for the last one's.
     """
@@ -220,7 +220,7 @@ def in_precision(network: Callable[..., Tensor], precision: Literal["float32", "
 
 
 def fill_torch7_uniform(network: nn.Module, stream: np.random.Generator) -> None:
-    """Weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), in the order of the layers.
+    """Fill weights and biases with U(-1/sqrt(fan_in), 1/sqrt(fan_in)), in the order of the layers.
 
     Source: torch/nn Linear.lua:21-43 and SpatialConvolution.lua:34-55 of February 2015.
     """
@@ -233,7 +233,7 @@ def fill_torch7_uniform(network: nn.Module, stream: np.random.Generator) -> None
 
 
 def fill_glorot_uniform(network: nn.Module, stream: np.random.Generator) -> None:
-    """Weights ~ U(-b, b) with b = sqrt(6 / (fan_in + fan_out)), biases 0: TensorFlow 1's default.
+    """Fill weights with U(-b, b), b = sqrt(6 / (fan_in + fan_out)), and biases with 0: TensorFlow 1's default.
 
     Source: google/dopamine dopamine/discrete_domains/legacy_networks.py.
     """
@@ -247,7 +247,7 @@ def fill_glorot_uniform(network: nn.Module, stream: np.random.Generator) -> None
 
 
 def fill_fan_in_uniform(network: nn.Module, stream: np.random.Generator) -> None:
-    """Weights ~ U(-b, b) with b = sqrt(sqrt(3) / fan_in), biases 0: variance scaling by 1 / sqrt(3).
+    """Fill weights with U(-b, b), b = sqrt(sqrt(3) / fan_in), and biases with 0: variance scaling by 1 / sqrt(3).
 
     Source: google/dopamine 5873f54 dopamine/discrete_domains/legacy_networks.py:158-160,248-250 (Rainbow, C51, IQN).
     """
@@ -269,9 +269,10 @@ FILLS = {
 def fill_noisy(
     network: nn.Module, stream: np.random.Generator, bias_scale: Literal["inputs", "outputs"] = "inputs"
 ) -> None:
-    """Means ~ U(-1/sqrt(p), 1/sqrt(p)) and deviations sigma_0 / sqrt(p) in each noisy layer, p being its inputs.
+    """Fill means with U(-1/sqrt(p), 1/sqrt(p)) and deviations with sigma_0 / sqrt(p) in noisy layers of p inputs.
 
-    By its `outputs` instead are the deviations of biases in programs that are made like Kaixhin/Rainbow's.
+    With `bias_scale` "outputs" p is the number of outputs for the deviations of biases, as in programs like
+    Kaixhin/Rainbow.
 
     Source: Fortunato et al. 2018, section 3.2; Kaixhin/Rainbow 1745b18 model.py:25-30.
     """
@@ -298,6 +299,6 @@ def _fill(parameter: Tensor, values: np.ndarray) -> None:
 
 
 def _same_padding(side: int, layer: Convolution) -> int:
-    """Pixels TensorFlow's SAME adds along one side length, in all."""
+    """Return how many pixels TensorFlow's SAME padding adds along one side, in all."""
     outputs = math.ceil(side / layer.stride)
     return max(0, (outputs - 1) * layer.stride + layer.kernel - side)

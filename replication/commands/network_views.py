@@ -44,8 +44,8 @@ from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import known_names, load_protocol, variant_config
 from replication.specification.protocols import Presentation
 from replication.specification.run import Run, resolve_run
+from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.learner import Learner, prepare_torch
-from replication.training.off_policy.periodic_evaluation import greedy_policy
 
 PLAYED_STEPS = 4_500
 """Five minutes: the play of a checkpoint, and the most of random play, which is no longer than the evaluation."""

@@ -2,7 +2,7 @@
 
 A checkpoint is a folder, written beside and renamed, whose manifest holds the digest of each file:
 
-- `tensors.safetensors`: networks, optimiser, best network, held-out transitions, priorities of what is in the memory;
+- `tensors.safetensors`: networks, optimiser, best network, held-out transitions, priorities of the replay memory;
 - `lane.json`: counters, streams, records, and the keyframe from which the replay memory is played again;
 - `decisions.bin`: one byte an agent step since that keyframe (zlib);
 - `training.trace`: the finished training episodes, where they are the published quantity.
@@ -49,7 +49,7 @@ _Number = Annotated[int, Field(ge=0, lt=2**40)]
 
 
 class _CannotBeReadError(ReplicationError):
-    """A file may well be whole, but it is not to be had: nothing is set aside for that."""
+    """A file that may well be whole but cannot be read: its checkpoint is not set aside."""
 
 
 class _Manifest(Settings):
@@ -77,7 +77,7 @@ class _LaneContent(Settings):
 
 @dataclass(frozen=True)
 class _Stored:
-    """A checkpoint as it was read."""
+    """The content of a checkpoint."""
 
     past: Past
     seconds: float
@@ -97,7 +97,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
     if final.exists():
         try:
             if _evaluations_stored(final, lane.run) == len(trainee.curve):
-                return final  # else it was stored within the evaluation due at this step, which has ended since
+                return final  # else it was stored within the evaluation due at this step, which has since ended
         except ReplicationError as error:
             _set_aside(final, error)
     past = lane.past()
@@ -135,19 +135,19 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
 
 
 def checkpoint_folders(folder: Path) -> list[Path]:
-    """Checkpoints of a run, oldest first; leftovers of interrupted writes are no checkpoints."""
+    """List the checkpoints of a run, oldest first, without leftovers of interrupted writes."""
     return [path for _, path in checkpoints(folder)]
 
 
 def restore_newest(trainee: Trainee, folder: Path, check: Callable[[], object] = lambda: None) -> int | None:
-    """Continue a lane from the newest usable checkpoint, which must not lie beyond the run's budget.
+    """Continue a lane from its newest usable checkpoint, which must not lie beyond the run's budget.
 
-    What is damaged is set aside: renamed, never deleted.
+    A damaged checkpoint is set aside: renamed, never deleted.
 
     Args: `check` is called again and again while the replay memory is played again; it may raise.
-    Returns: its step, or None where there is no checkpoint.
+    Returns: the lane's step, or None where there is no checkpoint.
     Raises:
-        ReplicationError: a checkpoint is there, but none is whole and of this run; or a file cannot be read.
+        ReplicationError: there are checkpoints, but none is whole and of this run; or a file cannot be read.
     """
     found = checkpoint_folders(folder)
     unplayable: list[tuple[Path, ReplicationError]] = []
@@ -167,7 +167,7 @@ def restore_newest(trainee: Trainee, folder: Path, check: Callable[[], object] =
         for other, why in unplayable:
             _set_aside(other, why)
         return trainee.lane.step
-    if unplayable:  # by another version of the emulator perhaps: they stay, for the one that wrote them
+    if unplayable:  # perhaps of another version of the emulator: they stay, for the version that wrote them
         raise unplayable[0][1]
     if found:
         raise ReplicationError(
@@ -178,7 +178,7 @@ def restore_newest(trainee: Trainee, folder: Path, check: Callable[[], object] =
 
 
 def _evaluations_stored(path: Path, run: Run) -> int:
-    """How many periodic evaluations a checkpoint holds."""
+    """Count the periodic evaluations in a checkpoint."""
     try:
         return len(json.loads(_read(path, run)["lane.json"])["curve"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -219,7 +219,7 @@ def _lane_content(trainee: Trainee, past: Past) -> dict[str, Any]:
 
 
 def _read(path: Path, run: Run) -> dict[str, bytes]:
-    """All files of a checkpoint, checked against its manifest."""
+    """Read all files of a checkpoint and check them against its manifest."""
     names = {"tensors.safetensors", "lane.json", "decisions.bin"}
     if run.publishes_training:
         names.add("training.trace")
@@ -251,7 +251,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
-    """The content of a checkpoint, as far as it can be checked without playing."""
+    """Decode the files of a checkpoint, and check all that can be checked without playing."""
     lane, where = trainee.lane, path / "lane.json"
     try:
         content = validated(_LaneContent, json.loads(files["lane.json"]), where)
@@ -302,7 +302,7 @@ def _decode(trainee: Trainee, files: dict[str, bytes], path: Path) -> _Stored:
 
 
 def _check_tensors(trainee: Trainee, tensors: dict[str, Tensor], path: Path) -> None:
-    """The names, types and shapes that this lane has; best network and held-out transitions may not be there yet."""
+    """Check that tensors have this lane's names, types and shapes; best network and held-out ones may be absent."""
     lane, learner = trainee.lane, trainee.learner
     expected = {name: _kind(tensor) for name, tensor in learner.tensors().items()}
     if _under("best", tensors):
@@ -324,7 +324,7 @@ def _kind(tensor: Tensor) -> str:
 
 
 def _restore(trainee: Trainee, stored: _Stored, path: Path, check: Callable[[], object]) -> None:
-    """Put a lane where it was stored; what an attempt before has left in it is overwritten."""
+    """Bring a lane to where it was stored; what an earlier attempt left in it is overwritten."""
     lane, learner = trainee.lane, trainee.learner
     with torch.no_grad():
         for name, tensor in learner.tensors().items():

@@ -1,4 +1,4 @@
-"""How an agent turns values into an action."""
+"""Epsilon-greedy exploration: from action values to an action."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 def epsilon_greedy(
     epsilon: float, num_actions: int, values: Callable[[], NDArray[np.float32]], stream: np.random.Generator
 ) -> int:
-    """A uniformly random action with probability epsilon, else a greedy one; ties are broken uniformly at random.
+    """Draw a uniformly random action with probability epsilon, else a greedy one; ties are broken uniformly.
 
     Args:
         epsilon: in [0, 1].
         num_actions: size of the minimal action set; random actions are drawn from all of it.
-        values: gives Q(s, .), float32 [num_actions]; not called when the action is random.
+        values: returns Q(s, .), float32 [num_actions]; not called when the action is random.
         stream: the run's exploration stream.
 
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:368-412.
@@ -26,12 +26,12 @@ def epsilon_greedy(
 
 
 def explore(epsilon: float, num_actions: int, stream: np.random.Generator) -> int | None:
-    """A uniformly random action with probability epsilon, else None: the values decide."""
+    """Draw a uniformly random action with probability epsilon; else return None: the action is the greedy one."""
     return int(stream.integers(num_actions)) if stream.random() < epsilon else None
 
 
 def greedy(values: NDArray[np.float32], stream: np.random.Generator) -> int:
-    """The action of the largest value, float32 [num_actions]; one of them at random where several are."""
+    """Choose the action of the largest value, float32 [num_actions]; among equal ones, uniformly at random."""
     (best,) = (values == values.max()).nonzero()
-    # One of one takes nothing from the stream, but some time.
+    # Drawing one of one would take nothing from the stream, but time.
     return int(best[0 if len(best) == 1 else stream.integers(len(best))])

@@ -1,4 +1,4 @@
-"""The end of a run: its final evaluation by the protocol, activations for t-SNE, and its results."""
+"""The end of a trained run: its final evaluation by the protocol, activations for t-SNE, and its results."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ from replication.training.off_policy.trainee import Trainee
 from replication.training.resumable_play import Play, unfinished_path
 from replication.training.stored_networks import store_network
 
-FINAL: Purpose = "final_evaluation"
+_PURPOSE: Purpose = "final_evaluation"
 
 
 def finish(trainees: Sequence[Trainee], machine: Machine, networks: Networks, play: Play, lanes: int) -> None:
-    """Evaluate by the protocol, side by side, and write the results of each; they were trained as so many lanes.
+    """Evaluate trained runs by the protocol, side by side, and write the results of each.
+
+    `lanes`, how many runs were trained together, is written to each record.
 
     Raises:
         Stopped: by `play`.
@@ -57,7 +59,7 @@ def finish(trainees: Sequence[Trainee], machine: Machine, networks: Networks, pl
 
 
 def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
-    """Make the online network the one that the protocol evaluates; which that is, as run.json says it."""
+    """Load the network that the protocol evaluates into the online network; return which it is, for run.json."""
     final = trainee.lane.run.protocol.final_evaluation
     if final is None:
         return None
@@ -68,7 +70,7 @@ def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
 
 
 def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: Networks, play: Play) -> list[Trace]:
-    """The final evaluations of a cohort; what the last hidden layers make of their states is kept for t-SNE."""
+    """Play the final evaluations of a cohort, and store the activations of some of their states for t-SNE."""
     samples = [StateSample(POINTS) for _ in trainees]
     epsilons, played = {}, []
     final = trainees[0].lane.run.protocol.final_evaluation
@@ -77,9 +79,9 @@ def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: 
     with progress_bar(total, "episodes", f"{name}: final evaluation", quiet=machine.quiet) as bar:
         for place, trainee in enumerate(trainees):
             epsilons[place] = trainee.lane.run.final_epsilon(final)
-            request = EvaluationRequest(final.presentation, FINAL, num_episodes=final.num_episodes)
+            request = EvaluationRequest(final.presentation, _PURPOSE, num_episodes=final.num_episodes)
             begun = trainee.lane.begin_evaluation(request, lambda episodes: bar.update())
-            played.append(to_be_played(trainee, begun, FINAL))
+            played.append(to_be_played(trainee, begun, _PURPOSE))
         choose = evaluation_policy(trainees, played, epsilons, networks)
         traces = play(played, choose, lambda place, stack: samples[place].see(stack))
     for trainee, sample, trace in zip(trainees, samples, traces, strict=True):
@@ -116,7 +118,7 @@ def _write(
 
 
 def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace, machine: Machine) -> None:
-    """What the network makes of evenly spaced states of its final evaluation, for t-SNE."""
+    """Store the last hidden layer of evenly spaced states of the final evaluation, for t-SNE."""
     run = trainee.lane.run
     found = trainee.learner.activations(np.stack(sample.states), named_stream(run.seed, run.game, "activations"))
     moments = moments_of_steps(evaluation, np.array(sample.steps))
@@ -124,5 +126,6 @@ def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace,
 
 
 def announce(run: Run, folder: Path, evaluation: Trace | None) -> None:
+    """Say the score of a finished run, and the folder of its results."""
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
     say(f"{run.name}:{found} {folder}")

@@ -59,12 +59,12 @@ class CenteredRMSProp:
         w.addcdiv_(g, root, value=-c.learning_rate)
 
     def state(self) -> dict[str, Tensor]:
-        """Named tensors, to be stored and to be filled in place when a run is resumed."""
+        """Return its tensors by name, to be stored, and to be filled in place when a run is resumed."""
         means = {f"mean_gradient.{i}": m for i, m in enumerate(self.mean_gradient)}
         return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)}
 
     def keep_in(self, state: Mapping[str, Tensor]) -> None:
-        """Go on with these tensors, named as in `state`, in place of its own."""
+        """Keep the running means in these tensors from now on, named as in `state`."""
         self.mean_gradient = [state[f"mean_gradient.{i}"] for i in range(len(self.parameters))]
         self.mean_square = [state[f"mean_square.{i}"] for i in range(len(self.parameters))]
 
@@ -122,12 +122,12 @@ class Adam:
         w.addcdiv_(m * step.to(w.dtype), root, value=-1.0)
 
     def state(self) -> dict[str, Tensor]:
-        """Named tensors, to be stored and to be filled in place when a run is resumed."""
+        """Return its tensors by name, to be stored, and to be filled in place when a run is resumed."""
         means = {f"mean.{i}": m for i, m in enumerate(self.mean)}
         return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)} | {"updates": self.updates}
 
     def keep_in(self, state: Mapping[str, Tensor]) -> None:
-        """Go on with these tensors, named as in `state`, in place of its own."""
+        """Keep the running means in these tensors from now on, named as in `state`."""
         self.mean = [state[f"mean.{i}"] for i in range(len(self.parameters))]
         self.mean_square = [state[f"mean_square.{i}"] for i in range(len(self.parameters))]
         self.updates = state["updates"]
@@ -165,7 +165,7 @@ def _adam_pass(
 
 
 def _flat(w: Tensor, g: Tensor, *means: Tensor) -> list[NDArray[Any]]:
-    """The memory of a parameter, its gradient and its running means, float32 [numel] each, element by element alike.
+    """Return a parameter, its gradient and its running means as views float32 [numel], in one order of elements.
 
     The views are made anew each time: a parameter that changes its memory format takes new memory.
     """
@@ -178,7 +178,7 @@ Optimizer = CenteredRMSProp | Adam
 
 
 def build_optimizer(parameters: Sequence[Tensor], config: CenteredRMSPropConfig | AdamConfig) -> Optimizer:
-    """The optimiser a variant names."""
+    """Build the optimiser that a variant names."""
     if isinstance(config, CenteredRMSPropConfig):
         return CenteredRMSProp(parameters, config)
     return Adam(parameters, config)

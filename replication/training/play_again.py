@@ -1,4 +1,4 @@
-"""The networks of finished runs: kept as they were evaluated, and played again to leave the same trace."""
+"""Final evaluations played again with the stored networks, which must leave the same traces."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
 from replication.training import untrained
+from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.learner import Learner, prepare_torch
-from replication.training.off_policy.periodic_evaluation import greedy_policy
 
 
 def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False) -> str:
-    """Evaluate again every run whose network is there, or that needs none, and compare the traces.
+    """Evaluate again every run whose network is stored, or that has no network, and compare the traces.
 
     Args:
         folders: of finished runs.
         state: root of the state.
         quiet: no progress bar.
 
-    Returns: how many were played, in words.
+    Returns: in words, how many runs were played again.
     Raises:
         ReplicationError: the first run whose trace differs: file, episode.
     """
@@ -46,7 +46,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
         if not path.exists():
             continue
         run = run_of_folder(folder)
-        if run.earlier_version is not None:  # other last digits may choose another action
+        if run.earlier_version is not None:  # other last digits may lead to another action
             earlier += 1
             continue
         again = evaluate_again(run, state)
@@ -68,7 +68,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
 
 
 def evaluate_again(run: Run, state: Path) -> Trace | None:
-    """The final evaluation of a run played anew; None where its network is not there."""
+    """Play the final evaluation of a run again; return None where its network is not stored."""
     final = run.protocol.final_evaluation
     assert final is not None
     num_actions = len(open_emulator(run.game).minimal_actions)

@@ -1,7 +1,7 @@
-"""Evaluations that stop and go on: what was chosen is kept in the state of a run, and played again.
+"""Evaluations that can be stopped and continued: their actions are kept in the state of a run and played again.
 
-All of an evaluation but its choices follows from the run's seed. So its actions so far, one byte each, with the state
-of the stream they were drawn with, are what it continues from: the emulator is given them again, no network is asked.
+All of an evaluation but its actions follows from the run's seed. So it continues from its actions so far, one byte
+each, and the state of the stream that its policy draws from: the emulator plays them again, without a network.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ FILE = "unfinished_evaluation.json"
 
 @dataclass(frozen=True)
 class Played:
-    """An evaluation of a run that is to be played, not begun yet."""
+    """An evaluation of a run that is to be played and has not begun yet."""
 
     evaluation: Evaluation
     run: Run
     purpose: Purpose
     index: int
-    """Which evaluation of the run this is."""
+    """Which evaluation of this purpose it is."""
     network_sha256: str
-    """Of the parameters it is played with: the actions of other ones are no beginning of it."""
+    """Of the parameters it is played with; it cannot be continued from the actions of other parameters."""
     num_actions: int
     stream: np.random.Generator
-    """What its policy draws from; not drawn from yet."""
+    """The stream of its policy, from which nothing has been drawn yet."""
 
     def identity(self) -> dict[str, object]:
-        """What must be the same where it is continued."""
+        """Return all that must be the same where the evaluation is continued."""
         return {
             "digest": self.run.result_digest if self.purpose == "final_evaluation" else self.run.training_digest,
             "purpose": self.purpose,
@@ -59,15 +59,15 @@ class Played:
 
 
 Choose = Callable[[Mapping[int, NDArray[np.uint8]]], Mapping[int, int]]
-"""From the newest frames, uint8 [84, 84, stack], by place to actions by place."""
+"""A policy of several evaluations: from the newest frames, uint8 [84, 84, stack], by place to actions by place."""
 Play = Callable[[Sequence[Played], Choose, Callable[[int, NDArray[np.uint8]], object]], list[Trace]]
-"""Plays evaluations side by side; the third argument is shown every state, by place."""
+"""A player of evaluations side by side; its third argument is called with each place and state."""
 
 
 def play_at_once(
     played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[np.uint8]], object]
 ) -> list[Trace]:
-    """Play evaluations from their beginning to their end, keeping nothing."""
+    """Play evaluations from beginning to end, without keeping their actions."""
 
     def answer(stacks: Mapping[int, NDArray[np.uint8]]) -> Mapping[int, int]:
         for place, stack in stacks.items():
@@ -78,12 +78,12 @@ def play_at_once(
 
 
 class ResumablePlay:
-    """Plays evaluations side by side, from where an earlier process left them.
+    """A player of evaluations side by side that continues where an earlier process stopped.
 
     Args:
         state: root of the state.
         stop: asked between two actions.
-        keep_seconds: time between two writes of what was chosen, as between checkpoints.
+        keep_seconds: time between two writes of the actions, as between checkpoints.
     """
 
     def __init__(self, state: Path, stop: Stop, keep_seconds: float) -> None:
@@ -97,7 +97,7 @@ class ResumablePlay:
         """Play evaluations to their end.
 
         Raises:
-            Stopped: a stop was asked for; what was chosen so far is kept.
+            Stopped: a stop was asked for; the actions so far are kept.
         """
         paths = [unfinished_path(each.run, self._state) for each in played]
         kept = [_kept_actions(each, path) for each, path in zip(played, paths, strict=True)]
@@ -133,12 +133,12 @@ class ResumablePlay:
 
 
 def network_sha256(parameters: Mapping[str, Tensor]) -> str:
-    """Digest of a network's parameters."""
+    """Compute the digest of a network's parameters."""
     return sha256(save({name: tensor.contiguous() for name, tensor in parameters.items()}))
 
 
 def unfinished_path(run: Run, state: Path) -> Path:
-    """Where the actions of the evaluation under way lie; one at a time, as a run has."""
+    """Return where the actions of the evaluation under way are kept; a run has one at a time."""
     return run.state_folder(state) / FILE
 
 
@@ -148,7 +148,7 @@ def _content(played: Played, actions: bytearray) -> bytes:
 
 
 def _kept_actions(played: Played, path: Path) -> bytes:
-    """What was chosen before, none where there is nothing of this evaluation; its stream is put where that ended."""
+    """Read the actions kept of this evaluation, empty if there are none, and restore its stream to their end."""
     try:
         data = path.read_bytes()
     except OSError:

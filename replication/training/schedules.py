@@ -1,4 +1,4 @@
-"""When things happen, in agent steps; and the one conversion between frames and steps."""
+"""Schedules and periods, in agent steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from replication.specification.families.off_policy import EpsilonConfig, Priorit
 
 
 def epsilon_at(step: int, config: EpsilonConfig) -> float:
-    """Chance of a random action at an agent step: flat, then linear, then flat.
+    """Compute epsilon, the chance of a random action, at an agent step: flat, then linear, then flat.
 
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:368-371. Nature: 1 until step 50,000, 0.1 from step 1,050,000
     (agent steps; the paper's "first million frames" are these).
@@ -17,9 +17,11 @@ def epsilon_at(step: int, config: EpsilonConfig) -> float:
 
 
 def importance_exponent_at(learning_steps: int, sampling: PrioritisedSampling) -> float:
-    """How much of the bias of prioritised sampling is corrected, so many agent steps after the first minibatch (beta).
+    """Compute beta, how much of the bias of prioritised sampling is corrected: linear, then flat.
 
-    Linear, then flat. Source: Schaul et al. 2016, Prioritized Experience Replay, section 3.4.
+    `learning_steps` are agent steps since the first minibatch.
+
+    Source: Schaul et al. 2016, Prioritized Experience Replay, section 3.4.
     """
     passed = min(1.0, learning_steps / sampling.importance_steps)
     start, end = sampling.importance_exponent_start, sampling.importance_exponent_end
@@ -27,7 +29,7 @@ def importance_exponent_at(learning_steps: int, sampling: PrioritisedSampling) -
 
 
 def is_due(step: int, period_steps: int) -> bool:
-    """Whether something with a period falls on this step, counted before the step is added.
+    """Return whether something with a period falls on this step, counted before the step is added.
 
     Source: google-deepmind/dqn dqn/NeuralQLearner.lua:341-358; `numSteps % target_q == 1` after the increment is
     the same as a multiple of the period before it.

@@ -1,7 +1,7 @@
 """From runs to results: build or restore the lanes, train with progress and checkpoints, evaluate, write.
 
-A signal, or the end of the time, is answered between two steps of whatever is being done: what is there is kept, and
-the program ends with its own exit code.
+A signal, or the end of the allowed time, is answered between two steps of training or evaluation: what is done so far
+is stored, and the program ends with an exit code that says so.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from replication.specification.loading import variant_config
 from replication.specification.run import Run
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.training.final_evaluation import finish
-from replication.training.machine.capacity import ensure_room
+from replication.training.machine.capacity import ensure_memory_and_disk
 from replication.training.machine.devices import leased_device
 from replication.training.machine.footprint import memory_text
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.batching import IN_TURN, InStacks, Networks
-from replication.training.off_policy.device_memory import ensure_device_room
+from replication.training.off_policy.device_memory import ensure_device_memory
 from replication.training.off_policy.lane_contract import AnyLane
 from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.loop import train
@@ -46,7 +46,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
 
     Returns: exit code, 0 or INTERRUPTED_EXIT_CODE.
     Raises:
-        ReplicationError: something a user can mend.
+        ReplicationError: an error that a user can mend.
     """
     missing = unfinished(runs, machine.results)
     for run in runs:
@@ -88,8 +88,8 @@ def _train_cohort(runs: Sequence[Run], machine: Machine, stop: Stop, play: Play)
         for run in runs:
             held.enter_context(_locked(run, machine))
         machine = replace(machine, device=held.enter_context(leased_device(machine.device)))
-        ensure_room(runs, config, machine)
-        ensure_device_room(len(runs), algorithm, config, machine.device)
+        ensure_memory_and_disk(runs, config, machine)
+        ensure_device_memory(len(runs), algorithm, config, machine.device)
         lanes = held.enter_context(open_lanes(runs, config, machine))
         trainees = [_build(lane, algorithm, machine) for lane in lanes]
         _continue_all(trainees, machine, stop)
@@ -101,12 +101,12 @@ def _train_cohort(runs: Sequence[Run], machine: Machine, stop: Stop, play: Play)
 
 
 def _build(lane: AnyLane, algorithm: Algorithm, machine: Machine) -> Trainee:
-    """A lane with its learner, at its start."""
+    """Build the learner of a lane at its start."""
     return Trainee(lane, Learner(algorithm, lane.config, lane.num_actions, lane.streams, machine.device))
 
 
 def _continue_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:
-    """Bring each lane to where its newest checkpoint left it; the lanes of different workers at the same time."""
+    """Restore each lane from its newest checkpoint; lanes of different workers at the same time."""
     hands = max(1, min(machine.workers, len(trainees)))
 
     def continue_some(some: Sequence[Trainee]) -> None:
@@ -130,7 +130,7 @@ def _train(
     stop: Stop,
     play: Play,
 ) -> None:
-    """Train until every budget is spent, with a checkpoint now and then and one at the end.
+    """Train until every budget is spent, with a checkpoint every `checkpoint_seconds` and one at the end.
 
     Raises:
         Stopped: a stop was asked for; checkpoints are written.
@@ -171,7 +171,7 @@ def _train(
 
 
 def _save_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:
-    """Write a checkpoint of every lane that is sound; a lane that has failed keeps those from before."""
+    """Write a checkpoint of every lane that has not failed; one that has keeps its earlier checkpoints."""
     started = time.monotonic()
     for trainee in trainees:
         if trainee.failure is None and not trainee.learner.is_finite():
@@ -210,7 +210,7 @@ def _failure_text(run: Run, machine: Machine) -> str:
 
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
-    """Keep the trace of a periodic evaluation in the state, and say what it found."""
+    """Write the trace of a periodic evaluation to the state, and say its score."""
     if trainee.fresh_trace is None:
         return
     run, point = trainee.lane.run, trainee.curve[-1]
@@ -227,19 +227,19 @@ def _budget_steps(lane: AnyLane) -> int:
 
 
 def _latest(trainees: Sequence[Trainee]) -> str:
-    """Mean return of each lane's last training episodes."""
+    """Return the mean return of each lane's last training episodes, in words."""
     means = [trainee.lane.recent_return for trainee in trainees]
     return "return " + " ".join("-" if mean is None else f"{mean:.1f}" for mean in means)
 
 
 @contextmanager
 def _locked(run: Run, machine: Machine) -> Iterator[None]:
-    """One process a run, which begins by removing what a killed one left half written.
+    """Lock a run for this process, and remove files that a killed process left half written.
 
     The kernel frees the lock however the process ends.
 
     Raises:
-        ReplicationError: another process has this run in hand, or its folders cannot be written.
+        ReplicationError: another process holds the lock, or the run's folders cannot be written.
     """
     folder = run.state_folder(machine.state)
     try:

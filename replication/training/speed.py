@@ -1,4 +1,4 @@
-"""How fast this machine trains and plays a variant, from a few seconds of each."""
+"""The speed at which this machine trains and evaluates a variant, from a few seconds of each."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from replication.evidence.evaluation import EvaluationRequest, begin_evaluation
 from replication.specification.families.off_policy import ReplayStart
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
+from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.lane import Lane
 from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.loop import train
-from replication.training.off_policy.periodic_evaluation import greedy_policy
 from replication.training.off_policy.trainee import Trainee
 from replication.training.replay.frame_store import build_frame_store
 
@@ -39,7 +39,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     prepare_torch()
     algorithm = load_algorithm(run.variant.module)
     small = {"replay_capacity_rows": _ROWS, "replay_start": ReplayStart(count=100, unit="steps")}
-    # Learning with the greediest exploration of the schedule: that is how most of a run is spent.
+    # Exploration as in most of a run, at the end of its schedule.
     config = variant_config(run.variant, algorithm.Config)
     config = config.model_copy(update=small | {"epsilon": config.epsilon.model_copy(update={"start": 0.1})})
     lane = Lane(run, config, build_frame_store("lz4", _ROWS))
@@ -54,7 +54,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     shown = run.protocol.training
     viewing = Viewing(config.frame_pipeline, config.frame_stack, shown.frame_skip)
 
-    # Played for ever: powering on an emulator takes as long as a hundred steps, and is done once an evaluation.
+    # One evaluation without an end: opening an emulator takes as long as a hundred steps.
     evaluation = begin_evaluation(run, viewing, EvaluationRequest(shown, "periodic_evaluation", num_steps=sys.maxsize))
     stack = next(evaluation)
 

@@ -1,4 +1,4 @@
-"""Networks that a run evaluated, stored beside its results."""
+"""Evaluated networks, stored in the state of their runs."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from replication.training.off_policy.learner import Learner
 
 
 def store_network(learner: Learner, path: Path) -> None:
-    """Keep the online network as it is evaluated."""
+    """Write the learner's online network to a file."""
     write_atomically(path, save({name: tensor.contiguous() for name, tensor in learner.online_parameters().items()}))

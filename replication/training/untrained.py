@@ -1,4 +1,4 @@
-"""Agents that do not train: their policy, and their evaluation."""
+"""Agents that do not learn: their policy, and their one evaluation."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from numpy.typing import NDArray
 
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import Policy, Viewing
-from replication.evidence.evaluation import EvaluationRequest, begin_evaluation, exploration_stream
+from replication.evidence.evaluation import EvaluationRequest, Purpose, begin_evaluation, exploration_stream
 from replication.evidence.run_files import write_results
 from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import progress_bar
 from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.loading import variant_config
 from replication.specification.run import Run
-from replication.training.final_evaluation import FINAL, announce
+from replication.training.final_evaluation import announce
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play, Played, unfinished_path
 
+_PURPOSE: Purpose = "final_evaluation"
+
 
 def policy(num_actions: int) -> Policy:
-    """Uniform over all actions, whatever is on the screen."""
+    """Return the policy that chooses uniformly among all actions, whatever the frames are."""
 
     def choose_action(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
         return int(stream.integers(num_actions))
@@ -31,12 +33,12 @@ def policy(num_actions: int) -> Policy:
 
 
 def viewing(config: UntrainedConfig) -> Viewing:
-    """It sees nothing, and holds an action for its own number of frames."""
+    """Return the viewing of an agent that sees no frames and holds each action for its own number of frames."""
     return Viewing("none", 1, config.action_period_frames)
 
 
 def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
-    """Play an agent that learns nothing by the protocol, and write the results.
+    """Play the final evaluation of an agent that does not learn, and write the results.
 
     Raises:
         ReplicationError: the protocol has no final evaluation.
@@ -46,14 +48,14 @@ def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
     if run.protocol.final_evaluation is None:
         raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
     num_actions = len(open_emulator(run.game).minimal_actions)
-    choose, stream = policy(num_actions), exploration_stream(run, FINAL, 0)
+    choose, stream = policy(num_actions), exploration_stream(run, _PURPOSE, 0)
     started = time.monotonic()
     final = run.protocol.final_evaluation
     name = f"{run.name}: final evaluation"
     with progress_bar(final.num_episodes, "episodes", name, quiet=machine.quiet) as bar:
-        request = EvaluationRequest(final.presentation, FINAL, num_episodes=final.num_episodes)
+        request = EvaluationRequest(final.presentation, _PURPOSE, num_episodes=final.num_episodes)
         begun = begin_evaluation(run, viewing(config), request, lambda episodes: bar.update())
-        played = Played(begun, run, FINAL, 0, "", num_actions, stream)
+        played = Played(begun, run, _PURPOSE, 0, "", num_actions, stream)
         (trace,) = play([played], lambda stacks: {0: choose(stacks[0], stream)}, lambda place, stack: None)
     facts = {
         "evaluated_network": None,

@@ -13,7 +13,7 @@ import torch
 from replication.foundation.errors import ReplicationError
 from replication.training.machine import devices
 from replication.training.machine.devices import lease_path, leased_device
-from replication.training.off_policy.device_memory import check_device_room
+from replication.training.off_policy.device_memory import check_device_memory
 
 
 @pytest.fixture(autouse=True)
@@ -70,8 +70,8 @@ def test_a_device_that_is_not_there_is_one_line(number: int, device: str, words:
 
 
 def test_a_cohort_that_does_not_fit_is_told_how_many_lanes_would() -> None:
-    check_device_room(4, 250, 1_000, "cuda:0")
+    check_device_memory(4, 250, 1_000, "cuda:0")
     with pytest.raises(ReplicationError, match=r"5 lanes .* train at most 4 at a time"):
-        check_device_room(5, 250, 1_000, "cuda:0")
+        check_device_memory(5, 250, 1_000, "cuda:0")
     with pytest.raises(ReplicationError, match="take a larger device"):
-        check_device_room(1, 2_000, 1_000, "cuda:0")
+        check_device_memory(1, 2_000, 1_000, "cuda:0")

@@ -15,7 +15,7 @@ from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import ReplaySampling
 from replication.specification.run import off_policy_config
 from replication.training.machine import capacity
-from replication.training.machine.capacity import ensure_room
+from replication.training.machine.capacity import ensure_memory_and_disk
 from replication.training.machine.footprint import (
     PRIORITY_BYTES,
     checkpoint_bytes,
@@ -186,9 +186,9 @@ def test_priorities_count_in_what_a_machine_holds(
         assert memory_text(off_policy_config(run), storage).endswith(f"; priorities {each / 1e6:.1f} MB")
     machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
     monkeypatch.setattr(capacity, "available_memory_bytes", lambda: each)
-    ensure_room([uniform], off_policy_config(uniform), machine)
+    ensure_memory_and_disk([uniform], off_policy_config(uniform), machine)
     with pytest.raises(ReplicationError, match="memory: 1 replay memories"):
-        ensure_room([run], off_policy_config(run), machine)
+        ensure_memory_and_disk([run], off_policy_config(run), machine)
 
 
 # ---------------------------------------------------------------- the newest

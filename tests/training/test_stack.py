@@ -34,7 +34,7 @@ def pairs(lanes: int, variant: str = "dqn", **changes) -> tuple[list[Learner], l
     return one, other
 
 
-def studied(lanes: int, seed: int = 0, size: int = 2):
+def minibatches(lanes: int, seed: int = 0, size: int = 2):
     """A minibatch of each lane with its stream `loss`; the same at every call."""
     return [(minibatch(np.random.default_rng([seed, k]), size), loss_stream(k)) for k in range(lanes)]
 
@@ -68,12 +68,12 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: st
     start = [kept(each) for each in alone]
     stack = Stack(stacked)
     for update in range(1, 21):
-        update_alone(alone, studied(lanes, update))
-        assert stack.update(studied(lanes, update)) == [SOUND] * lanes
+        update_alone(alone, minibatches(lanes, update))
+        assert stack.update(minibatches(lanes, update)) == [SOUND] * lanes
         if update in (1, 20):
             assert_equal(stacked, alone)
     assert all(apart(kept(each), before)["online"] > 1e-4 for each, before in zip(alone, start, strict=True))
-    states = np.stack([batch.states[0] for batch, _ in studied(lanes)])
+    states = np.stack([batch.states[0] for batch, _ in minibatches(lanes)])
     expected = np.stack([each.action_values(state) for each, state in zip(alone, states, strict=True)])
     np.testing.assert_allclose(stack.action_values(shown(states)), expected, rtol=EXACT)
     if lanes > 1:  # what is compared is not the same for every lane
@@ -88,8 +88,8 @@ def test_float32_is_near(variant: str) -> None:
     stacked, alone = pairs(2, variant, small=False)
     stack = Stack(stacked)
     for update in range(1, 6):
-        update_alone(alone, studied(2, update, 32))
-        stack.update(studied(2, update, 32))
+        update_alone(alone, minibatches(2, update, 32))
+        stack.update(minibatches(2, update, 32))
         if update == 1:
             assert_near(stacked, alone, online=1e-4, target=0.0, means=1e-2)
     assert_near(stacked, alone, online=1e-2, target=0.0, means=0.3)
@@ -100,11 +100,11 @@ def test_updates_in_bfloat16_are_as_near_as_their_rounding() -> None:
     stacked, alone = pairs(2, "dqn_bfloat16")
     exact, _ = pairs(2)
     stack = Stack(stacked)
-    states = np.stack([batch.states[0] for batch, _ in studied(2)])
+    states = np.stack([batch.states[0] for batch, _ in minibatches(2)])
     np.testing.assert_array_equal(stack.action_values(shown(states)), Stack(exact).action_values(shown(states)))
-    stack.update(studied(2))
-    update_alone(alone, studied(2))
-    update_alone(exact, studied(2))
+    stack.update(minibatches(2))
+    update_alone(alone, minibatches(2))
+    update_alone(exact, minibatches(2))
     for one, other, full in zip(stacked, alone, exact, strict=True):
         found = [apart(one.tensors(), each.tensors())["optimizer.mean_gradient"] for each in (other, full)]
         assert 0 < found[0] < 0.25
@@ -125,15 +125,15 @@ def test_a_loss_draws_from_its_own_stream_what_it_would_alone() -> None:
     toy = SimpleNamespace(**{name: getattr(dqn, name) for name in members})
     toy.loss, toy.draws_spec = noisy_loss, lambda config, num_actions: specs
     stacked, alone = pairs(3, algorithm=toy, double=True)
-    stack, given, same = Stack(stacked), studied(3), studied(3)
+    stack, given, same = Stack(stacked), minibatches(3), minibatches(3)
     for _ in range(3):
         assert stack.update(given) == [SOUND] * 3
         update_alone(alone, same)
     assert_equal(stacked, alone)
     ends = [[stream_state(stream) for _, stream in each] for each in (given, same)]
-    assert ends[0] == ends[1] != [stream_state(stream) for _, stream in studied(3)]
+    assert ends[0] == ends[1] != [stream_state(stream) for _, stream in minibatches(3)]
     plain, _ = pairs(3, double=True)
-    update_alone(plain, studied(3))
+    update_alone(plain, minibatches(3))
     with pytest.raises(AssertionError):
         assert_equal(stacked, plain)
 
@@ -144,7 +144,7 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
     disturbed, plain = pairs(3, **changes)
     stack, sound = Stack(disturbed), Stack(plain)
     for update in range(2):
-        assert stack.update(studied(3, update)) == sound.update(studied(3, update)) == [SOUND] * 3
+        assert stack.update(minibatches(3, update)) == sound.update(minibatches(3, update)) == [SOUND] * 3
     reason = None
     if number != "no minibatch":
         with torch.no_grad():
@@ -153,14 +153,14 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
         with pytest.raises(FloatingPointError, match=reason):
             learner_alone, _ = pairs(1, **changes)
             learner_alone[0].online.values.bias.data.fill_(float(number))
-            learner_alone[0].update(*studied(1)[0])
+            learner_alone[0].update(*minibatches(1)[0])
     before = kept(disturbed[1])
     for update in range(2, 4):
-        given = studied(3, update)
+        given = minibatches(3, update)
         if number == "no minibatch":
             given[1] = None
         assert stack.update(given) == [SOUND, Learned(reason, None), SOUND]
-        sound.update(studied(3, update))
+        sound.update(minibatches(3, update))
     assert same_bits(before, disturbed[1].tensors())
     assert not same_bits(before, plain[1].tensors())
     assert all(same_bits(disturbed[k].tensors(), plain[k].tensors()) for k in (0, 2))
@@ -171,11 +171,11 @@ def test_adam_counts_each_lanes_own_updates() -> None:
     stacked, alone = pairs(3, double=True, optimizer=ADAM)
     for learners in (stacked, alone):
         for count in range(5):
-            update_alone([learners[1]], studied(1, count))
+            update_alone([learners[1]], minibatches(1, count))
     stack = Stack(stacked)
     for update in range(5, 8):
-        stack.update(studied(3, update))
-        update_alone(alone, studied(3, update))
+        stack.update(minibatches(3, update))
+        update_alone(alone, minibatches(3, update))
     assert [each.optimizer.state()["updates"].item() for each in stacked] == [3.0, 8.0, 3.0]
     assert_equal(stacked, alone)
 
@@ -189,39 +189,39 @@ def test_what_recording_does_on_a_device_is_put_back(changes, monkeypatch: pytes
             function()
         return function
 
-    monkeypatch.setattr("replication.training.off_policy.stack.captured", called_before)
+    monkeypatch.setattr("replication.training.off_policy.stack.recorded", called_before)
     stacked, alone = pairs(3, double=True, **changes)
     stack = Stack(stacked)
     assert all(same_bits(one.tensors(), other.tensors()) for one, other in zip(stacked, alone, strict=True))
-    stack.update(studied(3))
-    update_alone(alone, studied(3))
+    stack.update(minibatches(3))
+    update_alone(alone, minibatches(3))
     assert_equal(stacked, alone)
 
 
 def test_a_learner_taken_out_keeps_its_numbers_and_goes_on_by_itself() -> None:
     stacked, alone = pairs(3, double=True, optimizer=ADAM)
     stack = Stack(stacked)
-    stack.update(studied(3))
-    update_alone(alone, studied(3))
+    stack.update(minibatches(3))
+    update_alone(alone, minibatches(3))
     take_out(stacked[1])
     # Nothing of the stack is held by it: on a device that would be the memory of all lanes.
     assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for tensor in stacked[1].tensors().values())
     before, remaining = kept(stacked[1]), Stack([stacked[0], stacked[2]])
     for update in (1, 2):
-        given = studied(3, update)
+        given = minibatches(3, update)
         assert remaining.update([given[0], given[2]]) == [SOUND, SOUND]
         update_alone([alone[0], alone[2]], [given[0], given[2]])
     assert same_bits(before, stacked[1].tensors())
     assert_equal(stacked, alone)
     for each in (stacked[1], alone[1]):
-        each.update(*studied(3, 9)[1])
+        each.update(*minibatches(3, 9)[1])
     assert_equal(stacked, alone)
 
 
 def test_a_stacked_learner_does_by_itself_all_that_it_did() -> None:
     stacked, alone = pairs(2)
     stack = Stack(stacked)
-    stack.update(studied(2))
+    stack.update(minibatches(2))
     for one, other in zip(stacked, alone, strict=True):
         for name, tensor in other.tensors().items():
             tensor.copy_(one.tensors()[name])
@@ -250,7 +250,7 @@ def test_a_checkpoint_is_written_of_a_stacked_learner_and_filled_into_one(tmp_pa
     trainees = [build(smoke_run("dqn_quickstart", seed=seed)) for seed in (1, 2)]
     advance(trainees, 120)
     stack, size = Stack([trainee.learner for trainee in trainees]), trainees[0].lane.config.batch_size
-    stack.update(studied(2, 0, size))
+    stack.update(minibatches(2, 0, size))
     stored = [kept(trainee.learner) for trainee in trainees]
     for trainee in trainees:
         save_checkpoint(trainee, tmp_path / trainee.lane.run.name.replace("/", "_"))
@@ -259,7 +259,7 @@ def test_a_checkpoint_is_written_of_a_stacked_learner_and_filled_into_one(tmp_pa
     for trainee in resumed:
         restore_newest(trainee, tmp_path / trainee.lane.run.name.replace("/", "_"))
     assert all(same_bits(trainee.learner.tensors(), each) for trainee, each in zip(resumed, stored, strict=True))
-    assert stack.update(studied(2, 1, size)) == again.update(studied(2, 1, size)) == [SOUND, SOUND]
+    assert stack.update(minibatches(2, 1, size)) == again.update(minibatches(2, 1, size)) == [SOUND, SOUND]
     for one, other in zip(trainees, resumed, strict=True):
         assert same_bits(one.learner.tensors(), other.learner.tensors())
         assert not same_bits(one.learner.tensors(), stored[trainees.index(one)])

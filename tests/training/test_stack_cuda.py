@@ -33,7 +33,7 @@ def built(variant: str = "dqn", **changes):
     return [learner(variant, seed, device="cuda", **changes) for seed in range(LANES)]
 
 
-def studied(seed: int, size: int = 2):
+def minibatches(seed: int, size: int = 2):
     return [(minibatch(np.random.default_rng([seed, k]), size), loss_stream(k)) for k in range(LANES)]
 
 
@@ -44,12 +44,12 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, changes) -> N
     stacked, alone = (built(variant, small=True, double=True, **changes) for _ in range(2))
     stack = Stack(stacked)
     for update in range(10):
-        assert stack.update(studied(update)) == [SOUND] * LANES
-        for each, (batch, stream) in zip(alone, studied(update), strict=True):
+        assert stack.update(minibatches(update)) == [SOUND] * LANES
+        for each, (batch, stream) in zip(alone, minibatches(update), strict=True):
             each.update(batch, stream)
         for one, other in zip(stacked, alone, strict=True):
             assert max(apart(one.tensors(), other.tensors()).values()) < 1e-10
-    states = np.stack([batch.states[0] for batch, _ in studied(0)])
+    states = np.stack([batch.states[0] for batch, _ in minibatches(0)])
     expected = np.stack([each.action_values(state) for each, state in zip(alone, states, strict=True)])
     np.testing.assert_allclose(stack.action_values(shown(states)), expected, rtol=1e-10)
     assert not np.array_equal(stack.action_values(shown(states)), stack.action_values(shown(states[::-1])))
@@ -65,7 +65,7 @@ def test_recording_changes_no_number_and_is_done_once(monkeypatch: pytest.Monkey
     recorded = len(calls)
     assert recorded > 0
     for update in range(3):
-        stack.update(studied(update))
+        stack.update(minibatches(update))
     assert len(calls) == recorded
     assert not any(same_bits(each.tensors(), numbers) for each, numbers in zip(stacked, before, strict=True))
 
@@ -77,7 +77,7 @@ def test_equal_starts_give_equal_bits_at_full_size(variant: str) -> None:
         stacked = built(variant)
         stack = Stack(stacked)
         for update in range(5):
-            assert stack.update(studied(update, 32)) == [SOUND] * LANES
+            assert stack.update(minibatches(update, 32)) == [SOUND] * LANES
         ends.append([kept(each) for each in stacked])
     assert all(same_bits(one, other) for one, other in zip(*ends, strict=True))
 
@@ -86,8 +86,8 @@ def test_equal_starts_give_equal_bits_at_full_size(variant: str) -> None:
 def test_a_first_update_at_full_size_is_near_that_of_the_learners(variant: str) -> None:
     """In float32 but for ReLUs on the edge; bfloat16 by the tolerance of tests/training/test_precision.py."""
     stacked, alone = built(variant), built(variant)
-    Stack(stacked).update(studied(0, 32))
-    for one, other, (batch, stream) in zip(stacked, alone, studied(0, 32), strict=True):
+    Stack(stacked).update(minibatches(0, 32))
+    for one, other, (batch, stream) in zip(stacked, alone, minibatches(0, 32), strict=True):
         other.update(batch, stream)
         distances = apart(one.tensors(), other.tensors())
         assert distances["optimizer.mean_gradient"] < (0.25 if variant == "dqn_bfloat16" else 0.01), distances
@@ -100,13 +100,13 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
     with torch.no_grad():
         disturbed[1].online.values.bias.fill_(float("nan"))
     before = [kept(each) for each in disturbed]
-    assert stack.update(studied(0)) == [SOUND, Learned("the loss is nan", None), SOUND]
-    sound.update(studied(0))
+    assert stack.update(minibatches(0)) == [SOUND, Learned("the loss is nan", None), SOUND]
+    sound.update(minibatches(0))
     assert same_bits(before[1], disturbed[1].tensors())
     assert all(same_bits(disturbed[k].tensors(), plain[k].tensors()) for k in (0, 2))
     before = kept(disturbed[0])
-    assert stack.update([None, *studied(1)[1:]])[2] == SOUND
-    sound.update(studied(1))
+    assert stack.update([None, *minibatches(1)[1:]])[2] == SOUND
+    sound.update(minibatches(1))
     assert same_bits(before, disturbed[0].tensors())
     assert same_bits(disturbed[2].tensors(), plain[2].tensors())
 
@@ -114,10 +114,10 @@ def test_a_lane_that_does_not_learn_stays_as_it_is_and_its_neighbours_learn_on(c
 def test_a_learner_taken_out_keeps_its_numbers_when_the_others_go_on() -> None:
     stacked = built(small=True)
     stack = Stack(stacked)
-    stack.update(studied(0))
+    stack.update(minibatches(0))
     take_out(stacked[1])
     before, remaining = kept(stacked[1]), Stack([stacked[0], stacked[2]])
-    given = studied(1)
+    given = minibatches(1)
     assert remaining.update([given[0], given[2]]) == [SOUND, SOUND]
     assert same_bits(before, stacked[1].tensors())
     stacked[1].update(*given[1])

@@ -145,7 +145,7 @@ def test_minibatches_in_two_phases_are_those_drawn_at_once_and_stay_while_the_st
         for lane in lanes:
             lane.begin_play(0)
         for lane in lanes:
-            lane.end_play()
+            lane.end_step()
         expected = [lane.sample(lane.config.batch_size) for lane in direct]
         assert all(lane.at_end in (False, True) for lane in lanes)  # to read it is to wait until the step is played
         batches = [lane.batch() for lane in lanes]
@@ -324,7 +324,7 @@ def test_a_worker_has_no_torch_and_reports_a_fault_with_its_run_and_place() -> N
         assert "torch" in Path("/proc/self/maps").read_text()
         lane = trainees[1].lane
         lane.begin_play(99)
-        lane.end_play()
+        lane.end_step()
         with pytest.raises(ReplicationError, match=r"^dqn catch seed 2: .*IndexError.* in presentation\.py:[0-9]+\)"):
             _ = lane.at_end
 

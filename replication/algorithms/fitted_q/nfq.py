@@ -1,4 +1,4 @@
-"""Neural fitted Q iteration (Riedmiller 2005): all transitions, again and again, in the place of one after another.
+"""Neural fitted Q iteration (Riedmiller 2005): all transitions again and again, instead of one after the other.
 
 | paper                                             | here                                               |
 | ------------------------------------------------- | -------------------------------------------------- |
@@ -8,8 +8,8 @@
 | Rprop training(P) (Riedmiller & Braun 1993)       | `rprop_training`, `rprop_step`                     |
 | main loop, Fig. 1                                 | `fitted_q_iteration`                               |
 
-Of DQN it has the replay of stored experience and the values of an older network in the target; what it lacks is the
-minibatch: every epoch goes through all of D, which is what makes it stable and slow.
+Like DQN it replays stored experience and takes the target from an older network. Unlike DQN it has no minibatches:
+every epoch goes through all of D, which makes it stable and slow.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HIDDEN = 5
 _LAYER = HIDDEN * (1 + INPUTS)
 _BOTH = _LAYER + HIDDEN * (1 + HIDDEN)
 WEIGHTS = _BOTH + 1 + HIDDEN
-"""Of the whole network: for each unit of a layer after another its bias, then a weight for each of its inputs."""
+"""Of the whole network, layer by layer: for each unit its bias, then a weight for each of its inputs."""
 FORBIDDEN_COST = 1.0
 """C-, the largest output of the network: section 3.3."""
 
@@ -46,7 +46,7 @@ class Transitions:
 
     inputs: s and u as the network takes them, float64 [3, transitions].
     next_inputs: s' with each action b, float64 [actions, 3, transitions].
-    failed: whether s' is in S-, the forbidden states, bool [transitions].
+    failed: true where s' is in S-, the forbidden states, bool [transitions].
     """
 
     inputs: Array
@@ -57,7 +57,7 @@ class Transitions:
 def fitted_q_iteration(
     data: Transitions, first: Array, learning: LearningSettings, stream: np.random.Generator
 ) -> Array:
-    """The main loop of NFQ, Fig. 1.
+    """Run the main loop of NFQ, Fig. 1.
 
     Args:
         data: D.
@@ -77,15 +77,15 @@ def fitted_q_iteration(
 
 
 def initial_weights(stream: np.random.Generator, learning: LearningSettings) -> Array:
-    """Weights and biases, uniform around 0: float64 [56]."""
+    """Draw weights and biases, uniform around 0: float64 [56]."""
     return learning.initial_weight * (2.0 * stream.random(WEIGHTS) - 1.0)
 
 
 def targets(failed: NDArray[np.bool_], q_next: Array, discount: float) -> Array:
-    """Equation 1 where S+ is to be kept: C- where s' is forbidden, else c + gamma min_b Q_k(s', b) with c = 0.
+    """Compute equation 1 where S+ is to be kept: C- if s' is forbidden, else c + gamma min_b Q_k(s', b) with c = 0.
 
     Args:
-        failed: whether s' is in S-, bool [transitions].
+        failed: true where s' is in S-, bool [transitions].
         q_next: Q_k(s', b), float64 [actions, transitions].
         discount: gamma, in [0, 1].
 
@@ -97,15 +97,15 @@ def targets(failed: NDArray[np.bool_], q_next: Array, discount: float) -> Array:
 
 
 def rprop_training(weights: Array, inputs: Array, target: Array, learning: LearningSettings) -> Array:
-    """Learn a pattern set for so many epochs, with update-values that start anew.
+    """Train on a pattern set for `epochs_per_iteration` epochs, with update-values that start anew.
 
     Args:
-        weights: what is learned from, float64 [56].
+        weights: those that training starts from, float64 [56].
         inputs: float64 [3, patterns].
         target: float64 [patterns].
         learning: epochs, Rprop.
 
-    Returns: other weights, float64 [56].
+    Returns: the trained weights, in another array, float64 [56].
     """
     learned = weights.copy()
     state, constants = np.zeros((4, WEIGHTS)), rprop_constants(learning.rprop)
@@ -114,7 +114,7 @@ def rprop_training(weights: Array, inputs: Array, target: Array, learning: Learn
 
 
 def rprop_constants(rprop: RpropSettings) -> Array:
-    """eta+, eta-, the first update-value, the least and the greatest, as the compiled loop takes them: float64 [5]."""
+    """Return eta+, eta-, the first, the least and the greatest update-value, for the compiled loop: float64 [5]."""
     return np.array([rprop.increase, rprop.decrease, rprop.first_step, rprop.least_step, rprop.greatest_step])
 
 
@@ -130,7 +130,7 @@ def _rprop_epochs(weights: Array, inputs: Array, target: Array, epochs: int, sta
 
 @njit(cache=True, error_model="numpy")
 def rprop_step(weights: Array, slope: Array, slope_before: Array, step: Array, moved: Array, constants: Array) -> None:
-    """One step of Rprop with weight backtracking; all but `slope` and `constants` are updated in place.
+    """Take one step of Rprop with weight backtracking; all but `slope` and `constants` are updated in place.
 
     Where the slope keeps its sign the update-value grows; where it changes, the last move is taken back, the
     update-value shrinks, and the slope counts as zero in the next step.
@@ -163,7 +163,7 @@ def rprop_step(weights: Array, slope: Array, slope_before: Array, step: Array, m
 
 @njit(cache=True, error_model="numpy")
 def error_gradient(weights: Array, inputs: Array, target: Array, slope: Array) -> None:
-    """The derivatives dE/dw of E = sum over patterns of (Q - target)^2 / 2, written into `slope`.
+    """Compute the derivatives dE/dw of E = sum over patterns of (Q - target)^2 / 2, and write them into `slope`.
 
     Args:
         weights: float64 [56].
@@ -191,7 +191,7 @@ def error_gradient(weights: Array, inputs: Array, target: Array, slope: Array) -
 
 @njit(cache=True, error_model="numpy")
 def q_values(weights: Array, inputs: Array) -> Array:
-    """Q of many states and actions, each in (0, 1).
+    """Compute Q of many states and actions, each in (0, 1).
 
     Args:
         weights: float64 [56].
@@ -220,7 +220,7 @@ def _copy_block(inputs: Array, start: int, size: int, block: Array) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _forward(weights: Array, x: Array, h: Array, k: Array, q: Array, size: int) -> None:
-    """Both hidden layers and the output of the first `size` patterns of a block."""
+    """Compute both hidden layers and the output of the first `size` patterns of a block."""
     _layer(weights[:_LAYER], x, h, size)
     _layer(weights[_LAYER:_BOTH], h, k, size)
     _layer(weights[_BOTH:], k, q, size)
@@ -228,7 +228,7 @@ def _forward(weights: Array, x: Array, h: Array, k: Array, q: Array, size: int) 
 
 @njit(cache=True, error_model="numpy")
 def _layer(weights: Array, inputs: Array, outputs: Array, size: int) -> None:
-    """The sigmoids of a layer: [inputs, patterns] to [units, patterns]."""
+    """Compute the sigmoids of a layer: [inputs, patterns] to [units, patterns]."""
     width = 1 + inputs.shape[0]
     for unit in range(outputs.shape[0]):
         w, out = weights[unit * width : (unit + 1) * width], outputs[unit]
@@ -244,7 +244,7 @@ def _layer(weights: Array, inputs: Array, outputs: Array, size: int) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _backwards(weights: Array, errors: Array, outputs: Array, errors_below: Array, size: int) -> None:
-    """Errors of a layer to those of the layer below, whose outputs are given; both [units, patterns]."""
+    """Compute the errors of the layer below from a layer's errors and the outputs below; all [units, patterns]."""
     width = 1 + outputs.shape[0]
     for i in range(outputs.shape[0]):
         below, out = errors_below[i], outputs[i]
@@ -260,7 +260,7 @@ def _backwards(weights: Array, errors: Array, outputs: Array, errors_below: Arra
 
 @njit(cache=True, error_model="numpy")
 def _add_slopes(slope: Array, errors: Array, inputs: Array, size: int) -> None:
-    """Add what these patterns give to the slopes of a layer's weights."""
+    """Add the contribution of these patterns to the slopes of a layer's weights."""
     width = 1 + inputs.shape[0]
     for unit in range(errors.shape[0]):
         slope[unit * width] += _sum(errors[unit], size)
@@ -270,7 +270,7 @@ def _add_slopes(slope: Array, errors: Array, inputs: Array, size: int) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _sum(a: Array, size: int) -> float:
-    """In four partial sums, so that additions need not wait for one another; the order is fixed."""
+    """Sum in four parts, in a fixed order, so that additions need not wait for one another."""
     s0 = s1 = s2 = s3 = 0.0
     fours = size // 4 * 4
     for p in range(0, fours, 4):
@@ -285,7 +285,7 @@ def _sum(a: Array, size: int) -> float:
 
 @njit(cache=True, error_model="numpy")
 def _sum_of_products(a: Array, b: Array, size: int) -> float:
-    """As `_sum`, of a times b."""
+    """Sum a times b, in the order of `_sum`."""
     s0 = s1 = s2 = s3 = 0.0
     fours = size // 4 * 4
     for p in range(0, fours, 4):

@@ -1,4 +1,4 @@
-"""C51 (Bellemare et al. 2017): dqn.py that learns the distribution of the return on fixed values, the atoms.
+"""C51 (Bellemare et al. 2017): as dqn.py, but learns the distribution of the return on fixed values, the atoms.
 
 | paper                     | here                          |
 | ------------------------- | ----------------------------- |
@@ -46,7 +46,7 @@ class Config(OffPolicyConfig):
 
 
 class Network(dqn.Network):
-    """That of DQN with an output for each action and atom."""
+    """The network of DQN with an output for each action and atom."""
 
     def __init__(self, config: Config, num_actions: int) -> None:
         """Lay out the layers, uninitialised."""
@@ -54,7 +54,7 @@ class Network(dqn.Network):
         self.num_atoms = config.num_atoms
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to logits of the atoms' probabilities, float32 [batch, actions, atoms]."""
+        """Compute logits of the atoms' probabilities, float32 [batch, actions, atoms], from pixels as in dqn.py."""
         logits: Tensor = super().forward(pixels).unflatten(1, (-1, self.num_atoms))
         return logits
 
@@ -65,17 +65,17 @@ def network(config: Config, num_actions: int) -> Network:
 
 
 def support(config: Config, like: Tensor) -> Tensor:
-    """The atoms z_i = V_MIN + i (V_MAX - V_MIN) / (N - 1), [atoms], of the precision and on the device of `like`."""
+    """Return the atoms z_i = V_MIN + i (V_MAX - V_MIN) / (N - 1), [atoms], in the precision and device of `like`."""
     return torch.linspace(config.value_min, config.value_max, config.num_atoms, dtype=like.dtype, device=like.device)
 
 
 def action_values(outputs: Tensor, config: Config) -> Tensor:
-    """Q(x, a) = sum_i z_i p_i(x, a), float32 [batch, actions], of logits [batch, actions, atoms]: Algorithm 1."""
+    """Compute Q(x, a) = sum_i z_i p_i(x, a) from logits [batch, actions, atoms]: [batch, actions], Algorithm 1."""
     return (outputs.softmax(dim=2) * support(config, outputs)).sum(dim=2)
 
 
 def projected(probabilities: Tensor, atoms_t: Tensor, config: Config) -> Tensor:
-    """Probabilities at other values, moved to the support: each is shared between its two neighbours.
+    """Project probabilities at other values onto the support: each is shared between its two neighbours.
 
     (Phi T Z)_i = sum_j [1 - |[T z_j] - z_i| / Delta z]_0^1 p_j, with T z_j cut to [V_MIN, V_MAX]: equation 7.
 
@@ -93,7 +93,7 @@ def projected(probabilities: Tensor, atoms_t: Tensor, config: Config) -> Tensor:
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Cross-entropy of the projected target distribution and the predicted one.
+    """Compute the cross-entropy of the projected target distribution and the predicted one.
 
     Returns: `per_transition`, and the same as `priority` (Hessel et al. 2018 prioritise by this loss), float32 [batch].
     Source: Bellemare et al. 2017, Algorithm 1; google-deepmind/dqn_zoo dqn_zoo/c51/agent.py loss_fn.
@@ -112,7 +112,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
 
 
 def expected_error(log_p_a_tm1: Tensor, p_t: Tensor, batch: Batch, config: Config) -> Tensor:
-    """Absolute TD error of the expected values, |r + gamma sum_i z_i p_i(s', a*) - sum_i z_i p_i(s, a)|.
+    """Compute the TD error of the expected values, |r + gamma sum_i z_i p_i(s', a*) - sum_i z_i p_i(s, a)|.
 
     Args:
         log_p_a_tm1: predicted log-probabilities of the action taken, float32 [batch, atoms].

@@ -1,7 +1,8 @@
-"""What an algorithm file provides and what the engine hands it. An algorithm speaks of ONE run.
+"""The members of an algorithm file, and what the training loop passes to them. An algorithm describes ONE run.
 
-An algorithm is a module of `replication.algorithms`, found by its name, with the members of `Algorithm`. The engine
-owns acting, replay, target copies, the reduction over the batch, the optimiser, schedules and checkpoints.
+An algorithm is a module of `replication.algorithms.off_policy`, found by its name, with the members of `Algorithm`.
+Acting, replay, target copies, the reduction over the batch, the optimiser, schedules and checkpoints belong to
+`replication.training`.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ class Forward(Protocol):
     """A network bound to its parameters."""
 
     def __call__(self, pixels: Tensor, *draws: Tensor) -> Any:
-        """uint8 pixels [batch, stack, 84, 84], and the random arrays it may need, to its outputs.
+        """Compute the outputs from uint8 pixels [batch, stack, 84, 84] and the random arrays it may need.
 
-        These are a tensor. A loss may give other arrays than those it acts with, and be given several tensors.
+        The outputs are a tensor. A loss may pass other arrays than acting does, and get several tensors.
         """
 
 
 @dataclass(frozen=True)
 class Future:
-    """What follows the first states of a minibatch, for `config.future_steps` steps.
+    """The steps that follow the first states of a minibatch, `config.future_steps` of them.
 
     states: uint8 [batch, steps, stack, 84, 84], of one to `steps` steps later; zeros where the trajectory is over.
     actions: int64 [batch, steps], taken in them; 0 where the trajectory is over.
@@ -67,9 +68,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Losses:
-    """What a loss returns: float32 [batch] each.
+    """The result of a loss: float32 [batch] each.
 
-    per_transition is reduced by the engine and differentiated; priority is what prioritised replay is to go by.
+    per_transition is reduced over the batch and differentiated; priority is that of prioritised replay.
     td_error is the absolute TD error of the expected values, for the TD-error curve, which clips it at 1; None: the
     priority is that, clipped or not. Both are without gradient.
     """
@@ -81,13 +82,13 @@ class Losses:
 
 @dataclass(frozen=True)
 class DrawSpec:
-    """A random array, drawn by the engine: for a loss from the run's `loss` stream, to act from `exploration`."""
+    """A random array, drawn outside the algorithm: for a loss from the stream `loss`, to act from `exploration`."""
 
     distribution: Literal["uniform", "normal", "zeros"]
     """On [0, 1), or of mean 0 and deviation 1; zeros where noise is off."""
     shape: tuple[int, ...]
     per_transition: bool
-    """One such array for each transition or state of the batch: [batch, *shape]."""
+    """True: each transition or state of the batch has an array of its own, [batch, *shape]."""
 
 
 class Algorithm(Protocol):
@@ -107,16 +108,16 @@ class Algorithm(Protocol):
         """Fill every parameter from the stream."""
 
     def action_values(self, outputs: Tensor, config: Any) -> Tensor:
-        """Network outputs to Q(s, a), float32 [batch, actions]: what is acted on and plotted."""
+        """Compute Q(s, a), float32 [batch, actions], from the network's outputs, to act on and to plot."""
 
     def acting_draws_spec(self, config: Any, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-        """The random arrays that the network needs to act, in the order in which it takes them."""
+        """Return the random arrays that the network needs to act, in the order in which it takes them."""
 
     def draws_spec(self, config: Any, num_actions: int) -> Mapping[str, DrawSpec]:
-        """The random arrays that `loss` needs, by name."""
+        """Return the random arrays that `loss` needs, by name."""
 
     def loss(self, online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Any) -> Losses:
-        """The loss of each transition."""
+        """Compute the loss of each transition."""
 
 
 def load_algorithm(name: str) -> Algorithm:

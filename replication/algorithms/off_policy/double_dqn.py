@@ -1,4 +1,4 @@
-"""Double DQN (van Hasselt et al. 2016): dqn.py whose online network chooses the action that the target network values.
+"""Double DQN (van Hasselt et al. 2016): as dqn.py, but the online network chooses the action in the target.
 
 | paper                                  | here                                |
 | -------------------------------------- | ----------------------------------- |
@@ -31,7 +31,7 @@ class Config(OffPolicyConfig):
 
 
 def network(config: Config, num_actions: int) -> dqn.Network:
-    """That of DQN, uninitialised; its last layer may have a single bias."""
+    """Build the network of DQN, uninitialised; its last layer may have a single bias."""
     built = dqn.network(config, num_actions)
     if config.shared_output_bias:
         built.values = SharedBiasOutput(config.network.hidden_units, num_actions)
@@ -41,7 +41,7 @@ def network(config: Config, num_actions: int) -> dqn.Network:
 def loss(
     online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: OffPolicyConfig
 ) -> Losses:
-    """The clipped TD error of DQN, towards Y = r + gamma Q(s', argmax_a Q(s', a; theta); theta-).
+    """Compute DQN's loss of the TD error to Y = r + gamma Q(s', argmax_a Q(s', a; theta); theta-).
 
     Returns: `per_transition` and `priority` (the clipped absolute TD error), float32 [batch].
     Source: van Hasselt et al. 2016, the target named Y^DoubleDQN; google-deepmind/dqn_zoo dqn_zoo/double_q/agent.py

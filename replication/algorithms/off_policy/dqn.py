@@ -36,7 +36,7 @@ SCREEN_SIDE_PIXELS = 84
 
 
 class Config(OffPolicyConfig):
-    """The settings of the family, and what is made of a TD error."""
+    """The settings of the family, and the loss of a TD error."""
 
     error_loss: Literal["huber", "squared"] = "huber"
     """Of a TD error: its square halved inside [-1, 1] and linear outside, or its whole square (Dopamine's in JAX)."""
@@ -56,12 +56,12 @@ class Network(nn.Module):
         self.values = Output(config.network.hidden_units, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""
+        """Compute Q(s, .), float32 [batch, actions], from uint8 [batch, stack, 84, 84]."""
         values: Tensor = self.values(self.embed(pixels))
         return values
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to the last hidden layer after its ReLU, float32 [batch, hidden_units]."""
+        """Compute the last hidden layer after its ReLU, float32 [batch, hidden_units], from pixels as in `forward`."""
         return functional.relu(self.hidden(self.convolutions(pixels)))
 
 
@@ -76,24 +76,24 @@ def initialise(network: nn.Module, stream: np.random.Generator, config: OffPolic
 
 
 def action_values(outputs: Tensor, config: OffPolicyConfig) -> Tensor:
-    """The outputs are the values."""
+    """Return the outputs, which are the values."""
     return outputs
 
 
 def acting_draws_spec(config: OffPolicyConfig, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-    """The network draws nothing."""
+    """Return no arrays: the network draws nothing."""
     return {}
 
 
 def draws_spec(config: OffPolicyConfig, num_actions: int) -> Mapping[str, DrawSpec]:
-    """The loss of DQN draws nothing."""
+    """Return no arrays: the loss of DQN draws nothing."""
     return {}
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Squared TD error inside [-1, 1] and absolute outside: the gradient is the TD error clipped to [-1, 1].
+    """Compute a loss whose gradient is the TD error clipped to [-1, 1]: squared inside [-1, 1], absolute outside.
 
-    With `error_loss: squared` the square everywhere, not halved.
+    With `error_loss: squared` it is squared everywhere, and not halved.
 
     Returns: `per_transition` and `priority` (the absolute TD error, clipped where the gradient is), float32 [batch].
     Source: Mnih et al. 2015, Methods, "Training algorithm"; google-deepmind/dqn dqn/NeuralQLearner.lua:180-237.
@@ -105,7 +105,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
 
 
 def values_and_targets(online: Forward, target: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Q(s, .), float32 [batch, actions], and r + gamma max_a Q_target(s', a) without gradient, float32 [batch]."""
+    """Compute Q(s, .), [batch, actions], and r + gamma max_a Q_target(s', a) without gradient, [batch]; float32."""
     q_tm1 = online(batch.s_tm1)
     with torch.no_grad():
         q_target_t = target(batch.s_t)
@@ -114,7 +114,7 @@ def values_and_targets(online: Forward, target: Forward, batch: Batch) -> tuple[
 
 
 def squared_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
-    """The squared error, without a half; arguments as for `clipped_error_losses`.
+    """Compute the squared error, not halved; the arguments are those of `clipped_error_losses`.
 
     Returns: `priority` is the absolute TD error.
     """
@@ -124,7 +124,7 @@ def squared_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
 
 
 def clipped_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
-    """Half the squared error inside [-1, 1] and the absolute error less a half outside.
+    """Compute half the squared error inside [-1, 1] and the absolute error less a half outside.
 
     Args:
         q_tm1: float32 [batch, actions].
@@ -138,10 +138,10 @@ def clipped_error_losses(q_tm1: Tensor, a_tm1: Tensor, y: Tensor) -> Losses:
 
 
 def chosen(outputs: Tensor, actions: Tensor) -> Tensor:
-    """The outputs of one action of each row: [batch, actions, ...] and int64 [batch] to [batch, ...].
+    """Select the outputs of one action in each row: [batch, actions, ...] and int64 [batch] to [batch, ...].
 
-    Adding the one to zeros gives the same bits as `gather`, whose gradient is a sorted scatter on a GPU in
-    deterministic mode.
+    Adding the selected output to zeros gives the same bits as `gather`, whose gradient on a GPU is a sorted scatter
+    in deterministic mode.
     """
     taken = actions[:, None] == torch.arange(outputs.shape[1], device=outputs.device)
     taken = taken.reshape(taken.shape + (1,) * (outputs.ndim - 2))

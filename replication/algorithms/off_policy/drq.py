@@ -65,12 +65,12 @@ class Network(nn.Module):
         self.value = Output(config.network.hidden_units, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8, or float32 of the same range, [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""
+        """Compute Q(s, .), float32 [batch, actions], from [batch, stack, 84, 84], uint8 or float32 of that range."""
         hidden = self.embed(pixels)
         return dueling_values(self.value(hidden), self.advantages(hidden))
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to the last hidden layer after its ReLU, float32 [batch, hidden_units]."""
+        """Compute the last hidden layer after its ReLU, float32 [batch, hidden_units], from pixels as in `forward`."""
         return functional.relu(self.hidden(self.convolutions(pixels)))
 
 
@@ -80,13 +80,13 @@ def network(config: Config, num_actions: int) -> Network:
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """Where each state is cut out, down and right on [0, 1), and how much lighter it is, in deviations."""
+    """Return the place of each state's cut, down and right on [0, 1), and its lightness, in deviations."""
     place, lightness = DrawSpec("uniform", (2,), per_transition=True), DrawSpec("normal", (), per_transition=True)
     return {"place_tm1": place, "lightness_tm1": lightness, "place_t": place, "lightness_t": lightness}
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """The loss of double_dqn.py on changed states; both networks see s' changed alike.
+    """Compute the loss of double_dqn.py on changed states; both networks see s' changed alike.
 
     Returns: `per_transition` and `priority` (the clipped absolute TD error), float32 [batch].
     Source: google/dopamine 5873f54 dopamine/labs/atari_100k/atari_100k_rainbow_agent.py:107-119,177-209.
@@ -97,7 +97,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
 
 
 def augmented(pixels: Tensor, place: Tensor, lightness: Tensor, config: Config) -> Tensor:
-    """States shifted and lightened, the frames of one state alike: float32 [batch, stack, 84, 84].
+    """Shift and lighten states, all frames of one state alike: float32 [batch, stack, 84, 84].
 
     A state shows at (row, column) what it had `shift_pixels` up and left of there, plus whole numbers of pixels from 0
     to 2 shift_pixels - 1: the program's random number stops short of the last place. Outside are the edge's pixels.
@@ -106,12 +106,12 @@ def augmented(pixels: Tensor, place: Tensor, lightness: Tensor, config: Config) 
         pixels: uint8 [batch, stack, 84, 84].
         place: [batch, 2] on [0, 1).
         lightness: [batch], of a standard normal distribution.
-        config: how far and how much.
+        config: by how much.
     """
     side = torch.arange(SCREEN_SIDE_PIXELS, device=pixels.device)
     first = (place * 2 * config.shift_pixels).to(torch.int64) - config.shift_pixels
     rows, columns = ((side + first[:, None, axis, None]).clamp(0, SCREEN_SIDE_PIXELS - 1) for axis in (0, 1))
-    # gather, not take_along_dim: that spends most of the time to look for negative places.
+    # gather, not take_along_dim, which spends most of its time on a search for negative places.
     shifted = pixels.gather(2, rows[..., None].expand(pixels.shape))
     shifted = shifted.gather(3, columns[:, :, None, :].expand(pixels.shape))
     factor = 1.0 + config.intensity_scale * lightness.clamp(-INTENSITY_LIMIT, INTENSITY_LIMIT)

@@ -50,12 +50,12 @@ class Network(nn.Module):
         self.advantages = Output(units, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""
+        """Compute Q(s, .), float32 [batch, actions], from uint8 [batch, stack, 84, 84]."""
         value_hidden, advantage_hidden = self._streams(pixels)
         return dueling_values(self.value(value_hidden), self.advantages(advantage_hidden))
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to both streams' hidden layers after ReLU, float32 [batch, 2 x hidden_units]."""
+        """Compute both hidden layers after ReLU, float32 [batch, 2 x hidden_units], from pixels as in `forward`."""
         return torch.cat(self._streams(pixels), dim=1)
 
     def _streams(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +65,7 @@ class Network(nn.Module):
 
 
 def dueling_values(value: Tensor, advantages: Tensor) -> Tensor:
-    """Q(s, a) = V(s) + A(s, a) - mean over a' of A(s, a'): equation 9.
+    """Compute Q(s, a) = V(s) + A(s, a) - mean over a' of A(s, a'): equation 9.
 
     Args:
         value: float32 [batch, 1].
@@ -75,9 +75,9 @@ def dueling_values(value: Tensor, advantages: Tensor) -> Tensor:
 
 
 def scaled_gradient(x: Tensor, scale: float) -> Tensor:
-    """`x`, whose gradient is multiplied by `scale` on its way back; `scale` is at least a half.
+    """Return `x` with its gradient multiplied by `scale`, which is at least a half.
 
-    The same numbers to the bit: a difference of two floats within a factor of 2 of each other is exact.
+    Its numbers stay the same bit for bit: a difference of two floats within a factor of 2 of each other is exact.
     """
     part = scale * x
     return part + (x - part).detach()

@@ -1,4 +1,4 @@
-"""IQN (Dabney, Ostrovski et al. 2018): qr_dqn.py whose network is told which quantiles are wanted, drawn at random.
+"""IQN (Dabney, Ostrovski et al. 2018): as qr_dqn.py, but the network is given the fractions tau, drawn at random.
 
 | paper                                       | here                          |
 | ------------------------------------------- | ----------------------------- |
@@ -50,7 +50,7 @@ class Config(OffPolicyConfig):
 
 
 class Network(dqn.Network):
-    """That of DQN, with the features of the pixels multiplied by those of each fraction: f(psi(x) * phi(tau)).
+    """The network of DQN with the features of the pixels multiplied by those of each fraction: f(psi(x) * phi(tau)).
 
     Source: Dabney et al. 2018, section 3.1 and equation 4; google-deepmind/dqn_zoo dqn_zoo/networks.py
     iqn_atari_network (cosines of 1 to n times pi tau; equation 4 counts from 0 to n - 1).
@@ -64,7 +64,7 @@ class Network(dqn.Network):
         self.embedding = UninitialisedLinear(config.embedding_size, self.convolutions.num_features)
 
     def forward(self, pixels: Tensor, *draws: Tensor) -> Tensor:
-        """The quantiles at the given fractions.
+        """Compute the quantiles at the given fractions.
 
         Args:
             pixels: uint8 [batch, stack, 84, 84].
@@ -77,13 +77,13 @@ class Network(dqn.Network):
         return quantiles.transpose(1, 2)
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to the last hidden layer, the mean over evenly spaced fractions, float32."""
+        """Compute the last hidden layer, float32 [batch, hidden_units]: its mean over evenly spaced fractions."""
         weights = self.values.weight
         tau = midpoints(self.policy_samples, weights).expand(len(pixels), -1)
         return self._hidden(pixels, tau).mean(dim=1)
 
     def _hidden(self, pixels: Tensor, tau: Tensor) -> Tensor:
-        """The last hidden layer for each fraction, [batch, samples, hidden_units]."""
+        """Compute the last hidden layer for each fraction, [batch, samples, hidden_units]."""
         psi = self.convolutions(pixels)
         tau = tau.to(self.embedding.weight.dtype)  # float32; two ways to compute are compared in float64
         multiples = math.pi * torch.arange(1, self.embedding_size + 1, dtype=tau.dtype, device=tau.device)
@@ -97,12 +97,12 @@ def network(config: Config, num_actions: int) -> Network:
 
 
 def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-    """The fractions whose quantiles' mean is acted on: K of them, uniform, in training and in evaluation."""
+    """Return the K fractions, uniform, whose quantiles' mean is acted on, in training and in evaluation."""
     return {"tau": _fractions(config.policy_samples)}
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """The fractions of the prediction, of the target, and of the choice of the target's action."""
+    """Return the fractions of the prediction, of the target, and of the choice of the target's action."""
     return {
         "tau_tm1": _fractions(config.online_samples),
         "tau_t": _fractions(config.target_samples),
@@ -111,7 +111,7 @@ def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Quantile regression of Z_tau(s, a) towards r + gamma Z_tau'(s', a*), over all pairs of tau and tau'.
+    """Compute the quantile regression of Z_tau(s, a) towards r + gamma Z_tau'(s', a*), over all pairs of tau and tau'.
 
     Returns: `per_transition`, and as `priority` the absolute error of the expected value (the paper prioritises
     nothing), float32 [batch].
@@ -120,7 +120,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
     """
     z_tm1 = chosen(online(batch.s_tm1, draws["tau_tm1"]), batch.a_tm1)
     with torch.no_grad():
-        # The convolutions are the dear part: both kinds of fractions go through the network at once.
+        # The convolutions take most of the time: both kinds of fractions pass through the network at once.
         z_target_t = target(batch.s_t, torch.cat([draws["tau_t"], draws["tau_policy_t"]], dim=1))
         z_t, z_policy_t = z_target_t.split([config.target_samples, config.policy_samples], dim=2)
         a_t = action_values(z_policy_t, config).argmax(dim=1)

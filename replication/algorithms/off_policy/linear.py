@@ -32,12 +32,12 @@ class Network(nn.Module):
         self.values = Output(config.frame_stack * SCREEN_SIDE_PIXELS**2, num_actions)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to Q(s, .), float32 [batch, actions]."""
+        """Compute Q(s, .), float32 [batch, actions], from uint8 [batch, stack, 84, 84]."""
         values: Tensor = self.values(pixels.to(self.values.weight.dtype).flatten(1) / 255.0)
         return values
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """The values, float32 [batch, actions]: there is no hidden layer."""
+        """Return the values, float32 [batch, actions]: there is no hidden layer."""
         return self.forward(pixels)
 
 

@@ -1,4 +1,4 @@
-"""Munchausen DQN (Vieillard et al. 2020): dqn.py towards a soft target, with the scaled log-policy added to the reward.
+"""Munchausen DQN (Vieillard et al. 2020): dqn.py with a soft target and the scaled log-policy added to the reward.
 
 | paper                                        | here                              |
 | -------------------------------------------- | --------------------------------- |
@@ -46,7 +46,7 @@ class Config(OffPolicyConfig):
 
 
 def scaled_log_policy(q: Tensor, temperature: float) -> Tensor:
-    """Log-policy tau ln pi, pi = softmax(Q / tau): Q - V - tau ln sum exp((Q - V) / tau), with V the largest of Q.
+    """Compute tau ln pi, pi = softmax(Q / tau), as Q - V - tau ln sum exp((Q - V) / tau), with V the largest of Q.
 
     Source: Vieillard et al. 2020, the appendix on numerical stability; google-research/google-research
     munchausen_rl/common/utils.py stable_scaled_log_softmax.
@@ -56,13 +56,13 @@ def scaled_log_policy(q: Tensor, temperature: float) -> Tensor:
 
 
 def munchausen_reward(q_tm1: Tensor, a_tm1: Tensor, r_t: Tensor, config: Config) -> Tensor:
-    """Reward r + alpha [tau ln pi(a | s)] cut to [l_0, 0], float32 [batch]; pi is that of `q_tm1`, [batch, actions]."""
+    """Compute r + alpha [tau ln pi(a | s)] cut to [l_0, 0], float32 [batch]; `q_tm1`, [batch, actions], gives pi."""
     log_policy = chosen(scaled_log_policy(q_tm1, config.entropy_temperature), a_tm1)
     return r_t + config.munchausen_coefficient * log_policy.clamp(min=config.log_policy_min, max=0.0)
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """The clipped TD error of DQN, towards the Munchausen target; its policies are the target network's.
+    """Compute DQN's loss of the TD error to the Munchausen target, whose policies are the target network's.
 
     y = r + alpha tau ln pi(a | s) + gamma sum_a' pi(a' | s') (Q(s', a') - tau ln pi(a' | s')).
 

@@ -24,15 +24,16 @@ class Config(iqn.Config, munchausen_dqn.Config):
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """The fractions of IQN, and those of the policy in the state acted in."""
+    """Return the fractions of IQN, and those of the policy in the state s."""
     policy = acting_draws_spec(config, num_actions, evaluating=False)["tau"]
     return {**iqn.draws_spec(config, num_actions), "tau_policy_tm1": policy}
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Quantile regression towards r + alpha tau ln pi(a | s) + gamma sum_a' pi(a' | s') (Z_tau'(s', a') - tau ln pi).
+    """Compute the quantile regression of Z_tau(s, a) towards the Munchausen target, quantile by quantile.
 
-    The policies are those of the target network's values, the means of K quantiles.
+    The target is r + alpha tau ln pi(a | s) + gamma sum_a' pi(a' | s') (Z_tau'(s', a') - tau ln pi). Its policies are
+    those of the target network's values, the means of K quantiles.
 
     Returns: `per_transition`, and as `priority` the absolute error of the expected value (the paper prioritises
     nothing), float32 [batch].

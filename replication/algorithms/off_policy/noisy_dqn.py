@@ -53,14 +53,14 @@ class Network(nn.Module):
         self.values = NoisyOutput(config.network.hidden_units, num_actions, config.sigma_0)
 
     def forward(self, pixels: Tensor, noise: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] and noise, [noise of both layers], to Q(s, .), float32 [batch, actions]."""
+        """Compute Q(s, .), float32 [batch, actions], from uint8 [batch, stack, 84, 84] and [noise of both layers]."""
         (hidden_noise,), (values_noise,) = noise_by_layer((self.hidden, self.values), (noise,))
         hidden = functional.relu(self.hidden(self.convolutions(pixels), hidden_noise))
         values: Tensor = self.values(hidden, values_noise)
         return values
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to the last hidden layer without noise, float32 [batch, hidden_units]."""
+        """Compute the last hidden layer without noise, float32 [batch, hidden_units], from pixels as in `forward`."""
         features = self.convolutions(pixels)
         return functional.relu(functional.linear(features, self.hidden.weight, self.hidden.bias))
 
@@ -77,7 +77,7 @@ def initialise(network: nn.Module, stream: np.random.Generator, config: OffPolic
 
 
 def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-    """Noise of one pass, drawn anew for each action in training; none in evaluation.
+    """Return the noise of one pass, drawn anew for each action in training, zeros in evaluation.
 
     Source: Fortunato et al. 2018, section 3.1 ("re-sampled before every action"). That evaluation plays the means is
     google/dopamine's rule (dopamine/jax/networks.py:505-508); the article does not say.
@@ -86,7 +86,7 @@ def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> 
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """Noise of the online network (epsilon) and of the target network (epsilon'), each held over the batch.
+    """Return the noise of the online network (epsilon) and of the target network (epsilon'), one for the whole batch.
 
     Source: Fortunato et al. 2018, section 3.1.
     """
@@ -95,7 +95,7 @@ def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """The loss of dqn.py, between networks under noise of their own.
+    """Compute the loss of dqn.py between networks with noise of their own.
 
     r + gamma max_b Q(y, b, epsilon'; zeta^-) - Q(x, a, epsilon; zeta), its gradient clipped to [-1, 1].
 

@@ -1,4 +1,4 @@
-"""QR-DQN (Dabney, Rowland et al. 2018): dqn.py that learns N quantiles of the return, by quantile regression.
+"""QR-DQN (Dabney, Rowland et al. 2018): as dqn.py, but learns N quantiles of the return, by quantile regression.
 
 | paper                             | here                    |
 | --------------------------------- | ----------------------- |
@@ -41,7 +41,7 @@ class Config(OffPolicyConfig):
 
 
 class Network(dqn.Network):
-    """That of DQN with an output for each action and quantile."""
+    """The network of DQN with an output for each action and quantile."""
 
     def __init__(self, config: Config, num_actions: int) -> None:
         """Lay out the layers, uninitialised."""
@@ -49,7 +49,7 @@ class Network(dqn.Network):
         self.num_quantiles = config.num_quantiles
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to quantiles of the return, float32 [batch, actions, quantiles]."""
+        """Compute quantiles of the return, float32 [batch, actions, quantiles], from uint8 [batch, stack, 84, 84]."""
         quantiles: Tensor = super().forward(pixels).unflatten(1, (-1, self.num_quantiles))
         return quantiles
 
@@ -60,17 +60,17 @@ def network(config: Config, num_actions: int) -> Network:
 
 
 def action_values(outputs: Tensor, config: OffPolicyConfig) -> Tensor:
-    """Q(x, a) = sum_i theta_i(x, a) / N, float32 [batch, actions], of [batch, actions, quantiles]: Algorithm 1."""
+    """Compute Q(x, a) = sum_i theta_i(x, a) / N, [batch, actions], from [batch, actions, quantiles]: Algorithm 1."""
     return outputs.mean(dim=2)
 
 
 def midpoints(number: int, like: Tensor) -> Tensor:
-    """tau-hat_i = (2 i - 1) / (2 N), i from 1 to N: Lemma 2. [number], of the precision and on the device of `like`."""
+    """Return tau-hat_i = (2 i - 1) / (2 N), i from 1 to N: Lemma 2. [number], in the precision and device of `like`."""
     return (torch.arange(number, dtype=like.dtype, device=like.device) + 0.5) / number
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Quantile regression of the predicted quantiles towards those of r + gamma theta(s', a*).
+    """Compute the quantile regression of the predicted quantiles towards those of r + gamma theta(s', a*).
 
     Returns: `per_transition`, and as `priority` what the settings ask for (the paper prioritises nothing), float32
     [batch].
@@ -88,7 +88,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
 
 
 def quantile_losses(theta: Tensor, tau: Tensor, y: Tensor, huber_threshold: float) -> Losses:
-    """sum_i mean_j rho_tau_i(y_j - theta_i), with rho_tau(u) = |tau - [u < 0]| L_kappa(u) / kappa.
+    """Compute sum_i mean_j rho_tau_i(y_j - theta_i), with rho_tau(u) = |tau - [u < 0]| L_kappa(u) / kappa.
 
     L_kappa is Huber's loss: u^2 / 2 up to kappa, kappa (|u| - kappa / 2) beyond. For kappa = 0 rho is its limit
     |tau - [u < 0]| |u|. The division is IQN's; QR-DQN has none, which is the same for its kappas 0 and 1.

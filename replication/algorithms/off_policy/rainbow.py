@@ -1,8 +1,8 @@
 """Rainbow (Hessel et al. 2018): double, dueling, distributional and noisy at once, on prioritised n-step transitions.
 
 As dqn.py, but for the network, what it draws, and a loss between distributions; n-step rewards and prioritised
-sampling are the engine's. Its parts are settings, so that the agents made of fewer of them (Dopamine's Rainbow,
-data-efficient and overtrained Rainbow, the article's ablations) are configurations.
+sampling belong to the replay memory. Its parts are settings, so that the agents made of fewer of them (Dopamine's
+Rainbow, data-efficient and overtrained Rainbow, the article's ablations) are configurations.
 
 | paper                               | here                                               |
 | ----------------------------------- | -------------------------------------------------- |
@@ -77,9 +77,11 @@ class Network(nn.Module):
         self.value_hidden = _hidden(features, units, config) if config.dueling == "own_hidden_layers" else None
 
     def forward(self, pixels: Tensor, *draws: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] and, where layers are noisy, [noise of all] to float32 [batch, actions, atoms].
+        """Compute logits, float32 [batch, actions, atoms]; with dueling v + a - mean of a over actions, for each atom.
 
-        With dueling v + a - mean of a over actions, for each atom.
+        Args:
+            pixels: uint8 [batch, stack, 84, 84].
+            draws: where layers are noisy, the noise, [noise of all layers].
         """
         layers = self._linear_layers()
         noise = dict(zip(layers, noise_by_layer(list(layers.values()), draws), strict=True))
@@ -95,14 +97,14 @@ class Network(nn.Module):
         return value[:, None, :] + advantages - advantages.mean(dim=1, keepdim=True)
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to the last hidden layers without noise, advantages' first: [batch, units]."""
+        """Compute hidden layers without noise, advantages' first: [batch, units], from pixels as in `forward`."""
         features = self.convolutions(pixels)
         layers = [layer for layer in (self.advantage_hidden, self.value_hidden) if layer is not None]
         hidden = [functional.linear(features, layer.weight, layer.bias) for layer in layers]
         return functional.relu(torch.cat(hidden, dim=1))
 
     def _linear_layers(self) -> dict[str, NoisyLinear | nn.Linear]:
-        """By name, in the order in which they take their noise."""
+        """Return the linear layers by name, in the order in which they take their noise."""
         named = ("advantage_hidden", "advantages", "value", "value_hidden")
         return {name: getattr(self, name) for name in named if getattr(self, name) is not None}
 
@@ -119,7 +121,7 @@ def initialise(network: nn.Module, stream: np.random.Generator, config: Config) 
 
 
 def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-    """Noise of one pass, drawn anew for each action in training; none in evaluation; nothing without noisy layers.
+    """Return the noise of one pass, anew for each action in training, zeros in evaluation; none without noisy layers.
 
     Source: as in noisy_dqn.py.
     """
@@ -127,7 +129,7 @@ def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> 
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """Noise of each pass through a network, held over the batch: online at s and s', target at s'.
+    """Return the noise of each pass, one for the whole batch: online network at s and s', target network at s'.
 
     Source: Fortunato et al. 2018, section 3.1; google-deepmind/dqn_zoo 45061f4 dqn_zoo/rainbow/agent.py:87-98.
     """
@@ -135,7 +137,7 @@ def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Cross-entropy between the projected target distribution and that of the action taken.
+    """Compute the cross-entropy of the projected target distribution and that of the action taken.
 
     Its gradient is that of the KL divergence, by which the article's transitions are prioritised; the article's own
     reimplementations store the cross-entropy (google-deepmind/dqn_zoo dqn_zoo/rainbow/agent.py:194), as is done here.
@@ -162,7 +164,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
 def _noise(
     config: Config, num_actions: int, names: Sequence[str], distribution: Literal["normal", "zeros"]
 ) -> Mapping[str, DrawSpec]:
-    """An array of noise by each name, [noise of all layers]; none where no layer is noisy."""
+    """Return an array of noise for each name, [noise of all layers]; none where no layer is noisy."""
     if config.sigma_0 is None:
         return {}
     shape = (count_noise(network(config, num_actions)),)

@@ -41,7 +41,7 @@ class Network(nn.Module):
         self.value_hidden = NoisyLinear(self.convolutions.num_features, units, sigma_0)
 
     def forward(self, pixels: Tensor, noise: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] and noise, [noise of all layers], to Q(s, .), float32 [batch, actions]."""
+        """Compute Q(s, .), float32 [batch, actions], from uint8 [batch, stack, 84, 84] and [noise of all layers]."""
         layers = (self.advantage_hidden, self.advantages, self.value, self.value_hidden)
         (hidden_a,), (out_a,), (out_v,), (hidden_v,) = noise_by_layer(layers, (noise,))
         features = self.convolutions(pixels)
@@ -50,7 +50,7 @@ class Network(nn.Module):
         return dueling_values(value, advantages)
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to the last hidden layers without noise, advantages' first: [batch, units]."""
+        """Compute hidden layers without noise, advantages' first: [batch, units], from pixels as in `forward`."""
         features = self.convolutions(pixels)
         layers = (self.advantage_hidden, self.value_hidden)
         hidden = [functional.linear(features, layer.weight, layer.bias) for layer in layers]
@@ -63,18 +63,18 @@ def network(config: Config, num_actions: int) -> Network:
 
 
 def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-    """Noise of one pass, drawn anew for each action in training; none in evaluation, as in rainbow.py."""
+    """Return the noise of one pass, anew for each action in training, zeros in evaluation, as in rainbow.py."""
     return {"noise": DrawSpec("zeros" if evaluating else "normal", _noise_shape(config, num_actions), False)}
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """Noise of each pass through a network, held over the batch: online at s and s', target at s', as in rainbow.py."""
+    """Return the noise of each pass, one for the whole batch: online at s and s', target at s', as in rainbow.py."""
     normal = DrawSpec("normal", _noise_shape(config, num_actions), per_transition=False)
     return {"noise_tm1": normal, "noise_t": normal, "noise_target_t": normal}
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """The clipped error towards r + gamma^n Q(s', argmax_a Q(s', a; theta); theta-), each pass under its own noise.
+    """Compute DQN's loss towards r + gamma^n Q(s', argmax_a Q(s', a; theta); theta-), each pass with its own noise.
 
     Returns: `per_transition` and `priority` (the clipped absolute TD error), float32 [batch].
     Source: Hessel et al. 2018, "The Integrated Agent": distributional variants alone are prioritised by the loss.

@@ -1,8 +1,8 @@
-"""Self-predictive representations (Schwarzer et al. 2021): rainbow.py whose states also predict the states to come.
+"""Self-predictive representations (Schwarzer et al. 2021): as rainbow.py, but each state also predicts later states.
 
-A transition model leads from the features of a state, action by action, to those of the states after it. What a linear
-layer makes of the projection of each is held against the projection of the state that did come, by a network that is
-not learnt. States are shifted and lightened as in drq.py.
+A transition model leads from the features of a state, action by action, to those of the states after it. A linear layer
+predicts the projection of each from its own. The prediction is compared with the projection of the state that followed,
+by the target network. States are shifted and lightened as in drq.py.
 
 | paper                              | here                                                            |
 | ---------------------------------- | --------------------------------------------------------------- |
@@ -101,7 +101,7 @@ class Transition(Convolving):
         self.num_actions = num_actions
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
-        """float32 [batch, channels, side, side] and int64 [batch] to the features one step later, of the same shape."""
+        """Compute the features one step later from float32 [batch, channels, side, side] and actions, int64 [batch]."""
         planes = functional.one_hot(actions, self.num_actions).to(features.dtype)[:, :, None, None]
         x = torch.cat([features, planes.expand(-1, -1, *features.shape[2:])], dim=1)
         x = functional.relu(self._convolved(x, self.first))
@@ -139,12 +139,12 @@ class Network(nn.Module):
         self.prediction = Output(2 * units, 2 * units)
 
     def forward(self, pixels: Tensor, noise: Tensor | None = None, actions: Tensor | None = None) -> Any:
-        """What is asked for by what is given beside the pixels, uint8 or float32 [batch, stack, 84, 84].
+        """Compute what the arguments beside the pixels, uint8 or float32 [batch, stack, 84, 84], ask for.
 
-        Nothing: the projection of the states, float32 [batch, 2 x hidden_units].
-        Noise, [noise of all layers]: logits of the atoms' probabilities, float32 [batch, actions, atoms].
-        Actions too, int64 [batch, jumps], from the states on: the logits, and the predicted projections of the states
-        that these lead to, float32 [batch, jumps, 2 x hidden_units].
+        Without them: the projection of the states, float32 [batch, 2 x hidden_units].
+        With noise, [noise of all layers]: logits of the atoms' probabilities, float32 [batch, actions, atoms].
+        With actions too, int64 [batch, jumps], from the states on: the logits, and the predicted projections of the
+        states that the actions lead to, float32 [batch, jumps, 2 x hidden_units].
         """
         features = self.features(pixels)
         if noise is None:
@@ -156,11 +156,11 @@ class Network(nn.Module):
         return logits, self.prediction(self.projection(later.flatten(0, 1))).unflatten(0, later.shape[:2])
 
     def features(self, pixels: Tensor) -> Tensor:
-        """uint8 or float32 [batch, stack, 84, 84] to float32 [batch, channels, side, side], on [0, 1] in each state."""
+        """Compute features on [0, 1], float32 [batch, channels, side, side], scaled in each state, from pixels."""
         return renormalised(self.convolutions(pixels).unflatten(1, (self.channels, self.side, self.side)))
 
     def later_features(self, features: Tensor, actions: Tensor) -> Tensor:
-        """Features [batch, channels, side, side] and actions [batch, jumps] to [batch, jumps, channels, side, side]."""
+        """Compute features after each action, [batch, jumps]: [batch, ...] to [batch, jumps, channels, side, side]."""
         later = []
         for k in range(actions.shape[1]):
             features = self.transition(features, actions[:, k])
@@ -168,7 +168,7 @@ class Network(nn.Module):
         return torch.stack(later, dim=1)
 
     def projection(self, features: Tensor) -> Tensor:
-        """Both hidden layers without noise or ReLU, the value's first: [batch, 2 x hidden_units].
+        """Compute both hidden layers without noise or ReLU, the value's first: [batch, 2 x hidden_units].
 
         Source: mila-iqia/spr 0b9dd4e src/models.py:655-687, scripts/run.py:115.
         """
@@ -176,7 +176,7 @@ class Network(nn.Module):
         return torch.cat([functional.linear(features.flatten(1), each.weight, each.bias) for each in layers], dim=1)
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """uint8 [batch, stack, 84, 84] to both hidden layers without noise after ReLU, [batch, 2 x hidden_units]."""
+        """Compute both hidden layers after ReLU, no noise: [batch, 2 x hidden_units], from pixels as in `forward`."""
         return functional.relu(self.projection(self.features(pixels)))
 
     def _logits(self, features: Tensor, noise: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ class Network(nn.Module):
 
 
 def renormalised(features: Tensor) -> Tensor:
-    """Features [batch, channels, side, side] moved and scaled, in each state, to the range from 0 to 1.
+    """Move and scale features [batch, channels, side, side] to the range from 0 to 1 in each state.
 
     Source: mila-iqia/spr 0b9dd4e src/models.py:987-995, where features that are all equal give no number.
     """
@@ -216,7 +216,7 @@ def initialise(network: Network, stream: np.random.Generator, config: Config) ->
 
 
 def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> Mapping[str, DrawSpec]:
-    """Noise of one pass, drawn anew for each action in training; none in evaluation.
+    """Return the noise of one pass, drawn anew for each action in training, zeros in evaluation.
 
     Source: mila-iqia/spr 0b9dd4e src/agent.py:53-71.
     """
@@ -225,7 +225,7 @@ def acting_draws_spec(config: Config, num_actions: int, *, evaluating: bool) -> 
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
-    """Noise of each network, held over the batch; and how each state is changed that a network is shown.
+    """Return the noise of each network, one for the whole batch, and the change of each state that a network is shown.
 
     Source: mila-iqia/spr 0b9dd4e src/algos.py:266-267, src/models.py:331-332,379-380,473-479: s' for each network, and
     every later state, by itself.
@@ -240,7 +240,7 @@ def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:
 
 
 def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Tensor], config: Config) -> Losses:
-    """Cross-entropy to the projected target distribution, plus the weighted loss of the predictions.
+    """Compute the cross-entropy to the projected target distribution, plus the weighted loss of the predictions.
 
     L_theta + lambda L_SPR: section 2.4. `priority` is the KL divergence from the target to the predicted distribution.
 
@@ -278,7 +278,7 @@ def loss(online: Forward, target: Forward, batch: Batch, draws: Mapping[str, Ten
 
 
 def prediction_losses(predicted: Tensor, came: Tensor) -> Tensor:
-    """Squared distance of two directions, 2 less twice their cosine: [batch, jumps, units] each to [batch, jumps].
+    """Compute the squared distance of directions, 2 less twice their cosine: [batch, jumps, units] to [batch, jumps].
 
     Source: Schwarzer et al. 2021, equation 4, which is minus the cosine; mila-iqia/spr 0b9dd4e src/models.py:287-292.
     """

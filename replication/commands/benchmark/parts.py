@@ -21,8 +21,8 @@ from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.training.checkpoints import save_checkpoint
+from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.learner import Learner, pixels_of
-from replication.training.off_policy.periodic_evaluation import greedy_policy
 from replication.training.off_policy.trainee import Trainee
 from replication.training.replay.memory import ReplayMemory
 

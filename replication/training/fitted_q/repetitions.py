@@ -1,7 +1,7 @@
 """One repetition: transitions of random episodes, a network learned from them, and the test of its controller.
 
-A repetition depends on its variant's settings, its number of training episodes and its own number alone. Variants share
-their random draws: with the same plant they learn from the same transitions, and their controllers meet the same tests.
+A repetition depends only on its variant's settings, its number of training episodes and its own number. Variants share
+their random draws: with the same plant they learn from the same transitions, and their controllers face the same tests.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from replication.foundation.random_streams import named_stream
 from replication.specification.control_experiments import LearningSettings, Method, PlantSettings
 
 _CYCLES_DRAWN = 250
-"""Noise of so many cycles is drawn at once."""
+"""Cycles whose noise is drawn at once."""
 Array = NDArray[np.float64]
 
 
 def repeat(method: Method, training_episodes: int, repetition: int) -> Repetition:
-    """Make the transitions, learn, and test.
+    """Make the transitions, learn from them, and test the controller.
 
     Args:
         method: settings.
@@ -40,14 +40,16 @@ def repeat(method: Method, training_episodes: int, repetition: int) -> Repetitio
 def check_repetition(
     method: Method, training_episodes: int, repetition: int, weights: Array, *, learn_again: bool
 ) -> tuple[dict[str, Any], bool]:
-    """What the row of a repetition must hold, from its network, and whether the network is what it learns.
+    """Compute what the row of a repetition must hold, from its network.
 
     Args:
         method: settings.
         training_episodes: that it learned from.
         repetition: its number, from 1.
         weights: as they are stored, float64 [56].
-        learn_again: learn it again; else it is believed.
+        learn_again: learn the network again and compare its weights; else they are not checked.
+
+    Returns: the row, and whether the weights are those that are learned.
     """
     if learn_again:
         learned = repeat(method, training_episodes, repetition)
@@ -74,7 +76,7 @@ def play_tests(weights: Array, method: Method, training_episodes: int, repetitio
 
 
 def random_transitions(method: Method, training_episodes: int, stream: np.random.Generator) -> Transitions:
-    """The sample set D: episodes of random actions, side by side, each until its pole falls.
+    """Make the sample set D: episodes of random actions, side by side, each until its pole falls.
 
     Source: Riedmiller 2005, section 5.1, Learning System Setup.
     """
@@ -106,7 +108,7 @@ def random_transitions(method: Method, training_episodes: int, stream: np.random
 
 
 def network_inputs(states: Array, forces: Array, learning: LearningSettings) -> Array:
-    """Angle and angular velocity in rad and rad/s [2, patterns], and the force in units of its scale: [3, patterns]."""
+    """Build [3, patterns] from angle and angular velocity in rad and rad/s, [2, patterns], and the scaled force."""
     return np.vstack([states, forces / learning.force_scale_n])
 
 
@@ -131,7 +133,7 @@ def _balanced_cycles(weights: Array, method: Method, stream: np.random.Generator
 
 
 def greedy_actions(weights: Array, states: Array, method: Method) -> NDArray[np.int64]:
-    """The action of least value, the first of several: [2, states] to int64 [states]."""
+    """Choose the action of least value, the first of equal ones: [2, states] to int64 [states]."""
     learning, forces = method.learning, method.plant.forces_n
     values = [q_values(weights, network_inputs(states, np.full(states.shape[1], force), learning)) for force in forces]
     actions: NDArray[np.int64] = np.stack(values).argmin(axis=0)
@@ -143,7 +145,7 @@ def _starts(stream: np.random.Generator, episodes: int, angle_rad: float, speed_
 
 
 def _noise(drawn: Array, plant: PlantSettings) -> Array:
-    """Numbers of [0, 1) to forces in N."""
+    """Convert numbers of [0, 1) to forces in N."""
     return plant.force_noise_n * (2.0 * drawn - 1.0)
 
 

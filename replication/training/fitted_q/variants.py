@@ -1,4 +1,4 @@
-"""From a control experiment to its results: every repetition that is missing, with progress; then tables and page."""
+"""From a variant of a control experiment to its results: every repetition that is missing, with progress."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def train_variant(
 ) -> Path:
     """Make every repetition of a variant that is missing, and write its results.
 
-    A repetition is kept as soon as it is finished: stopped at any moment and given again, this continues, and ends with
-    the same numbers.
+    Each repetition is stored as soon as it is finished. So the command may be stopped at any moment: given again, it
+    continues and ends with the same numbers.
 
     Returns: the folder of the results.
     Raises:

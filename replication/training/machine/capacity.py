@@ -1,4 +1,4 @@
-"""Whether there is room for what a cohort is about to take: said before it trains, not when it is half way."""
+"""The memory and the disk that a cohort needs, checked against what is free before it trains."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from replication.training.machine.settings import Machine
 from replication.training.replay.frame_store import typical_bytes
 
 
-def ensure_room(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> None:
+def ensure_memory_and_disk(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> None:
     """Compare replay memories with the memory available, and checkpoints with the free disk.
 
-    A compressed memory counts as that of a busy game, of as many rows as the budget can fill; an array is there whole.
-    Checkpoints are the two that are kept and the one being written, less those that lie there already.
+    A compressed memory counts as that of a busy game, with as many rows as the budget can fill; a raw one counts whole.
+    Counted are the two checkpoints that are kept and the one being written, less those that are on the disk already.
 
     Raises:
-        ReplicationError: there is too little of either.
+        ReplicationError: too little memory or disk is free.
     """
     storage, state, workers = machine.storage, machine.state, min(machine.workers, len(runs))
     rows = rows_held(runs[0], config, storage)

@@ -1,4 +1,4 @@
-"""Which device a process computes on, and that no two cohorts take the same GPU unasked."""
+"""The device that a process computes on, leased so that no two cohorts share a GPU unless asked to."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def leased_device(device: str) -> Iterator[str]:
 
 
 def card(device: str) -> dict[str, str]:
-    """The name of a CUDA device's card, as a record keeps it beside the device; nothing for a CPU."""
+    """Return the name of a CUDA device's card, as a record holds it beside the device; nothing for a CPU."""
     return {} if device == "cpu" else {"card": torch.cuda.get_device_name(device)}
 
 
 def lease_path(index: int) -> Path:
-    """The lock of a device; its name is the card's own, however a process counts the cards it may see."""
+    """Return the lock file of a device, named after the card itself: processes may count their cards differently."""
     return Path(tempfile.gettempdir()) / f"replication_gpu_{torch.cuda.get_device_properties(index).uuid}.lock"
 
 
 @contextmanager
 def _lease_file(path: Path) -> Iterator[int]:
-    """Open the lock for whoever runs this program here; it is never removed, since another may hold it open."""
+    """Open the lock file, for every user of this machine; it is never removed, since another may hold it open."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where and how runs are computed, and what the person at the terminal is told meanwhile."""
+"""Settings of the machine: where and how runs are computed and stored, and what is shown meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from replication.training.replay.frame_store import Storage
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how a run is computed; nothing here changes a number on a CPU."""
+    """Settings of how runs are computed; nothing here changes a number on a CPU."""
 
     results: Path
     state: Path
@@ -20,14 +20,14 @@ class Machine:
     storage: Storage
     checkpoint_seconds: float
     max_seconds: float | None
-    """Of this process, from `started` on, after which it stops as if a signal had come; None: no limit."""
+    """Time from `started` on after which this process stops as if by a signal; None: no limit."""
     quiet: bool
     workers: int = 0
-    """Processes that the lanes of a cohort are dealt to; 0: they live in this one."""
+    """Worker processes that the lanes of a cohort are dealt to; 0: the lanes live in this process."""
     started: float = field(default_factory=time.monotonic)
     """Moment of `time.monotonic` at which the process began."""
 
 
 def default_workers(device: str) -> int:
-    """None on a CPU, which the networks need; beside a GPU one for each core that this process may use."""
+    """Return how many workers to use: 0 on a CPU, which the networks need, else one for each core we may use."""
     return 0 if device == "cpu" else usable_cpus()

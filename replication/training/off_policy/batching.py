@@ -1,6 +1,6 @@
-"""How the networks of a cohort are computed: in turn on a CPU, in stacks on a GPU, behind one interface.
+"""The networks of a cohort behind one interface: computed one after the other on a CPU, in stacks on a GPU.
 
-On a CPU batching the lanes was measured slower (results/benchmark/README.md); on a GPU a lane alone would leave the
+On a CPU batching the lanes was measured slower (results/benchmark/README.md). On a GPU a lane alone would leave the
 device idle.
 """
 
@@ -17,42 +17,42 @@ from replication.training.off_policy.stack import Stack, take_out
 from replication.training.replay.transitions import Transitions
 
 Seen = tuple[Learner, NDArray[np.uint8], ActingDraws]
-"""Whose values are wanted, of which state, uint8 [84, 84, stack]; and the random arrays its network takes."""
+"""A learner, the state whose values are asked for, uint8 [84, 84, stack], and the random arrays its network takes."""
 
-Studied = tuple[Learner, Transitions, np.random.Generator]
-"""Who learns from which minibatch; the stream feeds what its loss draws."""
+Minibatch = tuple[Learner, Transitions, np.random.Generator]
+"""A learner, the transitions it is updated on, and the stream from which its loss draws."""
 
 
 class Networks(Protocol):
-    """The networks of a cohort; a lane's numbers do not depend on who is asked beside it."""
+    """The networks of a cohort; a lane's numbers do not depend on the lanes that are computed with it."""
 
     def keep(self, learners: Sequence[Learner]) -> None:
-        """Only these go on; the others stay as they are."""
+        """Compute these learners' networks from now on; those of all others stay as they are."""
 
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
-        """Q(s, .) of each online network in its state, float32 [actions]."""
+        """Compute Q(s, .) of each online network in its state, float32 [actions]."""
 
-    def update(self, studied: Sequence[Studied]) -> list[Learned]:
-        """One optimiser step each. One that fails is changed no further."""
+    def update(self, minibatches: Sequence[Minibatch]) -> list[Learned]:
+        """Take one optimiser step on each minibatch; a learner whose loss is not finite is not changed."""
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
-        """Target networks become full copies of the online networks."""
+        """Copy all of each online network to its target network."""
 
 
 class InTurn:
-    """One learner after the other, each by itself."""
+    """Learners computed one after the other, each by itself."""
 
     def keep(self, learners: Sequence[Learner]) -> None:
-        """Nothing binds them together."""
+        """Do nothing: learners that are computed alone need no preparation."""
 
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
-        """A forward pass each."""
+        """Run a forward pass for each."""
         return [learner.action_values(state, draws) for learner, state, draws in seen]
 
-    def update(self, studied: Sequence[Studied]) -> list[Learned]:
-        """An update each."""
+    def update(self, minibatches: Sequence[Minibatch]) -> list[Learned]:
+        """Update each on its minibatch."""
         found: list[Learned] = []
-        for learner, transitions, stream in studied:
+        for learner, transitions, stream in minibatches:
             try:
                 found.append(Learned(None, learner.update(transitions, stream)))
             except FloatingPointError as error:
@@ -60,7 +60,7 @@ class InTurn:
         return found
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
-        """A copy each."""
+        """Copy each by itself."""
         for learner in learners:
             learner.copy_to_target()
 
@@ -69,15 +69,15 @@ IN_TURN = InTurn()
 
 
 class InStacks:
-    """Learners with equal shapes in one batched call: the lanes whose games have as many actions form a stack."""
+    """Learners of equal shapes computed in one batched call: lanes whose games have as many actions form a stack."""
 
     def __init__(self) -> None:
-        """No stack yet: `keep` forms them."""
+        """Start without a stack: `keep` forms them."""
         self._stacks: dict[int, Stack] = {}
         """By number of actions."""
 
     def keep(self, learners: Sequence[Learner]) -> None:
-        """Form the stacks of these learners, anew where one has joined or left."""
+        """Form the stacks of these learners; a stack that a learner has joined or left is formed anew."""
         members: dict[int, list[Learner]] = {}
         for learner in learners:
             members.setdefault(learner.num_actions, []).append(learner)
@@ -94,7 +94,7 @@ class InStacks:
                 self._stacks[num_actions] = Stack(now)
 
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
-        """A forward pass of each stack in which a lane is asked; the others of it are shown blank states."""
+        """Run a forward pass of each stack that has a learner in `seen`; what its other learners give is dropped."""
         given = {learner: (state, draws) for learner, state, draws in seen}
         values: dict[Learner, NDArray[np.float32]] = {}
         for stack in self._stacks.values():
@@ -103,16 +103,16 @@ class InStacks:
                 values |= zip(stack.learners, stack.action_values(shown), strict=True)
         return [values[learner] for learner, _, _ in seen]
 
-    def update(self, studied: Sequence[Studied]) -> list[Learned]:
-        """An update of each stack in which a lane learns; the others of it stay as they are."""
-        given = {learner: (transitions, stream) for learner, transitions, stream in studied}
+    def update(self, minibatches: Sequence[Minibatch]) -> list[Learned]:
+        """Update each stack that has a learner with a minibatch; its other learners stay as they are."""
+        given = {learner: (transitions, stream) for learner, transitions, stream in minibatches}
         learned: dict[Learner, Learned] = {}
         for stack in self._stacks.values():
             if any(learner in given for learner in stack.learners):
                 found = stack.update([given.get(learner) for learner in stack.learners])
                 learned |= zip(stack.learners, found, strict=True)
-        return [learned[learner] for learner, _, _ in studied]
+        return [learned[learner] for learner, _, _ in minibatches]
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
-        """A copy each: not often enough to be worth one call."""
+        """Copy each by itself: copies are too rare to be worth a batched call."""
         IN_TURN.copy_to_target(learners)

@@ -1,4 +1,4 @@
-"""One run's place in a cohort: its game, its replay memory, its streams and its counters. No network.
+"""One run's place in a cohort: its game, its replay memory, its streams and its counters; no network.
 
 A lane's whole past follows from its seed and from the action it chose at each agent step. Those `decisions` (one
 byte a step), with a snapshot of the game at the start of a few episodes (`keyframes`), are what a checkpoint stores
@@ -8,6 +8,7 @@ instead of the replay memory's gigabytes: the frames are made again by playing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -32,14 +33,14 @@ from replication.training.replay.priorities import build_priorities
 from replication.training.replay.transitions import Transitions
 
 NO_DECISION = 255
-"""In the log of decisions: a step that perceived a trajectory's last frame and chose nothing."""
+"""In the log of decisions: a step that stored a trajectory's last frame, for which no action is chosen."""
 
 KEYFRAMES_PER_MEMORY = 16
 """Snapshots kept per replay capacity; restoring emulates at most 1/16 more than the memory holds."""
 
 GAME_STREAMS = ("noop_starts", "stickiness")
 LANE_STREAMS = (*GAME_STREAMS, "replay")
-"""The streams a lane draws from by itself; from the others draws who chooses its actions and learns."""
+"""The streams that a lane draws from itself; the training loop draws from the others, to act and to learn."""
 
 RECENT_EPISODES = 10
 
@@ -49,10 +50,10 @@ STARTS_AGAIN = (
 
 
 class Lane:
-    """A lane in this process; what its members are to the engine is said in `AnyLane`."""
+    """A lane in this process; `AnyLane` says what its members mean to the training loop."""
 
     def __init__(self, run: Run, config: OffPolicyConfig, frames: FrameStore) -> None:
-        """Power on the game and begin the first episode."""
+        """Open the game and begin the first episode."""
         self.run = run
         self.config = config
         self.streams = training_streams(run.seed, run.game)
@@ -96,11 +97,12 @@ class Lane:
         self._last = StepResult(0.0, False, False, False)
         self._batch: Transitions
         self._batch_place: Transitions | None = None
-        self._chosen: int | None = None
+        self._begun: Callable[[], None]
+        """The step under way, which `end_step` takes."""
         self._begin_episode()
 
     def show_in(self, stack: NDArray[np.uint8], batch: Transitions) -> None:
-        """Have the newest frames and minibatches in these arrays from now on, which others may see."""
+        """Keep the newest frames and the minibatches in these arrays from now on, which another process may read."""
         stack[:] = self.stack
         self.stack, self._batch_place = stack, batch
 
@@ -140,11 +142,14 @@ class Lane:
     def sample(self, batch_size: int) -> Transitions:
         return self.memory.sample(self.streams["replay"], batch_size)
 
-    def begin_play(self, action: int | None) -> None:
-        self._chosen = action
+    def begin_play(self, action: int) -> None:
+        self._begun = partial(self.play, action)
 
-    def end_play(self) -> None:
-        self.play(self._chosen)
+    def begin_storing_last_frame(self) -> None:
+        self._begun = self.store_last_frame
+
+    def end_step(self) -> None:
+        self._begun()
 
     def begin_evaluation(
         self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
@@ -152,18 +157,10 @@ class Lane:
         viewing = Viewing(self.config.frame_pipeline, self.config.frame_stack, request.presentation.frame_skip)
         return begin_evaluation(self.run, viewing, request, report)
 
-    def play(self, action: int | None) -> None:
-        """Execute the action of this step and remember it; None: perceive a trajectory's last frame.
-
-        The released program takes an agent step for the last frame of a life or game, in which nothing is played but
-        the next one begins (google-deepmind/dqn dqn/train_agent.lua:81-94); Dopamine begins the next one at once.
-        """
-        self.decisions.append(NO_DECISION if action is None else action)
-        frame = np.ascontiguousarray(self.stack[:, :, -1])
-        if action is None:
-            self.memory.append(frame, NO_ACTION, 0.0, 0, starts_trajectory=False)
-            self._begin_again()
-            return
+    def play(self, action: int) -> None:
+        """Execute the action of this step and store what it led to."""
+        self.decisions.append(action)
+        frame = self._newest_frame()
         result = self._play_frames(action)
         clip = self.config.reward_clip
         reward = min(max(result.reward, -clip), clip)
@@ -178,9 +175,19 @@ class Lane:
         elif outcome:
             self._begin_again()
 
+    def store_last_frame(self) -> None:
+        """Store a trajectory's last frame, which takes a step of its own, and begin the next life or game.
+
+        The released program "perceives" the last frame of a life or game in an agent step in which nothing is played
+        (google-deepmind/dqn dqn/train_agent.lua:81-94); Dopamine begins the next one at once.
+        """
+        self.decisions.append(NO_DECISION)
+        self.memory.append(self._newest_frame(), NO_ACTION, 0.0, 0, starts_trajectory=False)
+        self._begin_again()
+
     def past(self) -> Past:
         held_from = max(0, self.memory.rows_appended - self.config.replay_capacity_rows)
-        # The latest from which every row the replay memory holds can be played again.
+        # The latest keyframe from which every row that the replay memory holds can be played again.
         keyframe = [keyframe for keyframe in self.keyframes if keyframe.rows_appended <= held_from][-1]
         shown = self.run.protocol.training
         return Past(
@@ -202,14 +209,14 @@ class Lane:
         except ReplicationError:
             raise
         except Exception as error:
-            # Content that is well formed and makes no sense; whatever playing it runs into, here or in the emulator.
+            # Content that is well formed but makes no sense can fail anywhere, here or in the emulator.
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ReplicationError(f"cannot be continued ({reason}); {STARTS_AGAIN}") from None
         if not same:
             raise ReplicationError(f"playing its decisions again ended elsewhere than it was saved; {STARTS_AGAIN}")
 
     def _played_again(self, past: Past, check: Callable[[], object]) -> bool:
-        """Play from the keyframe on; whether it ended where it was saved."""
+        """Play from the keyframe on; return whether that ended where the lane was saved."""
         self.episodes = list(past.episodes)
         self.iterations = list(past.iterations)
         finished = past.training.episodes if past.training else ()
@@ -233,7 +240,7 @@ class Lane:
     def replay_decisions(
         self, keyframe: Keyframe, decisions: bytes, check: Callable[[], object] = lambda: None
     ) -> None:
-        """Go back to a keyframe and play the logged decisions again; memory, counters and streams follow."""
+        """Restore a keyframe and play the logged decisions again, which rebuilds memory, counters and streams."""
         self.step = keyframe.step
         self.decisions_from_step = keyframe.step
         self.decisions.clear()
@@ -251,7 +258,13 @@ class Lane:
         for decision in decisions:
             check()
             self.step += 1
-            self.play(None if decision == NO_DECISION else decision)
+            if decision == NO_DECISION:
+                self.store_last_frame()
+            else:
+                self.play(decision)
+
+    def _newest_frame(self) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(self.stack[:, :, -1])
 
     def _play_frames(self, action: int) -> StepResult:
         if self.recorder is None:
@@ -262,7 +275,7 @@ class Lane:
         return result
 
     def _begin_again(self) -> None:
-        """After a trajectory's end: the next episode, or the next life of the same one."""
+        """Begin the next episode after a trajectory's end, or the next life of the same one."""
         self.at_end = False
         ending: Literal["terminated", "truncated"] = "truncated" if self._last.truncated else "terminated"
         ended = EpisodeRecord(self.step, self.game.episode_return, self.game.episode_frames, ending)
@@ -302,7 +315,7 @@ class Lane:
             self.iteration_first_episode = len(self.episodes)
 
     def _keep_keyframe(self) -> None:
-        """Note where an episode begins, now and then; forget what the replay memory no longer holds."""
+        """Add a keyframe if the last one is old enough, and drop those that the replay memory no longer needs."""
         rows, capacity = self.memory.rows_appended, self.config.replay_capacity_rows
         if self.keyframes and rows - self.keyframes[-1].rows_appended < capacity // KEYFRAMES_PER_MEMORY:
             return

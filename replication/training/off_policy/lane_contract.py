@@ -1,8 +1,9 @@
-"""What a lane is to the rest of the engine, wherever it lives, and the records of its past.
+"""The interface of a lane, whichever process it lives in, and the records of its past.
 
-A lane plays and remembers one run. `Lane` does it in this process, `LaneInWorker` has it done in another. What takes
-time comes in two phases, asked for and collected, so that the lanes of all workers are at it at once: `begin_play` and
-`end_play`, `begin_batch` and `batch`, and the two turns of an evaluation. `renew_priorities` is asked for alone.
+A lane plays one run and holds its replay memory: a `Lane` in this process, a `LaneInWorker` in another. Work that takes
+time is begun in one call and ended in a second, so that the lanes of all workers do it at the same time: `begin_play`
+or `begin_storing_last_frame` and `end_step`, `begin_batch` and `batch`, and the two turns of an evaluation.
+`renew_priorities` is one call, since nothing is returned.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from replication.training.replay.transitions import Transitions
 
 @dataclass(frozen=True)
 class Keyframe:
-    """Where a lane stood when an episode was about to begin."""
+    """The state of a lane just before an episode began."""
 
     step: int
     rows_appended: int
@@ -39,7 +40,7 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class Past:
-    """A lane's past from a keyframe on: what it is made again from, and where that must lead."""
+    """A lane's past from a keyframe on: what its state is rebuilt from, and what that must lead to."""
 
     step: int
     rows_appended: int
@@ -47,7 +48,7 @@ class Past:
     streams: dict[str, dict[str, Any]]
     """States of all of TRAINING_STREAMS."""
     episodes: tuple[EpisodeRecord, ...]
-    """All of them, not only those since the keyframe; likewise the two below."""
+    """Of the whole run, not only since the keyframe; so are the two below."""
     iterations: tuple[IterationRecord, ...]
     training: Trace | None
     """The finished training episodes, where they are the published quantity."""
@@ -59,11 +60,11 @@ class Past:
 
 
 class AnyLane(Protocol):
-    """One run: perceives, remembers and plays; the engine chooses its actions and learns from its memory."""
+    """One run that plays and fills its replay memory; the training loop chooses its actions and updates its network."""
 
     @property
     def run(self) -> Run:
-        """What is trained."""
+        """The run that is trained."""
 
     @property
     def config(self) -> OffPolicyConfig:
@@ -75,10 +76,10 @@ class AnyLane(Protocol):
 
     @property
     def streams(self) -> Mapping[str, np.random.Generator]:
-        """TRAINING_STREAMS by name. Those that the lane draws from itself (LANE_STREAMS) are to be left alone."""
+        """TRAINING_STREAMS by name. Only the lane itself draws from LANE_STREAMS."""
 
     step: int
-    """Agent steps taken; the engine counts it up before `end_play`."""
+    """Agent steps taken; the training loop counts it up before `end_step`."""
 
     held_out: Transitions | None
     """Transitions set aside when learning started."""
@@ -89,40 +90,44 @@ class AnyLane(Protocol):
 
     @property
     def at_end(self) -> bool:
-        """Whether this step perceives a trajectory's last frame, and nothing is to be chosen."""
+        """True where this step stores a trajectory's last frame, so that no action is to be chosen."""
 
     @property
     def done(self) -> bool:
-        """Whether the budget is spent."""
+        """True once the budget is spent."""
 
     @property
     def learning_started(self) -> bool:
-        """Whether more than `replay_start` steps or rows have passed, counted before this step is added."""
+        """True once more than `replay_start` steps or rows have passed, counted before this step is added."""
 
     @property
     def recent_return(self) -> float | None:
         """Mean raw return of the last ten training episodes; None before the first has ended."""
 
     def begin_batch(self) -> None:
-        """Draw a minibatch, the way `config.replay_sampling` says, before the step under way is remembered."""
+        """Begin to draw a minibatch as `config.replay_sampling` says, from the memory as it was before this step."""
 
     def batch(self) -> Transitions:
-        """The minibatch that was begun; it stays valid until the next is begun."""
+        """Return the minibatch that was begun; it stays valid until the next is begun."""
 
     def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
-        """Say what the loss found for the minibatch that was drawn last, float32 [batch], before another is begun.
+        """Set the priorities that the loss found for the minibatch drawn last, float32 [batch].
 
-        Where it is sampled by priority. Before or after the step under way is remembered makes no difference.
+        Only for a memory sampled by priority, and before another minibatch is begun. It makes no difference whether
+        the step under way has been stored by then.
         """
 
     def sample(self, batch_size: int) -> Transitions:
-        """So many transitions, drawn uniformly, to be kept; drawn before a minibatch that is begun later."""
+        """Draw transitions uniformly, in arrays of their own; they are drawn before any minibatch begun later."""
 
-    def begin_play(self, action: int | None) -> None:
-        """Say what this step executes; None: it perceives a trajectory's last frame."""
+    def begin_play(self, action: int) -> None:
+        """Begin a step that executes an action."""
 
-    def end_play(self) -> None:
-        """The step is taken. What it led to is waited for where it is read."""
+    def begin_storing_last_frame(self) -> None:
+        """Begin a step that stores a trajectory's last frame; only where `at_end` is true."""
+
+    def end_step(self) -> None:
+        """Take the step that was begun; a lane in a worker is waited for when its new state is read."""
 
     def begin_evaluation(
         self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
@@ -130,26 +135,26 @@ class AnyLane(Protocol):
         """Begin an evaluation of this run, apart from its training, as `evidence.evaluation.begin_evaluation` does."""
 
     def past(self) -> Past:
-        """Everything of the lane that a checkpoint holds. To be asked for between two turns."""
+        """Return everything of the lane that a checkpoint holds; only between two turns of training."""
 
     def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
-        """Make the lane what it was when `past` was taken, by playing; what was in it before is overwritten.
+        """Bring the lane to where `past` was taken, by playing it again; its present state is overwritten.
 
         Args:
             past: of the same run.
-            check: called again and again meanwhile; what it raises ends the work, and the lane is of no use then.
+            check: called again and again meanwhile; if it raises, the lane cannot be used any more.
 
         Raises:
-            ReplicationError: its content makes no sense, or playing it ends elsewhere.
+            ReplicationError: the content of `past` makes no sense, or playing it does not lead where it says.
         """
 
 
 def budget_is_spent(run: Run, step: int, iterations: int) -> bool:
-    """Whether a run that has taken so many steps and finished so many iterations is trained."""
+    """Return whether a run is trained after so many steps and finished iterations."""
     return iterations >= run.budget.iterations if run.budget.iterations else step >= run.budget.steps
 
 
 def learning_has_started(config: OffPolicyConfig, step: int, rows_appended: int) -> bool:
-    """Whether more than `replay_start` steps or rows have passed."""
+    """Return whether more than `replay_start` steps or rows have passed."""
     start = config.replay_start
     return (step if start.unit == "steps" else rows_appended) > start.count

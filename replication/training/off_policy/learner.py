@@ -1,6 +1,7 @@
-"""The networks of one lane: acting values, updates, target copies. Learners of a cohort are updated in turn.
+"""The networks of one lane: its action values, updates and target copies.
 
-On a CPU stacking the lanes into one batch was measured slower (results/benchmark/README.md): each lane has its modules.
+Each lane has modules of its own: on a CPU, stacking lanes into one batch was measured slower
+(results/benchmark/README.md).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ ActingDraws = Sequence[NDArray[np.float32]]
 
 
 def prepare_torch() -> None:
-    """One thread and exact float32, so that equal seeds give equal bytes."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by deterministic matrix products
+    """Set torch to one thread and exact float32, so that equal seeds give equal bytes."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by deterministic matrix products
     torch.set_num_threads(1)
     # The same switch as use_deterministic_algorithms, which would import the compiler of graphs: 1.7 s of every start.
     torch.set_deterministic_debug_mode("error")
@@ -40,12 +41,12 @@ def prepare_torch() -> None:
 
 
 class Learned(NamedTuple):
-    """What came of an update."""
+    """The outcome of an update."""
 
     failure: str | None
-    """Why nothing was changed; None: it succeeded."""
+    """Why the update changed nothing; None: it succeeded."""
     priorities: NDArray[np.float32] | None
-    """Of the transitions, float32 [batch], where they are sampled by priority."""
+    """New priorities of the transitions, float32 [batch], where they are sampled by priority."""
 
 
 class Learner:
@@ -81,23 +82,23 @@ class Learner:
             evaluating: dict(algorithm.acting_draws_spec(config, num_actions, evaluating=evaluating))
             for evaluating in (False, True)
         }
-        """By whether it is evaluated."""
+        """For training (False) and for evaluation (True)."""
 
     def acting_draws(self, stream: np.random.Generator, *, evaluating: bool, states: int = 1) -> ActingDraws:
-        """The random arrays that the network needs to act in so many states, from the stream, in order."""
+        """Draw the random arrays that the network needs to act in so many states, in order."""
         return [draw(spec, stream, states) for spec in self.acting_draws_spec[evaluating].values()]
 
     def action_values(self, stack: NDArray[np.uint8], draws: ActingDraws = ()) -> NDArray[np.float32]:
-        """Q(s, .) of the online network for one state, uint8 [84, 84, stack] to float32 [actions]."""
+        """Compute Q(s, .) of the online network for one state, uint8 [84, 84, stack] to float32 [actions]."""
         with torch.inference_mode():
             values = self._values(self.online, self._pixels(stack[None]), draws)
         result: NDArray[np.float32] = values[0].cpu().numpy()
         return result
 
     def update(self, transitions: Transitions, stream: np.random.Generator) -> NDArray[np.float32] | None:
-        """One optimiser step on a minibatch; `stream` feeds the random arrays the loss asks for.
+        """Take one optimiser step on a minibatch; the random arrays of the loss are drawn from `stream`.
 
-        Returns: the transitions' new priorities, float32 [batch]; None where sampling asks for none.
+        Returns: the transitions' new priorities, float32 [batch]; None where they are not sampled by priority.
         Raises:
             FloatingPointError: the loss is not a finite number; nothing was changed.
         """
@@ -113,11 +114,11 @@ class Learner:
         return losses.priority.cpu().numpy() if is_prioritised(self.config) else None
 
     def copy_to_target(self) -> None:
-        """The target network becomes a full copy of the online network."""
+        """Copy all of the online network to the target network."""
         self.target.load_state_dict(self.online.state_dict())
 
     def held_out_statistics(self, transitions: Transitions, stream: np.random.Generator) -> tuple[float, float]:
-        """Predicted value and TD error on the held-out transitions.
+        """Compute the predicted value and the TD error on the held-out transitions.
 
         Returns: the mean over transitions of max_a Q_target(s_t, a), terminal ones included, and the mean of the
         absolute TD errors of the expected values, clipped at 1.
@@ -135,9 +136,9 @@ class Learner:
     def activations(
         self, states: NDArray[np.uint8], stream: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Last hidden layer and largest action value of each state, uint8 [n, 84, 84, stack].
+        """Compute the last hidden layer and the largest action value of each state, uint8 [n, 84, 84, stack].
 
-        `stream` feeds the random arrays that the network needs to act.
+        The random arrays that the network needs to act are drawn from `stream`.
 
         Returns: float32 [n, units] and float32 [n].
         """
@@ -150,28 +151,28 @@ class Learner:
         return np.concatenate(hidden), np.concatenate(values)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that learning changes, by name; filled in place when a run is resumed."""
+        """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""
         parts = {"online": self.online.state_dict(), "target": self.target.state_dict()}
         named = {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
         return named | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
 
     def is_finite(self) -> bool:
-        """Whether every number that learning changes is finite."""
+        """Return whether every number that learning changes is finite."""
         return all(bool(torch.isfinite(tensor).all()) for tensor in self.tensors().values())
 
     def online_parameters(self) -> dict[str, Tensor]:
-        """A copy of the online network's parameters."""
+        """Copy the online network's parameters."""
         return {name: tensor.detach().clone() for name, tensor in self.online.state_dict().items()}
 
     def _values(self, network: nn.Module, pixels: Tensor, draws: ActingDraws) -> Tensor:
-        """Q(s, .) of each state, float32 [batch, actions]."""
+        """Compute Q(s, .) of each state, float32 [batch, actions]."""
         return self.algorithm.action_values(network(pixels, *map(self._on_device, draws)), self.config)
 
     def _on_device(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
 
     def _pixels(self, states: NDArray[np.uint8]) -> Tensor:
-        """As `pixels_of`, on the device."""
+        """Move states to the device and view them as `pixels_of` does."""
         return pixels_of(self._on_device(states))
 
     def _batch(self, transitions: Transitions) -> Batch:
@@ -182,7 +183,7 @@ class Learner:
 
 
 def batch_of(transitions: Transitions, device: torch.device | str) -> Batch:
-    """A minibatch as a loss is given it."""
+    """Convert a minibatch to the tensors that a loss is given."""
 
     def given(array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(device)
@@ -202,23 +203,23 @@ def batch_of(transitions: Transitions, device: torch.device | str) -> Batch:
 
 
 def pixels_of(states: Tensor) -> Tensor:
-    """uint8 [..., 84, 84, stack] to the same bytes seen as [..., stack, 84, 84] in channels-last memory."""
+    """Return uint8 [..., 84, 84, stack] viewed as [..., stack, 84, 84], the same bytes in channels-last memory."""
     return states.movedim(-1, -3)
 
 
 def is_prioritised(config: OffPolicyConfig) -> bool:
-    """Whether minibatches are drawn by priority: their losses are weighted, and their priorities renewed."""
+    """Return whether minibatches are drawn by priority, so that losses are weighted and priorities renewed."""
     return isinstance(config.replay_sampling, PrioritisedSampling)
 
 
 def reduced(per_transition: Tensor, weights: Tensor | None, config: OffPolicyConfig) -> Tensor:
-    """The loss of a minibatch, from those of its transitions, float32 [batch], and their importance weights."""
+    """Reduce the losses of transitions, float32 [batch], with their importance weights to the minibatch's loss."""
     weighted = per_transition if weights is None else weights * per_transition
     return weighted.sum() if config.loss_reduction == "sum" else weighted.mean()
 
 
 def clipped_groups(network: nn.Module, config: OffPolicyConfig) -> Sequence[Sequence[int]]:
-    """Places, among the parameters, of those whose gradients are bounded together."""
+    """Return the groups of parameters whose gradients are clipped together, as places among all parameters."""
     parts = [name.partition(".")[0] for name, _ in network.named_parameters()]
     if not config.separately_clipped:
         return [range(len(parts))]
@@ -226,11 +227,11 @@ def clipped_groups(network: nn.Module, config: OffPolicyConfig) -> Sequence[Sequ
 
 
 def clipped(gradients: Sequence[Tensor], most: float | None, groups: Sequence[Sequence[int]]) -> Sequence[Tensor]:
-    """Gradients of one lane, scaled so that the Euclidean norm of each group together is at most `most`.
+    """Scale one lane's gradients so that the Euclidean norm of each group is at most `most`.
 
     Args:
         gradients: of all parameters, in order.
-        most: None: whatever it is.
+        most: None: nothing is clipped.
         groups: places of gradients; one that is in no group stays as it is.
     """
     if most is None:
@@ -245,7 +246,7 @@ def clipped(gradients: Sequence[Tensor], most: float | None, groups: Sequence[Se
 
 
 def draw(spec: DrawSpec, stream: np.random.Generator, batch_size: int) -> NDArray[np.float32]:
-    """One random array that a loss or a network asks for, float32 of `draw_shape`."""
+    """Draw one random array that a loss or a network asks for, float32 of `draw_shape`."""
     shape = draw_shape(spec, batch_size)
     if spec.distribution == "zeros":
         return np.zeros(shape, dtype=np.float32)
@@ -255,5 +256,5 @@ def draw(spec: DrawSpec, stream: np.random.Generator, batch_size: int) -> NDArra
 
 
 def draw_shape(spec: DrawSpec, batch_size: int) -> tuple[int, ...]:
-    """[batch, *shape] where each transition has its own, else [*shape]."""
+    """Return [batch, *shape] where each transition has an array of its own, else [*shape]."""
     return (batch_size, *spec.shape) if spec.per_transition else spec.shape

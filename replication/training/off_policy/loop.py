@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.training.off_policy.acting import act
-from replication.training.off_policy.batching import IN_TURN, Networks
+from replication.training.off_policy.acting import choose
+from replication.training.off_policy.batching import IN_TURN, Minibatch, Networks
 from replication.training.off_policy.periodic_evaluation import (
     evaluate_periodically,
     evaluation_is_due,
@@ -22,7 +22,7 @@ from replication.training.off_policy.periodic_evaluation import (
 )
 from replication.training.off_policy.trainee import Trainee
 from replication.training.resumable_play import Play, play_at_once
-from replication.training.schedules import epsilon_at, is_due
+from replication.training.schedules import is_due
 
 
 def train(
@@ -30,101 +30,90 @@ def train(
 ) -> Iterator[None]:
     """Advance every lane by one agent step a turn, until all have spent their budget.
 
-    Between two turns every lane is in a state from which it can be stored and continued. It is in one within a periodic
-    evaluation too, in which `play` may raise: nothing of the evaluation has changed the lane by then, and a lane that
-    is continued there is evaluated before it takes another step.
+    Between two turns every lane can be stored and continued. So it can within a periodic evaluation, in which `play`
+    may raise: the evaluation has changed nothing of the lane by then, and a lane that is continued there is evaluated
+    before it takes another step.
 
-    Source: google-deepmind/dqn dqn/NeuralQLearner.lua:300-365 for the order inside a step; Dopamine's agents learn
-    before they choose (`acts_before_update` is false). What was begun may be under way elsewhere, so lanes that live in
-    workers draw minibatches while actions are chosen, and play while the networks learn.
+    Lanes may live in workers, so that what is begun goes on elsewhere: minibatches are drawn while actions are chosen,
+    and lanes play while the networks learn. When a step has several updates, all lanes make one of them, and renew
+    their priorities, before the next. All minibatches of a step are drawn from the replay memory as it was before the
+    step: no lane plays before the last of them is begun.
 
-    An update is made by all lanes, and their priorities are renewed, before the next of a round. All minibatches of a
-    round are drawn from the memory as it was before this step: nobody plays before the last one is begun.
+    Source: google-deepmind/dqn dqn/NeuralQLearner.lua:300-365 for the order inside a step. Dopamine's agents learn
+    before they choose an action (`acts_before_update` is false).
     """
-    owing = [trainee for trainee in trainees if trainee.failure is None and owes_evaluation(trainee)]
+    owing = [trainee for trainee in healthy(trainees) if owes_evaluation(trainee)]
     if owing:
         networks.keep([trainee.learner for trainee in owing])
         evaluate_periodically(owing, config, networks, play)
         yield
     while active := [trainee for trainee in trainees if trainee.active]:
         networks.keep([trainee.learner for trainee in active])
-        lesson = begin_lesson(active, config)
+        hold_out_transitions(active, config)
+        due = due_updates(active, config)
+        begin_batches(due.update)
         actions = choose(active, config, networks) if config.acts_before_update else None
         for _ in range(config.updates_at_once - 1):
-            learn(lesson, networks)
-            begin_batches(lesson)
+            update(due.update, networks)
+            begin_batches(due.update)
         if actions is not None:
-            begin_to_play(active, actions)
-        learn(lesson, networks)
-        networks.copy_to_target([trainee.learner for trainee in lesson.copied])
+            begin_steps(active, actions)
+        update(due.update, networks)
+        networks.copy_to_target([trainee.learner for trainee in due.copy_target])
         for trainee in active:
             trainee.lane.step += 1
         if actions is None:
-            begin_to_play(active, choose(active, config, networks))
+            begin_steps(active, choose(active, config, networks))
         for trainee in active:
-            trainee.lane.end_play()
-        due = [trainee for trainee in active if trainee.failure is None and evaluation_is_due(trainee.lane)]
-        if due:
-            evaluate_periodically(due, config, networks, play)
+            trainee.lane.end_step()
+        evaluated = [trainee for trainee in healthy(active) if evaluation_is_due(trainee.lane)]
+        if evaluated:
+            evaluate_periodically(evaluated, config, networks, play)
         yield
 
 
-def choose(trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks) -> dict[int, int]:
-    """The actions of this step by place, epsilon-greedy; none where a trajectory's last frame is perceived."""
-    playing = {place: trainee for place, trainee in enumerate(trainees) if not trainee.lane.at_end}
-    epsilons = {place: epsilon_at(trainee.lane.step, config.epsilon) for place, trainee in playing.items()}
-    streams = {place: trainee.lane.streams["exploration"] for place, trainee in playing.items()}
-    seen = {place: (trainee.learner, trainee.lane.stack) for place, trainee in playing.items()}
-    return act(seen, epsilons, streams, networks, evaluating=False)
-
-
-def begin_to_play(trainees: Sequence[Trainee], actions: Mapping[int, int]) -> None:
-    """Have every lane play its action, or perceive its trajectory's last frame."""
-    for place, trainee in enumerate(trainees):
-        trainee.lane.begin_play(actions.get(place))
+def hold_out_transitions(trainees: Sequence[Trainee], config: OffPolicyConfig) -> None:
+    """Set transitions aside in each lane whose learning has just started, for the curves of values and TD errors."""
+    if config.held_out_transitions:
+        for lane in (trainee.lane for trainee in trainees):
+            if lane.held_out is None and lane.learning_started:
+                lane.held_out = lane.sample(config.held_out_transitions)
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Who has updates due in this step, on minibatches that are being drawn, and whose target network is copied."""
+class DueUpdates:
+    """The updates that fall on a step."""
 
-    updated: list[Trainee]
-    copied: list[Trainee]
-
-    @property
-    def studying(self) -> list[Trainee]:
-        """Those of the updated that have not failed, in an earlier update of the round."""
-        return [trainee for trainee in self.updated if trainee.failure is None]
+    update: list[Trainee]
+    """Those whose online network is updated, as often as `updates_at_once` says."""
+    copy_target: list[Trainee]
+    """Those whose target network becomes a copy of the online network."""
 
 
-def begin_lesson(trainees: Sequence[Trainee], config: OffPolicyConfig) -> Lesson:
-    """Have minibatches drawn where updates are due; set transitions aside when learning starts."""
+def due_updates(trainees: Sequence[Trainee], config: OffPolicyConfig) -> DueUpdates:
+    """Find the updates that are due: periods count agent steps, and nothing is due before learning has started."""
     learning = [trainee for trainee in trainees if trainee.lane.learning_started]
-    for lane in (trainee.lane for trainee in learning):
-        if lane.held_out is None and config.held_out_transitions:
-            lane.held_out = lane.sample(config.held_out_transitions)
-    updated = [trainee for trainee in learning if is_due(trainee.lane.step, config.update_period_steps)]
-    copied = [trainee for trainee in learning if is_due(trainee.lane.step, config.target_update_period_steps)]
-    lesson = Lesson(updated, copied)
-    begin_batches(lesson)
-    return lesson
+    return DueUpdates(
+        update=[trainee for trainee in learning if is_due(trainee.lane.step, config.update_period_steps)],
+        copy_target=[trainee for trainee in learning if is_due(trainee.lane.step, config.target_update_period_steps)],
+    )
 
 
-def begin_batches(lesson: Lesson) -> None:
-    """Have a minibatch drawn for each lane that has an update due."""
-    for trainee in lesson.studying:
+def begin_batches(trainees: Sequence[Trainee]) -> None:
+    """Begin to draw a minibatch in each lane that has not failed."""
+    for trainee in healthy(trainees):
         trainee.lane.begin_batch()
 
 
-def learn(lesson: Lesson, networks: Networks) -> None:
-    """Update on the minibatches drawn, and hand back the priorities of their transitions.
+def update(trainees: Sequence[Trainee], networks: Networks) -> None:
+    """Update each online network on its lane's minibatch, and renew the priorities of the transitions in it.
 
-    A lane whose loss or a priority is no finite number fails: it ends this turn with the others, learns nothing more,
-    and takes part in no further one.
+    A lane whose loss, or one of whose priorities, is no finite number fails. It ends this step with the others, but is
+    not updated again, and takes part in no further step.
     """
-    studying = lesson.studying
-    studied = [(each.learner, each.lane.batch(), each.lane.streams["loss"]) for each in studying]
-    for trainee, learned in zip(studying, networks.update(studied), strict=True):
+    updated = healthy(trainees)
+    minibatches: list[Minibatch] = [(each.learner, each.lane.batch(), each.lane.streams["loss"]) for each in updated]
+    for trainee, learned in zip(updated, networks.update(minibatches), strict=True):
         failure = learned.failure or _bad_priority(learned.priorities)
         if failure is not None:
             trainee.failure = f"{failure} at step {trainee.lane.step:,}"
@@ -132,8 +121,22 @@ def learn(lesson: Lesson, networks: Networks) -> None:
             trainee.lane.renew_priorities(learned.priorities)
 
 
+def begin_steps(trainees: Sequence[Trainee], actions: Mapping[int, int]) -> None:
+    """Begin to play each lane's action; a lane that has none stores its trajectory's last frame."""
+    for place, trainee in enumerate(trainees):
+        if place in actions:
+            trainee.lane.begin_play(actions[place])
+        else:
+            trainee.lane.begin_storing_last_frame()
+
+
+def healthy(trainees: Sequence[Trainee]) -> list[Trainee]:
+    """Select those that have not failed."""
+    return [trainee for trainee in trainees if trainee.failure is None]
+
+
 def _bad_priority(priorities: NDArray[np.float32] | None) -> str | None:
-    """What is wrong with priorities, where there are any: each is to be a finite number, not negative."""
+    """Describe the first priority that is negative or not finite; None where each is as it should be."""
     if priorities is None:
         return None
     bad = priorities[~(np.isfinite(priorities) & (priorities >= 0.0))]

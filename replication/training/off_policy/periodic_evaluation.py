@@ -8,30 +8,30 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.environments.contract import Policy
 from replication.evidence.evaluation import Evaluation, EvaluationRequest, Purpose, exploration_stream
 from replication.evidence.scores import CurvePoint, score
 from replication.evidence.trace_file import Trace
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.training.exploration import epsilon_greedy
 from replication.training.off_policy.acting import act
 from replication.training.off_policy.batching import Networks
 from replication.training.off_policy.lane_contract import AnyLane
-from replication.training.off_policy.learner import Learner
 from replication.training.off_policy.trainee import Trainee
 from replication.training.resumable_play import Choose, Play, Played, network_sha256, play_at_once
 from replication.training.schedules import epsilon_at, is_due
 
 
 def evaluation_is_due(lane: AnyLane) -> bool:
-    """Every `period_steps`, once learning has started (google-deepmind/dqn dqn/train_agent.lua:106)."""
+    """Return whether a lane is evaluated at its step: every `period_steps`, once learning has started.
+
+    Source: google-deepmind/dqn dqn/train_agent.lua:106.
+    """
     periodic = lane.run.protocol.periodic_evaluation
     return periodic is not None and is_due(lane.step, periodic.period_steps) and lane.learning_started
 
 
 def owes_evaluation(trainee: Trainee) -> bool:
-    """Whether a lane was stored within the evaluation that is due at its step."""
+    """Return whether a lane was stored within the evaluation that is due at its step."""
     evaluated = bool(trainee.curve) and trainee.curve[-1].step == trainee.lane.step
     return evaluation_is_due(trainee.lane) and not evaluated
 
@@ -39,12 +39,12 @@ def owes_evaluation(trainee: Trainee) -> bool:
 def evaluate_periodically(
     trainees: Sequence[Trainee], config: OffPolicyConfig, networks: Networks, play: Play = play_at_once
 ) -> None:
-    """Play the online networks apart from training, side by side; keep one whose score exceeds all its earlier ones."""
+    """Play the online networks side by side, apart from training, and keep each that scores higher than ever before."""
     for trainee, trace in zip(trainees, _periodic_traces(trainees, networks, play), strict=True):
         lane, learner = trainee.lane, trainee.learner
         value = td_error = None
         if lane.held_out is not None:
-            # A stream of its own: looking at the held-out transitions must not shift what training draws.
+            # A stream of its own, so that these statistics do not shift what training draws.
             apart = named_stream(lane.run.seed, lane.run.game, "held_out_loss", _evaluation_index(lane))
             value, td_error = learner.held_out_statistics(lane.held_out, apart)
         found = score(trace)
@@ -81,7 +81,7 @@ def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play
 
 
 def to_be_played(trainee: Trainee, evaluation: Evaluation, purpose: Purpose, index: int = 0) -> Played:
-    """An evaluation of a lane's online network, with the stream its policy draws from."""
+    """Return an evaluation of a lane's online network together with the stream that its policy draws from."""
     run, learner = trainee.lane.run, trainee.learner
     stream, network = exploration_stream(run, purpose, index), network_sha256(learner.online_parameters())
     return Played(evaluation, run, purpose, index, network, learner.num_actions, stream)
@@ -90,7 +90,7 @@ def to_be_played(trainee: Trainee, evaluation: Evaluation, purpose: Purpose, ind
 def evaluation_policy(
     trainees: Sequence[Trainee], played: Sequence[Played], epsilons: Mapping[int, float], networks: Networks
 ) -> Choose:
-    """The online networks, epsilon-greedy, for those of the evaluations that are under way."""
+    """Return the epsilon-greedy policy of the online networks, for the evaluations that are under way."""
     streams = {place: each.stream for place, each in enumerate(played)}
 
     def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
@@ -104,15 +104,3 @@ def _evaluation_index(lane: AnyLane) -> int:
     periodic = lane.run.protocol.periodic_evaluation
     assert periodic is not None
     return lane.step // periodic.period_steps
-
-
-def greedy_policy(learner: Learner, epsilon: float) -> Policy:
-    """The learner's online network, epsilon-greedy."""
-
-    def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-        def values() -> NDArray[np.float32]:
-            return learner.action_values(stack, learner.acting_draws(stream, evaluating=True))
-
-        return epsilon_greedy(epsilon, learner.num_actions, values, stream)
-
-    return policy

@@ -1,9 +1,9 @@
-"""The networks of K lanes as one: every lane acts in one batched call, and learns in another.
+"""The networks of K lanes as one: all lanes act in one batched call, and are updated in another.
 
-For a device that is hardly busy with one lane. Each parameter, target parameter and running mean of K learners lies in
-one tensor [K, ...], whose parts the learners go on using as their own; so all that a learner does by itself
-(evaluations, checkpoints, figures) stays as it is. An algorithm speaks of one run here too: its loss is mapped over the
-lanes by `torch.func.vmap`, so it must be made of operations on tensors, without branches on their values.
+For a device that one lane leaves almost idle. Each parameter, target parameter and running mean of K learners lies in
+one tensor [K, ...], whose parts the learners use as their own; so all that a learner does by itself (evaluations,
+checkpoints, figures) stays as it is. An algorithm describes one run here too: `torch.func.vmap` maps its loss over the
+lanes, so the loss must consist of operations on tensors, without branches on their values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.func import functional_call, vmap
 
 from replication.algorithms.networks import Convolving, convolve_by_product, in_precision
 from replication.algorithms.off_policy.contract import Batch, Forward, Future
-from replication.training.off_policy.cuda_graphs import Inputs, captured
+from replication.training.off_policy.cuda_graphs import Inputs, recorded
 from replication.training.off_policy.learner import (
     ActingDraws,
     Learned,
@@ -48,7 +48,7 @@ class Stack:
     def __init__(self, learners: Sequence[Learner]) -> None:
         """Copy the learners' tensors into stacked ones and point the learners at these.
 
-        A stack in which one of them was before is not to be used again.
+        A stack that one of them belonged to before must not be used again.
 
         Raises:
             ValueError: configurations, devices or the shapes of parameters differ.
@@ -75,15 +75,15 @@ class Stack:
         self._batch_arrays = [name for name, (shape, _) in batch.items() if name != "rows" and all(shape)]
         self._states = Inputs(self._state_kinds(), self.device)
         self._batch = Inputs(self._batch_kinds(), self.device)
-        self._evaluate = captured(self._action_values, self.device)
-        self._differentiate = captured(self._losses_and_gradients, self.device)
+        self._evaluate = recorded(self._action_values, self.device)
+        self._differentiate = recorded(self._losses_and_gradients, self.device)
         before = [tensor.clone() for tensor in self._learned()]
-        self._step = captured(self._optimizer_step, self.device)
+        self._step = recorded(self._optimizer_step, self.device)
         for tensor, kept in zip(self._learned(), before, strict=True):
             tensor.copy_(kept)
 
     def action_values(self, seen: Sequence[tuple[NDArray[np.uint8], ActingDraws] | None]) -> NDArray[np.float32]:
-        """Q(s, .) of each lane's online network, float32 [K, actions].
+        """Compute Q(s, .) of each lane's online network, float32 [K, actions].
 
         Args:
             seen: for each lane its state, uint8 [84, 84, stack], and the random arrays that its network takes; or None:
@@ -100,16 +100,16 @@ class Stack:
         values: NDArray[np.float32] = self._evaluate().cpu().numpy()
         return values
 
-    def update(self, studied: Sequence[tuple[Transitions, np.random.Generator] | None]) -> list[Learned]:
-        """One optimiser step for each lane on its own minibatch.
+    def update(self, minibatches: Sequence[tuple[Transitions, np.random.Generator] | None]) -> list[Learned]:
+        """Take one optimiser step for each lane on its own minibatch.
 
         Args:
-            studied: for each lane `config.batch_size` transitions, and the stream that feeds the random arrays its loss
-                asks for; or None: the lane is not to learn now, and nothing of it changes.
+            minibatches: for each lane `config.batch_size` transitions, and the stream from which its loss draws; or
+                None: the lane is not updated, and nothing of it changes.
 
-        Returns: what came of it for each lane, nothing where none was to learn.
+        Returns: the outcome for each lane; no failure and no priorities for a lane that is not updated.
         """
-        for k, given in enumerate(studied):
+        for k, given in enumerate(minibatches):
             if given is not None:
                 self._fill(k, *given)
         self._batch.send()
@@ -117,10 +117,10 @@ class Stack:
         losses = reduced_losses.tolist()
         failures = [
             f"the loss is {loss}" if given is not None and not math.isfinite(loss) else None
-            for loss, given in zip(losses, studied, strict=True)
+            for loss, given in zip(losses, minibatches, strict=True)
         ]
         # The step is for all lanes; one that is to stay as it was is put back, which is rare.
-        stays = [k for k, given in enumerate(studied) if given is None or failures[k] is not None]
+        stays = [k for k, given in enumerate(minibatches) if given is None or failures[k] is not None]
         before = [(tensor[k], tensor[k].clone()) for tensor in self._learned() for k in stays]
         self._step()
         for part, kept in before:
@@ -131,7 +131,7 @@ class Stack:
         return [Learned(failure, None if k in stays else found[k]) for k, failure in enumerate(failures)]
 
     def _fill(self, k: int, transitions: Transitions, stream: np.random.Generator) -> None:
-        """Put a lane's minibatch and its random arrays where the device's copy is made from."""
+        """Put a lane's minibatch and its random arrays into the tensors that are sent to the device."""
         host = self._batch.host
         assert len(transitions.rewards) == self.config.batch_size
         for name in self._batch_arrays:
@@ -147,11 +147,11 @@ class Stack:
         return values
 
     def _lane_values(self, online: Mapping[str, Tensor], pixels: Tensor, *draws: Tensor) -> Tensor:
-        """One lane's values, float32 [actions], of pixels [1, stack, 84, 84]."""
+        """Compute one lane's values, float32 [actions], of pixels [1, stack, 84, 84]."""
         return self.algorithm.action_values(self._bound(online)(pixels, *draws), self.config)[0]
 
     def _losses_and_gradients(self) -> tuple[Tensor, Tensor]:
-        """Each lane's reduced loss, float32 [K], and its priorities, [K, batch]; gradients are left for the step."""
+        """Compute each lane's reduced loss, float32 [K], and priorities, [K, batch]; keep gradients for the step."""
         arrays = self._batch.device
         batch = {
             "s_tm1": pixels_of(arrays["states"]),
@@ -180,7 +180,7 @@ class Stack:
         draws: Mapping[str, Tensor],
         weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """One lane's reduced loss and priorities, as Learner.update has them."""
+        """Compute one lane's reduced loss and priorities, as Learner.update does."""
         precision = self.config.precision
         forwards = in_precision(self._bound(online), precision), in_precision(self._bound(target), precision)
         given = Batch(**batch, future=Future(pixels_of(future[0]), *future[1:]) if future else None)
@@ -192,7 +192,7 @@ class Stack:
         self._optimizer.step(self._gradients)
 
     def _bound(self, tensors: Mapping[str, Tensor]) -> Forward:
-        """The network with one lane's numbers."""
+        """Bind the network to one lane's parameters."""
 
         def forward(pixels: Tensor, *draws: Tensor) -> Tensor:
             outputs: Tensor = functional_call(self._network, dict(tensors), (pixels, *draws), strict=True)
@@ -201,11 +201,11 @@ class Stack:
         return forward
 
     def _learned(self) -> list[Tensor]:
-        """The stacked tensors that a step changes."""
+        """List the stacked tensors that a step changes."""
         return [parameter.detach() for parameter in self._parameters] + list(self._optimizer.state().values())
 
     def _shape(self, batch_size: int) -> tuple[int, ...]:
-        """Of the states of all lanes."""
+        """Return the shape of the states of all lanes."""
         return (len(self.learners), batch_size, *FRAME_SHAPE, self.config.frame_stack)
 
     def _state_kinds(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
@@ -223,9 +223,9 @@ class Stack:
 
 
 def take_out(learner: Learner) -> None:
-    """Give a learner tensors of its own again, with its numbers as they are; its stack is not to be used again.
+    """Give a learner tensors of its own again, with the same numbers; its stack must not be used again.
 
-    The lanes that go on are put into a new stack. Without this the learner would hold the memory of all of the old one.
+    The lanes that go on get a new stack. Without this the learner would keep all of the old one in memory.
     """
     for network in (learner.online, learner.target):
         for tensor in _tensors(network).values():
@@ -234,12 +234,12 @@ def take_out(learner: Learner) -> None:
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and buffer of a network."""
+    """Return every parameter and buffer of a network, by name."""
     return dict(network.named_parameters()) | dict(network.named_buffers())
 
 
 def _stacked(lanes: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """By name [K, *shape]: lane after lane in memory, each laid out as it was (convolutions channels-last).
+    """Build stacked tensors [K, *shape] by name, each lane laid out as it was (convolutions channels-last).
 
     Raises:
         ValueError: names or shapes differ.
@@ -257,7 +257,7 @@ def _stacked(lanes: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _without_numbers(network: nn.Module) -> nn.Module:
-    """The network's layers alone, with the form of convolution that suits stacked lanes."""
+    """Copy the network's layers without their numbers, with the form of convolution that suits stacked lanes."""
     layers = copy.deepcopy(network).to("meta")
     for module in layers.modules():
         if isinstance(module, Convolving):

@@ -14,7 +14,7 @@ from replication.training.off_policy.learner import Learner
 
 @dataclass
 class Trainee:
-    """A lane with its learner, and what its periodic evaluations found."""
+    """A lane with its learner, and the results of its periodic evaluations."""
 
     lane: AnyLane
     learner: Learner
@@ -26,9 +26,9 @@ class Trainee:
     seconds: float = 0.0
     """Time spent training, over all sessions."""
     failure: str | None = None
-    """Why the lane cannot go on. Its neighbours do; it is stored no more."""
+    """Why the lane cannot go on. Its neighbours do; it gets no more checkpoints."""
 
     @property
     def active(self) -> bool:
-        """Whether there is anything left to train."""
+        """True while the run has steps left to train."""
         return self.failure is None and not self.lane.done

@@ -1,4 +1,4 @@
-"""Where the replay memory keeps its frames: compressed one by one without loss, or in one raw array."""
+"""The frames of a replay memory: compressed one by one without loss, or in one raw array."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRAME_SHAPE = (84, 84)
 FRAME_BYTES = 84 * 84
 
 ROW_BYTES = 8
-"""Kept beside each frame: action int16, reward float32, outcome uint8, position uint8."""
+"""Stored beside each frame: action int16, reward float32, outcome uint8, position uint8."""
 
 SLOT_BYTES = 8
 """A list's pointer to one compressed frame."""
@@ -31,7 +31,7 @@ class FrameStore(Protocol):
     """Frames by row; a row is written again when the ring comes round."""
 
     def put(self, row: int, frame: NDArray[np.uint8]) -> None:
-        """Keep a copy of `frame`, uint8 [84, 84], at `row`."""
+        """Store a copy of `frame`, uint8 [84, 84], at `row`."""
 
     def gather(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
         """Copy the frames of `rows`, int64 [n], each put before, into `out`, C-contiguous uint8 [n, 7056]."""
@@ -85,18 +85,18 @@ class RawFrames:
 
 
 def build_frame_store(storage: Storage, capacity_rows: int) -> FrameStore:
-    """The store a machine setting names."""
+    """Build the store that a setting of the machine names."""
     return RawFrames(capacity_rows) if storage == "raw" else Lz4Frames(capacity_rows)
 
 
 def most_bytes(capacity_rows: int, storage: Storage) -> int:
-    """What a full replay memory takes at most, in bytes: frames and the arrays beside them; exact for raw."""
+    """Compute the most bytes that a full replay memory takes: frames and the arrays beside them; exact for raw."""
     frame = FRAME_BYTES if storage == "raw" else _lz4_bytes(MOST_LZ4_BYTES)
     return capacity_rows * (frame + ROW_BYTES)
 
 
 def typical_bytes(capacity_rows: int, storage: Storage) -> tuple[int, int]:
-    """What a full replay memory typically takes, least and most of the games measured, in bytes."""
+    """Compute the bytes that a full replay memory typically takes: the least and the most of the games measured."""
     if storage == "raw":
         return most_bytes(capacity_rows, storage), most_bytes(capacity_rows, storage)
     low, high = (capacity_rows * (_lz4_bytes(mean) + ROW_BYTES) for mean in TYPICAL_LZ4_BYTES)
@@ -104,7 +104,7 @@ def typical_bytes(capacity_rows: int, storage: Storage) -> tuple[int, int]:
 
 
 def storage_text(capacity_rows: int, storage: Storage) -> str:
-    """What is said before memory is taken, in decimal units."""
+    """Describe the size of a replay memory, in decimal units."""
     most = _size_text(most_bytes(capacity_rows, storage))
     if storage == "lz4":
         low, high = map(_size_text, typical_bytes(capacity_rows, storage))
@@ -113,7 +113,7 @@ def storage_text(capacity_rows: int, storage: Storage) -> str:
 
 
 def _lz4_bytes(compressed_bytes: int) -> int:
-    """Memory that a frame of this compressed size takes."""
+    """Compute the memory that a frame of this compressed size takes."""
     return compressed_bytes + OBJECT_BYTES + SLOT_BYTES
 
 

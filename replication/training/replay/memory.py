@@ -1,7 +1,7 @@
 """Replay memory of single frames: a ring of rows from which n-step transitions are put together.
 
-A row is what one agent step saw and did: its frame, the action, the clipped reward received after it, and what the
-action led to. A *trajectory* is a run of rows from a start to an end: a game, or a life where losing one ends it (I8,
+A row holds one agent step: its frame, the action, the clipped reward received after it, and the outcome of the
+action. A *trajectory* is a run of rows from a start to an end: a game, or a life where losing one ends it (I8,
 I9, M1 to M4, M6, M7). There are two layouts:
 
 - with end rows (the released program): the frame the last action led to takes a row of its own, without an action;
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from replication.foundation.errors import ReplicationError
 from replication.training.replay.frame_store import FRAME_BYTES, FRAME_SHAPE, FrameStore
 from replication.training.replay.priorities import Priorities, PriorityState
-from replication.training.replay.transitions import Transitions, interleave, room_for
+from replication.training.replay.transitions import Transitions, empty_transitions, interleave
 
 __all__ = ["LIFE_LOST", "NO_ACTION", "TERMINATED", "TRUNCATED", "FrameStore", "ReplayMemory", "Transitions"]
 
@@ -36,7 +36,7 @@ LAST_POSITION = 255
 """Positions in a trajectory are counted up to here; only those below `frame_stack` matter."""
 
 DRAWS_BEFORE_LOOKING = 64
-"""Rounds of drawing after which every row is looked at once, in case none can be drawn."""
+"""Rounds of drawing after which all rows are checked once, in case none can be drawn."""
 
 
 class ReplayMemory:
@@ -49,8 +49,8 @@ class ReplayMemory:
         discount: per step, in [0, 1].
         frames: where frames lie, of the same capacity.
         padding_rows: rows of zeros written before each trajectory.
-        stores_end_frame: whether each trajectory ends in a row that holds its last frame and NO_ACTION.
-        truncation_bootstraps: whether a value follows the cap, or TRUNCATED is a terminal like the others.
+        stores_end_frame: each trajectory ends in a row that holds its last frame and NO_ACTION.
+        truncation_bootstraps: targets bootstrap from the frame at the cap; else TRUNCATED is a terminal like others.
         priorities: of its rows; None: minibatches are not drawn by priority.
         future_steps: states after each transition's first that are given with it.
 
@@ -105,7 +105,7 @@ class ReplayMemory:
         self._final = TERMINATED | LIFE_LOST | (0 if truncation_bootstraps else TRUNCATED)
         self.priorities = priorities
         self._known = (0, 0)
-        """From and up to which of all rows ever appended those that begin a transition have a priority."""
+        """A range of all rows ever appended: those in it that begin a transition have a priority."""
 
     def __len__(self) -> int:
         return min(self.rows_appended - self._first_row, self.capacity_rows)
@@ -122,11 +122,11 @@ class ReplayMemory:
         """Add a row, over the oldest one when the ring is full.
 
         Args:
-            frame: uint8 [84, 84], what was seen.
-            action: what was chosen, or NO_ACTION for a trajectory's last frame where the layout stores it.
+            frame: uint8 [84, 84], the observation.
+            action: the action taken, or NO_ACTION for a trajectory's last frame where the layout stores it.
             reward: clipped reward received after it.
-            outcome: bits TERMINATED, TRUNCATED, LIFE_LOST of what it led to; any of them ends the trajectory.
-            starts_trajectory: whether the frame is the first of its trajectory; padding is written before it.
+            outcome: bits TERMINATED, TRUNCATED, LIFE_LOST of the action; any of them ends the trajectory.
+            starts_trajectory: the frame is the first of its trajectory; padding is written before it.
 
         Raises:
             ValueError: the row cannot follow the one before. A window is cut only at an outcome, so a trajectory that
@@ -147,7 +147,7 @@ class ReplayMemory:
         self._next_position = 0 if is_last else min(LAST_POSITION, self._next_position + 1)
 
     def start_at(self, rows_appended: int) -> None:
-        """Forget everything and go on, at a trajectory's start, as if so many rows had been appended before."""
+        """Drop all rows and go on, at a trajectory's start, as if so many rows had been appended before."""
         self.rows_appended = self._first_row = rows_appended
         self._next_position = 0
         self._awaits_end_frame = False
@@ -179,10 +179,10 @@ class ReplayMemory:
         return self.transitions_at(rows, into)
 
     def newest(self, batch_size: int, into: Transitions | None = None) -> Transitions:
-        """The newest transitions, the oldest of them first.
+        """Return the newest transitions, the oldest of them first.
 
         Raises:
-            ReplicationError: so many are not held.
+            ReplicationError: fewer are held.
         """
         first, last = self._whole_windows()
         looked_at = batch_size
@@ -198,7 +198,7 @@ class ReplayMemory:
     def sample_by_priority(
         self, stream: np.random.Generator, batch_size: int, step: int, into: Transitions | None = None
     ) -> Transitions:
-        """Draw transitions by priority at an agent step, with replacement; their importance weights are with them.
+        """Draw transitions by priority at an agent step, with replacement, and their importance weights.
 
         Raises:
             ReplicationError: no row held begins a transition, or all priorities are zero.
@@ -212,16 +212,16 @@ class ReplayMemory:
         return found
 
     def priority_state(self) -> PriorityState | None:
-        """What `restore_priorities` takes; None where minibatches are not drawn by priority."""
+        """Return the state for `restore_priorities`; None where minibatches are not drawn by priority."""
         if self.priorities is None:
             return None
         return {**self.priorities.state(), "known": np.array(self._known)}
 
     def restore_priorities(self, state: PriorityState) -> bool:
-        """Continue where the state was taken, in a memory of the same rows; whether it belongs to these rows.
+        """Continue where the state was taken, in a memory of the same rows; return whether it belongs to these rows.
 
-        The rows that were known then are not yet those that begin a transition now: to know these already would put
-        the rows of a heap in another order than the next draw does.
+        The rows that had a priority then need not be those that begin a transition now. They are left as they were:
+        updated here, the rows of a heap would come in another order than the next draw puts them in.
         """
         assert self.priorities is not None
         self.priorities.restore(state)
@@ -234,7 +234,7 @@ class ReplayMemory:
         return self.priorities.lie_in(rows[overwritten | (self._actions[rows] != NO_ACTION)])
 
     def valid_acting_row(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
+        """Return whether a transition may begin at each physical row, int64 [n] in [0, capacity_rows): bool [n].
 
         An action was chosen there, and from its age (0 = oldest row held) `frame_stack` rows before it and `n_step`
         rows after it, and all future states, are held: no window crosses the write head (M4: the original's do).
@@ -247,8 +247,8 @@ class ReplayMemory:
         return valid
 
     def transitions_at(self, rows: NDArray[np.int64], into: Transitions | None = None) -> Transitions:
-        """The transitions that begin at physical rows, int64 [batch], all of them valid; repeated rows are allowed."""
-        found = room_for(len(rows), self.frame_stack, self.future_steps) if into is None else into
+        """Build the transitions that begin at physical rows, int64 [batch], all of them valid; rows may repeat."""
+        found = empty_transitions(len(rows), self.frame_stack, self.future_steps) if into is None else into
         rewards = np.zeros(len(rows), dtype=np.float64)
         steps = np.zeros(len(rows), dtype=np.int64)
         outcomes = np.zeros(len(rows), dtype=np.uint8)
@@ -276,7 +276,7 @@ class ReplayMemory:
         return found
 
     def _fill_future(self, found: Transitions, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
-        """Put what follows the states at `rows`, int64 [batch], which have these positions in their trajectories."""
+        """Fill in what follows the states at `rows`, int64 [batch], at these positions in their trajectories."""
         later = np.arange(1, self.future_steps + 1)
         at = (rows[:, None] + later) % self.capacity_rows
         goes_on = np.cumsum(self._outcomes[np.concatenate([rows[:, None], at], axis=1)], axis=1)[:, 1:] == 0
@@ -315,14 +315,14 @@ class ReplayMemory:
         self.rows_appended += 1
 
     def _whole_windows(self) -> tuple[int, int]:
-        """From and up to which of all rows ever appended a transition's rows are held; see `valid_acting_row`."""
+        """Return the range of all rows ever appended whose transitions are held whole; see `valid_acting_row`."""
         return self.rows_appended - len(self) + self.frame_stack, self.rows_appended - self._ahead
 
     def _priorities_up_to_date(self) -> Priorities:
-        """Priorities, once the rows that begin a transition have one and no others.
+        """Return the priorities once exactly the rows that begin a transition have one.
 
-        Done when they are asked for, not when rows are appended: so it makes no difference whether priorities are
-        renewed before or after a step is remembered, and new rows enter at the largest of all that were renewed.
+        This is done when priorities are needed, not when rows are appended. So it makes no difference whether they are
+        renewed before or after a step is stored, and new rows enter at the largest of all that were renewed.
         """
         assert self.priorities is not None
         (first, last), (known_first, known_last) = self._whole_windows(), self._known
@@ -343,7 +343,7 @@ class ReplayMemory:
         )
 
     def _expected(self) -> str:
-        """What the next row must be, in words."""
+        """Describe what the next row must be."""
         if self._awaits_end_frame:
             return "its trajectory's last frame, with NO_ACTION"
         return "the first of a trajectory" if self._next_position == 0 else "an action within its trajectory"

@@ -1,7 +1,7 @@
-"""Prioritised sampling (Schaul et al. 2016, Prioritized Experience Replay): which rows of a replay memory are drawn.
+"""Prioritised sampling of the rows of a replay memory (Schaul et al. 2016, Prioritized Experience Replay).
 
-A row has a priority exactly while a transition begins there; the replay memory says which do. So none that is drawn
-has to be drawn again, every slice of the probability gives one transition, and P is what the paper says. (Dopamine
+A row has a priority exactly while a transition begins there; the replay memory says which do. So no row has to be drawn
+a second time, every slice of the probability gives one transition, and P is what the paper says. (Dopamine
 gives a priority to each row that is written, and draws again outside of the slices: its
 replay_memory/prioritized_replay_buffer.py, sample_index_batch.)
 """
@@ -30,20 +30,20 @@ FIRST_PRIORITY = 1.0
 """The largest priority before any is known. Source: Schaul et al. 2016, algorithm 1, line 2 (p_1 = 1)."""
 
 NOT_YET = -1
-"""Step of what has not happened."""
+"""Step of an event that has not happened."""
 
 PriorityState = Mapping[str, NDArray[Any]]
-"""Everything that has to be stored of priorities, by name."""
+"""All that a checkpoint stores of priorities, by name."""
 
 
 class Priorities(ABC):
-    """Of the rows of [0, capacity_rows) that begin a transition.
+    """The priorities of those rows of [0, capacity_rows) that begin a transition.
 
-    A row enters at the largest priority so far, so that each transition is seen soon (algorithm 1, line 6).
+    A row enters at the largest priority so far, so that each transition is drawn soon (algorithm 1, line 6).
     """
 
     def __init__(self, sampling: PrioritisedSampling) -> None:
-        """No row has a priority yet."""
+        """Start with no row that has a priority."""
         self._sampling = sampling
         self._first_draw_step = NOT_YET
         self._largest = FIRST_PRIORITY
@@ -51,7 +51,7 @@ class Priorities(ABC):
     def draw(
         self, stream: np.random.Generator, batch_size: int, step: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """One row from each of `batch_size` equal slices of the probability, at an agent step.
+        """Draw one row from each of `batch_size` equal slices of the probability, at an agent step.
 
         Returns: rows, int64 [batch]; their importance weights, float32 [batch].
         Raises:
@@ -70,31 +70,32 @@ class Priorities(ABC):
 
     @abstractmethod
     def enter(self, rows: NDArray[np.int64]) -> None:
-        """These rows, int64 [n], begin a transition from now on, which nothing is known of."""
+        """Add rows, int64 [n], that begin a transition from now on, whose loss is not known yet."""
 
     @abstractmethod
     def leave(self, rows: NDArray[np.int64]) -> None:
-        """These rows, int64 [n], begin no transition any more, if they did."""
+        """Remove rows, int64 [n], that begin no transition any more; those that did not are left alone."""
 
     @abstractmethod
     def renew(self, rows: NDArray[np.int64], priorities: NDArray[np.float32]) -> None:
-        """The priorities, finite and not negative, that the loss found for rows; of a row drawn twice, the last counts.
+        """Set the priorities that the loss found for rows, finite and not negative.
 
-        As in Dopamine and DQN Zoo (replay.py, SumTree.set), which write them one after the other.
+        Of a row drawn twice the last counts, as in Dopamine and DQN Zoo (replay.py, SumTree.set), which write them one
+        after the other.
         """
 
     @abstractmethod
     def clear(self) -> None:
-        """No row has a priority."""
+        """Remove the priorities of all rows."""
 
     @abstractmethod
     def lie_in(self, rows: NDArray[np.int64]) -> bool:
-        """Whether no others than these rows can be drawn."""
+        """Return whether only these rows can be drawn."""
 
     @property
     @abstractmethod
     def nothing_to_draw(self) -> bool:
-        """Whether no row has a priority, or none above zero where that is never drawn."""
+        """True where no row has a priority, or only rows of priority zero that are never drawn."""
 
     @property
     @abstractmethod
@@ -103,22 +104,22 @@ class Priorities(ABC):
 
     @abstractmethod
     def state(self) -> PriorityState:
-        """A copy of everything that `restore` needs to continue exactly."""
+        """Copy everything that `restore` needs to continue exactly."""
 
     @abstractmethod
     def restore(self, state: PriorityState) -> None:
-        """Continue where `state` was taken, which `check_state` has passed."""
+        """Continue where `state` was taken; `check_state` must have passed it."""
 
     @abstractmethod
     def _rows_at(self, fractions: NDArray[np.float64], step: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The rows at these fractions of the cumulative probability, and what their probabilities are proportional to.
+        """Find the rows at these fractions of the cumulative probability.
 
-        Both [batch], the first int64, the second above zero.
+        Returns: the rows, int64 [batch], and numbers above zero, [batch], that their probabilities are proportional to.
         """
 
 
 class ProportionalPriorities(Priorities):
-    """P(i) ~ (priority + constant)^exponent (section 3.3, equation 1): the leaves of a sum tree, by row."""
+    """Priorities with P(i) ~ (priority + constant)^exponent (section 3.3, equation 1): the leaves of a sum tree."""
 
     def __init__(self, sampling: ProportionalSampling, capacity_rows: int) -> None:
         super().__init__(sampling)
@@ -133,7 +134,7 @@ class ProportionalPriorities(Priorities):
         self._tree.put(rows, np.zeros(len(rows)))
 
     def renew(self, rows: NDArray[np.int64], priorities: NDArray[np.float32]) -> None:
-        # The largest is kept as p^exponent, like all the others: the first is 1 either way.
+        # The largest is stored as p^exponent, like all the others; the first is 1 either way.
         raised = (priorities.astype(np.float64) + self._constant) ** self._exponent
         self._largest = max(self._largest, float(raised.max()))
         self._tree.put(rows, raised)
@@ -170,7 +171,7 @@ class ProportionalPriorities(Priorities):
 
 
 class RankPriorities(Priorities):
-    """P(i) ~ 1 / rank(i)^exponent (section 3.3): ranks are places in a heap, which is sorted now and then.
+    """Priorities with P(i) ~ 1 / rank(i)^exponent (section 3.3): ranks are places in a heap, sorted now and then.
 
     The slices are of the exact cumulative probability; the paper's are of a piecewise linear approximation to it, in
     which all ranks of a slice are as likely.
@@ -238,7 +239,7 @@ class RankPriorities(Priorities):
 
 
 def build_priorities(config: OffPolicyConfig) -> Priorities | None:
-    """What the configured sampling needs; None: minibatches are not drawn by priority."""
+    """Build the priorities of the configured sampling; None: minibatches are not drawn by priority."""
     sampling, capacity_rows = config.replay_sampling, config.replay_capacity_rows
     if isinstance(sampling, ProportionalSampling):
         return ProportionalPriorities(sampling, capacity_rows)
@@ -246,12 +247,12 @@ def build_priorities(config: OffPolicyConfig) -> Priorities | None:
 
 
 def importance_weights(likelihoods: NDArray[np.float64], exponent: float) -> NDArray[np.float32]:
-    """(N P(i))^-exponent over the largest of the minibatch, from what P is proportional to; float32 [batch], at most 1.
+    """Compute w_i = (N P(i))^-exponent / max_j w_j from likelihoods proportional to P; float32 [batch], at most 1.
 
-    The number of transitions N and the sum that makes P of the likelihoods are the same for all, and cancel.
+    The number of transitions N and the sum of all likelihoods are the same for all, and cancel.
 
-    Source: Schaul et al. 2016, section 3.4 and algorithm 1, line 10. The paper's maximum is over i, unsaid which; that
-    of the minibatch is taken by Dopamine (jax/agents/rainbow/rainbow_agent.py:434) and by DQN Zoo (replay.py,
+    Source: Schaul et al. 2016, section 3.4 and algorithm 1, line 10. The paper does not say which maximum; that of the
+    minibatch is taken by Dopamine (jax/agents/rainbow/rainbow_agent.py:434) and by DQN Zoo (replay.py,
     importance_sampling_weights).
     """
     weights: NDArray[np.float64] = (likelihoods.min() / likelihoods) ** exponent
@@ -259,7 +260,7 @@ def importance_weights(likelihoods: NDArray[np.float64], exponent: float) -> NDA
 
 
 def state_kinds(config: OffPolicyConfig) -> dict[str, tuple[str, int]]:
-    """Type and length of each array that a replay memory stores of priorities; none where it has none."""
+    """Return the type and length of each array of `Priorities.state`; empty where sampling has no priorities."""
     sampling, rows = config.replay_sampling, config.replay_capacity_rows
     both = {"largest": ("float64", 1), "first_draw_step": ("int64", 1), "known": ("int64", 2)}
     if isinstance(sampling, ProportionalSampling):
@@ -270,10 +271,10 @@ def state_kinds(config: OffPolicyConfig) -> dict[str, tuple[str, int]]:
 
 
 def check_state(state: PriorityState) -> None:
-    """See that a state of the right kinds is one that could have been taken.
+    """Check that a state of the right kinds is one that could have been taken.
 
     Raises:
-        ReplicationError: it could not; names the array.
+        ReplicationError: it is not; names the array.
     """
     for name, array in state.items():
         if array.dtype.kind == "f" and not (np.isfinite(array) & (array >= 0.0)).all():

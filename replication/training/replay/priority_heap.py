@@ -24,7 +24,7 @@ class PriorityHeap:
     """
 
     def __init__(self, capacity_rows: int) -> None:
-        """An empty heap."""
+        """Start with an empty heap."""
         self.order = np.full(capacity_rows, ABSENT, dtype=np.int32)
         self.priorities = np.zeros(capacity_rows, dtype=np.float32)
         self._places = np.full(capacity_rows, ABSENT, dtype=np.int32)
@@ -39,11 +39,11 @@ class PriorityHeap:
         return self.order.nbytes + self.priorities.nbytes + self._places.nbytes
 
     def put(self, rows: NDArray[np.int64], priorities: NDArray[np.float32]) -> None:
-        """Insert rows, or move those that are there; of a row that is repeated, the last priority counts."""
+        """Insert rows, or move those that are in the heap; of a repeated row the last priority counts."""
         self._size = _put(self.order, self._places, self.priorities, self._size, rows, priorities)
 
     def remove(self, rows: NDArray[np.int64]) -> None:
-        """Take rows out, those that are there."""
+        """Remove those of the rows that are in the heap."""
         self._size = _remove(self.order, self._places, self.priorities, self._size, rows)
 
     def sort(self) -> None:

@@ -1,4 +1,4 @@
-"""A binary tree of sums: numbers are changed, and places found by cumulative sum, in logarithmic time.
+"""A binary tree of sums, in which leaves are changed and found by cumulative sum in logarithmic time.
 
 Source: Schaul et al. 2016, Prioritized Experience Replay, appendix B.2.1, "Proportional prioritization".
 """
@@ -13,25 +13,25 @@ __all__ = ["SumTree"]
 
 
 class SumTree:
-    """So many leaves, float64 and not negative; all zero at first.
+    """A tree over leaves, float64 and not negative, all zero at first.
 
-    Each inner node is the sum of its two children as they are, never a running total: what a tree is follows from its
-    leaves alone, whatever they were before, and no rounding error outlives a change. A total of n leaves is off by at
+    Each inner node is the sum of its two children as they are, never a running total: a tree follows from its leaves
+    alone, whatever they were before, and no rounding error outlives a change. A total of n leaves is off by at
     most log2(n) roundings, a part in 10^14 of a million. (Dopamine adds differences, and tolerates what they leave.)
     """
 
     def __init__(self, num_leaves: int) -> None:
-        """The children of node i are nodes 2 i and 2 i + 1; the root is node 1, the leaves are the last half."""
+        """Lay out the nodes: node i has children 2 i and 2 i + 1, the root is node 1, the leaves are the last half."""
         self._nodes = np.zeros(2 * num_leaves, dtype=np.float64)
 
     @property
     def total(self) -> float:
-        """Sum of all leaves."""
+        """The sum of all leaves."""
         return float(self._nodes[1])
 
     @property
     def leaves(self) -> NDArray[np.float64]:
-        """All leaves, as a view that is not to be written."""
+        """All leaves, as a view that must not be written."""
         return self._nodes[len(self._nodes) // 2 :]
 
     @property
@@ -44,12 +44,12 @@ class SumTree:
         _put(self._nodes, places, numbers)
 
     def fill(self, numbers: NDArray[np.float64]) -> None:
-        """Set all leaves; the tree is to the bit what `put` would have made it."""
+        """Set all leaves; the tree is bit for bit as if by `put`."""
         self.leaves[:] = numbers
         _add_up(self._nodes)
 
     def find(self, targets: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The leaf in which each target, in [0, total], falls when the leaves are laid end to end, in a fixed order.
+        """Find the leaf in which each target, in [0, total], falls when all leaves are laid end to end in one order.
 
         A leaf of zero is never found, not even where a target was rounded up to the total.
         """
@@ -83,7 +83,7 @@ def _find(nodes: NDArray[np.float64], targets: NDArray[np.float64], found: NDArr
         node, target = 1, targets[i]
         while node < first_leaf:
             node *= 2
-            # To the right only where there is something: a rounded target may lie beyond all there is.
+            # To the right only if the sum there is not zero: a target may be rounded up to the total.
             if target >= nodes[node] and nodes[node + 1] > 0.0:
                 target -= nodes[node]
                 node += 1

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from replication.training.replay.frame_store import FRAME_SHAPE
 
 PIXEL_BYTES = 4
-"""Of one pixel of a stack of four frames, which every variant has: as many as a uint32's."""
+"""Of one pixel of a stack of four frames, which every variant has: those of a uint32."""
 
 
 class Transitions(NamedTuple):
-    """A batch; its arrays are the caller's to keep, or those that the caller gave for it."""
+    """A minibatch; its arrays belong to the caller, who may also have passed them to be filled."""
 
     states: NDArray[np.uint8]
     """[batch, 84, 84, stack], C-contiguous; newest frame last, zeros for frames before the trajectory's first."""
@@ -41,14 +41,14 @@ class Transitions(NamedTuple):
     """[batch, steps], 1 until an action before that state or the one taken in it ends the trajectory, then 0."""
 
 
-def room_for(batch_size: int, frame_stack: int, future_steps: int = 0) -> Transitions:
-    """Arrays for so many transitions, not filled."""
+def empty_transitions(batch_size: int, frame_stack: int, future_steps: int = 0) -> Transitions:
+    """Allocate arrays for so many transitions, not filled."""
     kinds = array_kinds(batch_size, frame_stack, future_steps)
     return Transitions(**{name: np.empty(shape, dtype) for name, (shape, dtype) in kinds.items()})
 
 
 def array_kinds(batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and name of the type of each array of a batch, in the order of `Transitions`."""
+    """Return the shape and the type's name of each array of a batch, in the order of `Transitions`."""
     state = (*FRAME_SHAPE, frame_stack)
     return {
         "states": ((batch_size, *state), "uint8"),

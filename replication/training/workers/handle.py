@@ -1,4 +1,4 @@
-"""A worker process seen from the main one: how it is started, told, heard and ended."""
+"""The main process's handle of a worker: starts it, sends it messages, receives its answers and ends it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from replication.foundation.paths import ROOT
 from replication.training.workers.process import BATCH, FAILED, PLAY, RENEW, REQUEST, WATCH, Assignment
 
 CHECK_SECONDS = 0.1
-"""Between two looks at whether to go on waiting for an answer that takes long."""
+"""Between two calls of `check` while an answer is waited for."""
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 
 
 class Worker:
-    """A process with some lanes. What it is told is numbered, and answered in this order."""
+    """A process with some lanes. Messages to it are numbered, and answered in this order."""
 
     def __init__(self, assignment: Assignment, memory: int) -> None:
-        """Start the process and tell it which lanes it has; `answer(self.started)` waits for it.
+        """Start the process and send it its lanes; `answer(self.started)` waits until it has opened them.
 
         Args:
             assignment: its lanes.
@@ -42,7 +42,7 @@ class Worker:
             str(memory),
         ]
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        # Signals that are blocked here stay so in a new process: what stops a run is for the main process to answer.
+        # A new process inherits blocked signals: those that stop a run are for the main process alone to answer.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             self._process = subprocess.Popen(
@@ -56,7 +56,7 @@ class Worker:
             theirs.close()
             self._connection = Connection(ours.detach())
         # In the order in which they are sent: a minibatch is drawn by the priorities of the one before, and before the
-        # step under way is remembered.
+        # step under way is stored.
         self._posted: dict[int, list[int]] = {RENEW: [], BATCH: [], PLAY: [], WATCH: []}
         self._newest = dict.fromkeys(self._posted, 0)
         self._sent = self._received = 0
@@ -65,11 +65,11 @@ class Worker:
         self.started = self._sent
 
     def post(self, kind: int, number: int, action: int) -> None:
-        """Have its lane of this number renew, play, draw or watch, by the next message of this kind."""
+        """Add a lane's number and an action to the next message of this kind."""
         self._posted[kind] += (number, action)
 
     def send_posted(self) -> None:
-        """One message of each kind for all that was posted."""
+        """Send all that was posted, in one message of each kind."""
         for kind, posted in self._posted.items():
             if posted:
                 self._send(array("h", (kind, *posted)))
@@ -77,7 +77,7 @@ class Worker:
                 posted.clear()
 
     def wait(self, kind: int) -> None:
-        """Until all messages of this kind are answered.
+        """Wait until all messages of this kind are answered.
 
         Raises:
             ReplicationError: a lane failed, or the process has ended.
@@ -86,17 +86,20 @@ class Worker:
             self._receive()
 
     def request(self, number: int, name: str, *given: Any) -> int:
-        """Ask for what a method of the worker's host finds for a lane. Returns: what `answer` takes."""
+        """Ask for the result of a method of the worker's `_Host` for a lane.
+
+        Returns: the number of the request, for `answer`.
+        """
         self.send_posted()
         self._send(array("h", (REQUEST,)), (number, name, *given))
         return self._sent
 
     def answer(self, request: int, check: Callable[[], object] | None = None) -> Any:
-        """What a request found.
+        """Wait for the result of a request.
 
         Args:
             request: from `request`.
-            check: called again and again while it is waited for; what it raises ends the waiting.
+            check: called again and again meanwhile; if it raises, the waiting ends.
 
         Raises:
             ReplicationError: the lane failed, or the process has ended.
@@ -108,7 +111,7 @@ class Worker:
         return self._found.pop(request)
 
     def end(self) -> None:
-        """End the process; what its lanes hold is lost."""
+        """Kill the process; what its lanes hold is lost."""
         self._connection.close()
         self._process.kill()
         self._process.wait()

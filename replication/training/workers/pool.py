@@ -1,7 +1,7 @@
-"""Lanes in worker processes: each worker emulates, remembers and samples for several lanes of a cohort.
+"""Lanes in worker processes: each worker plays, stores and draws minibatches for several lanes of a cohort.
 
-What lanes are asked for is gathered and sent, one message a worker, when the first answer is needed or the step ends.
-So all workers are at work at once, and the main process spends little on each lane.
+Calls to lanes are collected and sent, one message of each kind a worker, when the first answer is needed or the step
+ends. So all workers work at the same time, and the main process spends little time on each lane.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from replication.training.workers.shared_memory import (
 
 @contextmanager
 def open_lanes(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> Iterator[Sequence[AnyLane]]:
-    """The lanes of a cohort at their start: in this process, or dealt to workers that end with the block.
+    """Open the lanes of a cohort at their start: in this process, or in workers that end with the block.
 
     Raises:
         ReplicationError: a game cannot be opened.
@@ -49,31 +49,31 @@ def open_lanes(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -
     if not machine.workers:
         yield [Lane(run, config, build_frame_store(machine.storage, config.replay_capacity_rows)) for run in runs]
         return
-    with Crew(runs, config, machine.storage, machine.workers) as crew:
-        yield crew.lanes
+    with WorkerPool(runs, config, machine.storage, machine.workers) as pool:
+        yield pool.lanes
 
 
-class Crew:
-    """The workers of a cohort, as long as the `with` block lasts. Lanes are dealt to them in turn.
+class WorkerPool:
+    """The workers of a cohort, for as long as the `with` block lasts. Lanes are dealt to them in turn.
 
     Args:
         runs: one a lane.
         config: of their variant.
         storage: of the frames of their replay memories.
-        workers: processes wanted; none is started that would have no lane.
+        workers: processes wanted; no more are started than there are lanes.
     """
 
     def __init__(self, runs: Sequence[Run], config: OffPolicyConfig, storage: Storage, workers: int) -> None:
         self.lanes: list[LaneInWorker] = []
         self.unsent = False
-        """Whether something was posted to a worker that was not sent yet."""
+        """True while a worker has been posted something that is not sent yet."""
         self._runs = runs
         self._config = config
         self._storage = storage
         self._workers: list[Worker] = []
         self._wanted = min(workers, len(runs))
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         try:
             self._start()
         except BaseException:
@@ -86,7 +86,7 @@ class Crew:
             worker.end()
 
     def send(self) -> None:
-        """Send to each worker what was posted."""
+        """Send each worker what was posted to it."""
         self.unsent = False
         for worker in self._workers:
             worker.send_posted()
@@ -113,12 +113,12 @@ class Crew:
 
 
 class LaneInWorker:
-    """A lane that lives in a worker; what its members are to the engine is said in `AnyLane`.
+    """A lane that lives in a worker; `AnyLane` says what its members mean to the training loop.
 
     Args:
-        run: what is trained.
+        run: the run that is trained.
         config: of its variant.
-        crew: all workers.
+        pool: all workers.
         worker: the one it lives in.
         number: of the lane in this worker.
         shared: the memory of all lanes.
@@ -131,7 +131,7 @@ class LaneInWorker:
         self,
         run: Run,
         config: OffPolicyConfig,
-        crew: Crew,
+        pool: WorkerPool,
         worker: Worker,
         number: int,
         shared: SharedLanes,
@@ -142,7 +142,7 @@ class LaneInWorker:
         self.streams = training_streams(run.seed, run.game)
         self.step = 0
         self.held_out: Transitions | None = None
-        self._crew = crew
+        self._pool = pool
         self._worker = worker
         self._number = number
         self._place = place
@@ -164,7 +164,7 @@ class LaneInWorker:
 
     @property
     def done(self) -> bool:
-        # Only where it matters: to read it is to wait for the step under way.
+        # Read only where it counts, since reading it waits for the step under way.
         iterations = self._count(ITERATIONS) if self.run.budget.iterations else 0
         return budget_is_spent(self.run, self.step, iterations)
 
@@ -187,7 +187,7 @@ class LaneInWorker:
         return self._batch
 
     def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
-        # The worker has taken those of the minibatch before: it has answered for the one drawn after them.
+        # The worker has taken the priorities of the minibatch before: it has answered for this one, drawn after them.
         self._priorities[:] = priorities
         self._post(RENEW, NO_ACTION)
 
@@ -195,12 +195,15 @@ class LaneInWorker:
         drawn: Transitions = self._ask("sample", batch_size)
         return drawn
 
-    def begin_play(self, action: int | None) -> None:
-        self._post(PLAY, NO_ACTION if action is None else action)
+    def begin_play(self, action: int) -> None:
+        self._post(PLAY, action)
 
-    def end_play(self) -> None:
-        if self._crew.unsent:
-            self._crew.send()
+    def begin_storing_last_frame(self) -> None:
+        self._post(PLAY, NO_ACTION)
+
+    def end_step(self) -> None:
+        if self._pool.unsent:
+            self._pool.send()
 
     def begin_evaluation(
         self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
@@ -235,11 +238,11 @@ class LaneInWorker:
 
     def _post(self, kind: int, action: int) -> None:
         self._worker.post(kind, self._number, action)
-        self._crew.unsent = True
+        self._pool.unsent = True
 
     def _wait(self, kind: int) -> None:
-        if self._crew.unsent:
-            self._crew.send()
+        if self._pool.unsent:
+            self._pool.send()
         self._worker.wait(kind)
 
     def _count(self, column: int) -> int:

@@ -1,13 +1,15 @@
 """A worker: a process that holds some lanes of a cohort and does with them what the main process says.
 
-It imports no torch, and ends when the main process does, however that ends. What it is told:
+It imports no torch, and ends when the main process does, however that ends. It is sent:
 
-- messages of 16-bit integers. The first says what is to be done, RENEW, PLAY, BATCH or WATCH, and pairs of a lane's
-  number in this worker and an action follow. What it needs beside, and what comes of it, is in the shared memory;
+- messages of 16-bit integers. The first says what to do, RENEW, PLAY, BATCH or WATCH; pairs follow, of a lane's number
+  in this worker and an action. PLAY with NO_ACTION stores a trajectory's last frame; RENEW and BATCH use no action.
+  All other input and output is in the shared memory;
 - REQUEST alone, followed by a tuple: a lane's number, the name of a method of `_Host`, its arguments. The very first
   is followed by an `Assignment` instead.
 
-Each is answered in its turn: by an empty message, by FOUND and what a request found, or by FAILED and why, in words.
+Each is answered in its turn: by an empty message, by FOUND and the result of a request, or by FAILED and an error in
+words.
 """
 
 from __future__ import annotations
@@ -48,9 +50,9 @@ FOUND, FAILED = b"found", b"failed"
 
 
 class PlayingConfig(OffPolicyConfig):
-    """What playing and remembering ask of the settings.
+    """The settings that a lane needs.
 
-    The settings class of an algorithm would have its module imported in the workers, and torch with it.
+    An algorithm's own settings class would make the workers import its module, and torch with it.
     """
 
     shown_later_states: int
@@ -61,22 +63,22 @@ class PlayingConfig(OffPolicyConfig):
 
 
 def without_algorithm(config: OffPolicyConfig) -> PlayingConfig:
-    """The settings of a variant for its workers."""
+    """Copy a variant's settings for its workers, into a class that needs no torch."""
     shared = {name: getattr(config, name) for name in OffPolicyConfig.model_fields}
     return PlayingConfig.model_construct(**shared, shown_later_states=config.future_steps)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Which lanes a worker holds."""
+    """The lanes that a worker holds."""
 
     runs: list[Run]
     places: list[int]
-    """Of these lanes among all of the cohort: where their arrays lie in the shared memory."""
+    """Places of these lanes in the cohort: where their arrays lie in the shared memory."""
     config: PlayingConfig
     storage: Storage
     all_lanes: int
-    """Of the cohort."""
+    """Number of lanes in the cohort."""
 
 
 class _Host:
@@ -101,20 +103,20 @@ class _Host:
             self._show(number)
 
     def num_actions(self) -> list[int]:
-        """Of each lane."""
+        """Return the number of actions of each lane's game."""
         return [lane.num_actions for lane in self._lanes]
 
     def do(self, message: array[int]) -> None:
-        """Renew priorities, play, draw or watch, for each pair of a lane's number and an action."""
+        """Carry out a message: its method, for each pair of a lane's number and an action."""
         method = self._methods[message[0]]
         for number, action in zip(message[1::2], message[2::2], strict=True):
             try:
-                method(number, None if action == NO_ACTION else action)
+                method(number, action)
             except Exception as error:
                 raise self._in_words(number, error) from None
 
     def ask(self, number: int, name: str, *given: Any) -> Any:
-        """What a method of this class finds for a lane."""
+        """Call a method of this class for a lane and return its result."""
         try:
             return getattr(self, name)(number, *given)
         except Exception as error:
@@ -127,7 +129,7 @@ class _Host:
         return self._lanes[number].past()
 
     def restore(self, number: int, past: Past) -> None:
-        self._episodes_shown[number] = -1  # as many as before may be others
+        self._episodes_shown[number] = -1  # the same number of episodes need not be the same episodes
         self._lanes[number].restore(past)
         self._show(number)
 
@@ -145,16 +147,19 @@ class _Host:
         del self._evaluations[number]
         return self._traces.pop(number)
 
-    def _play(self, number: int, action: int | None) -> None:
+    def _play(self, number: int, action: int) -> None:
         lane = self._lanes[number]
         lane.step += 1
-        lane.play(action)
+        if action == NO_ACTION:
+            lane.store_last_frame()
+        else:
+            lane.play(action)
         self._show(number)
 
-    def _renew(self, number: int, action: int | None) -> None:
+    def _renew(self, number: int, action: int) -> None:
         self._lanes[number].renew_priorities(self._shared.priorities[self._places[number]])
 
-    def _draw(self, number: int, action: int | None) -> None:
+    def _draw(self, number: int, action: int) -> None:
         self._lanes[number].begin_batch()
 
     def _watch(self, number: int, action: int | None) -> None:
@@ -168,7 +173,7 @@ class _Host:
             self._counts[place, EVALUATION_ENDED] = 1
 
     def _show(self, number: int) -> None:
-        """Leave what the engine reads of a lane after each step in the shared memory; its stack lies there."""
+        """Write what the training loop reads of a lane after a step into the shared memory; its stack is there."""
         lane, place, counts = self._lanes[number], self._places[number], self._counts
         counts[place, AT_END] = lane.at_end
         counts[place, ROWS_APPENDED] = lane.memory.rows_appended
@@ -185,7 +190,7 @@ class _Host:
 
 
 def _reason(error: Exception) -> str:
-    """What is not a user's to mend: with the place in the program, in one line."""
+    """Describe an error that a user cannot mend, with the place in the program, in one line."""
     place, trace = "", error.__traceback__
     while trace is not None:
         place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
@@ -194,7 +199,7 @@ def _reason(error: Exception) -> str:
 
 
 def _serve(connection: Any, memory: int) -> None:
-    """Answer until there is nobody to answer."""
+    """Read messages and answer each, until the main process closes the connection."""
     connection.recv_bytes()
     try:
         host = _Host(connection.recv(), memory)
@@ -220,7 +225,7 @@ def _serve(connection: Any, memory: int) -> None:
 
 
 def _end_with(descriptor: int) -> None:
-    """End this process when the other side of the connection is closed, whatever it is doing then."""
+    """End this process as soon as the other side of the connection is closed, whatever it is doing then."""
     hung_up = select.poll()
     hung_up.register(descriptor, 0)
     hung_up.poll()
@@ -230,7 +235,7 @@ def _end_with(descriptor: int) -> None:
 def _main() -> None:
     descriptor, memory = (int(text) for text in sys.argv[1:])
     threading.Thread(target=_end_with, args=[descriptor], daemon=True).start()
-    with suppress(EOFError, OSError):  # there is nobody to answer any more
+    with suppress(EOFError, OSError):  # the main process has closed the connection
         _serve(Connection(descriptor), memory)
 
 

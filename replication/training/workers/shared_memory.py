@@ -1,7 +1,7 @@
-"""Memory that the main process and the workers see alike: what lanes show, count and draw, at a fixed place each.
+"""Memory that the main process and the workers share: each lane's frames, counts and minibatch, at fixed places.
 
-Each array has one entry a lane, [lanes, ...], so that what all lanes show or drew can be handed on as a whole. It is
-anonymous: it goes with the last process that holds it, however that ends.
+Each array has one entry a lane, [lanes, ...], so that the frames or the minibatches of all lanes can be handed on as
+one. The memory is anonymous: it goes with the last process that holds it, however that ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AT_END, ROWS_APPENDED, ITERATIONS, EPISODES_EVALUATED, EVALUATION_ENDED = range(
 
 
 class SharedLanes:
-    """Arrays of so many lanes.
+    """The shared arrays of a cohort's lanes.
 
     Attributes:
         stacks: uint8 [lanes, 84, 84, stack], the newest frames in training.
@@ -51,12 +51,15 @@ class SharedLanes:
         self.batches = Transitions(**arrays)
 
     def batch_of(self, place: int) -> Transitions:
-        """The minibatch of one lane, as a view."""
+        """Return the minibatch of one lane, as a view."""
         return Transitions(*(array[place] for array in self.batches))
 
 
 def shared_memory(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> int:
-    """A descriptor of memory of zeros for so many lanes, to be mapped by `SharedLanes`, here and in workers."""
+    """Make memory of zeros for so many lanes; `SharedLanes` maps it, here and in workers.
+
+    Returns: its file descriptor.
+    """
     if sys.platform == "linux":  # not limited to the size of /dev/shm, which is small in containers
         descriptor = os.memfd_create("lanes")
     else:
@@ -72,7 +75,7 @@ def _bytes_needed(lanes: int, batch_size: int, frame_stack: int, future_steps: i
 
 
 def _layout(lanes: int, batch_size: int, frame_stack: int, future_steps: int) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and type of each array, in the order in which they lie."""
+    """Return the shape and type of each array, in the order in which they lie."""
     stack = (*FRAME_SHAPE, frame_stack)
     batch = array_kinds(batch_size, frame_stack, future_steps)
     return {
