@@ -113,7 +113,7 @@ def test_a_users_own_file_passes_every_check(tmp_path: Path, capsys: pytest.Capt
 IMPORTS = "import acting_draws_spec, action_values, initialise, network\n"
 GATHER = "    q_a_tm1 = q_tm1.gather(1, batch.a_tm1[:, None]).squeeze(1)\n"
 COUNTING = """import acting_draws_spec, action_values, initialise
-from replication.algorithms import dqn
+from replication.algorithms.off_policy import dqn
 
 
 class Counting(dqn.Network):
@@ -209,7 +209,7 @@ WRONG = {
     "numpy's generator": (
         IMPORTS,
         "import acting_draws_spec, action_values, network\nimport numpy as np\n"
-        "from replication.algorithms import dqn\n"
+        "from replication.algorithms.off_policy import dqn\n"
         "\n\ndef initialise(network, stream, config):\n    np.random.random()\n"
         "    dqn.initialise(network, stream, config)\n",
         "global randomness",
@@ -237,7 +237,7 @@ WRONG = {
     ),
     "a layer for nothing": (
         IMPORTS,
-        "import acting_draws_spec, action_values, initialise\nfrom replication.algorithms import dqn\n"
+        "import acting_draws_spec, action_values, initialise\nfrom replication.algorithms.off_policy import dqn\n"
         "from replication.algorithms.networks import UninitialisedLinear\n\n\ndef network(config, num_actions):\n"
         "    built = dqn.Network(config, num_actions)\n    built.idle = UninitialisedLinear(2, 2)\n    return built\n",
         "gradient",

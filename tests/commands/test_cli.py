@@ -120,7 +120,7 @@ def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, chang
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
     words = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--checkpoint-seconds", "0.2"]
     where = ["--results", str(tmp_path / "killed" / "results"), "--state", str(tmp_path / "killed" / "state")]
@@ -185,7 +185,8 @@ def test_training_and_evaluation_need_nothing_that_a_bare_gpu_machine_lacks(tmp_
     absent += ("sklearn", "snakemake")
     command = ["train", "--variant", "dqn", "--game", "catch", "--seed", "1", "--preset", "smoke", "--quiet"]
     command += ["--budget-frames", "1600", "--workers", "1", f"--results={tmp_path}", f"--state={tmp_path / 'state'}"]
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from replication.commands.cli import main; main({command})"
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); "
+    code += f"from replication.commands.cli import main; main({command})"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert list(tmp_path.rglob("evaluation.trace"))
 

@@ -178,7 +178,8 @@ def test_what_is_advised_for_packages_installs_them_where_the_environment_is_as_
 @pytest.mark.parametrize("package", ["lz4", "packaging", "ale_py", "numpy"])
 def test_a_package_that_cannot_be_imported_is_a_finding_not_a_crash(tmp_path: Path, package: str) -> None:
     program = (
-        "import sys; sys.modules[sys.argv[1]] = None; sys.modules['torch'] = None; from replication.commands.cli import main; "
+        "import sys; sys.modules[sys.argv[1]] = None; sys.modules['torch'] = None; "
+        "from replication.commands.cli import main; "
         "sys.exit(main(['doctor', 'quickstart', *sys.argv[2:]]))"
     )
     places = [f"--results={tmp_path / 'results'}", f"--state={tmp_path / 'state'}"]

@@ -22,6 +22,7 @@ from tests.commands.test_workflow import (
     wait_for,
     write_experiment,
 )
+from tests.support.parameters import long_unless
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -38,6 +39,7 @@ def records(tree: Path) -> set[str]:
     return {str(path.relative_to(tree / "results/runs")) for path in (tree / "results/runs").rglob("run.json")}
 
 
+@pytest.mark.long
 def test_an_embedding_that_fails_leaves_the_record(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, ONE)
@@ -90,7 +92,7 @@ def logs(tree: Path) -> str:
     return "".join(path.read_text(encoding="utf-8") for path in (tree / "results/logs/runs").rglob("*.log"))
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("how", long_unless("SIGTERM".__eq__, ["Ctrl-C", "SIGTERM"]))
 def test_run_that_is_stopped_says_so_in_a_line_and_leaves_no_process(tmp_path: Path, how: str) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, LONG)

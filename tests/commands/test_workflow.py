@@ -19,6 +19,7 @@ import yaml
 
 from replication.commands.jobs import build_jobs, workflow_config
 from replication.foundation.paths import WORKFLOW
+from tests.support.parameters import long_unless
 
 pytestmark = pytest.mark.workflow
 
@@ -106,7 +107,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["quickstart", "dopamine_curves", "nature_table4"])
+@pytest.mark.parametrize("name", long_unless("quickstart".__eq__, ["quickstart", "dopamine_curves", "nature_table4"]))
 def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     jobs = build_jobs(workflow_config({"experiment": name}))
     found = scheduled(ROOT, config=f"experiment={name} results={tmp_path}")
@@ -146,6 +147,7 @@ def test_a_missing_or_misspelt_experiment_is_one_line() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_workflow_is_formatted_and_free_of_lints() -> None:
     for command in [
         ["snakemake", "--lint", "--config", "experiment=quickstart"],
@@ -204,6 +206,7 @@ def test_the_page_of_all_names_the_finished_one(finished: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_report_of_snakemake_shows_everything_with_captions_from_the_data(finished: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     done = snakemake(finished, "--report", str(report), "experiment=smoke")
@@ -264,6 +267,7 @@ def test_a_copy_trains_only_what_a_changed_number_asks_for(clone: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_was_made_of_some_runs_is_made_again_when_all_are_there(clone: Path, tmp_path: Path) -> None:
     run = next((clone / "results/runs/dqn_quickstart/pong/seed2").iterdir())
     shutil.move(run, tmp_path / "elsewhere")
@@ -277,6 +281,7 @@ def test_what_was_made_of_some_runs_is_made_again_when_all_are_there(clone: Path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_cohort_gives_what_each_run_gives_alone(clone: Path) -> None:
     alone = {
         path: path.read_bytes()
