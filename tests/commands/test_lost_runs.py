@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands.test_workflow import (
+from tests.support.parameters import long_unless
+from tests.support.workflow_trees import (
     SMOKE,
     copy_tree,
     edit,
@@ -22,7 +23,6 @@ from tests.commands.test_workflow import (
     wait_for,
     write_experiment,
 )
-from tests.support.parameters import long_unless
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -19,8 +19,8 @@ from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped
 from replication.specification.run import resolve_run
 from replication.training.checkpoints import checkpoint_folders
 from replication.training.resumable_play import ResumablePlay, unfinished_path
+from tests.support.command_line import left
 from tests.support.lanes import smoke_run
-from tests.training.test_workers import left
 
 RUN = smoke_run("dqn", "catch")
 WAIT_SECONDS = 60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -25,6 +24,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import stream_state, training_streams
 from replication.specification.families.off_policy import Convolution, NetworkConfig
 from replication.training.checkpoints import restore_newest, save_checkpoint
+from tests.support.command_line import left
 from tests.support.lanes import advance, cohort, smoke_run, whole_state
 
 SHORT = {"dqn": ["--budget-frames=1600"], "dqn_dopamine": ["--budget-iterations=1"]}
@@ -40,19 +40,6 @@ SMALL = NetworkConfig(
 def command(folder: Path, variant: str, games: list[str], *more: str) -> list[str]:
     run = ["train", "--variant", variant, "--seed", "1", "--game", *games, "--preset", "smoke", *SHORT[variant]]
     return [*run, "--quiet", f"--results={folder / 'results'}", f"--state={folder / 'state'}", *more]
-
-
-def left(folder: Path) -> dict[str, object]:
-    """Everything a command has left, but the time it took."""
-    found: dict[str, object] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = str(path.relative_to(folder))
-        if path.name in ("lane.json", "run.json"):
-            record = json.loads(path.read_bytes())
-            found[name] = {key: record[key] for key in record.keys() - {"seconds", "cost", "seal", "provenance"}}
-        elif path.name != "manifest.json":
-            found[name] = path.read_bytes()
-    return found
 
 
 @pytest.fixture(scope="module")
