@@ -30,7 +30,7 @@ from replication.specification.loading import known_names, load_variant, variant
 from replication.training.off_policy.learner import Learner
 from replication.training.replay.frame_store import build_frame_store
 from replication.training.replay.memory import TERMINATED, ReplayMemory
-from tests.support.parameters import first_of_each, long_unless
+from tests.support.parameters import MADE_OF_OTHERS, first_of_each, long_unless
 
 LEFT, RIGHT = 0, 1
 START, HALL, BRIGHT, DARK = range(4)
@@ -142,7 +142,9 @@ def solved(found: tuple[np.ndarray, list[int]]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", first_of_each(lambda name: load_variant(name).module, LEARNERS))
+@pytest.mark.parametrize(
+    "variant", first_of_each(lambda name: load_variant(name).module, LEARNERS, later=MADE_OF_OTHERS)
+)
 def test_it_finds_the_best_actions_and_their_values(variant: str) -> None:
     values, actions = taught(variant)
     assert actions == BEST

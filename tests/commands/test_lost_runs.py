@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.parameters import long_unless
 from tests.support.workflow_trees import (
     SMOKE,
     copy_tree,
@@ -92,7 +91,8 @@ def logs(tree: Path) -> str:
     return "".join(path.read_text(encoding="utf-8") for path in (tree / "results/logs/runs").rglob("*.log"))
 
 
-@pytest.mark.parametrize("how", long_unless("SIGTERM".__eq__, ["Ctrl-C", "SIGTERM"]))
+@pytest.mark.long  # one kill and one Ctrl-C are in test_workflow.py
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
 def test_run_that_is_stopped_says_so_in_a_line_and_leaves_no_process(tmp_path: Path, how: str) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, LONG)
@@ -117,6 +117,7 @@ def test_run_that_is_stopped_says_so_in_a_line_and_leaves_no_process(tmp_path: P
     assert process.wait(timeout=60) == 75
 
 
+@pytest.mark.long
 def test_settings_changed_between_plan_and_job_are_refused_before_training(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, LONG)
