@@ -78,7 +78,8 @@ def test_only_algorithms_training_and_commands_import_torch() -> None:
     assert wrong == []
 
 
-def test_six_packages_are_imported_without_torch() -> None:
+@pytest.mark.slow
+def test_seven_packages_are_imported_without_torch() -> None:
     """Not even through a library: numbers are analysed and shown, and plans made, where torch is not installed."""
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

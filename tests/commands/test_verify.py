@@ -239,6 +239,7 @@ def end_process(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("replication.commands.verify._outcome", end_process)
     assert main(["verify", str(results), "--quiet", "--cores", "2"]) == 2

@@ -69,6 +69,7 @@ def test_labels_keep_their_order_distance_and_ceiling(wanted):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_figures_and_pages_need_no_torch():
     modules = ", ".join(
         f"replication.report.{name}" for name in ("figures.learning_curves", "figures.embedding", "pages.experiment")
