@@ -1,4 +1,9 @@
-"""What would lose runs, with the real Snakemake: failures after a record, failing lanes, changed settings, signals."""
+"""What would lose runs, with the real Snakemake: failures after a record, failing lanes, changed settings, signals.
+
+In `make test-long`. In `make test` each has its test without Snakemake: a failing lane in test_cli.py, changed settings
+and signals in test_stops.py, embedding as a job of its own in test_jobs.py; Ctrl-C and a kill of Snakemake are in
+test_workflow.py.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ from tests.support.workflow_trees import (
     write_experiment,
 )
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, pytest.mark.long]
 
 ONE = SMOKE | {"runs": [SMOKE["runs"][0] | {"seeds": [1]}], "figures": [], "tables": ["scores"]}
 LONG = SMOKE | {
@@ -38,7 +43,6 @@ def records(tree: Path) -> set[str]:
     return {str(path.relative_to(tree / "results/runs")) for path in (tree / "results/runs").rglob("run.json")}
 
 
-@pytest.mark.long
 def test_an_embedding_that_fails_leaves_the_record(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, ONE)
@@ -91,7 +95,6 @@ def logs(tree: Path) -> str:
     return "".join(path.read_text(encoding="utf-8") for path in (tree / "results/logs/runs").rglob("*.log"))
 
 
-@pytest.mark.long  # one kill and one Ctrl-C are in test_workflow.py
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
 def test_run_that_is_stopped_says_so_in_a_line_and_leaves_no_process(tmp_path: Path, how: str) -> None:
     tree = copy_tree(tmp_path / "tree")
@@ -117,7 +120,6 @@ def test_run_that_is_stopped_says_so_in_a_line_and_leaves_no_process(tmp_path: P
     assert process.wait(timeout=60) == 75
 
 
-@pytest.mark.long
 def test_settings_changed_between_plan_and_job_are_refused_before_training(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "tree")
     write_experiment(tree, LONG)

@@ -119,6 +119,7 @@ def test_a_worker_that_is_killed_is_continued_and_every_byte_is_as_if_it_had_not
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_stopping_writes_checkpoints_and_additions_are_seen_at_once(project: Project) -> None:
     project.queue("add", *SMOKE, "--seed", "1", *LONG)
     project.start("--jobs", "2")
