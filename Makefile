@@ -11,13 +11,13 @@ INSTALLED := $(VENV)/requirements.lock
 BENCHMARK_INSTALLED := $(BENCHMARK_VENV)/sb3.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart check verify soak benchmark test
+.PHONY: help venv quickstart check verify soak benchmark test test-long
 
 # Rules of the workflow call `python`, which must be the environment's.
-check test: export PATH := $(abspath $(BIN)):$(PATH)
+check test test-long: export PATH := $(abspath $(BIN)):$(PATH)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED) ## Build the environment from requirements.lock
 
@@ -50,5 +50,8 @@ $(BENCHMARK_INSTALLED): replication/commands/benchmark/sb3.lock
 	$(BENCHMARK_VENV)/bin/python -m pip install --quiet --requirement $<
 	cp $< $@
 
-test: $(INSTALLED) ## Run every test but those that need a GPU, the slow ones too
-	$(BIN)/pytest -m "not gpu" --numprocesses auto --dist load
+test: $(INSTALLED) ## Run the tests, the slow ones too: at most 15 minutes on two cores
+	$(BIN)/pytest -m "not long and not gpu" --numprocesses auto --dist load
+
+test-long: $(INSTALLED) ## Run what `make test` leaves out: more kills, games, variants and examples
+	$(BIN)/pytest -m "(long or fuzz) and not gpu" --hypothesis-profile=long --numprocesses auto --dist load

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.fuzzing import PROFILES
 from tests.support.time_shares import LONG_SESSION_TESTS, time_shares
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Machines are shared, so no example has a deadline. Where CI is set, one commit always sees the same examples.
-settings.register_profile("replication", deadline=None, derandomize=bool(os.environ.get("CI")))
+for _profile, _examples in PROFILES.items():
+    settings.register_profile(_profile, deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=_examples)
 settings.load_profile("replication")
 
 
@@ -39,8 +41,8 @@ def pinball_has_a_rom(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow tests first: where several processes share them, none is left with a long one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The long tests first, then the slow ones: where several processes share them, none ends with a long one."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in ("long", "slow")])
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -72,6 +74,35 @@ def test_only_algorithms_training_and_commands_import_torch() -> None:
         for path in modules()
         if package_of(path) not in WITH_TORCH
         and any(name.split(".")[0] in ("torch", "safetensors.torch") for name in imported(path))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.slow
+def test_seven_packages_are_imported_without_torch() -> None:
+    """Not even through a library: numbers are analysed and shown, and plans made, where torch is not installed."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in modules()
+        if package_of(path) not in WITH_TORCH
+    ]
+    program = (
+        f"import importlib, sys\nfor name in {names}:\n    importlib.import_module(name)\n"
+        "    assert 'torch' not in sys.modules, name"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_training_knows_nothing_of_verification() -> None:
+    """Training a run and checking what it left have no code in common but the formats of files."""
+    verification = {"replication.evidence.verify_run", "replication.evidence.protocol_replay"}
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules()
+        if package_of(path) == "training"
+        for name in sorted(imported(path))
+        if verification & {name, name.rpartition(".")[0]}
     ]
     assert wrong == []
 

@@ -61,9 +61,10 @@ def test_the_top_level_is_fixed():
 
 def test_no_module_is_too_long_to_read():
     modules = [file for file in project_files() if file.suffix == ".py"]
-    assert {Path("replication/specification/tasks/atari_games.py"), Path("tests/training/test_replay.py")} <= set(
-        modules
-    )
+    assert {
+        Path("replication/specification/tasks/atari_games.py"),
+        Path("tests/training/test_replay_memory.py"),
+    } <= set(modules)
     lengths = {str(file): len((ROOT / file).read_text(encoding="utf-8").splitlines()) for file in modules}
     assert {file: length for file, length in lengths.items() if length > 350} == {}
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
 from replication.algorithms.off_policy import double_dqn
 from replication.specification.loading import identity_config, load_variant
-from tests.support.plain_losses import NO_DRAWS, assert_gradient_is_that_of_loops, batch_of, by_state, config_of, small
+from tests.support.plain_losses import (
+    NO_DRAWS,
+    assert_gradient_is_that_of_loops,
+    batch_of,
+    by_state,
+    config_of,
+    double_dqn_loss,
+    small,
+)
 
 CONFIG = config_of("double_dqn")
 
@@ -37,20 +44,9 @@ def test_pr3_the_priority_is_the_absolute_td_error_clipped_to_one_and_has_no_gra
     assert found.per_transition.tolist() == pytest.approx([3.5, 0.25**2 / 2, 1.0])
 
 
-def reference(online: nn.Module, target: nn.Module, batch, draws, config) -> Tensor:
-    total = torch.zeros((), dtype=torch.float64)
-    for i, action in enumerate(batch.a_tm1.tolist()):
-        q, q_next = online(batch.s_tm1[i : i + 1])[0], online(batch.s_t[i : i + 1])[0].tolist()
-        best = q_next.index(max(q_next))
-        y = float(batch.r_t[i]) + float(batch.discount_t[i]) * target(batch.s_t[i : i + 1])[0, best].item()
-        error = abs(y - q[action])
-        total = total + (error**2 / 2 if error <= 1 else error - 0.5)
-    return total
-
-
 @pytest.mark.parametrize("variant", ["double_dqn", "double_dqn_tuned"])
 def test_gradient_of_a_batch_is_that_of_plain_loops(variant: str) -> None:
-    assert_gradient_is_that_of_loops(variant, small(variant), reference)
+    assert_gradient_is_that_of_loops(variant, small(variant), double_dqn_loss)
 
 
 @pytest.mark.parametrize(("variant", "shape"), [("double_dqn", (6,)), ("double_dqn_tuned", (1,))])

@@ -11,8 +11,14 @@ import torch
 from replication.algorithms.off_policy import double_dqn, dueling
 from replication.algorithms.off_policy.dueling import dueling_values, scaled_gradient
 from replication.specification.loading import load_variant
-from tests.algorithms.test_double_dqn import reference
-from tests.support.plain_losses import assert_gradient_is_that_of_loops, config_of, networks, pixel_batch, small
+from tests.support.plain_losses import (
+    assert_gradient_is_that_of_loops,
+    config_of,
+    double_dqn_loss,
+    networks,
+    pixel_batch,
+    small,
+)
 
 VARIANT = "dueling_double_dqn"
 
@@ -57,7 +63,7 @@ def test_du2_convolutions_alone_get_the_scaled_gradient() -> None:
 
 def test_gradient_of_a_batch_is_that_of_plain_loops() -> None:
     """Double DQN's loops: the scaled gradient is part of the network, tested above."""
-    assert_gradient_is_that_of_loops(VARIANT, small(VARIANT), reference)
+    assert_gradient_is_that_of_loops(VARIANT, small(VARIANT), double_dqn_loss)
     assert dueling.loss is double_dqn.loss
 
 

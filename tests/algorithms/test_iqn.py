@@ -12,17 +12,16 @@ from torch import Tensor, nn
 from replication.algorithms.off_policy import iqn
 from replication.algorithms.off_policy.contract import DrawSpec
 from replication.specification.loading import load_variant
-from tests.algorithms.test_qr_dqn import pinball
 from tests.support.plain_losses import (
+    FEW_FRACTIONS,
     assert_gradient_is_that_of_loops,
     batch_of,
     config_of,
     networks,
+    pinball,
     pixel_batch,
     small,
 )
-
-FEW = {"online_samples": 3, "target_samples": 4, "policy_samples": 5, "embedding_size": 6}
 
 
 def test_iq1_the_fractions_of_prediction_target_and_choice_are_told_apart() -> None:
@@ -44,7 +43,7 @@ def test_iq1_the_fractions_of_prediction_target_and_choice_are_told_apart() -> N
 
 def test_iq3_iq6_quantiles_are_those_of_the_layers_written_out() -> None:
     """In numpy, for each state and fraction by itself: cosines of 1 to n times pi tau."""
-    config = small("iqn", **FEW)
+    config = small("iqn", **FEW_FRACTIONS)
     network, _ = networks("iqn", config)
     assert network.embedding.weight.shape == (network.convolutions.num_features, 6)
     pixels, tau = pixel_batch(2).s_tm1, torch.tensor([[0.1, 0.7, 0.99], [0.3, 0.0, 0.5]])
@@ -75,7 +74,7 @@ def test_iq2_acting_takes_32_new_fractions_in_training_and_in_evaluation() -> No
 
 
 def test_the_embedding_needs_no_fractions_and_is_the_mean_over_even_ones() -> None:
-    network, _ = networks("iqn", small("iqn", **FEW))
+    network, _ = networks("iqn", small("iqn", **FEW_FRACTIONS))
     pixels = pixel_batch(3).s_tm1
     tau = torch.tensor([[0.1, 0.3, 0.5, 0.7, 0.9]])
     embedded = network.embed(pixels)
@@ -101,7 +100,7 @@ def reference(online: nn.Module, target: nn.Module, batch, draws, config) -> Ten
 
 
 def test_gradient_of_a_batch_is_that_of_plain_loops() -> None:
-    assert_gradient_is_that_of_loops("iqn", small("iqn", **FEW), reference)
+    assert_gradient_is_that_of_loops("iqn", small("iqn", **FEW_FRACTIONS), reference)
 
 
 def test_iq4_iq5_iq7_settings_are_qr_dqns_but_for_the_start_of_learning() -> None:

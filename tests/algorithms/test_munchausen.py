@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from replication.algorithms.off_policy import munchausen_dqn, munchausen_iqn
 from replication.algorithms.off_policy.munchausen_dqn import munchausen_reward, scaled_log_policy
 from replication.specification.loading import identity_config, load_variant
-from tests.algorithms.test_iqn import FEW
-from tests.algorithms.test_qr_dqn import pinball
 from tests.support.plain_losses import (
+    FEW_FRACTIONS,
     NO_DRAWS,
     NUM_ACTIONS,
     assert_gradient_is_that_of_loops,
     batch_of,
     by_state,
     config_of,
+    pinball,
     small,
 )
 
@@ -113,7 +113,7 @@ def test_gradient_of_a_batch_is_that_of_plain_loops(temperature: float) -> None:
 
 @pytest.mark.parametrize("temperature", [0.03, 2.0])
 def test_mi1_gradient_of_a_batch_of_quantiles_is_that_of_plain_loops(temperature: float) -> None:
-    changes = {"entropy_temperature": temperature} | FEW
+    changes = {"entropy_temperature": temperature} | FEW_FRACTIONS
     assert_gradient_is_that_of_loops("munchausen_iqn", small("munchausen_iqn", **changes), iqn_reference)
 
 

@@ -16,6 +16,7 @@ from tests.support.plain_losses import (
     by_state,
     config_of,
     networks,
+    pinball,
     pixel_batch,
     small,
 )
@@ -92,14 +93,6 @@ def reference(online: nn.Module, target: nn.Module, batch, draws, config) -> Ten
                 u = float(batch.r_t[i]) + float(batch.discount_t[i]) * value - theta[k]
                 total = total + pinball(u, tau, kappa) / n
     return total
-
-
-def pinball(u: Tensor, tau: float, kappa: float) -> Tensor:
-    """|tau - [u < 0]| times Huber's loss over kappa; without Huber where kappa is 0."""
-    weight = abs(tau - 1.0) if u.item() < 0 else tau
-    if kappa == 0:
-        return weight * abs(u)
-    return weight * (u * u / 2 if abs(u.item()) <= kappa else kappa * (abs(u) - kappa / 2)) / kappa
 
 
 @pytest.mark.parametrize("variant", ["qr_dqn", "qr_dqn_0"])

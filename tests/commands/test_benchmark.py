@@ -231,7 +231,7 @@ def test_a_program_that_dies_says_its_last_words(tmp_path: Path) -> None:
         pytest.param(
             {"sb3": Path(sys.executable)},
             "No module named 'stable_baselines3'.*; `make benchmark` builds",
-            marks=pytest.mark.slow,
+            marks=[pytest.mark.slow, pytest.mark.long],
         ),
         (
             {"pfrl": Script(Path("nowhere"), Path(sys.executable))},
@@ -284,6 +284,7 @@ def test_both_environments_have_the_same_versions_of_what_they_share() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_benchmark_of_a_toy_game_without_other_programs(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setenv("REPLICATION_STATE", str(tmp_path / "state"))
     arguments = ["--games", "catch", "catch", "--rounds", "2", "--seconds", "0.1", "--output", str(tmp_path / "output")]

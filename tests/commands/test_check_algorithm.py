@@ -17,6 +17,7 @@ from replication.commands.check_algorithm.subject import Subject, open_subject
 from replication.commands.cli import main
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
+from tests.support.parameters import long_unless
 
 SOURCE = '''"""Double DQN with a bonus, as a user may write it."""
 
@@ -252,14 +253,12 @@ WRONG = {
 }
 
 
-LONG = {"stack", "training", "device", "resume", "cohort"}
+FOUND_LIKE_ANOTHER = {"item", "not finite after a while"}
+"""By a check that trains for seconds, as another mistake is."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "mistake",
-    [pytest.param(name, marks=pytest.mark.slow) if check in LONG else name for name, (*_, check, _) in WRONG.items()],
-)
+@pytest.mark.parametrize("mistake", long_unless(lambda mistake: mistake not in FOUND_LIKE_ANOTHER, WRONG))
 def test_each_mistake_is_found_by_its_check_and_named_in_one_line(tmp_path: Path, mistake: str) -> None:
     old, new, check, said = WRONG[mistake]
     found = problems(written(tmp_path, (old, new)))

@@ -14,18 +14,11 @@ from typing import Any
 
 import pytest
 
-from replication.commands.cli import main
 from replication.evidence.provenance import command_text
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import resolve_run
 from replication.training.off_policy.learner import Learner
-
-
-def _train(folder: Path, *changes: str, variant: str = "dqn", budget: str = "--budget-frames=2400") -> int:
-    seeded = ["--seed", "1"] if "--seed" not in changes else []
-    arguments = ["train", "--variant", variant, "--game", "catch", *seeded, "--preset", "smoke", "--quiet"]
-    where = ["--results", str(folder / "results"), "--state", str(folder / "state")]
-    return main([*arguments, *([budget] if budget else []), *where, *changes])
+from tests.support.command_line import train_smoke
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -35,7 +28,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_done_twice(
     tmp_path: Path, capsys
 ) -> None:
-    assert _train(tmp_path) == 0
+    assert train_smoke(tmp_path) == 0
     said = capsys.readouterr().err
     assert "replay memory: 1,000 rows" in said
     assert set(_files(tmp_path)) == {"scores.csv", "evaluation.trace", "curve.csv", "training.csv"}
@@ -51,7 +44,7 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
     assert {"dqn-memory", "nature-cap", "preset-smoke", "budget"} <= set(in_force)
     rows = {row for deviation in record["deviations"] for row in deviation["rows"]}
     assert {"E11", "E12", "E13", "I10", "M4", "M5", "M9", "V4", "V6", "V7", "S1", "S2"} <= rows
-    assert _train(tmp_path) == 0
+    assert train_smoke(tmp_path) == 0
     assert "nothing to be done" in capsys.readouterr().err
 
 
@@ -72,7 +65,7 @@ def test_the_recorded_command_names_no_folder_of_the_machine() -> None:
 )
 def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path, variant: str, budget: str) -> None:
     for name in ("one", "two"):
-        assert _train(tmp_path / name, variant=variant, budget=budget) == 0
+        assert train_smoke(tmp_path / name, variant=variant, budget=budget) == 0
     assert _files(tmp_path / "one") == _files(tmp_path / "two")
     newest = [sorted((tmp_path / name / "state").rglob("tensors.safetensors"))[-1:] for name in ("one", "two")]
     assert [p.read_bytes() for p in newest[0]] == [p.read_bytes() for p in newest[1]]
@@ -80,9 +73,9 @@ def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path, variant: st
 
 @pytest.mark.slow
 def test_a_longer_budget_continues_the_shorter_one_and_equals_training_at_once(tmp_path: Path) -> None:
-    assert _train(tmp_path / "steps", budget="--budget-frames=1200") == 0
-    assert _train(tmp_path / "steps") == 0
-    assert _train(tmp_path / "once") == 0
+    assert train_smoke(tmp_path / "steps", budget="--budget-frames=1200") == 0
+    assert train_smoke(tmp_path / "steps") == 0
+    assert train_smoke(tmp_path / "once") == 0
     run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
     for name in ("scores.csv", "curve.csv", "training.csv", "evaluation.trace"):
         one, other = (run.results_folder(tmp_path / way / "results") / name for way in ("steps", "once"))
@@ -94,7 +87,7 @@ def test_results_of_another_run_in_this_place_are_refused(tmp_path: Path, capsys
     place = run.results_folder(tmp_path / "results")
     place.mkdir(parents=True)
     (place / "run.json").write_text(json.dumps({"result_digest": "0" * 64}))
-    assert _train(tmp_path) == 2
+    assert train_smoke(tmp_path) == 2
     assert "result_digest: found 000000000000, expected" in capsys.readouterr().err
 
 
@@ -113,14 +106,14 @@ def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, chang
 
     if changes[0] == "--device" and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    assert _train(tmp_path, *changes) == 2
+    assert train_smoke(tmp_path, *changes) == 2
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(error) == 1
     assert expected in error[0]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
     words = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--checkpoint-seconds", "0.2"]
     where = ["--results", str(tmp_path / "killed" / "results"), "--state", str(tmp_path / "killed" / "state")]
@@ -134,7 +127,7 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, num
     assert code == (75 if number == signal.SIGTERM else -signal.SIGKILL)
     assert not list((tmp_path / "killed" / "results").rglob("run.json"))
     for name in ("killed", "whole"):
-        assert _train(tmp_path / name, "--seed", "3", budget="--budget-frames=8000") == 0
+        assert train_smoke(tmp_path / name, "--seed", "3", budget="--budget-frames=8000") == 0
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
 
 
@@ -149,7 +142,7 @@ def test_a_lane_that_diverges_stops_says_where_and_keeps_its_checkpoint(tmp_path
         update(self, transitions, stream)
 
     monkeypatch.setattr(Learner, "update", diverging)
-    assert _train(tmp_path, "--seed", "1", "2", "--checkpoint-seconds", "0.2") == 2
+    assert train_smoke(tmp_path, "--seed", "1", "2", "--checkpoint-seconds", "0.2") == 2
     said = capsys.readouterr().err
     states = {path.parent.parent.name: path for path in (tmp_path / "state").rglob("failed.json")}
     assert list(states) == ["seed1"]
@@ -160,11 +153,11 @@ def test_a_lane_that_diverges_stops_says_where_and_keeps_its_checkpoint(tmp_path
     assert steps and max(steps) < 304 and f"checkpoint of step {max(steps):,} is kept" in error[0]
     assert [path.parent.parent.name for path in (tmp_path / "results").rglob("run.json")] == ["seed2"]
     # Given again, it says so at once; with the record gone it goes on and ends as if nothing had been.
-    assert _train(tmp_path, "--seed", "1", "2") == 2
+    assert train_smoke(tmp_path, "--seed", "1", "2") == 2
     states["seed1"].unlink()
-    assert _train(tmp_path, "--seed", "1", "2") == 0
+    assert train_smoke(tmp_path, "--seed", "1", "2") == 0
     monkeypatch.undo()
-    assert _train(tmp_path / "alone", "--seed", "1") == 0
+    assert train_smoke(tmp_path / "alone", "--seed", "1") == 0
     scores = [
         sorted(path.rglob("seed1/*/scores.csv")) for path in (tmp_path / "results", tmp_path / "alone" / "results")
     ]
@@ -174,7 +167,7 @@ def test_a_lane_that_diverges_stops_says_where_and_keeps_its_checkpoint(tmp_path
 @pytest.mark.slow
 def test_parameters_that_are_not_finite_are_never_stored(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(Learner, "is_finite", lambda self: False)
-    assert _train(tmp_path) == 2
+    assert train_smoke(tmp_path) == 2
     assert "a parameter is not a finite number at step 600" in capsys.readouterr().err
     assert not list((tmp_path / "state").rglob("checkpoint_*")) and not list((tmp_path / "results").rglob("run.json"))
 

@@ -21,7 +21,7 @@ from replication.evidence.verify_run import check_run
 from replication.foundation.errors import ReplicationError
 from replication.report.views.evaluation_views import mark_moments, most_rewarding_start, view
 from replication.report.views.screens import load_screens
-from tests.commands.test_cli import _train
+from tests.support.command_line import train_smoke
 from tests.support.lanes import smoke_run
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results and state of a smoke run that was embedded; tests that change it work on a copy."""
     folder = tmp_path_factory.mktemp("views")
-    assert _train(folder) == 0
+    assert train_smoke(folder) == 0
     run = smoke_run().results_folder(folder / "results")
     assert main(["embed", str(run), "--state", str(folder / "state")]) == 0
     return folder

@@ -1,4 +1,9 @@
-"""What would lose runs, with the real Snakemake: failures after a record, failing lanes, changed settings, signals."""
+"""What would lose runs, with the real Snakemake: failures after a record, failing lanes, changed settings, signals.
+
+In `make test-long`. In `make test` each has its test without Snakemake: a failing lane in test_cli.py, changed settings
+and signals in test_stops.py, embedding as a job of its own in test_jobs.py; Ctrl-C and a kill of Snakemake are in
+test_workflow.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands.test_workflow import (
+from tests.support.workflow_trees import (
     SMOKE,
     copy_tree,
     edit,
@@ -23,7 +28,7 @@ from tests.commands.test_workflow import (
     write_experiment,
 )
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, pytest.mark.long]
 
 ONE = SMOKE | {"runs": [SMOKE["runs"][0] | {"seeds": [1]}], "figures": [], "tables": ["scores"]}
 LONG = SMOKE | {

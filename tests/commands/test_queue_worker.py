@@ -119,6 +119,7 @@ def test_a_worker_that_is_killed_is_continued_and_every_byte_is_as_if_it_had_not
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_stopping_writes_checkpoints_and_additions_are_seen_at_once(project: Project) -> None:
     project.queue("add", *SMOKE, "--seed", "1", *LONG)
     project.start("--jobs", "2")
@@ -161,6 +162,7 @@ def test_settings_that_changed_since_an_entry_was_added_are_not_trained(project:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_fails_is_told_in_its_own_words_and_tried_again_at_the_next_start(project: Project) -> None:
     project.folder.state.write_text("a file where a folder should be")
     project.queue("add", *SMOKE, "--seed", "1", *BUDGET)
@@ -175,10 +177,11 @@ def test_a_training_that_fails_is_told_in_its_own_words_and_tried_again_at_the_n
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_does_not_begin_says_why(project: Project, tmp_path: Path) -> None:
     project.queue("add", *SMOKE, "--seed", "1", *BUDGET)
     assert f"{tmp_path / 'none'}: cannot be started" in project.refused("start", "--python", str(tmp_path / "none"))
-    worker = project.repository / "replication" / "queue" / "worker.py"
+    worker = project.repository / "replication" / "commands" / "queue" / "worker.py"
     whole = worker.read_text()
     worker.write_text("raise SystemExit('broken')\n")
     broken = commit_all(project.repository, "broken")

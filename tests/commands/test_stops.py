@@ -19,8 +19,8 @@ from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped
 from replication.specification.run import resolve_run
 from replication.training.checkpoints import checkpoint_folders
 from replication.training.resumable_play import ResumablePlay, unfinished_path
+from tests.support.command_line import left
 from tests.support.lanes import smoke_run
-from tests.training.test_workers import left
 
 RUN = smoke_run("dqn", "catch")
 WAIT_SECONDS = 60
@@ -69,7 +69,7 @@ def stopped_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_run_stopped_in_every_phase_ends_in_the_same_bytes(
     tmp_path: Path,
     whole: dict[str, object],
@@ -182,7 +182,7 @@ def test_what_is_played_again_costs_no_network_and_a_stop_within_it_keeps_the_re
 
 @pytest.mark.slow
 @pytest.mark.rom
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_random_agent_answers_a_signal_within_seconds(tmp_path: Path, number: signal.Signals) -> None:
     words = command(tmp_path, variant="random_10hz", game="pong")
     del words[words.index("--preset") : words.index("--preset") + 2]  # 30 episodes of five minutes

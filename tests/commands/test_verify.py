@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.commands.cli import main
@@ -23,6 +23,7 @@ from replication.evidence.trace_file import Trace, parse_trace, read_trace, writ
 from replication.evidence.verify_run import check_run
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
+from tests.support.fuzzing import examples
 
 RUNS = {
     "dqn": ["--variant", "dqn", "--game", "pong", "--budget-frames", "1200"],
@@ -238,6 +239,7 @@ def end_process(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("replication.commands.verify_results.check_run", end_process)
     assert main(["verify", str(results), "--quiet", "--cores", "2"]) == 2
@@ -246,7 +248,8 @@ def test_a_process_that_is_ended_from_outside_is_one_line(results: Path, capsys,
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@examples(1500)
 @given(data=st.data())
 def test_a_flipped_byte_never_passes(made: Path, data: st.DataObject) -> None:
     """In any file of a run; the seals make this cheap, so that thousands can be tried."""
@@ -267,7 +270,8 @@ def test_a_flipped_byte_never_passes(made: Path, data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@examples(150)
 @given(data=st.data())
 def test_a_flipped_byte_of_a_trace_never_passes_when_every_digest_is_made_to_fit(
     made: Path, data: st.DataObject

@@ -10,33 +10,26 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from replication.commands.jobs import build_jobs, workflow_config
-from replication.foundation.paths import WORKFLOW
+from tests.support.parameters import long_unless
+from tests.support.workflow_trees import (
+    ROOT,
+    SMOKE,
+    copy_tree,
+    edit,
+    environment,
+    scheduled,
+    snakemake,
+    wait_for,
+    write_experiment,
+)
 
 pytestmark = pytest.mark.workflow
 
-ROOT = WORKFLOW.parent
-SMOKE = {
-    "experiment": "smoke",
-    "title": "Smoke test",
-    "paper": "none",
-    "question": "Does everything run?",
-    "reference_set": "nature49_5min",
-    "published": None,
-    "runs": [
-        {"variants": ["dqn_quickstart"], "games": ["pong"], "seeds": [1, 2], "budget_frames": 1_600, "preset": "smoke"},
-        {"variants": ["random_10hz"], "games": ["pong"], "seeds": [1], "budget_frames": None, "preset": "smoke"},
-    ],
-    "tables": ["scores"],
-    "figures": ["learning_curves", "embedding"],
-}
 # Runs with a training long enough to be killed in the middle.
 LONG = SMOKE | {
     "experiment": "long",
@@ -47,66 +40,13 @@ LONG = SMOKE | {
 RENDERED = {"inventory": 1, "table": 1, "figure": 2, "page": 1, "index": 1}
 
 
-def environment() -> dict[str, str]:
-    """Rules call `python`: the interpreter of the tests."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {k: v for k, v in os.environ.items() if k != "REPLICATION_STATE"} | {"PATH": path}
-
-
-def snakemake(tree: Path, *arguments: str, profile: str = "default") -> subprocess.CompletedProcess[str]:
-    how = ["--workflow-profile", f"workflow/profiles/{profile}", "--cores", "2"]
-    command = [sys.executable, "-m", "snakemake", *arguments[:-1], *how, "--config", *arguments[-1].split()]
-    return subprocess.run(command, cwd=tree, env=environment(), capture_output=True, text=True, timeout=240)
-
-
-def scheduled(tree: Path, *targets: str, config: str = "experiment=smoke") -> dict[str, int]:
-    """Jobs of each rule that a dry run would start, targets left out."""
-    done = snakemake(tree, "-n", *targets, config)
-    assert done.returncode == 0, done.stdout + done.stderr
-    stats = re.search(r"Job stats:\n(.*?)\n\n", done.stdout + done.stderr, re.DOTALL)
-    jobs = dict(line.split() for line in stats[1].splitlines()[2:]) if stats else {}
-    return {
-        rule: int(count) for rule, count in jobs.items() if rule not in {"total", "all", "runs", "tables", "figures"}
-    }
-
-
-def copy_tree(target: Path, source: Path = ROOT) -> Path:
-    """Snakefile, package, workflow, and the results where they are a test's own; nothing that Snakemake remembers."""
-    shutil.copytree(source / "replication", target / "replication")
-    shutil.copytree(source / "workflow", target / "workflow")
-    shutil.copy2(source / "Snakefile", target)
-    if source != ROOT:
-        shutil.copytree(source / "results", target / "results")
-    return target
-
-
-def write_experiment(tree: Path, content: dict) -> None:
-    empty = {"budget_frames": None, "budget_iterations": None, "protocol": None, "preset": None}
-    groups = [empty | group for group in content["runs"]]
-    path = tree / "workflow" / "experiments" / f"{content['experiment']}.yaml"
-    path.write_text(yaml.safe_dump(content | {"runs": groups}))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
 def sources(tree: Path) -> list[Path]:
     files = [path for part in ("replication", "workflow") for path in (tree / part).rglob("*")]
     return [tree / "Snakefile", *(path for path in files if path.is_file() and "__pycache__" not in path.parts)]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["quickstart", "dopamine_curves", "nature_table4"])
+@pytest.mark.parametrize("name", long_unless("quickstart".__eq__, ["quickstart", "dopamine_curves", "nature_table4"]))
 def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
     jobs = build_jobs(workflow_config({"experiment": name}))
     found = scheduled(ROOT, config=f"experiment={name} results={tmp_path}")
@@ -146,6 +86,7 @@ def test_a_missing_or_misspelt_experiment_is_one_line() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_workflow_is_formatted_and_free_of_lints() -> None:
     for command in [
         ["snakemake", "--lint", "--config", "experiment=quickstart"],
@@ -204,6 +145,7 @@ def test_the_page_of_all_names_the_finished_one(finished: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_report_of_snakemake_shows_everything_with_captions_from_the_data(finished: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     done = snakemake(finished, "--report", str(report), "experiment=smoke")
@@ -264,6 +206,7 @@ def test_a_copy_trains_only_what_a_changed_number_asks_for(clone: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_was_made_of_some_runs_is_made_again_when_all_are_there(clone: Path, tmp_path: Path) -> None:
     run = next((clone / "results/runs/dqn_quickstart/pong/seed2").iterdir())
     shutil.move(run, tmp_path / "elsewhere")
@@ -277,6 +220,7 @@ def test_what_was_made_of_some_runs_is_made_again_when_all_are_there(clone: Path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_cohort_gives_what_each_run_gives_alone(clone: Path) -> None:
     alone = {
         path: path.read_bytes()

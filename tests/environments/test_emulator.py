@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,7 @@ def test_a_reset_right_after_restoring_is_the_reset_there_would_have_been(game: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("game", ATARI57)
 def test_every_game_continues_exactly(game: str) -> None:
     _continues_exactly(game, 119, reset_after=150, also_fresh=False)
@@ -76,19 +78,22 @@ def test_every_game_continues_exactly(game: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["nature", "sticky"])
-def test_every_game_of_the_article_continues_exactly_in_another_process(protocol: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("games", [SAMPLE[:2], pytest.param(NATURE49, marks=pytest.mark.long)], ids=["some", "all"])
+def test_every_game_of_the_article_continues_exactly_in_another_process(
+    games: Sequence[str], protocol: str, tmp_path: Path
+) -> None:
     entries, expected = [], []
-    for name in NATURE49:
+    for name in games:
         game, streams = presented(name, protocol)
         game.begin_episode()
         play(game, streams, 130)
         entries.append({"game": name, "protocol": protocol, "state": stored(game, streams)})
         expected.append(play(game, streams, STEPS))
     (tmp_path / "states.json").write_text(json.dumps(entries))
-    command = [sys.executable, "-m", "tests.continue_elsewhere", str(tmp_path / "states.json")]
+    command = [sys.executable, "-m", "tests.support.continue_elsewhere", str(tmp_path / "states.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = done.stdout.split()
-    assert [n for n, one, other in zip(NATURE49, found, expected, strict=True) if one != other] == []
+    assert [n for n, one, other in zip(games, found, expected, strict=True) if one != other] == []
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from replication.training.fitted_q.repetitions import check_repetition
 
 ROOT = WORKFLOW.parent
 RESULTS = ROOT / "results"
-SAMPLE_FRAMES = 100_000
+SAMPLE_FRAMES, LONG_SAMPLE_FRAMES = 30_000, 300_000
 MOST_FRAMES = 250_000
 """Runs with longer traces are left to `make verify`."""
 
@@ -47,12 +47,15 @@ def test_every_committed_file_is_the_one_its_record_names() -> None:
 
 
 @pytest.mark.slow
-def test_a_sample_of_committed_traces_is_played_again() -> None:
+@pytest.mark.parametrize(
+    "sample_frames", [SAMPLE_FRAMES, pytest.param(LONG_SAMPLE_FRAMES, marks=pytest.mark.long)], ids=["small", "large"]
+)
+def test_a_sample_of_committed_traces_is_played_again(sample_frames: int) -> None:
     runs = committed_runs()
     chance = random.Random(git("rev-parse", "HEAD"))
     played_frames = 0
     for path in chance.sample(runs, len(runs)):
-        if played_frames >= SAMPLE_FRAMES:
+        if played_frames >= sample_frames:
             break
         traces = [read_trace(trace) for trace in path.parent.glob("*.trace")]
         if sum(episode.total_frames for trace in traces for episode in trace.episodes) > MOST_FRAMES:

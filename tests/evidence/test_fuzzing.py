@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.algorithms.off_policy import dqn
@@ -39,12 +39,12 @@ from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
 from tests.support.bad_input import copy_workflow, loaded, seal_record
 from tests.support.finished_runs import finish, made_up_experiment
+from tests.support.fuzzing import examples
 from tests.support.mutations import mutated_bytes, mutated_lines, mutated_mapping
 
-MANY = settings(max_examples=250, suppress_health_check=list(HealthCheck))
-SOME = settings(max_examples=120, suppress_health_check=list(HealthCheck))
+MANY, SOME = examples(250), examples(120)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fuzz]
 
 
 @pytest.fixture(scope="module")

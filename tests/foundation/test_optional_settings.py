@@ -94,7 +94,8 @@ def copy_with(folder: Path, written: dict[str, dict[str, Any]]) -> Path:
 def digests_of(folder: Path) -> dict[str, Any]:
     """The digests of a copy, at the numerics versions of the golden file."""
     script = (
-        "import json; from replication.specification import run; from tests.support.golden_digests import current_digests; "
+        "import json; from replication.specification import run; "
+        "from tests.support.golden_digests import current_digests; "
         f"run.NUMERICS_VERSION.update({STORED['numerics_version']!r}); print(json.dumps(current_digests()))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)

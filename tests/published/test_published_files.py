@@ -86,8 +86,10 @@ def test_the_data_are_small():
 
 def test_numbers_are_read_without_torch():
     command = (
-        "import sys; from replication.published.loader import published_scores; from replication.published.references import reference_set; published_scores('mnih2015_nature'); "
-        "reference_set('nature49_5min'); print(sorted(sys.modules.keys() & {'torch', 'ale_py'}))"
+        "import sys; from replication.published.loader import published_scores; "
+        "from replication.published.references import reference_set; "
+        "published_scores('mnih2015_nature'); reference_set('nature49_5min'); "
+        "print(sorted(sys.modules.keys() & {'torch', 'ale_py'}))"
     )
     done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"

@@ -69,8 +69,11 @@ def test_labels_keep_their_order_distance_and_ceiling(wanted):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_figures_and_pages_need_no_torch():
-    modules = "replication.report.figures.learning_curves, replication.report.figures.embedding, replication.report.pages.experiment"
+    modules = ", ".join(
+        f"replication.report.{name}" for name in ("figures.learning_curves", "figures.embedding", "pages.experiment")
+    )
     program = f"import sys; import {modules}; sys.exit('torch' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0

@@ -234,6 +234,7 @@ def test_damaged_scores_are_one_line(tmp_path: Path, content: str | None, expect
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_table_is_made_without_torch() -> None:
     code = "import sys, replication.report.tables.scores; sys.exit(bool({'torch', 'ale_py'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -160,7 +160,8 @@ def test_a_misspelt_experiment_offers_the_nearest() -> None:
 
 def test_naming_runs_needs_neither_torch_nor_pandas() -> None:
     code = (
-        "import sys; from replication.specification.experiments import load_experiment; load_experiment('nature_table2').runs();"
+        "import sys; from replication.specification.experiments import load_experiment; "
+        "load_experiment('nature_table2').runs(); "
         "sys.exit(bool({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

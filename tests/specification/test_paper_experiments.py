@@ -18,6 +18,7 @@ from replication.report.tables.scores import build
 from replication.specification.experiments import load_experiment
 from replication.training.machine.settings import Machine
 from replication.training.session import execute
+from tests.support.parameters import long_unless
 
 # Name: runs, cells (runs but for the seed), of them with a published score, protocols.
 EXPERIMENTS = {
@@ -37,7 +38,7 @@ EXPERIMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", long_unless(lambda name: EXPERIMENTS[name][0] < 120, EXPERIMENTS))
 def test_each_names_its_runs_its_protocol_and_its_published_scores(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

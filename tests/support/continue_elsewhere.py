@@ -1,4 +1,7 @@
-"""Continues stored games in a process of its own and prints what it saw: `python -m tests.continue_elsewhere FILE`."""
+"""Continues stored games in a process of its own and prints what it saw.
+
+python -m tests.support.continue_elsewhere FILE
+"""
 
 from __future__ import annotations
 

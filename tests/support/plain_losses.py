@@ -29,6 +29,8 @@ SMALL_NETWORK: dict[str, Any] = {
     "hidden_units": 8,
     "initialisation": "torch7_uniform",
 }
+FEW_FRACTIONS = {"online_samples": 3, "target_samples": 4, "policy_samples": 5, "embedding_size": 6}
+"""Settings of IQN: as few as plain loops have patience for."""
 
 Reference = Callable[[nn.Module, nn.Module, Batch, Mapping[str, Tensor], Any], Tensor]
 """The sum of the losses of a batch, by loops, of float64 networks."""
@@ -128,3 +130,25 @@ def linear(network: nn.Module, name: str, x: Array, noise: Array | None) -> Arra
         weight = weight + layer["weight_deviation"] * outputs[:, None] * inputs[None, :]
         bias = bias + layer["bias_deviation"] * outputs
     return x @ weight.T + bias
+
+
+def pinball(u: Tensor, tau: float, kappa: float) -> Tensor:
+    """|tau - [u < 0]| times Huber's loss over kappa; without Huber where kappa is 0."""
+    weight = abs(tau - 1.0) if u.item() < 0 else tau
+    if kappa == 0:
+        return weight * abs(u)
+    return weight * (u * u / 2 if abs(u.item()) <= kappa else kappa * (abs(u) - kappa / 2)) / kappa
+
+
+def double_dqn_loss(
+    online: nn.Module, target: nn.Module, batch: Batch, draws: Mapping[str, Tensor], config: Any
+) -> Tensor:
+    """Return the sum of the losses of double DQN, transition by transition."""
+    total = torch.zeros((), dtype=torch.float64)
+    for i, action in enumerate(batch.a_tm1.tolist()):
+        q, q_next = online(batch.s_tm1[i : i + 1])[0], online(batch.s_t[i : i + 1])[0].tolist()
+        best = q_next.index(max(q_next))
+        y = float(batch.r_t[i]) + float(batch.discount_t[i]) * target(batch.s_t[i : i + 1])[0, best].item()
+        error = abs(y - q[action])
+        total = total + (error**2 / 2 if error <= 1 else error - 0.5)
+    return total

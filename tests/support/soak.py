@@ -69,8 +69,8 @@ def soak(kills: int, fresh: int, variant: str, game: str, seed: int, folder: Pat
     kinds = ["instant", "flush", "stop"]
     if _run(variant, game).protocol.final_evaluation:
         kinds += ["evaluation", "stop in evaluation"]
-    while sum(met.values()) < kills:
-        kind = chance.choice(kinds)
+    while (killed := sum(met.values())) < kills:
+        kind = kinds[killed % len(kinds)]
         if _killed(_fork(variant, game, often, _trap(kind, chance)), kind, chance):
             met[kind] += 1
         else:  # it came to its end: another begins

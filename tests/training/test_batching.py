@@ -36,7 +36,7 @@ def in_turn(trainees: list[Trainee], steps: int | None = None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
+@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.long)])
 def test_a_cohort_in_stacks_is_the_cohort_in_turn(variant: str) -> None:
     """Decisions, streams and memories alike; numbers to rounding, while it has not grown into another decision."""
     stacked, alone = cohort(variant), cohort(variant)

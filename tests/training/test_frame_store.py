@@ -16,6 +16,7 @@ from replication.training.replay.frame_store import (
     storage_text,
 )
 from replication.training.replay.memory import ReplayMemory
+from tests.support.parameters import long_unless
 
 
 def _memory(storage: Storage, capacity_rows: int) -> ReplayMemory:
@@ -80,7 +81,12 @@ def test_what_is_said_before_memory_is_taken() -> None:
 
 @pytest.mark.rom
 @pytest.mark.slow
-@pytest.mark.parametrize("game", ["pong", "breakout", "seaquest", "space_invaders", "ms_pacman", "enduro"])
+@pytest.mark.parametrize(
+    "game",
+    long_unless(
+        {"pong", "ms_pacman"}.__contains__, ["pong", "breakout", "seaquest", "space_invaders", "ms_pacman", "enduro"]
+    ),
+)
 def test_a_million_real_frames_would_take_at_most_2_gb(game: str) -> None:
     from tests.support.lanes import RecordingLearner, advance, build, smoke_run
 

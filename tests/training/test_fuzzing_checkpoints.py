@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.foundation.errors import ReplicationError
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.off_policy.trainee import Trainee
 from tests.support.bad_input import seal_checkpoint
+from tests.support.fuzzing import examples
 from tests.support.lanes import advance, build, fingerprint, smoke_run
 from tests.support.mutations import mutated_bytes, mutated_mapping
 
-SOME = settings(max_examples=120, suppress_health_check=list(HealthCheck))
+SOME = examples(120)
 FILES = ["tensors.safetensors", "lane.json", "decisions.bin", "manifest.json"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fuzz]
 
 
 @dataclass
@@ -89,7 +90,7 @@ def test_a_file_with_bytes_changed_and_its_digest_too(stored: Stored, capsys, na
 
 
 @pytest.mark.parametrize("name", ["lane.json", "manifest.json"])
-@settings(SOME, max_examples=400)
+@examples(400)
 @given(data=st.data())
 def test_a_record_with_values_changed_and_its_digest_too(
     stored: Stored, capsys, name: str, data: st.DataObject

@@ -10,8 +10,16 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "kills", "fresh"), [("dqn", 25, 3), ("dqn_dopamine", 20, 2)])
-def test_fifty_kills_at_random_instants_change_no_byte(variant: str, kills: int, fresh: int) -> None:
+@pytest.mark.parametrize(
+    ("variant", "kills", "fresh"),
+    [
+        ("dqn", 5, 1),
+        ("dqn_dopamine", 3, 1),
+        pytest.param("dqn", 25, 3, marks=pytest.mark.long),
+        pytest.param("dqn_dopamine", 20, 2, marks=pytest.mark.long),
+    ],
+)
+def test_kills_of_every_kind_at_random_instants_change_no_byte(variant: str, kills: int, fresh: int) -> None:
     """A process of its own forks the children: this one may have threads."""
     command = [sys.executable, "-m", "tests.support.soak", "--variants", variant, "--games", "catch"]
     done = subprocess.run(

@@ -1,9 +1,9 @@
 """Numbers that move without a raised NUMERICS_VERSION are a defect: results of old code would pass as the new code's.
 
-When this fails because numbers were meant to move: raise the family's integer in replication/specification/run.py, say in KEPT_LAW
-which modules kept their law, note it in the CHANGELOG under Results-affecting, keep the former fingerprints as
-golden/numerics_version_N.json, and write the new ones with `python -m tests.training.test_numerics_version`. On another kind of
-machine the same command adds its exact digests.
+When this fails because numbers were meant to move: raise the family's integer in replication/specification/run.py, say
+in KEPT_LAW which modules kept their law, note it in the CHANGELOG under Results-affecting, keep the former fingerprints
+as golden/numerics_version_N.json, and write the new ones with `python -m tests.training.test_numerics_version`. On
+another kind of machine the same command adds its exact digests.
 """
 
 from __future__ import annotations

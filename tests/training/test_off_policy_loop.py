@@ -23,6 +23,7 @@ def test_s2_s4_s5_updates_and_copies_fall_on_their_steps() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_s4_exactly_2500_updates_lie_between_two_copies_of_the_released_program() -> None:
     run = smoke_run(preset=None, budget_frames=4 * 75_000)
     trainee = build(run, replay_capacity_rows=1_000)

@@ -1,8 +1,8 @@
 """Checkpoints that are kept go on as those written today: whatever is rebuilt around them, runs that began stay whole.
 
 golden/checkpoints/numerics_version_N holds, for each of a few runs, a checkpoint in the middle of its training, and
-what the run leaves that was never interrupted. `python -m tests.training.test_old_checkpoints` writes them for the present
-version: after a bump of NUMERICS_VERSION, or where bytes were meant to move within it.
+what the run leaves that was never interrupted. `python -m tests.training.test_old_checkpoints` writes them for the
+present version: after a bump of NUMERICS_VERSION, or where bytes were meant to move within it.
 """
 
 from __future__ import annotations

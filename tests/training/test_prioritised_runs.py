@@ -146,7 +146,12 @@ def test_held_out_transitions_are_drawn_uniformly_by_whatever_minibatches_are() 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampling", "acts_first"),
-    [(PROPORTIONAL, True), (PROPORTIONAL, False), (RANK, True), (NEWEST, True)],
+    [
+        (PROPORTIONAL, True),
+        pytest.param(PROPORTIONAL, False, marks=pytest.mark.long),
+        (RANK, True),
+        pytest.param(NEWEST, True, marks=pytest.mark.long),
+    ],
     ids=["proportional", "proportional_learns_first", "rank", "newest"],
 )
 def test_a_cohort_equals_the_runs_alone_in_one_process_and_in_workers(
@@ -198,7 +203,10 @@ def test_continuing_equals_never_stopping(tmp_path: Path, sampling: ReplaySampli
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampling", "workers"), [(PROPORTIONAL, (2, 0)), (RANK, (0, 1)), (RANK, (1, 2))])
+@pytest.mark.parametrize(
+    ("sampling", "workers"),
+    [(PROPORTIONAL, (2, 0)), (RANK, (0, 1)), pytest.param(RANK, (1, 2), marks=pytest.mark.long)],
+)
 def test_a_run_stopped_with_some_workers_continues_with_others(
     tmp_path: Path, sampling: ReplaySampling, workers: tuple[int, int]
 ) -> None:

@@ -58,8 +58,8 @@ def assert_equal(stacked: list[Learner], alone: list[Learner]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
-@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.long), 3])
+@pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("optimizer", ["its own", "adam"])
 def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: str, reduction: str, lanes: int) -> None:
@@ -82,7 +82,7 @@ def test_updates_and_values_equal_the_learners_alone(variant: str, optimizer: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("variant", ["dqn", pytest.param("dqn_dopamine", marks=pytest.mark.long)])
 def test_float32_is_near(variant: str) -> None:
     """At full size. From one update on, ReLUs that passed a gradient in one and not in the other add up."""
     stacked, alone = pairs(2, variant, small=False)
@@ -96,7 +96,7 @@ def test_float32_is_near(variant: str) -> None:
 
 
 def test_updates_in_bfloat16_are_as_near_as_their_rounding() -> None:
-    """And acting is float32. Two ways to compute round differently; tests/training/test_precision.py has the tolerance."""
+    """And acting is float32. Two ways to compute round differently; test_precision.py has the tolerance."""
     stacked, alone = pairs(2, "dqn_bfloat16")
     exact, _ = pairs(2)
     stack = Stack(stacked)

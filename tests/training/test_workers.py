@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -25,6 +24,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import stream_state, training_streams
 from replication.specification.families.off_policy import Convolution, NetworkConfig
 from replication.training.checkpoints import restore_newest, save_checkpoint
+from tests.support.command_line import left
 from tests.support.lanes import advance, cohort, smoke_run, whole_state
 
 SHORT = {"dqn": ["--budget-frames=1600"], "dqn_dopamine": ["--budget-iterations=1"]}
@@ -42,19 +42,6 @@ def command(folder: Path, variant: str, games: list[str], *more: str) -> list[st
     return [*run, "--quiet", f"--results={folder / 'results'}", f"--state={folder / 'state'}", *more]
 
 
-def left(folder: Path) -> dict[str, object]:
-    """Everything a command has left, but the time it took."""
-    found: dict[str, object] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = str(path.relative_to(folder))
-        if path.name in ("lane.json", "run.json"):
-            record = json.loads(path.read_bytes())
-            found[name] = {key: record[key] for key in record.keys() - {"seconds", "cost", "seal", "provenance"}}
-        elif path.name != "manifest.json":
-            found[name] = path.read_bytes()
-    return found
-
-
 @pytest.fixture(scope="module")
 def whole_dqn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     folder = tmp_path_factory.mktemp("whole_dqn")
@@ -67,7 +54,11 @@ def whole_dqn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("variant", "lanes", "numbers"),
     # Whole games are Dopamine's iterations: the toy game's are short.
-    [("dqn", ["catch", "pong"], (1, 2)), ("dqn_dopamine", ["catch", "--seed", "1", "2", "3"], (2,))],
+    [
+        ("dqn", ["catch", "pong"], (2,)),
+        pytest.param("dqn", ["catch", "pong"], (1,), marks=pytest.mark.long),
+        ("dqn_dopamine", ["catch", "--seed", "1", "2", "3"], (2,)),
+    ],
 )
 def test_a_cohort_leaves_the_same_bytes_with_any_number_of_workers(
     tmp_path: Path, variant: str, lanes: list[str], numbers: tuple[int, ...]
@@ -92,7 +83,13 @@ def test_one_lane_and_more_workers_than_lanes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("variant", "workers"), [("dqn", (0, 2)), ("dqn", (2, 1)), ("dqn_dopamine", (2, 0)), ("dqn_dopamine", (0, 1))]
+    ("variant", "workers"),
+    [
+        ("dqn", (0, 2)),
+        pytest.param("dqn", (2, 1), marks=pytest.mark.long),
+        ("dqn_dopamine", (2, 0)),
+        pytest.param("dqn_dopamine", (0, 1), marks=pytest.mark.long),
+    ],
 )
 def test_a_run_stopped_with_some_workers_continues_with_others(
     tmp_path: Path, variant: str, workers: tuple[int, int]
@@ -235,15 +232,16 @@ def start(folder: Path, *more: str) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.rom
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_a_main_process_killed_at_any_instant_leaves_no_worker_and_continues_to_the_same_bytes(
-    tmp_path: Path, whole_dqn: dict[str, object]
+    tmp_path: Path, whole_dqn: dict[str, object], times: int
 ) -> None:
     chance, met = random.Random(), 0
-    for _ in range(3):
+    for _ in range(times):
         with start(tmp_path) as process:
             workers = workers_of(process)
             until(lambda: stored(tmp_path, "*"))
-            time.sleep(chance.random())
+            time.sleep(chance.random() / (4 - times))  # a kill that is the only one must not come too late
             process.kill()
             met += process.wait() == -signal.SIGKILL
         _, alive = psutil.wait_procs(workers, timeout=WAIT_SECONDS)
@@ -276,7 +274,7 @@ def test_a_killed_worker_is_one_line_that_names_its_runs_and_the_same_command_co
 
 @pytest.mark.slow
 @pytest.mark.rom
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_a_signal_to_all_processes_is_answered_by_the_main_one(tmp_path: Path, number: signal.Signals) -> None:
     # Far from the last checkpoint, so that one is written, which asks the workers.
     with start(tmp_path, "--budget-frames=400000", "--checkpoint-seconds=600") as process:

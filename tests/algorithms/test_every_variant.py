@@ -1,6 +1,7 @@
-"""Every algorithm passes the kit: a new YAML in workflow/algorithms is checked without a line here.
+"""Every algorithm passes check-algorithm: a new YAML in workflow/algorithms is checked without a line here.
 
-Left out are variants named below, whose parts others have.
+In `make test` the first variant of each module that is not made of others, in `make test-long` the rest. Left out are
+variants named below, whose parts others have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from replication.commands.check_algorithm.checks import STAGES, TABLES, examine
 from replication.commands.check_algorithm.subject import Subject, open_subject, variants_of
 from replication.foundation.paths import ALGORITHMS, WORKFLOW
 from replication.specification.loading import known_names, load_variant
+from tests.support.parameters import MADE_OF_OTHERS, first_of_each
 
 VARIANTS = {name: load_variant(name) for name in known_names("algorithms")}
 LEARNING = {name: variant.module for name, variant in VARIANTS.items() if variant.family == "off_policy"}
@@ -51,7 +53,14 @@ MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [name for name in LEARNING if not name.endswith(MADE_OF_KNOWN_PARTS)])
+@pytest.mark.parametrize(
+    "variant",
+    first_of_each(
+        LEARNING.__getitem__,
+        [name for name in LEARNING if not name.endswith(MADE_OF_KNOWN_PARTS)],
+        later=MADE_OF_OTHERS,
+    ),
+)
 def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None:
     source = ALGORITHMS / "off_policy" / f"{LEARNING[variant]}.py"
     findings = examine(small(open_subject(source, WORKFLOW / "algorithms" / f"{variant}.yaml")))
