@@ -13,7 +13,7 @@ from typing import Any
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
 from replication.specification.loading import identity_config
-from replication.specification.run import Run, off_policy_config
+from replication.specification.run import Run
 
 ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "iqn": 17.0, "iqn_dopamine": 7.0, "munchausen_iqn": 7.0}
 """Agent steps a second of training on one core, both cores of a 2-core cloud machine busy (2.5 GHz class, 2026).
@@ -50,7 +50,7 @@ def seconds_to_go(run: Run, speed: Speed | None, state: Path) -> float:
 
 def assumed_seconds(run: Run) -> float:
     """Estimate the time of a run from its start, at assumed speeds; the same on every machine."""
-    return _seconds(run, _assumed_speed(run) if run.variant.family == "off_policy" else None, _budget_steps(run))
+    return _seconds(run, _assumed_speed(run) if run.variant.family == "off_policy" else None, run.training_steps)
 
 
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
@@ -67,22 +67,12 @@ def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
 
 def steps_to_go(run: Run, state: Path) -> int:
     """Return the agent steps between the newest checkpoint and the budget."""
-    return max(0, _budget_steps(run) - checkpoint_step(run, state))
-
-
-def budget_frames(run: Run) -> int:
-    """Return the emulator frames of a whole training."""
-    return _budget_steps(run) * run.protocol.training.frame_skip
-
-
-def _budget_steps(run: Run) -> int:
-    """Return the agent steps of a whole training; an iteration counts as its least number of steps."""
-    return run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+    return max(0, run.training_steps - checkpoint_step(run, state))
 
 
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
     """Return the speed of a variant here: that of its longest finished run, else as measured, else assumed."""
-    config = off_policy_config(run)
+    config = run.off_policy_config
     measured = _measured(run, state)
     playing = measured[1] if measured else ASSUMED_PLAYING
     enough = LONG_ENOUGH * config.replay_start.count

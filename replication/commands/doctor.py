@@ -197,7 +197,6 @@ def check_results(runs: Sequence[Run], results: Path) -> Iterator[Finding]:
 def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Finding]:
     """Check the memory for the runs that are left: each a replay memory of a busy game, and a gigabyte of program."""
     from replication.foundation.resources import available_memory_bytes
-    from replication.specification.run import off_policy_config
     from replication.training.machine.footprint import priority_bytes
     from replication.training.replay.frame_store import typical_bytes
 
@@ -206,7 +205,7 @@ def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Fin
     except ReplicationError:
         return  # said already
     trained = [run for run in left if run.variant.family == "off_policy"]
-    configs = [off_policy_config(run) for run in trained]
+    configs = [run.off_policy_config for run in trained]
     memories = [typical_bytes(each.replay_capacity_rows, "lz4")[1] + priority_bytes(each) for each in configs]
     each = sorted([PROGRAM_BYTES + size for size in memories] + [PROGRAM_BYTES] * (len(left) - len(trained)))
     largest, available = each[-cores:], available_memory_bytes()

@@ -129,6 +129,27 @@ class Run:
         """True where the returns of its training episodes are what was published, so that their traces are kept."""
         return self.protocol.published_quantity == "training_iterations"
 
+    @property
+    def training_steps(self) -> int:
+        """Agent steps of training from its start; an iteration counts as its least number of steps."""
+        return self.budget.steps or self.budget.iterations * (self.protocol.iteration_steps or 0)
+
+    @property
+    def training_frames(self) -> int:
+        """Emulator frames of training from its start."""
+        return self.training_steps * self.protocol.training.frame_skip
+
+    @cached_property
+    def off_policy_config(self) -> OffPolicyConfig:
+        """The settings that all algorithms of the off-policy family share; an algorithm may have more.
+
+        Raises:
+            ReplicationError: a value that is not accepted.
+        """
+        given = self.variant.config
+        shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
+        return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{self.variant.variant}.yaml", "config")
+
     def final_epsilon(self, final: FinalEvaluation) -> float:
         """Return the protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
         if final.epsilon is not None:
@@ -178,10 +199,3 @@ def resolve_run(
     presented = load_protocol(protocol or loaded.protocol, loaded_preset)
     budget = checked_budget(loaded, presented, budget_frames, budget_iterations)
     return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
-
-
-def off_policy_config(run: Run) -> OffPolicyConfig:
-    """Check the part of a variant's configuration that all algorithms of the family share; one may add to it."""
-    given = run.variant.config
-    shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
-    return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{run.variant.variant}.yaml", "config")

@@ -137,7 +137,7 @@ def _train(
     """
     skip = trainees[0].lane.run.protocol.training.frame_skip
     with progress_bar(
-        sum(_budget_steps(trainee.lane) for trainee in trainees) * skip,
+        sum(trainee.lane.run.training_steps for trainee in trainees) * skip,
         "frames",
         ", ".join(trainee.lane.run.name for trainee in trainees),
         quiet=machine.quiet,
@@ -219,11 +219,6 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
     trainee.fresh_trace = None
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
-
-
-def _budget_steps(lane: AnyLane) -> int:
-    budget = lane.run.budget
-    return budget.steps or budget.iterations * (lane.run.protocol.iteration_steps or 0)
 
 
 def _latest(trainees: Sequence[Trainee]) -> str:

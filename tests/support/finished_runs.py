@@ -45,7 +45,7 @@ def finish(run: Run, results: Path, *, points: int = 0) -> Path:
     folder = run.results_folder(results)
     folder.mkdir(parents=True)
     skip = run.protocol.training.frame_skip
-    steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+    steps = run.training_steps
     level = 100.0 * (1 + len(run.game))
     if run.protocol.final_evaluation is not None:
         returns = np.round(level * (1 + stream.random(run.protocol.final_evaluation.num_episodes)), 0)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import ReplaySampling
-from replication.specification.run import off_policy_config
 from replication.training.machine import capacity
 from replication.training.machine.capacity import ensure_memory_and_disk
 from replication.training.machine.footprint import (
@@ -183,12 +182,12 @@ def test_priorities_count_in_what_a_machine_holds(
     assert lanes_that_fit(run, 4_000_000_000, 0) <= 600_000_000 // each < lanes_that_fit(uniform, 4_000_000_000, 0)
     assert checkpoint_bytes(run) - checkpoint_bytes(uniform) == each
     for storage in ("raw", "lz4"):
-        assert memory_text(off_policy_config(run), storage).endswith(f"; priorities {each / 1e6:.1f} MB")
+        assert memory_text(run.off_policy_config, storage).endswith(f"; priorities {each / 1e6:.1f} MB")
     machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
     monkeypatch.setattr(capacity, "available_memory_bytes", lambda: each)
-    ensure_memory_and_disk([uniform], off_policy_config(uniform), machine)
+    ensure_memory_and_disk([uniform], uniform.off_policy_config, machine)
     with pytest.raises(ReplicationError, match="memory: 1 replay memories"):
-        ensure_memory_and_disk([run], off_policy_config(run), machine)
+        ensure_memory_and_disk([run], run.off_policy_config, machine)
 
 
 # ---------------------------------------------------------------- the newest

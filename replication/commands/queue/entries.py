@@ -106,7 +106,7 @@ class Queue(Settings):
 
 def new_entry(number: int, run: Run) -> Entry:
     """Build the entry of a run."""
-    steps = run.budget.steps or run.budget.iterations * (run.protocol.iteration_steps or 0)
+    steps = run.training_steps
     found: dict[str, Any] = {
         "id": number,
         "variant": run.variant.variant,

@@ -18,7 +18,6 @@ from replication.commands.queue.worker import last_line
 from replication.evidence.records import read_unchecked
 from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
-from replication.specification.run import off_policy_config
 
 WIDTH = 100
 """Most columns of a terminal that the table takes."""
@@ -145,7 +144,7 @@ def _hours_left(entry: Entry, folder: QueueFolder, step: int, seconds: float) ->
         if run.variant.family == "untrained":
             return seconds_to_go(run, None, folder.state) / 3600
         speed = known_speed(run, folder.results, folder.state)
-        if seconds and step >= LONG_ENOUGH * off_policy_config(run).replay_start.count:
+        if seconds and step >= LONG_ENOUGH * run.off_policy_config.replay_start.count:
             speed = Speed(step / seconds, speed.playing, includes_evaluations=True, origin="its own")
         return seconds_to_go(run, speed, folder.state) / 3600
     except ReplicationError:

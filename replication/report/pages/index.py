@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from replication.analysis.cost import assumed_seconds, budget_frames
+from replication.analysis.cost import assumed_seconds
 from replication.evidence.control_records import read_variant
 from replication.evidence.records import unfinished
 from replication.foundation.durations import hours_text
@@ -73,7 +73,7 @@ def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
         total=len(runs),
         verdicts=_verdicts(folder / "tables" / "scores.csv"),
         has_page=(folder / "index.html").exists(),
-        frames_to_go=sum(map(budget_frames, left)),
+        frames_to_go=sum(run.training_frames for run in left),
         core_hours_to_go=hours_text(sum(map(assumed_seconds, left))) if left else "",
     )
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from replication.analysis.cost import assumed_seconds, budget_frames
+from replication.analysis.cost import assumed_seconds
 from replication.analysis.other_scores import MARKS
 from replication.evidence.records import unfinished
 from replication.specification.experiments import Experiment
@@ -76,7 +76,7 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
     runs = experiment.runs()
     left = unfinished(runs, results)
     days = sum(assumed_seconds(run) for run in left) / _SECONDS_A_DAY
-    return Left(len(left), len(runs), sum(budget_frames(run) for run in left), days)
+    return Left(len(left), len(runs), sum(run.training_frames for run in left), days)
 
 
 def days_text(core_days: float) -> str:

@@ -12,7 +12,6 @@ import pandas as pd
 
 from replication.analysis.best_of_rates import Comparison, compared, comparison_count
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
-from replication.analysis.cost import budget_frames
 from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
@@ -96,7 +95,7 @@ def _row(
     return {
         "game": find_game(game).title,
         "agent": agent,
-        "frames": f"{budget_frames(cell.run):,}",  # what a published number must share with the row
+        "frames": f"{cell.run.training_frames:,}",  # what a published number must share with the row
         "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
         "score": _number(float(np.mean(scores)) if scores else None),
         "95 % interval": "missing" if not scores else _range(shown),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replication.specification.families.off_policy import NetworkConfig, OffPolicyConfig
-from replication.specification.run import Run, off_policy_config
+from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 from replication.training.replay.frame_store import FRAME_SHAPE, Storage, storage_text, typical_bytes
 
@@ -45,7 +45,7 @@ def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
         memory_bytes: of the machine; a tenth is left to other programs.
         workers: processes that play for the one that learns.
     """
-    config = off_policy_config(run)
+    config = run.off_policy_config
     _, rows = typical_bytes(rows_held(run, config, "lz4"), "lz4")
     each = rows + priority_bytes(config)
     return max(1, (memory_bytes * 9 // 10 - LEARNER_BYTES - workers * WORKER_BYTES) // each)
@@ -58,7 +58,7 @@ def checkpoint_bytes(run: Run) -> int:
     """
     if run.variant.family == "untrained":
         return 0
-    config = off_policy_config(run)
+    config = run.off_policy_config
     num_actions = find_game(run.game).minimal_actions_count
     copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)
     held_out = 2 * config.held_out_transitions * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
