@@ -117,7 +117,7 @@ def test_bad_requests_are_one_line_and_exit_code_2(tmp_path: Path, capsys, chang
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
     words = ["--variant", "dqn", "--game", "catch", "--seed", "3", "--preset", "smoke", "--checkpoint-seconds", "0.2"]
     where = ["--results", str(tmp_path / "killed" / "results"), "--state", str(tmp_path / "killed" / "state")]
-    command = [sys.executable, "-m", "replication", "train", *words, "--budget-frames", "8000", "--quiet", *where]
+    command = [sys.executable, "-m", "replication", "train", *words, "--budget-frames", "4800", "--quiet", *where]
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "killed").rglob("manifest.json")) and time.monotonic() < deadline:
@@ -127,7 +127,7 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path, num
     assert code == (75 if number == signal.SIGTERM else -signal.SIGKILL)
     assert not list((tmp_path / "killed" / "results").rglob("run.json"))
     for name in ("killed", "whole"):
-        assert train_smoke(tmp_path / name, "--seed", "3", budget="--budget-frames=8000") == 0
+        assert train_smoke(tmp_path / name, "--seed", "3", budget="--budget-frames=4800") == 0
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
 
 

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ from replication.specification.run import Run, resolve_run
 from replication.specification.run_arguments import run_arguments
 from replication.specification.tasks.atari_games import NATURE49
 from replication.training.replay.frame_store import typical_bytes
+from tests.support.parameters import long_unless
+
+LARGE = {"atari100k", "rainbow_2018", "rainbow_ablations"}
+"""Experiments of hundreds of runs."""
 
 
 def _run(game: str, seed: int, **changes) -> Run:
@@ -39,7 +44,7 @@ def _named(runs: list[tuple[str, int]]) -> list[Run]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", known_experiments())
+@pytest.mark.parametrize("name", long_unless(lambda name: name not in LARGE, known_experiments()))
 def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
     arguments = build_parser(COMMANDS)
     for run in load_experiment(name).runs():
@@ -193,9 +198,14 @@ def test_a_bad_configuration_is_one_line(given: dict, expected: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_inventory_is_named_after_the_set_of_runs() -> None:
-    names = {build_jobs(workflow_config({"experiment": name})).inventory for name in known_experiments()}
-    assert len({Path(name).name for name in names}) == len(known_experiments())
+@pytest.mark.parametrize(
+    "experiments",
+    [["quickstart", "nature_table4", "dopamine_curves"], pytest.param(known_experiments(), marks=pytest.mark.long)],
+    ids=["some", "all"],
+)
+def test_the_inventory_is_named_after_the_set_of_runs(experiments: Sequence[str]) -> None:
+    names = {build_jobs(workflow_config({"experiment": name})).inventory for name in experiments}
+    assert len({Path(name).name for name in names}) == len(experiments)
 
 
 def test_every_source_of_a_table_or_figure_is_watched() -> None:
