@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+import pytest
 
 from replication.algorithms.off_policy import dqn
+from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import (
     OffPolicyConfig,
     ProportionalSampling,
@@ -62,8 +65,8 @@ def renew(memory: ReplayMemory, rows: np.ndarray, found: Any) -> None:
 
 def drawn_from(memory: ReplayMemory) -> PriorityState:
     """The state in which the next draw finds the priorities."""
-    if memory.valid_acting_row(all_rows(memory)).any():
-        memory.sample_by_priority(np.random.default_rng(0), 1, 0)
+    with nullcontext() if memory.valid_acting_row(all_rows(memory)).any() else pytest.raises(ReplicationError):
+        memory.sample_by_priority(np.random.default_rng(0), 1, 0)  # refused too, it brings the priorities up to date
     state = memory.priority_state()
     assert state is not None
     return state

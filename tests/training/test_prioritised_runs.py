@@ -83,13 +83,16 @@ def test_each_minibatch_of_a_round_is_drawn_by_the_priorities_of_the_one_before(
     trainee = build(smoke_run(variant), replay_sampling=PROPORTIONAL, updates_at_once=3)
     learner, lane = RecordingPriorities(trainee), trainee.lane
     events: list[str] = []
-    for name in ("begin_batch", "begin_play", "renew_priorities"):
+    draw, renew, play = "draw", "renew", "play"
+    noted = {"begin_batch": draw, "begin_play": play, "begin_storing_last_frame": play, "renew_priorities": renew}
+    for name, event in noted.items():
         plain = getattr(lane, name)
-        monkeypatch.setattr(lane, name, lambda *given, plain=plain, name=name: (events.append(name), plain(*given))[1])
+        monkeypatch.setattr(
+            lane, name, lambda *given, plain=plain, event=event: (events.append(event), plain(*given))[1]
+        )
     while not learner.rows:
         events.clear()
         advance([trainee], 1)
-    draw, renew, play = "begin_batch", "renew_priorities", "begin_play"
     # Nature chooses before it learns, and plays once the last minibatch is drawn; Dopamine learns first.
     tail = [play, renew] if variant == "dqn" else [renew, play]
     assert events == [draw, renew, draw, renew, draw, *tail]
