@@ -10,7 +10,7 @@ from replication.foundation.errors import ReplicationError, unknown_name
 
 
 class Command(Protocol):
-    """A module of this package that is a command. To load it loads neither torch nor numpy nor pandas."""
+    """A module that is a command. It imports torch, numpy and pandas only when it runs, so that help is quick."""
 
     HELP: str
     """Its line in the help of the whole program."""

@@ -192,3 +192,12 @@ def test_a_missing_package_is_one_line(package: str, command: list[str]) -> None
     assert run.returncode == 2 and run.stdout == ""
     assert run.stderr.startswith(f"error: package {package}: not installed for {sys.executable}; ")
     assert run.stderr.count("\n") == 1
+
+
+def test_help_needs_neither_torch_nor_numpy_nor_pandas() -> None:
+    code = (
+        "import sys; from replication.commands.cli import COMMANDS; "
+        "from replication.commands.parser import build_parser; "
+        "build_parser(COMMANDS).format_help(); sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replication.commands import embed
+from replication.commands import network_views
 from replication.commands.cli import main
 from replication.commands.network_views import embed_checkpoint, embed_run, run_of_checkpoint, stored_network
 from replication.environments.atari.frames import frame_pipeline
@@ -137,7 +137,7 @@ def test_without_its_network_a_run_still_gets_its_screens(trained: Path, tmp_pat
 def test_any_checkpoint_is_embedded_by_one_command(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "PLAYED_STEPS", 120)
+    monkeypatch.setattr(network_views, "PLAYED_STEPS", 120)
     path = checkpoints(smoke_run().state_folder(trained / "state"))[-1][1]
     assert run_of_checkpoint(path).training_digest == smoke_run().training_digest
     assert main(["embed", str(path), "--output", str(tmp_path / "out")]) == 0
@@ -152,9 +152,9 @@ def test_any_checkpoint_is_embedded_by_one_command(
 def test_what_is_neither_run_nor_checkpoint_is_refused_in_one_line(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "known_names", lambda kind: ["nature" if kind == "protocols" else "smoke"])
+    monkeypatch.setattr(network_views, "known_names", lambda kind: ["nature" if kind == "protocols" else "smoke"])
     with pytest.raises(ReplicationError, match="expected a finished run or a checkpoint"):
-        embed.embed(tmp_path, trained / "state")
+        network_views.embed(tmp_path, trained / "state")
     state = smoke_run().state_folder(trained / "state")
     path = shutil.copytree(checkpoints(state)[-1][1], tmp_path / "dqn" / "catch" / "seed1" / "0" / "checkpoint_1")
     manifest = (path / "manifest.json").read_text()
