@@ -157,6 +157,6 @@ def test_a_mean_by_another_convention_is_not_drawn_beside_ours() -> None:
 @pytest.mark.long
 def test_they_need_no_torch() -> None:
     modules = [f"replication.report.figures.{name}" for name in FIGURES]
-    modules += [f"replication.report.tables.table.{name}" for name in ("aggregates", "power", "verdict_errors")]
+    modules += [f"replication.report.tables.{name}" for name in ("aggregates", "power", "verdict_errors")]
     code = f"import sys, {', '.join(modules)}; sys.exit(bool({{'torch', 'ale_py'}} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
