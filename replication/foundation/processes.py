@@ -20,6 +20,8 @@ def map_in_processes(
 ) -> Iterator[_Found]:
     """Yield what a check finds for each item, in their order; the first that fails, in that order, ends the work.
 
+    The processes end with the generator: where it is closed early, or a signal stops the caller, at once.
+
     Args:
         check: a function of a module; it is sent to the processes by its name.
         items: plain data, one a call.
@@ -33,14 +35,22 @@ def map_in_processes(
         yield from map(check, items)
         return
     spawned = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(min(processes, len(items)), mp_context=spawned)
     try:
-        with ProcessPoolExecutor(min(processes, len(items)), mp_context=spawned) as pool:
-            for found in pool.map(partial(_outcome, check), items):
-                if isinstance(found, _Refusal):
-                    raise ReplicationError(found.message)
-                yield found
+        for found in pool.map(partial(_outcome, check), items):
+            if isinstance(found, _Refusal):
+                raise ReplicationError(found.message)
+            yield found
     except BrokenProcessPool:
         raise ReplicationError(ended) from None
+    except BaseException:
+        # A check can take an hour: it is not waited for.
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Refusal(NamedTuple):
