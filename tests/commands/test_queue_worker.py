@@ -178,7 +178,7 @@ def test_a_training_that_fails_is_told_in_its_own_words_and_tried_again_at_the_n
 def test_a_worker_that_does_not_begin_says_why(project: Project, tmp_path: Path) -> None:
     project.queue("add", *SMOKE, "--seed", "1", *BUDGET)
     assert f"{tmp_path / 'none'}: cannot be started" in project.refused("start", "--python", str(tmp_path / "none"))
-    worker = project.repository / "replication" / "queue" / "worker.py"
+    worker = project.repository / "replication" / "commands" / "queue" / "worker.py"
     whole = worker.read_text()
     worker.write_text("raise SystemExit('broken')\n")
     broken = commit_all(project.repository, "broken")
