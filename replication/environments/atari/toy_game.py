@@ -19,7 +19,7 @@ BACKGROUND, BALL, PADDLE = 0, 14, 70
 
 
 class Catch:
-    """The toy game, one point a ball caught. The balls' columns follow from a counter that goes on through resets."""
+    """One point a ball caught. The balls' columns follow from a counter that goes on through resets."""
 
     game: str = "catch"
     minimal_actions: tuple[int, ...] = (0, RIGHT, LEFT)
@@ -30,12 +30,12 @@ class Catch:
 
     @property
     def lives(self) -> int:
-        """The lives left, of three."""
+        """What is left of three."""
         return self._lives
 
     @property
     def game_over(self) -> bool:
-        """True after ten balls or three misses."""
+        """After ten balls or three misses."""
         return self._lives == 0 or self._balls == BALLS
 
     def reset(self) -> None:
@@ -74,7 +74,7 @@ class Catch:
         self._seed, self._lives, self._balls, self._paddle, self._column, self._height = json.loads(state)
 
     def _drop(self) -> None:
-        """Put a new ball at the top; a linear congruential generator says where."""
+        """A new ball at the top; a linear congruential generator says where."""
         self._seed = (1_103_515_245 * self._seed + 12_345) % 2**31
         self._column = (self._seed >> 8) % (160 - BALL_PIXELS)
         self._height = 0
