@@ -38,8 +38,11 @@ from replication.training.workers.handle import Worker
 from replication.training.workers.pool import open_lanes
 from tests.support.stacks import apart, learner, loss_stream, minibatch
 
-LIMITS = {True: 1e-10, False: 1e-2}
-"""Relative distance allowed after an update from equal state, in float64 and float32."""
+LIMITS = {True: 1e-7, False: 1e-2}
+"""Relative distance allowed after an update from equal state, in float64 and float32.
+
+On a CPU the optimiser's own numbers are float32, whatever it updates: 1 - 0.999 is off by 5e-8 there.
+"""
 PARTS = ((Stack, "_fill"), (Worker, "_receive"), (InStacks, "action_values"), (InStacks, "update"))
 """Where the time of the main process is looked for."""
 
