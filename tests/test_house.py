@@ -47,7 +47,7 @@ def imported(path: Path) -> frozenset[str]:
 
 
 def names_in(folder: Path) -> set[str]:
-    """Names of files, and of folders that hold any but compiled modules, which a folder that was moved leaves behind."""
+    """Names of files, and of folders that hold more than compiled modules, which a moved folder leaves behind."""
     kept = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.parts[0] for path in kept if "__pycache__" not in path.parts}
 
