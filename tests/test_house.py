@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from replication.specification.variants import FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "replication"
@@ -103,6 +106,18 @@ def test_training_knows_nothing_of_verification() -> None:
         if package_of(path) == "training"
         for name in sorted(imported(path))
         if verification & {name, name.rpartition(".")[0]}
+    ]
+    assert wrong == []
+
+
+def test_nothing_compares_the_names_of_families() -> None:
+    """What one does otherwise is a fact of its family (specification/families), or behaviour found by its name."""
+    named = re.compile(r"family\b[\"'\])]*\s*(==|!=|(not )?in [(\[{])|(==|!=)\s*[\w.]*\.family\b")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in modules()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if named.search(line) or re.search(rf"(==|!=) *[\"']({'|'.join(FAMILIES)})[\"']", line)
     ]
     assert wrong == []
 

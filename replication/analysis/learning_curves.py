@@ -138,7 +138,7 @@ def _agent_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
     """Return the rows of the finished runs of one agent on one game, one run a seed."""
     if not group:
         return []
-    if group[0].run.variant.family == "untrained":
+    if not group[0].run.family.trains:
         played = [_returns(found) for found in group if found.episodes is not None]
         return [_interval_row("agent", None, None, np.concatenate(played))] if played else []
     rows = _curve_rows(group, window_frames)

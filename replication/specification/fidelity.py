@@ -23,7 +23,7 @@ from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import Settings, read_yaml, validated
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
-from replication.specification.variants import FAMILIES, Preset, Variant
+from replication.specification.variants import Preset, Variant
 
 RULES = "suite"
 """The original that every variant is held against: the rules this project sets itself."""
@@ -196,7 +196,7 @@ def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
     """Return all settings in force by dotted name; parts that are absent have no names."""
     # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
-    shown = variant.config | without_defaults(FAMILIES[variant.family], variant.config)
+    shown = variant.config | without_defaults(variant.facts.settings, variant.config)
     content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
     final = content["protocol"]["final_evaluation"]
     if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own

@@ -70,7 +70,7 @@ def plain(experiment):
 
 def made(experiment, results, finished):
     for run in experiment.runs()[:finished]:
-        finish(run, results, points=30 if run.variant.family != "untrained" else 0)
+        finish(run, results, points=30 if run.family.trains else 0)
     return rendered(experiment, results)
 
 
@@ -258,7 +258,7 @@ def test_a_page_too_large_is_one_line_with_its_largest_figure(experiment, tmp_pa
 def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
     made(plain, tmp_path, 6)
     for run in plain.runs():
-        if run.variant.family != "untrained":
+        if run.family.trains:
             (run.results_folder(tmp_path) / "clip.webp").write_bytes(bytes(1000))
     assert "more lie beside their runs" not in write_page(plain, tmp_path).read_text()
     monkeypatch.setattr(runs, "_CLIPS_BYTES", 1_500)

@@ -59,7 +59,7 @@ def _scored(run: Run) -> str:
     final = run.protocol.final_evaluation
     if final is None:
         return "training returns of the last iteration"
-    if run.variant.family == "untrained":
+    if not run.family.trains:
         return f"{final.num_episodes} episodes"
     network = (
         "best network of the periodic evaluations" if final.network == "best" else "network at the end of training"
