@@ -122,6 +122,17 @@ def test_nothing_compares_the_names_of_families() -> None:
     assert wrong == []
 
 
+def test_budgets_are_computed_in_one_place() -> None:
+    """A product of steps is 0 for a budget of iterations: `Run.training_steps` and `training_frames` know both."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in modules()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"budget\.steps \*|\* [\w.]*budget\.(steps|iterations)|budget\.iterations \*", line)
+    ]
+    assert [place.rpartition(":")[0] for place in wrong] == ["replication/specification/run.py"], wrong
+
+
 def test_no_code_stands_in_the_face_of_a_package() -> None:
     for path in PACKAGE.rglob("*/__init__.py"):
         body = ast.parse(path.read_text(encoding="utf-8")).body

@@ -145,7 +145,7 @@ def judge_rows(
         variant: with the preset applied.
         protocol: how it is presented and scored, with the preset applied.
         preset: the overrides of scale in force, to be named where they move a row.
-        frames: emulator frames of training; None: as an experiment asks, no departure.
+        frames: emulator frames of training, at least; None: as an experiment asks, no departure.
 
     Raises:
         ReplicationError: there is no such original.
@@ -168,8 +168,7 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
     What concerns only rows that do not apply (training, to an agent that does not train) is no departure.
     """
     variant, protocol, preset = run.variant, run.protocol, run.preset
-    trained = run.budget.steps * protocol.training.frame_skip or None
-    judged = judge_rows(variant, protocol, preset, trained)
+    judged = judge_rows(variant, protocol, preset, run.training_frames or None)
     moved: dict[str, list[str]] = {}
     for found in judged:
         for name in found.status.split(", "):
@@ -179,8 +178,8 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
         declared.append(_of_preset(preset, rows))
     if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):
         declared.append(_of_protocol(variant, protocol, rows))
-    if trained and (rows := moved.get("budget")):
-        declared.append(_of_budget(trained, rows))
+    if rows := moved.get("budget"):
+        declared.append(_of_budget(run, rows))
     differences = [known for original in _lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.game]
     return tuple(declared)
@@ -269,11 +268,13 @@ def _of_protocol(variant: Variant, protocol: Protocol, rows: Sequence[str]) -> D
     )
 
 
-def _of_budget(frames: int, rows: Sequence[str]) -> Deviation:
+def _of_budget(run: Run, rows: Sequence[str]) -> Deviation:
+    iterations = run.budget.iterations
+    counted = f"{iterations:,} iteration{'s' * (iterations > 1)}, at least " * (iterations > 0)
     return Deviation(
         id="budget",
         rows=tuple(rows),
-        what=f"training stops after {frames:,} frames; its schedules are unchanged",
+        what=f"training stops after {counted}{run.training_frames:,} frames; its schedules are unchanged",
         why="the full length costs days a run",
         expected_effect="incomparable with the score at full length",
     )
