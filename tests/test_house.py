@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from replication.specification.variants import FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "replication"
@@ -111,6 +114,29 @@ def test_training_knows_nothing_of_verification() -> None:
         if verification & {name, name.rpartition(".")[0]}
     ]
     assert wrong == []
+
+
+def test_nothing_compares_the_names_of_families() -> None:
+    """What one does otherwise is a fact of its family (specification/families), or behaviour found by its name."""
+    named = re.compile(r"family\b[\"'\])]*\s*(==|!=|(not )?in [(\[{])|(==|!=)\s*[\w.]*\.family\b")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in modules()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if named.search(line) or re.search(rf"(==|!=) *[\"']({'|'.join(FAMILIES)})[\"']", line)
+    ]
+    assert wrong == []
+
+
+def test_budgets_are_computed_in_one_place() -> None:
+    """A product of steps is 0 for a budget of iterations: `Run.training_steps` and `training_frames` know both."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in modules()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"budget\.steps \*|\* [\w.]*budget\.(steps|iterations)|budget\.iterations \*", line)
+    ]
+    assert [place.rpartition(":")[0] for place in wrong] == ["replication/specification/run.py"], wrong
 
 
 def test_no_code_stands_in_the_face_of_a_package() -> None:

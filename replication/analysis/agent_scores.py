@@ -62,7 +62,7 @@ def agent_scores(
     Games outside the reference set are left out.
     """
     runs = experiment.judged_runs()
-    by_agent: dict[str, list[Cell]] = {agent_title(run, runs): [] for run in runs if run.variant.family != "untrained"}
+    by_agent: dict[str, list[Cell]] = {agent_title(run, runs): [] for run in runs if run.family.trains}
     for cell in cells_of(experiment, finished):
         if cell.trains and cell.run.game in references.random:
             by_agent[agent_title(cell.run, runs)].append(cell)

@@ -28,7 +28,7 @@ class Cell:
     @property
     def trains(self) -> bool:
         """True where the unit of replication is the training seed; else it is the episode."""
-        return self.run.variant.family != "untrained"
+        return self.run.family.trains
 
     @property
     def scores(self) -> list[float]:

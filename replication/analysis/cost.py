@@ -50,7 +50,7 @@ def seconds_to_go(run: Run, speed: Speed | None, state: Path) -> float:
 
 def assumed_seconds(run: Run) -> float:
     """Estimate the time of a run from its start, at assumed speeds; the same on every machine."""
-    return _seconds(run, _assumed_speed(run) if run.variant.family == "off_policy" else None, run.training_steps)
+    return _seconds(run, _assumed_speed(run) if run.family.trains else None, run.training_steps)
 
 
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:

@@ -95,9 +95,7 @@ def budget_text(run: Run) -> str:
     """Return the length of a training in words."""
     if run.budget.iterations:
         return f"{run.budget.iterations:,} iteration{'s' * (run.budget.iterations > 1)}"
-    if run.budget.steps:
-        return f"{run.budget.steps * run.protocol.training.frame_skip:,} frames"
-    return "no training"
+    return f"{run.training_frames:,} frames" if run.family.trains else "no training"
 
 
 def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:
@@ -125,20 +123,17 @@ def full_budget_text(run: Run) -> str:
 
 
 def trained_frames(found: FinishedRun) -> int:
-    """Return the emulator frames of training, of the budget or, if it counts iterations, as played; 0 if none were."""
-    run = found.run
-    if run.budget.steps:
-        return run.budget.steps * run.protocol.training.frame_skip
+    """Return the emulator frames of training, of the budget or, if it counts iterations, as played."""
     if found.iterations is not None and len(found.iterations):
-        return int(found.iterations["end_step"].max()) * run.protocol.training.frame_skip
-    return 0
+        return int(found.iterations["end_step"].max()) * found.run.protocol.training.frame_skip
+    return found.run.training_frames
 
 
 def _agent_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
     """Return the rows of the finished runs of one agent on one game, one run a seed."""
     if not group:
         return []
-    if group[0].run.variant.family == "untrained":
+    if not group[0].run.family.trains:
         played = [_returns(found) for found in group if found.episodes is not None]
         return [_interval_row("agent", None, None, np.concatenate(played))] if played else []
     rows = _curve_rows(group, window_frames)

@@ -96,7 +96,7 @@ def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
         return Counterpart(score, normalized_score(score, run.game, references), None, None, of_episodes=True)
     if run.variant.variant not in ("dqn", "dqn_paper"):
         return "nothing was published for this agent"
-    frames = run.budget.steps * run.protocol.training.frame_skip
+    frames = run.training_frames
     if frames != NATURE_FRAMES:
         return f"the published score is at 200 million frames, this run has {frames / 1e6:g} million"
     score = float(table[run.game]["dqn_mean"])
@@ -108,8 +108,7 @@ def _one_number(score: float, run: Run, references: ReferenceSet, source: str) -
     """Return the counterpart of a score whose spread between runs was not published."""
     normalized = normalized_score(score, run.game, references)
     try:
-        frames = run.budget.steps * run.protocol.training.frame_skip
-        between = stand_in_cv(source, run.game, frames) * abs(normalized)
+        between = stand_in_cv(source, run.game, run.training_frames) * abs(normalized)
     except ReplicationError:
         between = None
     return Counterpart(score, normalized, between, None, of_episodes=False)
@@ -126,7 +125,7 @@ def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> 
         return f"{published.source} has no score of {algorithm} for {run.game}"
     if reason := _another_protocol(found, run, references):
         return reason
-    frames = run.budget.steps * run.protocol.training.frame_skip
+    frames = run.training_frames
     if found.frames_millions is None:
         return "the published score does not state its number of frames"
     if frames != round(found.frames_millions * 1e6):

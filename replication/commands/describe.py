@@ -16,7 +16,6 @@ from replication.specification.control_experiments import known_control_experime
 from replication.specification.fidelity import in_words, load_original
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.protocols import Deviation, Protocol
-from replication.specification.variants import FAMILIES
 
 HELP = "the settings of a protocol or variant in words"
 DESCRIPTION = "Print what a protocol or variant does, in words, with units and sources."
@@ -104,9 +103,9 @@ def _variant_lines(name: str) -> Iterator[str]:
         "  ", f"Protocol of its paper: {variant.protocol} (python -m replication describe {variant.protocol})"
     )
     yield f"  Algorithm: replication/algorithms/{variant.module}.py"
-    if variant.family == "off_policy":
+    if variant.facts.trains:
         yield from _wrapped("  ", f"A step is an agent's decision, {step} emulator frames; a row is a frame in memory.")
-    fields = FAMILIES[variant.family].model_fields
+    fields = variant.facts.settings.model_fields
     for heading, keys in _grouped(list(variant.config)).items():
         yield ""
         yield heading

@@ -204,7 +204,7 @@ def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Fin
         left = unfinished(runs, results)
     except ReplicationError:
         return  # said already
-    trained = [run for run in left if run.variant.family == "off_policy"]
+    trained = [run for run in left if run.family.trains]
     configs = [run.off_policy_config for run in trained]
     memories = [typical_bytes(each.replay_capacity_rows, "lz4")[1] + priority_bytes(each) for each in configs]
     each = sorted([PROGRAM_BYTES + size for size in memories] + [PROGRAM_BYTES] * (len(left) - len(trained)))

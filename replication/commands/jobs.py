@@ -145,7 +145,7 @@ class Jobs:
 
     def gpus(self, run: Run) -> int:
         """Return how many GPUs the job of a run, or of a cohort with it, takes."""
-        return int(self.device != "cpu" and run.variant.family != "untrained")
+        return int(self.device != "cpu" and run.family.trains)
 
     def threads(self, run: Run, cores: int | None) -> int:
         """Return how many cores the job of a run, or of a cohort with it, takes.
@@ -266,7 +266,7 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
 
 def _is_embedded(run: Run) -> bool:
     """Return whether a network of the run is evaluated, so that its states can be shown."""
-    return run.variant.family != "untrained" and run.protocol.final_evaluation is not None
+    return run.family.trains and run.protocol.final_evaluation is not None
 
 
 def _most_lanes(run: Run, config: WorkflowConfig) -> int:

@@ -80,7 +80,7 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
     """
     run = run_of_folder(folder)
     final = run.protocol.final_evaluation
-    if run.variant.family == "untrained" or final is None:
+    if not run.family.trains or final is None:
         raise ReplicationError(f"{folder}: {run.name} has no network that was evaluated: nothing to embed")
     activations = activations_path(run, state)
     target = folder / "embedding.csv"

@@ -100,7 +100,7 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
     for name, group in groupby(ordered, key=lambda run: run.variant.variant):
         members = list(group)
         left = [run for run in members if run.result_digest in missing]
-        trains = members[0].variant.family == "off_policy"
+        trains = members[0].family.trains
         speed = known_speed(members[0], results, state) if trains else None
         seconds = [seconds_to_go(run, speed, state) for run in left]
         config = members[0].off_policy_config if trains else None
@@ -140,7 +140,7 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
 
     runs = {run.variant.variant: run for run in load_experiment(experiment).runs()}
     for run in runs.values():
-        if run.variant.family == "off_policy":
+        if run.family.trains:
             training, playing = measure_speed(run, seconds)
             found = speed_conditions(run) | {"training": training, "playing": playing}
             write_atomically(speed_path(run, state), readable_json(found))

@@ -56,12 +56,11 @@ def write_results(
 def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
     final = None if evaluation is None else score(evaluation)
     identity = run.identity()
-    frames = run.budget.steps * run.protocol.training.frame_skip
     return identity | {
         "format": records.FORMAT,
         "result_digest": run.result_digest,
         "training_digest": run.training_digest,
-        "budget": identity["budget"] | {"frames": frames},
+        "budget": identity["budget"] | {"frames": run.training_frames},
         "deviations": [deviation.model_dump() for deviation in deviations_in_force(run)],
         "score": None if final is None or math.isnan(final) else final,
         "provenance": provenance(run),

@@ -17,6 +17,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
 from replication.foundation.validation import validated
 from replication.specification.protocols import FinalEvaluation, Presentation
+from replication.specification.variants import FAMILIES
 
 DERIVED = {"scores.csv", "evaluation.trace", "training.trace", "iterations.csv", "run.json"}
 """Files of a run that are derived again. The others follow from weights or from traces that stay with the state; for
@@ -128,7 +129,8 @@ def _check_header(
     trace: Trace, record: Mapping[str, Any], purpose: str, presentation: Presentation, path: Path
 ) -> None:
     header = trace.header
-    untrained = record["config"].get("action_period_frames") if record["family"] == "untrained" else None
+    facts = FAMILIES.get(record["family"])  # none: played by another program
+    untrained = record["config"].get("action_period_frames") if facts is not None and not facts.trains else None
     expected = {
         "variant": record["variant"],
         "protocol": record["protocol"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from replication.foundation.errors import ReplicationError
+from replication.specification.families.facts import BudgetUnit
 from replication.specification.protocols import Protocol
 from replication.specification.variants import Variant
 
@@ -24,10 +25,16 @@ def checked_budget(variant: Variant, protocol: Protocol, frames: int | None, ite
         ReplicationError: a number is missing, not positive or of the wrong unit; the variant does not train.
     """
     name = variant.variant
-    if variant.family == "untrained":
+    if not variant.facts.trains:
         if frames is not None or iterations is not None:
             raise ReplicationError(f"variant {name} does not train: leave the budget out")
         return Budget()
+    unit: BudgetUnit = "frames" if protocol.iteration_steps is None else "iterations"
+    if unit not in variant.facts.budget_units:
+        raise ReplicationError(
+            f"variant {name}: family {variant.family} trains for a number of {' or '.join(variant.facts.budget_units)},"
+            f" protocol {protocol.protocol} has {unit}: name a protocol that fits"
+        )
     if protocol.iteration_steps is not None:
         if frames is not None or iterations is None or iterations < 1:
             raise ReplicationError(

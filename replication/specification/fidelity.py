@@ -23,7 +23,7 @@ from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import Settings, read_yaml, validated
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
-from replication.specification.variants import FAMILIES, Preset, Variant
+from replication.specification.variants import Preset, Variant
 
 RULES = "suite"
 """The original that every variant is held against: the rules this project sets itself."""
@@ -145,7 +145,7 @@ def judge_rows(
         variant: with the preset applied.
         protocol: how it is presented and scored, with the preset applied.
         preset: the overrides of scale in force, to be named where they move a row.
-        frames: emulator frames of training; None: as an experiment asks, no departure.
+        frames: emulator frames of training, at least; None: as an experiment asks, no departure.
 
     Raises:
         ReplicationError: there is no such original.
@@ -168,8 +168,7 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
     What concerns only rows that do not apply (training, to an agent that does not train) is no departure.
     """
     variant, protocol, preset = run.variant, run.protocol, run.preset
-    trained = run.budget.steps * protocol.training.frame_skip or None
-    judged = judge_rows(variant, protocol, preset, trained)
+    judged = judge_rows(variant, protocol, preset, run.training_frames or None)
     moved: dict[str, list[str]] = {}
     for found in judged:
         for name in found.status.split(", "):
@@ -179,8 +178,8 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
         declared.append(_of_preset(preset, rows))
     if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):
         declared.append(_of_protocol(variant, protocol, rows))
-    if trained and (rows := moved.get("budget")):
-        declared.append(_of_budget(trained, rows))
+    if rows := moved.get("budget"):
+        declared.append(_of_budget(run, rows))
     differences = [known for original in _lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.game]
     return tuple(declared)
@@ -196,7 +195,7 @@ def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
     """Return all settings in force by dotted name; parts that are absent have no names."""
     # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
-    shown = variant.config | without_defaults(FAMILIES[variant.family], variant.config)
+    shown = variant.config | without_defaults(variant.facts.settings, variant.config)
     content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
     final = content["protocol"]["final_evaluation"]
     if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own
@@ -269,11 +268,13 @@ def _of_protocol(variant: Variant, protocol: Protocol, rows: Sequence[str]) -> D
     )
 
 
-def _of_budget(frames: int, rows: Sequence[str]) -> Deviation:
+def _of_budget(run: Run, rows: Sequence[str]) -> Deviation:
+    iterations = run.budget.iterations
+    counted = f"{iterations:,} iteration{'s' * (iterations > 1)}, at least " * (iterations > 0)
     return Deviation(
         id="budget",
         rows=tuple(rows),
-        what=f"training stops after {frames:,} frames; its schedules are unchanged",
+        what=f"training stops after {counted}{run.training_frames:,} frames; its schedules are unchanged",
         why="the full length costs days a run",
         expected_effect="incomparable with the score at full length",
     )

@@ -100,7 +100,7 @@ def load_preset(name: str) -> Preset:
         for module in _algorithm_modules(family)
         if (model := _told(_bundled(family, module))) is not None
     ]
-    validate_part((*FAMILIES.values(), *told), preset.config, path, "config")
+    validate_part((*(facts.settings for facts in FAMILIES.values()), *told), preset.config, path, "config")
     validate_part((Protocol,), preset.protocol, path, "protocol")
     return preset
 
@@ -122,7 +122,7 @@ def identity_config(variant: Variant) -> dict[str, Any]:
 
 def _settings_class(variant: Variant, source: Path) -> type[Settings]:
     """Choose the settings class of a variant; where the algorithm's source does not tell, it accepts any others too."""
-    family, told = FAMILIES[variant.family], _told(source)
+    family, told = variant.facts.settings, _told(source)
     if told is None:
         return _with_any_others(family)
     return told if issubclass(told, family) else family
@@ -150,7 +150,9 @@ def _told(source: Path) -> type[Settings] | None:
     known = {
         name: kind for name, kind in vars(off_policy).items() if isinstance(kind, type) and issubclass(kind, Settings)
     }
-    return told_settings(source, paths.ALGORITHMS, known | {family.__name__: family for family in FAMILIES.values()})
+    return told_settings(
+        source, paths.ALGORITHMS, known | {each.settings.__name__: each.settings for each in FAMILIES.values()}
+    )
 
 
 def _check_name(path: Path, key: str, found: str) -> None:

@@ -18,34 +18,13 @@ from replication.foundation.optional_settings import without_defaults
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.validation import validated
 from replication.specification.budget import Budget, checked_budget
+from replication.specification.families.facts import FamilyFacts
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol
 from replication.specification.tasks.atari_games import find_game
 from replication.specification.variants import Preset, Variant
 
-NUMERICS_VERSION = {"off_policy": 3, "untrained": 1}
-"""One integer per algorithm family, raised by hand when a change of the code moves numbers (a fingerprint test
-fails when they move without it). Results of another version are results of another run."""
-KEPT_LAW: Mapping[str, Mapping[int, frozenset[str]]] = {
-    "off_policy": {
-        3: frozenset(
-            {
-                "dqn",
-                "double_dqn",
-                "drq",
-                "dueling",
-                "linear",
-                "munchausen_dqn",
-                "noisy_dqn",
-                "rainbow_no_distributional",
-            }
-        )
-    }
-}
-"""Modules whose law a version of a family left as the version before it had it: only the last digits of sums moved.
-Finished runs of the version before stand for theirs, marked, until they are made again; no checkpoint goes on. The
-held-out curve of the modules that are left out became another one."""
 _NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
 """Of a protocol, what moves no number of training."""
 
@@ -62,6 +41,11 @@ class Run:
     budget: Budget
     earlier_version: int | None = None
     """Numerics version of the code that made it, where that is not the present one."""
+
+    @property
+    def family(self) -> FamilyFacts:
+        """The facts of its algorithm's family."""
+        return self.variant.facts
 
     @cached_property
     def training_digest(self) -> str:
@@ -98,11 +82,11 @@ class Run:
     @property
     def numerics_version(self) -> int:
         """The numerics version of the code that makes it, or made it."""
-        return self.earlier_version or NUMERICS_VERSION[self.variant.family]
+        return self.earlier_version or self.family.numerics_version
 
     def earlier(self) -> Iterator[Run]:
         """Yield the same run as earlier code made it whose law is this one's, the newest first."""
-        version, kept = self.numerics_version, KEPT_LAW.get(self.variant.family, {})
+        version, kept = self.numerics_version, self.family.kept_law
         while self.variant.module in kept.get(version, ()):
             version -= 1
             yield replace(self, earlier_version=version)

@@ -33,7 +33,7 @@ def shared_arguments(run: Run) -> dict[str, str | int | None]:
     own = run.protocol.protocol == run.variant.protocol
     return {
         "variant": run.variant.variant,
-        "budget-frames": run.budget.steps * run.protocol.training.frame_skip or None,
+        "budget-frames": None if run.budget.iterations else run.training_frames or None,
         "budget-iterations": run.budget.iterations or None,
         "protocol": None if own else run.protocol.protocol,
         "preset": run.preset.preset if run.preset else None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from replication.foundation.validation import Settings
-from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.families import off_policy, untrained
+from replication.specification.families.facts import FamilyFacts
 from replication.specification.protocols import Deviation
 
 
@@ -27,6 +27,11 @@ class Variant(Settings):
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 
+    @property
+    def facts(self) -> FamilyFacts:
+        """The facts of its family."""
+        return FAMILIES[self.family]
+
 
 class Preset(Settings):
     """Overrides of scale; a part that a variant or protocol does not have is left alone."""
@@ -37,5 +42,5 @@ class Preset(Settings):
     protocol: dict[str, Any]
 
 
-FAMILIES: dict[str, type[Settings]] = {"off_policy": OffPolicyConfig, "untrained": UntrainedConfig}
-"""What the settings of each family must hold."""
+FAMILIES: dict[str, FamilyFacts] = {facts.name: facts for facts in (off_policy.FACTS, untrained.FACTS)}
+"""The facts of each family, by the name that YAMLs and records give it."""

@@ -73,7 +73,7 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
     assert final is not None
     num_actions = len(open_emulator(run.game).minimal_actions)
     policy: Policy
-    if run.variant.family == "untrained":
+    if not run.family.trains:
         viewing = untrained.viewing(variant_config(run.variant, UntrainedConfig))
         policy = untrained.policy(num_actions)
     else:

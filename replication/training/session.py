@@ -70,7 +70,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
 
 def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
     play = ResumablePlay(machine.state, stop, machine.checkpoint_seconds)
-    if missing[0].variant.family == "untrained":
+    if not missing[0].family.trains:
         for run in missing:
             with _locked(run, machine):
                 evaluate_untrained(run, machine, play)

@@ -168,7 +168,7 @@ def test_a_cohort_takes_the_lanes_its_memory_holds() -> None:
 def test_a_job_beside_a_gpu_takes_it_and_the_cores_of_its_workers() -> None:
     given = {"experiment": "nature_table2", "device": "cuda", "lanes": 4}
     jobs = build_jobs(workflow_config(given))
-    trained, untrained = jobs.cohorts[0][0], next(r for r in jobs.runs if r.variant.family == "untrained")
+    trained, untrained = jobs.cohorts[0][0], next(r for r in jobs.runs if not r.family.trains)
     assert (jobs.gpus(trained), jobs.threads(trained, 16)) == (1, 16)
     assert (jobs.gpus(untrained), jobs.threads(untrained, 16)) == (0, 1)
     assert "cuda" not in jobs.command([untrained]) and "--workers" not in jobs.command([trained])

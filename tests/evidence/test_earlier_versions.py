@@ -16,9 +16,9 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.report.pages.runs import asked_for, missing_runs, provenance
 from replication.report.tables import scores
-from replication.specification import run
 from replication.specification.experiments import Experiment, load_experiment
 from replication.specification.run import Run, resolve_run
+from replication.specification.variants import FAMILIES
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.machine.settings import Machine
 from replication.training.play_again import check_policies
@@ -27,11 +27,15 @@ from tests.support.finished_runs import finish
 from tests.support.lanes import advance, build, smoke_run
 
 
+def at_version(monkeypatch: pytest.MonkeyPatch, version: int, kept: dict[int, frozenset[str]]) -> None:
+    facts = replace(FAMILIES["off_policy"], numerics_version=version, kept_law=kept)
+    monkeypatch.setitem(FAMILIES, "off_policy", facts)
+
+
 @pytest.fixture(autouse=True)
 def version_three(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the present version is: DQN kept its law in the third, C51 did not."""
-    monkeypatch.setitem(run.NUMERICS_VERSION, "off_policy", 3)
-    monkeypatch.setattr(run, "KEPT_LAW", {"off_policy": {3: frozenset({"dqn"})}})
+    at_version(monkeypatch, 3, {3: frozenset({"dqn"})})
 
 
 def earlier(run: Run) -> Run:
@@ -52,8 +56,8 @@ def test_an_earlier_run_is_another_run_with_a_name_that_says_so() -> None:
 
 
 def test_laws_are_kept_version_by_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(run.NUMERICS_VERSION, "off_policy", 5)
-    monkeypatch.setattr(run, "KEPT_LAW", {"off_policy": {5: {"dqn", "c51"}, 4: {"dqn"}, 2: {"dqn", "c51"}}})
+    both = frozenset({"dqn", "c51"})
+    at_version(monkeypatch, 5, {5: both, 4: frozenset({"dqn"}), 2: both})
     assert [each.earlier_version for each in a_run().earlier()] == [4, 3]
     assert [each.earlier_version for each in a_run("c51").earlier()] == [4]
 
@@ -102,7 +106,7 @@ def test_an_earlier_record_is_checked_as_any(tmp_path: Path) -> None:
 def shown(tmp_path: Path) -> Iterator[tuple[Experiment, list[Run]]]:
     """An experiment whose runs are finished: the first by an earlier version, the others by the present one."""
     experiment = load_experiment("dopamine_curves")
-    named = [run for run in experiment.runs() if run.variant.family == "off_policy"]
+    named = [run for run in experiment.runs() if run.family.trains]
     assert {run.variant.module for run in named} == {"dqn"}
     for made in (earlier(named[0]), *named[1:]):
         finish(made, tmp_path)

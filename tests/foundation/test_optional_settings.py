@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.foundation.optional_settings import in_force, without_defaults
 from replication.foundation.validation import Settings
-from replication.specification import loading, run
+from replication.specification import loading
 from replication.specification.algorithm_settings import told_settings
 from replication.specification.families.off_policy import AdamConfig, Convolution, NetworkConfig, OffPolicyConfig
 from replication.specification.loading import load_preset, load_protocol, load_variant
+from replication.specification.variants import FAMILIES
 from tests.support.golden_digests import GOLDEN, current_digests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,9 +96,8 @@ def copy_with(folder: Path, written: dict[str, dict[str, Any]]) -> Path:
 def digests_of(folder: Path) -> dict[str, Any]:
     """The digests of a copy, at the numerics versions of the golden file."""
     script = (
-        "import json; from replication.specification import run; "
-        "from tests.support.golden_digests import current_digests; "
-        f"run.NUMERICS_VERSION.update({STORED['numerics_version']!r}); print(json.dumps(current_digests()))"
+        "import json; from tests.support.golden_digests import current_digests, keep_versions; "
+        f"keep_versions({STORED['numerics_version']!r}); print(json.dumps(current_digests()))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -104,7 +105,8 @@ def digests_of(folder: Path) -> dict[str, Any]:
 
 
 def test_digests_are_those_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "NUMERICS_VERSION", STORED["numerics_version"])
+    for family, version in STORED["numerics_version"].items():
+        monkeypatch.setitem(FAMILIES, family, replace(FAMILIES[family], numerics_version=version))
     assert current_digests() == STORED
 
 
@@ -256,7 +258,7 @@ def test_what_is_loaded_has_every_setting_in_force(monkeypatch: pytest.MonkeyPat
         later_pauses: bool = False
 
     Later.__name__ = "OffPolicyConfig"
-    monkeypatch.setitem(loading.FAMILIES, "off_policy", Later)
+    monkeypatch.setitem(FAMILIES, "off_policy", replace(FAMILIES["off_policy"], settings=Later))
     monkeypatch.setattr(loading, "Protocol", Protocol)
     preset = load_preset("smoke")
     scaled = preset.model_copy(

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
 from replication.analysis import cost
+from replication.analysis.finished import load_runs
+from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
 from replication.report.figures import embedding, learning_curves
 from replication.report.figures.figure import write_figure
@@ -22,6 +26,7 @@ from replication.report.tables import scores
 from replication.report.tables.table import write_table
 from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
+from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import resolve_run
 from tests.support.finished_runs import change_record, finish, made_up_experiment
 
@@ -70,7 +75,7 @@ def plain(experiment):
 
 def made(experiment, results, finished):
     for run in experiment.runs()[:finished]:
-        finish(run, results, points=30 if run.variant.family != "untrained" else 0)
+        finish(run, results, points=30 if run.family.trains else 0)
     return rendered(experiment, results)
 
 
@@ -161,6 +166,37 @@ def test_every_departure_stands_once_with_its_variants(experiment, tmp_path):
     assert "dqn, random_10hz" in html  # the protocol's concern both
 
 
+def test_departures_of_one_name_have_one_place_to_go_to(tmp_path):
+    """Two lengths of training are two departures, both named `budget`; ids of a page are unique."""
+    asked = made_up_experiment([{"seeds": [1]}, {"seeds": [2], "budget_frames": 800_000}])
+    for run in asked.runs():
+        finish(run, tmp_path)
+        path = run.results_folder(tmp_path) / "run.json"
+        departures = [deviation.model_dump(mode="json") for deviation in deviations_in_force(run)]
+        path.write_bytes(sealed_record(json.loads(path.read_text()) | {"deviations": departures}))
+    html = rendered(asked, tmp_path).read_text()
+    assert html.count('<th scope="row">budget</th>') == 2
+    assert html.count('id="deviation-budget"') == 1
+
+
+def test_the_length_of_iterations_is_a_departure_that_older_records_leave_out(tmp_path):
+    """Once, whether the record names it or not."""
+    results = tmp_path / "results"
+    group = {"variants": ["dqn_dopamine"], "seeds": [1, 2], "budget_frames": None, "budget_iterations": 2}
+    asked = made_up_experiment([group])
+    for run in asked.runs():
+        finish(run, results)
+    departures = [deviation.model_dump(mode="json") for deviation in deviations_in_force(asked.runs()[0])]
+    read = load_runs(asked, results)
+    finished = [
+        replace(each, record=each.record | {"deviations": named})
+        for each, named in zip(read, ([], departures), strict=True)
+    ]
+    found = [deviation for deviation, _ in runs.recorded_deviations(finished)]
+    assert [deviation.id for deviation in found].count("budget") == 1
+    assert found[0].what.startswith("training stops after 2 iterations, at least 2,000,000 frames;")
+
+
 def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
     html = made(experiment, tmp_path, 1).read_text()
     section = html[
@@ -179,8 +215,15 @@ def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
 def test_groups_with_equal_fidelity_tables_share_one():
     dopamine = [resolve_run(variant="dqn_dopamine", game="pong", seed=1, budget_iterations=n) for n in (1, 2)]
     nature = [resolve_run(variant="dqn", game="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
-    assert len(shown_fidelity([[run] for run in dopamine])) == 1
-    assert len(shown_fidelity([[run] for run in nature])) == 2
+    rainbow = [resolve_run(variant="rainbow", game="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
+    agents = {runs[0].variant.variant: shown_fidelity([[run] for run in runs]) for runs in (dopamine, nature, rainbow)}
+    assert [found.agent for found in agents["dqn_dopamine"]] == [
+        "DQN (Dopamine), 1 iteration (dqn_dopamine)",
+        "DQN (Dopamine), 2 iterations (dqn_dopamine)",
+    ]
+    assert len(agents["dqn"]) == 2
+    assert len(agents["rainbow"]) == 1  # no row of its original is about the length
+    assert len(shown_fidelity([[nature[0]], [replace(nature[0], seed=2)]])) == 1
 
 
 def test_clips_are_shown_where_there_are_some(experiment, tmp_path):
@@ -258,7 +301,7 @@ def test_a_page_too_large_is_one_line_with_its_largest_figure(experiment, tmp_pa
 def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
     made(plain, tmp_path, 6)
     for run in plain.runs():
-        if run.variant.family != "untrained":
+        if run.family.trains:
             (run.results_folder(tmp_path) / "clip.webp").write_bytes(bytes(1000))
     assert "more lie beside their runs" not in write_page(plain, tmp_path).read_text()
     monkeypatch.setattr(runs, "_CLIPS_BYTES", 1_500)

@@ -75,7 +75,7 @@ def test_every_row_is_there() -> None:
     expected = {f"{section}{number}" for section, last in NATURE_ROWS.items() for number in range(1, last + 1)}
     assert set(found) == expected | {"E9b", "V9b"} and len(found) == len(set(found))
     assert [row.row for row in load_original(RULES).rows] == ["R1", "R2", "R3", "R4", "R5"]
-    assert [row.row for row in load_original("dopamine_dqn").rows] == [f"D{n}" for n in range(1, 30)]
+    assert [row.row for row in load_original("dopamine_dqn").rows] == [f"D{n}" for n in range(1, 31)]
 
 
 @pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.original)
@@ -192,6 +192,25 @@ def test_preset_protocol_and_budget_are_named_where_they_move_a_row() -> None:
     assert {"S2", "S3", "S4", "M1", "V1", "V2"} <= set(preset.rows)
 
 
+@pytest.mark.parametrize(
+    ("variant", "iterations", "length"),
+    [
+        ("dqn_dopamine", 1, "1 iteration, at least 1,000,000 frames"),
+        ("rainbow_dopamine", 3, "3 iterations, at least 3,000,000 frames"),
+        ("quantile_dopamine", 199, "199 iterations, at least 199,000,000 frames"),
+        ("munchausen_dqn", 200, None),
+    ],
+)
+def test_d30_a_run_of_fewer_iterations_than_the_program_s_departs_in_its_length(
+    variant: str, iterations: int, length: str | None
+) -> None:
+    run = resolve_run(variant=variant, game="breakout", seed=1, budget_iterations=iterations)
+    found = [deviation for deviation in deviations_in_force(run) if deviation.id == "budget"]
+    assert [(budget.what.split("; ")[0], budget.rows) for budget in found] == (
+        [(f"training stops after {length}", ("D30",))] if length else []
+    )
+
+
 def test_each_of_preset_protocol_and_budget_is_named_for_the_rows_it_moves_alone() -> None:
     both = {"game": "breakout", "seed": 1, "protocol": "noop_30min", "preset": "quickstart", "budget_frames": 400_000}
     found = {deviation.id: deviation.rows for deviation in deviations_in_force(resolve_run(variant="dqn", **both))}
@@ -242,7 +261,7 @@ def test_the_command_prints_every_row(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["fidelity", "--variant", "dqn_dopamine"]) == 0
     said = capsys.readouterr().out
     assert all(re.search(rf"^D{number} ", said, re.MULTILINE) for number in range(1, 30))
-    assert "34 rows: " in said and "sticky-stream" in said and "departs:" in said
+    assert "35 rows: " in said and "sticky-stream" in said and "departs:" in said
     assert main(["fidelity", "--variant", "dqnn"]) == 2
     assert "did you mean 'dqn'" in capsys.readouterr().err
 

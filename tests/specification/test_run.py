@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from replication.foundation.errors import ReplicationError
-from replication.specification import run
-from replication.specification.run import resolve_run
+from replication.foundation.paths import ALGORITHMS
+from replication.specification.run import Run, resolve_run
+from replication.specification.variants import FAMILIES
 
 
-def _run(**changes: object) -> run.Run:
+def _run(**changes: object) -> Run:
     named = {"variant": "dqn", "game": "pong", "seed": 1, "budget_frames": 400_000} | changes
     return resolve_run(**named)  # type: ignore[arg-type]
 
@@ -35,8 +37,25 @@ def test_everything_that_can_change_a_number_changes_the_identity(change: dict[s
 
 def test_code_that_moved_numbers_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _run().training_digest
-    monkeypatch.setitem(run.NUMERICS_VERSION, "off_policy", 99)
+    monkeypatch.setitem(FAMILIES, "off_policy", replace(FAMILIES["off_policy"], numerics_version=99))
     assert _run().training_digest != before
+
+
+def test_the_facts_of_its_family_are_members_of_a_run() -> None:
+    learning = _run()
+    random_play = resolve_run(variant="random_10hz", game="pong", seed=1)
+    assert learning.family is FAMILIES["off_policy"] is learning.variant.facts
+    assert (learning.family.trains, random_play.family.trains) == (True, False)
+    assert learning.numerics_version == learning.family.numerics_version == learning.identity()["numerics_version"]
+    assert {name: facts.name for name, facts in FAMILIES.items()} == {name: name for name in FAMILIES}
+    for name, facts in FAMILIES.items():
+        assert facts.evidence == "inputs" and (ALGORITHMS / name).is_dir()
+
+
+def test_a_budget_is_of_a_unit_that_its_family_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "off_policy", replace(FAMILIES["off_policy"], budget_units=("frames",)))
+    with pytest.raises(ReplicationError, match="family off_policy trains for a number of frames, protocol sticky has"):
+        _run(variant="dqn_dopamine", budget_frames=None, budget_iterations=2)
 
 
 def test_results_lie_under_variant_game_seed_digest() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from replication.specification.families.off_policy import NUMERICS_VERSION
 from replication.specification.loading import identity_config, load_protocol, load_variant
-from replication.specification.run import NUMERICS_VERSION, Run
+from replication.specification.run import Run
 from replication.training.off_policy.trainee import Trainee
 from tests.support.lanes import advance, build, smoke_run
 
@@ -53,7 +54,7 @@ def fingerprint_of(variant: str, config: Mapping[str, Any] | None = None) -> dic
     advance([trainee], VARIANTS[variant])
     lane = explored.lane
     return {
-        "numerics_version": NUMERICS_VERSION["off_policy"],
+        "numerics_version": NUMERICS_VERSION,
         "config": identity_config(run.variant),
         "exploring": hashlib.sha256(bytes(lane.decisions) + lane.stack.tobytes()).hexdigest()[:16],
         "exact": {machine_kind(): exact_digest(trainee)},

@@ -7,15 +7,17 @@ digest, and is no change of settings. What differs after the command is what a s
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from replication.foundation.files import canonical_json, readable_json, sha256
-from replication.specification import run
 from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.run import Run, resolve_run
+from replication.specification.variants import FAMILIES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
 
@@ -23,17 +25,23 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
 def current_digests() -> dict[str, Any]:
     """Digests by variant (under its own protocol, on Pong with seed 1) and by experiment (all its runs, in order)."""
     return {
-        "numerics_version": dict(run.NUMERICS_VERSION),
+        "numerics_version": {name: facts.numerics_version for name, facts in FAMILIES.items()},
         "variants": {name: _digests(_own_run(name)) for name in known_names("algorithms")},
         "experiments": {name: _experiment(name) for name in known_experiments()},
         "control_experiments": {name: _control(name) for name in known_control_experiments()},
     }
 
 
+def keep_versions(versions: Mapping[str, int]) -> None:
+    """Compute digests from now on as code of these numerics versions would."""
+    for family, version in versions.items():
+        FAMILIES[family] = replace(FAMILIES[family], numerics_version=version)
+
+
 def _own_run(name: str) -> Run:
     variant = load_variant(name)
     budget: dict[str, Any] = {}
-    if variant.family != "untrained":
+    if variant.facts.trains:
         iterations = load_protocol(variant.protocol).iteration_steps is not None
         budget = {"budget_iterations": 2} if iterations else {"budget_frames": 400_000}
     return resolve_run(variant=name, game="pong", seed=1, **budget)
@@ -55,5 +63,5 @@ def _control(name: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     if GOLDEN.exists():
-        run.NUMERICS_VERSION.update(json.loads(GOLDEN.read_bytes())["numerics_version"])
+        keep_versions(json.loads(GOLDEN.read_bytes())["numerics_version"])
     GOLDEN.write_bytes(readable_json(current_digests()))

@@ -19,7 +19,7 @@ def write_finished(run: Run, results: Path, returns: list[float], **record: obje
         {"episode": i, "return": value, "frames": 1000, "ending": "terminated"} for i, value in enumerate(returns)
     ]
     (folder / "scores.csv").write_bytes(csv_bytes(episodes))
-    trained = run.variant.family == "off_policy"
+    trained = run.family.trains
     if trained:
         curve = [
             {

@@ -16,9 +16,8 @@ import pytest
 
 from replication.foundation.files import readable_json
 from replication.foundation.paths import ALGORITHMS
-from replication.specification.families.off_policy import NetworkConfig
+from replication.specification.families.off_policy import KEPT_LAW, NUMERICS_VERSION, NetworkConfig
 from replication.specification.loading import load_variant
-from replication.specification.run import KEPT_LAW, NUMERICS_VERSION
 from tests.support.fingerprints import VARIANTS, fingerprint_of, machine_kind, magnitudes, own_network
 from tests.support.lanes import advance, build, smoke_run
 
@@ -28,7 +27,7 @@ ACROSS_MACHINES = 1e-3
 """Largest relative difference of a mean magnitude: sums of other processors differ in their last digits."""
 ACROSS_VERSIONS = 1e-3
 """The same between two numerics versions of the same law."""
-PRESENT = NUMERICS_VERSION["off_policy"]
+PRESENT = NUMERICS_VERSION
 
 
 def agree(found: dict[str, Any], stored: dict[str, Any], tolerance: float) -> bool:
@@ -61,7 +60,7 @@ def test_every_module_that_trains_has_a_fingerprint() -> None:
 
 KEPT = {
     f"{name}-{version}": (name, version)
-    for version, modules in KEPT_LAW["off_policy"].items()
+    for version, modules in KEPT_LAW.items()
     for name in VARIANTS
     if load_variant(name).module in modules
 }
@@ -80,7 +79,7 @@ def test_modules_that_kept_their_law_learn_the_same_up_to_the_last_digits(name: 
 
 
 def test_the_table_of_kept_laws_names_modules_that_there_are() -> None:
-    for version, modules in KEPT_LAW["off_policy"].items():
+    for version, modules in KEPT_LAW.items():
         assert {load_variant(name).module for name, kept_in in KEPT.values() if kept_in == version} == modules
 
 

@@ -20,7 +20,8 @@ from safetensors.torch import load
 
 from replication.evidence.state_files import checkpoints, network_path
 from replication.foundation.files import plain, readable_json
-from replication.specification.run import NUMERICS_VERSION, Run
+from replication.specification.families.off_policy import NUMERICS_VERSION
+from replication.specification.run import Run
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.lane_contract import Past
@@ -28,12 +29,7 @@ from replication.training.session import execute
 from tests.support.fingerprints import machine_kind
 from tests.support.lanes import advance, build, smoke_run
 
-FOLDER = (
-    Path(__file__).resolve().parents[1]
-    / "golden"
-    / "checkpoints"
-    / f"numerics_version_{NUMERICS_VERSION['off_policy']}"
-)
+FOLDER = Path(__file__).resolve().parents[1] / "golden" / "checkpoints" / f"numerics_version_{NUMERICS_VERSION}"
 RUNS = {
     "dqn_pong": {"variant": "dqn", "game": "pong", "held_out_transitions": 1},
     "dqn_dopamine_catch": {"variant": "dqn_dopamine", "game": "catch", "held_out_transitions": 0},

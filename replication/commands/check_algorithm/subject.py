@@ -20,7 +20,7 @@ from replication.specification.fidelity import known_originals
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant, read_variant
 from replication.specification.protocols import Protocol
 from replication.specification.run import Run
-from replication.specification.variants import Preset, Variant
+from replication.specification.variants import FAMILIES, Preset, Variant
 from replication.training.off_policy.learner import Learner, batch_of, draw
 from replication.training.optimizers import build_optimizer
 from replication.training.replay.frame_store import FRAME_SHAPE
@@ -128,9 +128,10 @@ def open_subject(source: Path, settings: Path) -> Subject:
         load_variant(settings.stem, scale) if shipped else read_variant(settings, source, scale)
         for scale in (None, preset)
     )
-    if variant.family != "off_policy":
+    if not variant.facts.trains:
+        trained = ", ".join(facts.name for facts in FAMILIES.values() if facts.trains)
         raise ReplicationError(
-            f"{settings}: family: found {variant.family}, expected off_policy, which is what is checked"
+            f"{settings}: family: found {variant.family}, expected one that trains, {trained}: its loss is checked"
         )
     if variant.module != source.stem:
         raise ReplicationError(f"{settings}: module: found {variant.module!r}, expected {source.stem!r}")

@@ -141,7 +141,7 @@ def _checkpoint(state: Path) -> tuple[int, float]:
 def _hours_left(entry: Entry, folder: QueueFolder, step: int, seconds: float) -> float | None:
     try:
         run = entry.run()
-        if run.variant.family == "untrained":
+        if not run.family.trains:
             return seconds_to_go(run, None, folder.state) / 3600
         speed = known_speed(run, folder.results, folder.state)
         if seconds and step >= LONG_ENOUGH * run.off_policy_config.replay_start.count:

@@ -86,7 +86,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
     ]
     with house_style():
         figure = draw(shown)
-    trained = sum(run.variant.family != "untrained" for run in experiment.runs())
+    trained = sum(run.family.trains for run in experiment.runs())
     text = caption(shown, len(with_points), trained, tsne_settings(longest))
     return FigureResult("embedding", figure, gather(shown), text)
 

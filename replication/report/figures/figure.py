@@ -127,7 +127,7 @@ def run_texts(experiment: Experiment) -> list[str]:
 def trained_frames(run: FinishedRun) -> int:
     """Return the emulator frames of training as the run counted them."""
     counted = (run.record.get("counts") or {}).get("frames_nominal")
-    return int(counted if counted is not None else run.run.budget.steps * run.run.protocol.training.frame_skip)
+    return int(counted if counted is not None else run.run.training_frames)
 
 
 def tsne_settings(shown: Sequence[FinishedRun]) -> str:

@@ -49,7 +49,7 @@ def build(experiment: Experiment, results: Path) -> FigureResult:
     data = gather(shown)
     with house_style():
         figure = draw(shown)
-    trained = sum(run.variant.family != "untrained" for run in experiment.runs())
+    trained = sum(run.family.trains for run in experiment.runs())
     return FigureResult("nature_extended_figure1", figure, data, caption(shown, len(with_points), trained))
 
 

@@ -187,7 +187,7 @@ def caption(
     experiment: Experiment, finished: Sequence[FinishedRun], shown: Sequence[Stretch], with_stretch: int
 ) -> str:
     """Write everything needed to read the figure, from what was run and drawn."""
-    trained = sum(run.variant.family != "untrained" for run in experiment.runs())
+    trained = sum(run.family.trains for run in experiment.runs())
     if not shown:
         return (
             f"Predicted values along a stretch of play. 0 of {trained} trained runs have one yet: it is computed from "

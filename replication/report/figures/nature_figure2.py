@@ -173,6 +173,6 @@ def _evaluation(experiment: Experiment) -> str:
     texts: dict[str, None] = {}
     for run in experiment.runs():
         periodic = run.protocol.periodic_evaluation
-        if periodic is not None and run.variant.family != "untrained":
+        if periodic is not None and run.family.trains:
             texts[f"{periodic.length_steps:,} steps at epsilon {periodic.epsilon:g}"] = None
     return " or ".join(texts)

@@ -91,11 +91,7 @@ def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFr
 def _agents(experiment: Experiment) -> dict[str, None]:
     """Return the agents that train and are scored as the article's are."""
     runs = experiment.runs()
-    shown = {
-        agent_title(run, runs): None
-        for run in runs
-        if run.variant.family != "untrained" and run.protocol.protocol == "nature"
-    }
+    shown = {agent_title(run, runs): None for run in runs if run.family.trains and run.protocol.protocol == "nature"}
     return dict(list(shown.items())[:_MOST_AGENTS])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from replication.analysis.learning_curves import agent_title
 from replication.report.fidelity_text import counts_text
 from replication.specification.fidelity import JudgedRow, judge_rows, load_original
 from replication.specification.run import Run
@@ -22,12 +23,14 @@ class ShownFidelity:
 
 def shown_fidelity(groups: Sequence[Sequence[Run]]) -> list[ShownFidelity]:
     """Return the tables of groups of runs that share variant, protocol, preset and budget; equal ones once."""
+    runs = [run for group in groups for run in group]
     shown: list[ShownFidelity] = []
+    judged: list[tuple[str, list[JudgedRow]]] = []
     for run, *_ in groups:
-        frames = run.budget.steps * run.protocol.training.frame_skip or None
-        rows = judge_rows(run.variant, run.protocol, run.preset, frames)
-        agent = f"{run.variant.title} ({run.variant.variant})"
-        found = ShownFidelity(agent, load_original(run.variant.original).title, counts_text(rows), rows)
-        if found not in shown:  # a budget in iterations departs from nothing
-            shown.append(found)
+        rows = judge_rows(run.variant, run.protocol, run.preset, run.training_frames or None)
+        if (run.variant.variant, rows) in judged:
+            continue
+        judged.append((run.variant.variant, rows))
+        agent = f"{agent_title(run, runs)} ({run.variant.variant})"
+        shown.append(ShownFidelity(agent, load_original(run.variant.original).title, counts_text(rows), rows))
     return shown

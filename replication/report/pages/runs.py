@@ -11,6 +11,7 @@ from replication.analysis.finished import FinishedRun, marks_of
 from replication.analysis.learning_curves import full_budget_text
 from replication.foundation.files import sha256
 from replication.specification.experiments import Experiment
+from replication.specification.fidelity import deviations_in_force
 from replication.specification.protocols import Deviation
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
@@ -59,7 +60,7 @@ def _scored(run: Run) -> str:
     final = run.protocol.final_evaluation
     if final is None:
         return "training returns of the last iteration"
-    if run.variant.family == "untrained":
+    if not run.family.trains:
         return f"{final.num_episodes} episodes"
     network = (
         "best network of the periodic evaluations" if final.network == "best" else "network at the end of training"
@@ -68,11 +69,16 @@ def _scored(run: Run) -> str:
 
 
 def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
-    """Return every departure that a run recorded, once, with the variants it concerns."""
+    """Return every departure that a run recorded, once, with the variants it concerns.
+
+    Records of runs of iterations were once made without the departure of their length: it is added.
+    """
     variants: dict[Deviation, dict[str, None]] = {}
     for found in finished:
-        for recorded in found.record["deviations"]:
-            deviation = Deviation.model_validate_json(json.dumps(recorded))
+        recorded = [Deviation.model_validate_json(json.dumps(each)) for each in found.record["deviations"]]
+        if found.run.budget.iterations and not any(each.id == "budget" for each in recorded):
+            recorded += [each for each in deviations_in_force(found.run) if each.id == "budget"]
+        for deviation in recorded:
             variants.setdefault(deviation, {})[found.run.variant.variant] = None
     return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]
 

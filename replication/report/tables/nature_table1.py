@@ -30,7 +30,7 @@ def build(experiment: Experiment, results: Path) -> Table:
     runs = experiment.runs()
     agents: dict[str, Run] = {}
     for run in runs:
-        if run.variant.family != "untrained":
+        if run.family.trains:
             agents.setdefault(agent_title(run, runs), run)
     if not agents:
         raise ReplicationError(f"experiment {experiment.experiment}: no agent trains; leave out table nature_table1")

@@ -30,7 +30,7 @@ def build(experiment: Experiment, results: Path) -> Table:
     finished = load_runs(experiment, results)
     references = reference_set("nature49_5min")
     agents = _agents(experiment)
-    trained = [agent for agent, run in agents.items() if run.variant.family != "untrained"]
+    trained = [agent for agent, run in agents.items() if run.family.trains]
     games = {run.game for run in experiment.runs()}
     rows = []
     for printed in published_table("nature_2015_table2").to_dict("records"):

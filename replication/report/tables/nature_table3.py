@@ -68,7 +68,7 @@ _WORDS = {
 def _agent(replay: str, target: str) -> Callable[[Run], bool]:
     def belongs(run: Run) -> bool:
         return (
-            run.variant.family != "untrained"
+            run.family.trains
             and not is_linear(run)
             and (has_replay(run), has_target_network(run)) == (replay == "on", target == "on")
         )

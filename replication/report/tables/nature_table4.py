@@ -45,9 +45,9 @@ def build(experiment: Experiment, results: Path) -> Table:
 
 
 def _is_dqn(run: Run) -> bool:
-    trains = run.variant.family != "untrained" and not is_linear(run)
+    trains = run.family.trains and not is_linear(run)
     return trains and has_replay(run) and has_target_network(run)
 
 
 def _is_linear(run: Run) -> bool:
-    return run.variant.family != "untrained" and is_linear(run)
+    return run.family.trains and is_linear(run)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
+from replication.specification.families.facts import FamilyFacts
 
 
 class Convolution(Settings):
@@ -189,3 +190,30 @@ class OffPolicyConfig(Settings):
                 "truncation_bootstraps needs stores_end_frame: it asks for the value of the frame at the cap"
             )
         return self
+
+
+NUMERICS_VERSION = 3
+KEPT_LAW = {
+    3: frozenset(
+        {
+            "dqn",
+            "double_dqn",
+            "drq",
+            "dueling",
+            "linear",
+            "munchausen_dqn",
+            "noisy_dqn",
+            "rainbow_no_distributional",
+        }
+    )
+}
+"""The held-out curve of the modules that are left out became another one."""
+
+FACTS = FamilyFacts(
+    name="off_policy",
+    settings=OffPolicyConfig,
+    numerics_version=NUMERICS_VERSION,
+    kept_law=KEPT_LAW,
+    budget_units=("frames", "iterations"),
+    evidence="inputs",
+)

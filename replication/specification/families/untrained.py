@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replication.foundation.validation import Count, Settings
+from replication.specification.families.facts import FamilyFacts
 
 
 class UntrainedConfig(Settings):
@@ -10,3 +11,15 @@ class UntrainedConfig(Settings):
 
     action_period_frames: Count
     """Emulator frames an action is held for."""
+
+
+NUMERICS_VERSION = 1
+
+FACTS = FamilyFacts(
+    name="untrained",
+    settings=UntrainedConfig,
+    numerics_version=NUMERICS_VERSION,
+    kept_law={},
+    budget_units=(),
+    evidence="inputs",
+)

@@ -56,7 +56,7 @@ def checkpoint_bytes(run: Run) -> int:
 
     Each has five copies of the parameters, held-out transitions and priorities.
     """
-    if run.variant.family == "untrained":
+    if not run.family.trains:
         return 0
     config = run.off_policy_config
     num_actions = find_game(run.game).minimal_actions_count

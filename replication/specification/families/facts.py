@@ -1,0 +1,42 @@
+"""The facts of a family of algorithms that everybody may ask for, free of torch.
+
+What one family does otherwise than another is a fact here, or behaviour in its folder of `training`: no code compares
+the names of families (tests/test_house.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from replication.foundation.validation import Settings
+
+Evidence = Literal["inputs", "policy", "learning"]
+BudgetUnit = Literal["frames", "iterations"]
+
+
+@dataclass(frozen=True)
+class FamilyFacts:
+    """One family of algorithms."""
+
+    name: str
+    """As YAMLs, records and the folders of `algorithms` and `training` have it."""
+    settings: type[Settings]
+    """What the settings of every variant must hold; an algorithm may have more."""
+    numerics_version: int
+    """Raised by hand when a change of the code moves numbers (a fingerprint test fails when they move without it).
+    Results of another version are results of another run."""
+    kept_law: Mapping[int, frozenset[str]]
+    """Modules whose law a version left as the version before it had it: only the last digits of sums moved. Finished
+    runs of the version before stand for theirs, marked, until they are made again; no checkpoint goes on."""
+    budget_units: tuple[BudgetUnit, ...]
+    """What the length of a training may be counted in; none: it does not train."""
+    evidence: Evidence
+    """What lies in a record for strangers to check: what the simulator was given; the policy itself, where its
+    arithmetic is the same everywhere; or settings and seed, where learning again is cheaper than storing."""
+
+    @property
+    def trains(self) -> bool:
+        """True where its agents learn, so that a run has a budget, a network and checkpoints."""
+        return bool(self.budget_units)

@@ -1,0 +1,31 @@
+"""The record of a finished run: what run.json says of its length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replication.evidence import records
+from replication.evidence.run_files import write_results
+from replication.specification.run import resolve_run
+
+
+@pytest.mark.parametrize(
+    ("variant", "budget", "expected"),
+    [
+        ("dqn", {"budget_frames": 400_000}, {"steps": 100_000, "iterations": 0, "frames": 400_000}),
+        ("dqn_dopamine", {"budget_iterations": 2}, {"steps": 0, "iterations": 2, "frames": 2_000_000}),
+        ("random_10hz", {}, {"steps": 0, "iterations": 0, "frames": 0}),
+    ],
+)
+def test_a_record_says_the_frames_of_its_budget(
+    tmp_path: Path, variant: str, budget: dict[str, Any], expected: dict[str, int]
+) -> None:
+    run = resolve_run(variant=variant, game="pong", seed=1, **budget)
+    folder = write_results(run, tmp_path, evaluation=None, training=None, tables={}, facts={})
+    record = records.read(folder)
+    assert record["budget"] == expected
+    assert ("budget" in [deviation["id"] for deviation in record["deviations"]]) == run.family.trains
+    assert records.run_of_folder(folder) == run
