@@ -13,7 +13,7 @@ from pydantic import ConfigDict, create_model
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
-from replication.foundation.optional_settings import in_force, without_defaults
+from replication.foundation.optional_settings import in_force, with_nulls, without_defaults
 from replication.foundation.validation import Settings, SettingsT, overridden, read_yaml, validate_part, validated
 from replication.specification.algorithm_settings import told_settings
 from replication.specification.families import off_policy
@@ -33,7 +33,8 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
     Raises:
         ReplicationError: no such protocol; an unknown, missing or mistyped key.
     """
-    path, content = _read("protocols", "protocol", name)
+    path, said = _read("protocols", "protocol", name)
+    content = with_nulls(Protocol, said)
     protocol = validated(Protocol, content, path)
     _check_name(path, "protocol", protocol.protocol)
     if preset is None:
@@ -100,8 +101,9 @@ def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: P
     if source is not None and variant.module != source.stem:
         raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
     model = _settings_class(variant, source or _bundled(variant.family, variant.module))
-    validated(model, variant.config, path, "config")
-    config = in_force(model, variant.config)
+    said = with_nulls(model, variant.config)
+    validated(model, said, path, "config")
+    config = in_force(model, said)
     if preset is not None:
         config = overridden(config, preset.config)
         validated(model, config, paths.WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")
