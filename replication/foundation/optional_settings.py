@@ -2,6 +2,9 @@
 
 In memory every setting is there; what names a run has none that says what its absence says, so that results keep
 their digests. A YAML writes such a setting only where it differs.
+
+A setting that may be none is another matter: a YAML may leave it out, but in memory and in what names a run it is
+there, as null.
 """
 
 from __future__ import annotations
@@ -9,7 +12,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -54,6 +58,42 @@ def without_defaults(model: type[Settings], content: Mapping[str, Any]) -> dict[
     }
 
 
+def with_nulls(model: type[Settings], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Write null for the settings that are absent, may be null and have no default, at any depth.
+
+    Args:
+        model: the settings class of `content`.
+        content: plain data as a YAML has it, as yet unchecked.
+    """
+    found = dict(content)
+    for key, field in _by_key(model).items():
+        if key in found:
+            found[key] = _nulls_within(field.annotation, found[key])
+        elif field.is_required() and NoneType in get_args(field.annotation):
+            found[key] = None
+    return found
+
+
+def _nulls_within(annotation: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nulls_within(annotation, inner) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    kinds = [(model, with_nulls(model, value)) for model in settings_in(annotation)]
+    if len(kinds) == 1:
+        return kinds[0][1]
+    # Of several kinds it is the one that accepts it; where none does, the check that follows says what is wrong.
+    return next((filled for model, filled in kinds if _accepts(model, filled)), value)
+
+
+def _accepts(model: type[Settings], content: Mapping[str, Any]) -> bool:
+    try:
+        model.model_validate_json(json.dumps(content))
+    except ValidationError:
+        return False
+    return True
+
+
 def _filled(field: FieldInfo, value: Any) -> Any:
     return _with_parts(field, value, in_force)
 
@@ -77,14 +117,7 @@ def _class_of(content: Mapping[str, Any], field: FieldInfo) -> type[Settings] | 
     models = settings_in(field.annotation)
     if len(models) == 1:
         return models[0]
-    text = json.dumps(content)
-    for model in models:
-        try:
-            model.model_validate_json(text)
-        except ValidationError:
-            continue
-        return model
-    return None
+    return next((model for model in models if _accepts(model, content)), None)
 
 
 def _default(field: FieldInfo) -> Any:

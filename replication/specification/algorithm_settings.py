@@ -116,10 +116,13 @@ class _Source:
         return create_model(node.name, __base__=(*parents, _Told), **fields)
 
     def _type(self, annotation: ast.expr) -> Any:
-        """Return a type of any value that names the settings classes of an annotation: these may have defaults."""
+        """Return a type of any value that names what of an annotation YAMLs may leave unsaid.
+
+        These are its settings classes, which may have defaults, and None.
+        """
         names = [part.id for part in ast.walk(annotation) if isinstance(part, ast.Name)]
         models = [found for name in names if (found := self.settings(name)) is not None]
-        return Union[(*models, Any)] if models else Any
+        return Union[(*models, Any, *[None] * _may_be_none(annotation))]
 
     def _default(self, node: ast.ClassDef, part: ast.AnnAssign) -> Any:
         """Return the default of a field; Ellipsis where it has none."""
@@ -137,6 +140,15 @@ class _Source:
                 f"{ast.unparse(value)}, expected a number, a word, True, False, None or a list of them: plans read it "
                 "without running the file; write it out"
             ) from None
+
+
+def _may_be_none(annotation: ast.expr) -> bool:
+    if isinstance(annotation, ast.BinOp):
+        return _may_be_none(annotation.left) or _may_be_none(annotation.right)
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Annotated"):
+        inner = annotation.slice
+        return isinstance(inner, ast.Tuple) and _may_be_none(inner.elts[0])
+    return isinstance(annotation, ast.Constant) and annotation.value is None
 
 
 def _is_field(part: ast.AnnAssign) -> bool:

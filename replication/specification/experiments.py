@@ -53,11 +53,11 @@ class RunGroup(Settings):
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
     games: Literal["nature49", "atari57", "atari100k26"] | Annotated[tuple[str, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    budget_frames: Count | None
-    budget_iterations: Count | None
-    protocol: str | None
+    budget_frames: Count | None = None
+    budget_iterations: Count | None = None
+    protocol: str | None = None
     """None: each variant's own."""
-    preset: str | None
+    preset: str | None = None
     judge_at: tuple[Count, ...] | None = None
     """Iterations after which each run is judged, a comparison each; None: at the end of its budget alone."""
 

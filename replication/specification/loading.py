@@ -13,10 +13,11 @@ from pydantic import ConfigDict, create_model
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
-from replication.foundation.optional_settings import in_force, without_defaults
+from replication.foundation.optional_settings import in_force, with_nulls, without_defaults
 from replication.foundation.validation import Settings, SettingsT, overridden, read_yaml, validate_part, validated
 from replication.specification.algorithm_settings import told_settings
 from replication.specification.families import off_policy
+from replication.specification.inheritance import inherited
 from replication.specification.protocols import Protocol
 from replication.specification.variants import FAMILIES, Preset, Variant
 
@@ -32,7 +33,8 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
     Raises:
         ReplicationError: no such protocol; an unknown, missing or mistyped key.
     """
-    path, content = _read("protocols", "protocol", name)
+    path, said = _read("protocols", "protocol", name)
+    content = with_nulls(Protocol, said)
     protocol = validated(Protocol, content, path)
     _check_name(path, "protocol", protocol.protocol)
     if preset is None:
@@ -48,8 +50,8 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
         ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
             algorithm adds to those of its family are left to `variant_config`, before its training starts.
     """
-    _, content = _read("algorithms", "variant", name)
-    return _variant(paths.WORKFLOW / "algorithms" / f"{name}.yaml", content, None, preset)
+    path, content = _read("algorithms", "variant", name)
+    return _variant(path, _whole(path, content), None, preset)
 
 
 def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Variant:
@@ -63,7 +65,29 @@ def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Vari
     Raises:
         ReplicationError: as `load_variant`.
     """
-    return _variant(path, read_yaml(path), source, preset)
+    return _variant(path, _whole(path, read_yaml(path)), source, preset)
+
+
+def _whole(path: Path, content: dict[str, Any], through: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Fill the content of a variant's YAML with that of the variant it is `like`, which may be like another.
+
+    Args:
+        path: the YAML.
+        content: what it says.
+        through: the YAMLs whose `like` led to it.
+    """
+    if "like" not in content:
+        return content
+    name, known = content["like"], known_names("algorithms")
+    if name not in known:
+        raise ReplicationError(f"{path}: like: {unknown_name('variant', str(name), known)}")
+    other = paths.WORKFLOW / "algorithms" / f"{name}.yaml"
+    if other in (chain := (*through, path)):
+        circle = " like ".join(one.stem for one in (*chain[chain.index(other) :], other))
+        raise ReplicationError(f"{path}: like: found a circle, {circle}; write one of them out")
+    whole = _whole(other, read_yaml(other), chain)
+    _variant(other, whole, None, None)  # so that what is wrong there is not said of this file
+    return inherited(whole, content)
 
 
 def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: Preset | None) -> Variant:
@@ -77,8 +101,9 @@ def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: P
     if source is not None and variant.module != source.stem:
         raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
     model = _settings_class(variant, source or _bundled(variant.family, variant.module))
-    validated(model, variant.config, path, "config")
-    config = in_force(model, variant.config)
+    said = with_nulls(model, variant.config)
+    validated(model, said, path, "config")
+    config = in_force(model, said)
     if preset is not None:
         config = overridden(config, preset.config)
         validated(model, config, paths.WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")

@@ -26,7 +26,7 @@ SMOKE: dict[str, Any] = {
     "published": None,
     "runs": [
         {"variants": ["dqn_quickstart"], "games": ["pong"], "seeds": [1, 2], "budget_frames": 1_600, "preset": "smoke"},
-        {"variants": ["random_10hz"], "games": ["pong"], "seeds": [1], "budget_frames": None, "preset": "smoke"},
+        {"variants": ["random_10hz"], "games": ["pong"], "seeds": [1], "preset": "smoke"},
     ],
     "tables": ["scores"],
     "figures": ["learning_curves", "embedding"],
@@ -67,10 +67,8 @@ def copy_tree(target: Path, source: Path = ROOT) -> Path:
 
 
 def write_experiment(tree: Path, content: dict) -> None:
-    empty = {"budget_frames": None, "budget_iterations": None, "protocol": None, "preset": None}
-    groups = [empty | group for group in content["runs"]]
     path = tree / "workflow" / "experiments" / f"{content['experiment']}.yaml"
-    path.write_text(yaml.safe_dump(content | {"runs": groups}))
+    path.write_text(yaml.safe_dump(content))
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the off-policy family: network, optimiser, replay memory, exploration. A YAML states every value.
+"""Settings of the off-policy family: network, optimiser, replay memory, exploration. A YAML states all but nulls.
 
 A field has a default only where it was added after results were made: absent means the default, which must be what was
 done before it, and is no part of what names a run (optional_settings.py). A YAML writes it where it differs.
