@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from replication.analysis.finished import load_runs
 from replication.analysis.other_scores import SCHEMA, load_other
 from replication.commands.cli import main
 from replication.commands.jobs import Jobs
@@ -45,7 +46,7 @@ def imported(results: Path, rows: str = ROWS, name: str = "theirs") -> Path:
 
 
 def table_rows(experiment, results: Path) -> list[dict[str, str]]:
-    content = scores.build(experiment, results).files()["csv"].decode()
+    content = scores.build(experiment, load_runs(experiment, results)).files()["csv"].decode()
     return list(csv.DictReader(io.StringIO(content)))
 
 
@@ -76,7 +77,7 @@ def test_imported_scores_stand_after_ours_game_by_game(experiment, tmp_path: Pat
     assert (pong["verdict"], pong["deviations"]) == ("no reference", "")
     assert pong["reason"] == "imported, source: Somebody 2020, Table 1"
     assert (rows[1]["95 % interval"], rows[1]["interval over"]) == ("none", "")
-    caption = scores.build(experiment, tmp_path).caption
+    caption = scores.build(experiment, load_runs(experiment, tmp_path)).caption
     assert (
         "taken from a file and not derived here" in caption and "2 of other games or protocols are left out" in caption
     )
@@ -91,7 +92,7 @@ def test_the_page_marks_them_and_gives_them_none_of_our_provenance(experiment, t
     for run in experiment.runs():
         finish(run, tmp_path)
     imported(tmp_path, ROWS.replace("Somebody", "<i>Somebody</i>"))
-    write_table(scores.build(experiment, tmp_path), tmp_path / "made_up" / "tables")
+    write_table(scores.build(experiment, load_runs(experiment, tmp_path)), tmp_path / "made_up" / "tables")
     html = write_page(experiment, tmp_path).read_text()
     assert html.count('<tr class="others">') == 2
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html) == [("2", "no reference")]  # on ours alone
@@ -162,4 +163,4 @@ def test_what_was_judged_here_stands_beside_ours(judged: Path, tmp_path: Path) -
     content = json.loads(record.read_bytes())
     record.write_bytes(sealed_record(content | {"seed": 7}))
     with pytest.raises(ReplicationError, match="they were changed"):
-        scores.build(experiment, tmp_path)
+        scores.build(experiment, load_runs(experiment, tmp_path))

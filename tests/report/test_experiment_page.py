@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from replication.analysis import cost
+from replication.analysis.finished import load_runs
 from replication.foundation.errors import ReplicationError
 from replication.report.figures import embedding, learning_curves
 from replication.report.figures.figure import write_figure
@@ -76,10 +77,10 @@ def made(experiment, results, finished):
 
 def rendered(experiment, results):
     folder = results / experiment.experiment
-    write_table(scores.build(experiment, results), folder / "tables")
+    write_table(scores.build(experiment, load_runs(experiment, results)), folder / "tables")
     for module in (learning_curves, embedding):
         if module.__name__.rpartition(".")[2] in experiment.figures:
-            write_figure(module.build(experiment, results), folder / "figures")
+            write_figure(module.build(experiment, load_runs(experiment, results)), folder / "figures")
     return write_page(experiment, results)
 
 

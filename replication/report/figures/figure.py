@@ -1,4 +1,4 @@
-"""Figures: one module each, with `build(experiment, results) -> FigureResult`. Here: their look and their files.
+"""Figures: one module each, with `build(experiment, finished) -> FigureResult`. Here: their look and their files.
 
 The same data give the same bytes: fonts that matplotlib brings along, drawn as outlines; a fixed salt for the names
 inside an SVG; no dates and no program versions.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from replication.analysis.finished import load_runs
+from replication.analysis.finished import FinishedRuns
 from replication.analysis.learning_curves import (
     agent_title,
     learning_curves,
@@ -72,9 +71,8 @@ class Layout:
     label_points: float
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the learning curves of the runs that are finished."""
-    finished = load_runs(experiment, results)
     runs = experiment.runs()
     window_frames = smoothing_window_frames(max((trained_frames(found) for found in finished), default=0))
     data = learning_curves(experiment, finished, window_frames)

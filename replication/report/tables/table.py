@@ -1,4 +1,4 @@
-"""Tables: one module each, with `build(experiment, results) -> Table`. Here: their files."""
+"""Tables: one module each, with `build(experiment, finished) -> Table`. Here: their files."""
 
 from __future__ import annotations
 
