@@ -26,6 +26,12 @@ from replication.published.references import reference_set
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
 
+NEEDS = {
+    "published": {
+        "atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"},
+        "any source": {"curves": "dqn_zoo_summary_curves.csv: agent"},
+    }
+}
 _HUMAN_PERCENT = 100.0
 _LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
 _DQN_ZOO_TEXT = (

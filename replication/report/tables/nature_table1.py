@@ -18,6 +18,7 @@ from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run
 
+NEEDS = {"agents": "one that trains"}
 _IN_THE_LOSS = "in the loss of replication/algorithms/{module}.py"
 
 

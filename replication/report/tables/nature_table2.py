@@ -19,6 +19,8 @@ from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {"games": "one of nature49"}
+
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a game of the article that the experiment names, in the article's order."""

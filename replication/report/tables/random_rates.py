@@ -21,6 +21,7 @@ from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {"games": "one of nature49"}
 NAMED_BY_THE_ARTICLE = ("boxing", "breakout", "crazy_climber", "demon_attack", "krull", "robotank")
 LARGE_PERCENT = 5.0
 RATES = ("random_10hz", "random_60hz")

@@ -25,6 +25,7 @@ from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {"games": "all in reference_set"}
 RANDOM_AGENT = "random_10hz"
 NOT_COMPARABLE = "not comparable"
 """Under `above random`: the episodes were cut at another time than the random agent's."""
