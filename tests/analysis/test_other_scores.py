@@ -15,6 +15,8 @@ import pytest
 
 from replication.analysis.finished import load_runs
 from replication.analysis.other_scores import SCHEMA, load_other
+from replication.commands import doctor
+from replication.commands import run as run_command
 from replication.commands.cli import main
 from replication.commands.jobs import Jobs
 from replication.evidence.records import sealed_record
@@ -122,6 +124,25 @@ def test_a_fault_in_a_file_is_one_line(tmp_path: Path, rows: str, expected: str)
         load_other("theirs", tmp_path)
     assert str(error.value).startswith(f"{path}: ") and expected in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_they_are_read_before_anything_is_trained(experiment, tmp_path: Path, monkeypatch, capsys) -> None:
+    """A wrong protocol or a missing file showed only inside the job of the table, after the last run."""
+    for module in (run_command, doctor):
+        monkeypatch.setattr(module, "load_experiment", lambda name: experiment)
+    results = ["--results", str(tmp_path)]
+    assert main(["run", "made_up", "-n", *results]) == 2
+    assert "others: theirs: found neither" in capsys.readouterr().err
+    imported(tmp_path, "A2C,pong,0,4,natur,1,x\n")
+    assert main(["run", "made_up", *results]) == 2
+    assert "theirs.csv: row 2: protocol: there is no protocol 'natur'" in capsys.readouterr().err
+    assert main(["doctor", "made_up", *results]) == 1
+    assert f"FAIL  {tmp_path}/imported/theirs.csv: row 2: protocol: there is no" in capsys.readouterr().out
+    imported(tmp_path)
+    assert list(doctor.check_others(experiment, tmp_path)) == [
+        (doctor.OK, f"{ROWS.count(chr(10))} scores of other programs can be read")
+    ]
+    assert list(doctor.check_others(experiment.model_copy(update={"others": ()}), tmp_path)) == []
 
 
 def test_a_missing_column_and_a_missing_file_are_one_line(tmp_path: Path) -> None:
