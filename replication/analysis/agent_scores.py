@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from replication.analysis.aggregates import Scores, score_matrix
 from replication.analysis.cells import Cell, cells_of, other_cap
-from replication.analysis.finished import FinishedRun
+from replication.analysis.finished import FinishedRun, FinishedRuns
 from replication.analysis.learning_curves import agent_title
-from replication.published.references import ReferenceSet
+from replication.published.references import ReferenceSet, reference_set
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
@@ -67,6 +67,11 @@ def agent_scores(
         if cell.trains and cell.run.game in references.random:
             by_agent[agent_title(cell.run, runs)].append(cell)
     return [_of_agent(title, cells, references) for title, cells in by_agent.items() if cells]
+
+
+def trained_agents(experiment: Experiment, finished: FinishedRuns) -> list[AgentScores]:
+    """Return the scores of every agent that trains by the experiment's own references; for `FinishedRuns.once`."""
+    return agent_scores(experiment, finished, reference_set(experiment.reference_set))
 
 
 def _of_agent(title: str, cells: Sequence[Cell], references: ReferenceSet) -> AgentScores:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ COLUMNS = {
 _NOT_NUMBERS = {"ending", "is_best", "policy"}
 _MAY_BE_BLANK = {"score", "held_out_value", "held_out_td_error"}
 """A periodic evaluation that completed no episode has no score."""
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,38 @@ class FinishedRun:
         return "" if version == self.run.numerics_version else f"numerics version {version}"
 
 
+@dataclass(frozen=True, eq=False)
+class FinishedRuns(Sequence[FinishedRun]):
+    """The finished runs of an experiment, read once for every table, figure and page that a command makes of them."""
+
+    experiment: Experiment
+    results: Path
+    """The folder they were read from, for what also shows files that are no run's."""
+    runs: tuple[FinishedRun, ...]
+    """In the order of the experiment."""
+    _computed: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @overload
+    def __getitem__(self, place: int) -> FinishedRun: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[FinishedRun]: ...
+    def __getitem__(self, place: int | slice) -> FinishedRun | Sequence[FinishedRun]:
+        return self.runs[place]
+
+    def once(self, compute: Callable[[Experiment, FinishedRuns], _Value]) -> _Value:
+        """Return what several tables and figures compute of the same runs; the first to ask computes it.
+
+        Args:
+            compute: a function of the experiment and these runs; nobody changes what it returns.
+        """
+        if compute not in self._computed:
+            self._computed[compute] = compute(self.experiment, self)
+        return cast(_Value, self._computed[compute])
+
+
 @dataclass(frozen=True)
 class Coverage:
     """The number of an experiment's runs that are finished."""
@@ -71,7 +104,7 @@ class Coverage:
         return f"{self.done} of {self.total} runs{self.marks}"
 
 
-def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
+def load_runs(experiment: Experiment, results: Path) -> FinishedRuns:
     """Read every finished run of an experiment, in its order.
 
     Raises:
@@ -82,10 +115,10 @@ def load_runs(experiment: Experiment, results: Path) -> list[FinishedRun]:
         record = records.read_or_none(run, results)
         if record is not None:
             found.append(_finished(run, records.finished_folder(run, results), record))
-    return found
+    return FinishedRuns(experiment, results, tuple(found))
 
 
-def coverage(experiment: Experiment, finished: list[FinishedRun]) -> Coverage:
+def coverage(experiment: Experiment, finished: Sequence[FinishedRun]) -> Coverage:
     """Return how many of the experiment's runs are finished."""
     return Coverage(len(finished), len(experiment.runs()), marks_of(finished))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from replication.analysis.best_of_rates import compared, comparison_count
 from replication.analysis.cells import Cell, cells_of
-from replication.analysis.finished import FinishedRun
+from replication.analysis.finished import FinishedRun, FinishedRuns
 from replication.analysis.intervals import family_level
 from replication.analysis.power import JudgedGames
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
 from replication.analysis.verdicts import LEVEL
-from replication.published.references import ReferenceSet
+from replication.published.references import ReferenceSet, reference_set
 from replication.specification.experiments import Experiment
 
 
@@ -39,7 +40,7 @@ class JudgedCell:
 
 
 def judged_cells(
-    experiment: Experiment, finished: list[FinishedRun], references: ReferenceSet
+    experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet
 ) -> tuple[list[JudgedCell], float]:
     """Return the comparisons of trained agents as the score table orders them, and the level of its intervals."""
     cells = [cell for cell in cells_of(experiment, finished) if cell.run.game in references.random]
@@ -52,6 +53,11 @@ def judged_cells(
             runs = None if counterpart.error is None else round(counterpart.error[1]) + 1
             judged.append(JudgedCell(cell, counterpart, runs))
     return judged, family_level(LEVEL, comparison_count(found))
+
+
+def comparisons_judged(experiment: Experiment, finished: FinishedRuns) -> tuple[list[JudgedCell], float]:
+    """Return `judged_cells` by the experiment's own references; for `FinishedRuns.once`."""
+    return judged_cells(experiment, finished, reference_set(experiment.reference_set))
 
 
 def as_simulated(judged: list[JudgedCell]) -> JudgedGames:

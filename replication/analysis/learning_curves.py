@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from replication.analysis.finished import FinishedRun, iteration_of
 from replication.analysis.intervals import estimate, interval
 from replication.published.curves import dopamine_curve
-from replication.published.loader import published_scores, published_table
+from replication.published.layouts import scores_by_game
+from replication.published.loader import published_table
 from replication.published.references import reference_set
 from replication.published.schemas import DOPAMINE_GAMES
 from replication.specification.experiments import Experiment
@@ -228,10 +229,12 @@ def _reference_rows(experiment: Experiment, game: str) -> Rows:
         return rows
     if published.source == "nature_2015_table2":
         table = published_table("nature_2015_table2").set_index("game")
+        if game not in table.index:
+            return rows
         score = float(table[f"{published.algorithm}_mean"][game])
         return [*rows, {"series": "published", "frames": 200e6, "value": score}]
     # Papers leave games out: such a game has no published score, which is no error.
-    scores = published_scores(published.source)
+    scores = scores_by_game(published.source)
     found = next((row for row in scores if (row.game, row.algorithm) == (game, published.algorithm)), None)
     if found is None:
         return rows

@@ -19,7 +19,7 @@ from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW, state_root
 from replication.foundation.stopping import LACKING_EXIT_CODE
-from replication.specification.experiments import load_experiment
+from replication.specification.experiments import Experiment, load_experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import ATARI57
 
@@ -68,7 +68,8 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
     Raises:
         ReplicationError: no such experiment.
     """
-    runs = load_experiment(experiment).runs()
+    loaded = load_experiment(experiment)
+    runs = loaded.runs()
     cores = cores or os.cpu_count() or 1
     failed = False
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -78,6 +79,7 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
         "the emulator": lambda: check_step(runs),
         "torch": check_device,
         "results": lambda: check_results(runs, results),
+        "scores of other programs": lambda: check_others(loaded, results),
         "memory": lambda: check_memory(runs, results, cores),
         "disk": lambda: check_disk(runs, results, state),
         "time": lambda: check_hours(experiment, runs, results, state, cores),
@@ -192,6 +194,20 @@ def check_results(runs: Sequence[Run], results: Path) -> Iterator[Finding]:
         yield FAIL, f"{results} cannot be written ({reason}); name another with --results"
         return
     yield OK, f"{len(runs) - len(left)} of {len(runs)} runs are finished; {results} can be written"
+
+
+def check_others(experiment: Experiment, results: Path) -> Iterator[Finding]:
+    """Check that the scores of other programs that the experiment names are there and can be shown."""
+    if not experiment.others:
+        return
+    from replication.analysis.other_scores import load_others
+
+    try:
+        found = load_others(experiment, results)
+    except ReplicationError as error:
+        yield FAIL, str(error)
+        return
+    yield OK, f"{len(found)} scores of other programs can be read"
 
 
 def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Finding]:

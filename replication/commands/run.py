@@ -43,11 +43,16 @@ def run(options: argparse.Namespace) -> int:
 
     Returns: Snakemake's exit code.
     Raises:
-        ReplicationError: no such experiment, or a bad one.
+        ReplicationError: no such experiment, or a bad one; scores of other programs that it names are not there or are
+            damaged.
     """
     if options.experiment in known_control_experiments():
         raise ReplicationError(f"{options.experiment} is no Atari experiment; `control {options.experiment}` makes it")
-    load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
+    experiment = load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
+    if experiment.others:  # pandas is loaded where it is needed
+        from replication.analysis.other_scores import load_others
+
+        load_others(experiment, options.results)
     if options.dry_run:
         return _print_plan(options)
     if options.state:

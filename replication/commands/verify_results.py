@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.commands.verify_control import CheckedControl, check_control, control_folders
-from replication.evidence.control_files import FIGURES, TABLES
 from replication.evidence.records import finished_folders
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import Checked, check_run, compare_csv
@@ -22,7 +21,7 @@ from replication.foundation.progress import progress_bar
 from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.control_experiments import known_control_experiments
-from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.experiments import known_experiments
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -85,24 +84,19 @@ def check_experiment(name: str, results: Path) -> Checked:
     Raises:
         ReplicationError: the first cell that differs; a file that is missing.
     """
-    if name in known_control_experiments():
-        tables: tuple[str, ...] = TABLES
-        figures: tuple[str, ...] = FIGURES
-    else:
-        experiment = load_experiment(name)
-        tables, figures = experiment.tables, experiment.figures
+    shown = render.rendering(name, results)
     folder = results / name
     cells = 0
-    for table in tables:
-        for kind, content in render.build_table(name, table, results).files().items():
+    for table in shown.tables:
+        for kind, content in shown.table(table).files().items():
             path = folder / "tables" / f"{table}.{kind}"
             cells += compare_csv(path, content) if kind == "csv" else _compare_text(path, content)
-    for figure in figures:
-        for kind, content in render.build_figure(name, figure, results).texts().items():
+    for figure in shown.figures:
+        for kind, content in shown.figure(figure).texts().items():
             path = folder / "figures" / f"{figure}.{kind}"
             cells += compare_csv(path, content) if kind == "csv" else _compare_text(path, content)
     if (folder / "index.html").exists():
-        _compare_text(folder / "index.html", render.build_page(name, results))
+        _compare_text(folder / "index.html", shown.page())
     return Checked(cells=cells)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from replication.analysis.control_trials import (
     coverage,
-    finished_variants,
     published_trials,
     success_text,
     successes,
@@ -27,15 +25,14 @@ _PUBLISHED = "published"
 """The series of the published numbers."""
 
 
-def build_figure(experiment: ControlExperiment, name: str, results: Path) -> FigureResult:
+def build_figure(experiment: ControlExperiment, name: str, finished: Mapping[str, pd.DataFrame]) -> FigureResult:
     """Draw one of the figures that `FIGURES` names.
 
     Raises:
-        ReplicationError: no such figure; a damaged file.
+        ReplicationError: no such figure.
     """
     if name not in FIGURES:
         raise unknown_name("figure", name, FIGURES)
-    finished = finished_variants(experiment, results)
     data = _shares(experiment, finished)
     with house_style():
         figure = _draw(data)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from replication.analysis.control_trials import (
     coverage,
-    finished_variants,
     published_trials,
     success_text,
     successes,
@@ -24,15 +22,14 @@ from replication.report.tables.table import Table
 from replication.specification.control_experiments import ControlExperiment
 
 
-def build_table(experiment: ControlExperiment, name: str, results: Path) -> Table:
+def build_table(experiment: ControlExperiment, name: str, finished: Mapping[str, pd.DataFrame]) -> Table:
     """Build one of the tables that `TABLES` names.
 
     Raises:
-        ReplicationError: no such table; a damaged file.
+        ReplicationError: no such table.
     """
     if name not in TABLES:
         raise unknown_name("table", name, TABLES)
-    finished = finished_variants(experiment, results)
     return _table1(experiment, finished) if name == "table1" else _variants(experiment, finished)
 
 

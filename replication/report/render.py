@@ -4,51 +4,161 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from replication.evidence.control_files import FIGURES, TABLES
 from replication.foundation.errors import unknown_name
 from replication.foundation.files import write_atomically
 from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.experiments import NOT_SHOWN, load_experiment
 
 if TYPE_CHECKING:  # pandas and matplotlib are loaded where they are needed
+    from pandas import DataFrame
+
+    from replication.analysis.finished import FinishedRuns
     from replication.report.figures.figure import FigureResult
     from replication.report.tables.table import Table
 
 
+class Rendering:
+    """What is shown of one experiment: each table, figure and page by its name, of runs that are read once.
+
+    Attributes:
+        tables: names of the experiment's tables.
+        figures: names of its figures.
+    """
+
+    def __init__(self, experiment: str, results: Path) -> None:
+        """Read the experiment; its runs are read when the first table, figure or page is asked for.
+
+        Raises:
+            ReplicationError: no such experiment.
+        """
+        self._experiment = load_experiment(experiment)
+        self._results = results
+        self.tables, self.figures = self._experiment.tables, self._experiment.figures
+
+    @cached_property
+    def _finished(self) -> FinishedRuns:
+        from replication.analysis.finished import load_runs
+
+        return load_runs(self._experiment, self._results)
+
+    def table(self, name: str) -> Table:
+        """Build the table that tables/NAME.py makes of the finished runs.
+
+        Raises:
+            ReplicationError: no such table; a damaged run file.
+        """
+        from replication.report import tables
+
+        table: Table = _module(tables, "table", name).build(self._experiment, self._finished)
+        return replace(table, experiment=self._experiment.experiment)
+
+    def figure(self, name: str) -> FigureResult:
+        """Build the figure that figures/NAME.py draws of the finished runs.
+
+        Raises:
+            ReplicationError: no such figure; a damaged run file.
+        """
+        from replication.report import figures
+
+        figure: FigureResult = _module(figures, "figure", name).build(self._experiment, self._finished)
+        return figure
+
+    def page(self) -> bytes:
+        """Build the page from the files of the tables and figures.
+
+        Raises:
+            ReplicationError: a table or figure is missing; a damaged run file.
+        """
+        from replication.report.pages.experiment import page_html
+
+        return page_html(self._experiment, self._finished).encode()
+
+
+class ControlRendering:
+    """The same of a control experiment."""
+
+    def __init__(self, experiment: str, results: Path) -> None:
+        """Read the experiment.
+
+        Raises:
+            ReplicationError: no such experiment.
+        """
+        self._experiment = load_control_experiment(experiment)
+        self._results = results
+        self.tables, self.figures = TABLES, FIGURES
+
+    @cached_property
+    def _finished(self) -> Mapping[str, DataFrame]:
+        from replication.analysis.control_trials import finished_variants
+
+        return finished_variants(self._experiment, self._results)
+
+    def table(self, name: str) -> Table:
+        """Build one of the tables that `TABLES` names.
+
+        Raises:
+            ReplicationError: no such table; a damaged file.
+        """
+        from replication.report import control_tables
+
+        return control_tables.build_table(self._experiment, name, self._finished)
+
+    def figure(self, name: str) -> FigureResult:
+        """Draw one of the figures that `FIGURES` names.
+
+        Raises:
+            ReplicationError: no such figure; a damaged file.
+        """
+        from replication.report import control_figures
+
+        return control_figures.build_figure(self._experiment, name, self._finished)
+
+    def page(self) -> bytes:
+        """Build the page from the files of the tables and figures.
+
+        Raises:
+            ReplicationError: a table or figure is missing; a damaged file.
+        """
+        from replication.report.pages.control import control_page_html
+
+        return control_page_html(self._experiment, self._results, self._finished).encode()
+
+
+def rendering(experiment: str, results: Path) -> Rendering | ControlRendering:
+    """Return what makes the tables, figures and page of an experiment, of runs that it reads once.
+
+    Raises:
+        ReplicationError: no such experiment.
+    """
+    if experiment in known_control_experiments():
+        return ControlRendering(experiment, results)
+    return Rendering(experiment, results)
+
+
 def build_table(experiment: str, name: str, results: Path) -> Table:
-    """Build the table that tables/NAME.py makes of an experiment's finished runs.
+    """Build one table of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or table; a damaged run file.
     """
-    if experiment in known_control_experiments():
-        from replication.report import control_tables
-
-        return control_tables.build_table(load_control_experiment(experiment), name, results)
-    from replication.report import tables
-
-    table: Table = _module(tables, "table", name).build(load_experiment(experiment), results)
-    return replace(table, experiment=experiment)
+    return rendering(experiment, results).table(name)
 
 
 def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
-    """Build the figure that figures/NAME.py draws of an experiment's finished runs.
+    """Build one figure of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or figure; a damaged run file.
     """
-    if experiment in known_control_experiments():
-        from replication.report import control_figures
-
-        return control_figures.build_figure(load_control_experiment(experiment), name, results)
-    from replication.report import figures
-
-    figure: FigureResult = _module(figures, "figure", name).build(load_experiment(experiment), results)
-    return figure
+    return rendering(experiment, results).figure(name)
 
 
 def build_page(experiment: str, results: Path) -> bytes:
@@ -57,13 +167,7 @@ def build_page(experiment: str, results: Path) -> bytes:
     Raises:
         ReplicationError: no such experiment; a table or figure is missing; a damaged run file.
     """
-    if experiment in known_control_experiments():
-        from replication.report.pages.control import control_page_html
-
-        return control_page_html(load_control_experiment(experiment), results).encode()
-    from replication.report.pages.experiment import page_html
-
-    return page_html(load_experiment(experiment), results).encode()
+    return rendering(experiment, results).page()
 
 
 def render_table(experiment: str, name: str, results: Path) -> None:

@@ -13,6 +13,7 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.validation import Count, Settings, read_yaml, validated
 from replication.specification.budget import Budget
+from replication.specification.needs import check_needs
 from replication.specification.run import Run, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
 
@@ -175,7 +176,8 @@ def load_experiment(name: str) -> Experiment:
     """Read workflow/experiments/NAME.yaml.
 
     Raises:
-        ReplicationError: no such experiment; an unknown, missing or mistyped key; a run that cannot be.
+        ReplicationError: no such experiment; an unknown, missing or mistyped key; a run that cannot be; a table or
+            figure that needs what the experiment lacks.
     """
     if name not in known_experiments():
         raise unknown_name("experiment", name, known_experiments())
@@ -192,6 +194,7 @@ def load_experiment(name: str) -> Experiment:
         if str(paths.WORKFLOW) in str(error):  # a file that it names is at fault
             raise
         raise ReplicationError(f"{path}: {error}") from None
+    check_needs(experiment, path)
     return experiment
 
 

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from replication.analysis.finished import load_runs
 from replication.analysis.other_scores import SCHEMA, load_other
+from replication.commands import doctor
+from replication.commands import run as run_command
 from replication.commands.cli import main
 from replication.commands.jobs import Jobs
 from replication.evidence.records import sealed_record
@@ -45,7 +48,7 @@ def imported(results: Path, rows: str = ROWS, name: str = "theirs") -> Path:
 
 
 def table_rows(experiment, results: Path) -> list[dict[str, str]]:
-    content = scores.build(experiment, results).files()["csv"].decode()
+    content = scores.build(experiment, load_runs(experiment, results)).files()["csv"].decode()
     return list(csv.DictReader(io.StringIO(content)))
 
 
@@ -76,7 +79,7 @@ def test_imported_scores_stand_after_ours_game_by_game(experiment, tmp_path: Pat
     assert (pong["verdict"], pong["deviations"]) == ("no reference", "")
     assert pong["reason"] == "imported, source: Somebody 2020, Table 1"
     assert (rows[1]["95 % interval"], rows[1]["interval over"]) == ("none", "")
-    caption = scores.build(experiment, tmp_path).caption
+    caption = scores.build(experiment, load_runs(experiment, tmp_path)).caption
     assert (
         "taken from a file and not derived here" in caption and "2 of other games or protocols are left out" in caption
     )
@@ -91,7 +94,7 @@ def test_the_page_marks_them_and_gives_them_none_of_our_provenance(experiment, t
     for run in experiment.runs():
         finish(run, tmp_path)
     imported(tmp_path, ROWS.replace("Somebody", "<i>Somebody</i>"))
-    write_table(scores.build(experiment, tmp_path), tmp_path / "made_up" / "tables")
+    write_table(scores.build(experiment, load_runs(experiment, tmp_path)), tmp_path / "made_up" / "tables")
     html = write_page(experiment, tmp_path).read_text()
     assert html.count('<tr class="others">') == 2
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html) == [("2", "no reference")]  # on ours alone
@@ -121,6 +124,25 @@ def test_a_fault_in_a_file_is_one_line(tmp_path: Path, rows: str, expected: str)
         load_other("theirs", tmp_path)
     assert str(error.value).startswith(f"{path}: ") and expected in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_they_are_read_before_anything_is_trained(experiment, tmp_path: Path, monkeypatch, capsys) -> None:
+    """A wrong protocol or a missing file showed only inside the job of the table, after the last run."""
+    for module in (run_command, doctor):
+        monkeypatch.setattr(module, "load_experiment", lambda name: experiment)
+    results = ["--results", str(tmp_path)]
+    assert main(["run", "made_up", "-n", *results]) == 2
+    assert "others: theirs: found neither" in capsys.readouterr().err
+    imported(tmp_path, "A2C,pong,0,4,natur,1,x\n")
+    assert main(["run", "made_up", *results]) == 2
+    assert "theirs.csv: row 2: protocol: there is no protocol 'natur'" in capsys.readouterr().err
+    assert main(["doctor", "made_up", *results]) == 1
+    assert f"FAIL  {tmp_path}/imported/theirs.csv: row 2: protocol: there is no" in capsys.readouterr().out
+    imported(tmp_path)
+    assert list(doctor.check_others(experiment, tmp_path)) == [
+        (doctor.OK, f"{ROWS.count(chr(10))} scores of other programs can be read")
+    ]
+    assert list(doctor.check_others(experiment.model_copy(update={"others": ()}), tmp_path)) == []
 
 
 def test_a_missing_column_and_a_missing_file_are_one_line(tmp_path: Path) -> None:
@@ -162,4 +184,4 @@ def test_what_was_judged_here_stands_beside_ours(judged: Path, tmp_path: Path) -
     content = json.loads(record.read_bytes())
     record.write_bytes(sealed_record(content | {"seed": 7}))
     with pytest.raises(ReplicationError, match="they were changed"):
-        scores.build(experiment, tmp_path)
+        scores.build(experiment, load_runs(experiment, tmp_path))

@@ -120,7 +120,7 @@ def test_tables_captions_and_pages_mark_it(shown: tuple[Experiment, list[Run]], 
     assert [found.mark for found in trained] == ["numerics version 2", *[""] * (len(named) - 1)]
     some = "numerics version 2" if len(finished) == 1 else "1 of numerics version 2"
     assert str(coverage(experiment, finished)) == f"{len(finished)} of {len(experiment.runs())} runs ({some})"
-    table = scores.build(experiment, tmp_path)
+    table = scores.build(experiment, load_runs(experiment, tmp_path))
     assert sum("numerics version 2)" in seeds for seeds in table.frame["seeds"]) == 1
     assert f"runs ({some}) finished." in table.caption
     assert "Runs of an earlier numerics version were made by code of the same law" in table.caption
@@ -137,7 +137,7 @@ def test_nothing_is_marked_where_all_are_of_the_present_version(
     experiment, named = shown
     finish(named[0], tmp_path)
     assert not any(found.mark for found in load_runs(experiment, tmp_path))
-    assert "numerics version" not in scores.build(experiment, tmp_path).caption
+    assert "numerics version" not in scores.build(experiment, load_runs(experiment, tmp_path)).caption
 
 
 def test_plan_and_jobs_take_it_for_done(shown: tuple[Experiment, list[Run]], tmp_path: Path) -> None:

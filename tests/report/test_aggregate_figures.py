@@ -14,6 +14,7 @@ from replication.analysis.agent_scores import agent_scores
 from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate, shown_beside_ours
 from replication.analysis.aggregate_curves import OF_DQN_ZOO, dqn_zoo_curves
 from replication.analysis.aggregates import interquartile_mean, probability_of_improvement
+from replication.analysis.finished import load_runs
 from replication.published.curves import dqn_zoo_curve
 from replication.published.references import normalized_score, reference_set
 from replication.report.figures.figure import FigureResult, write_figure
@@ -26,7 +27,8 @@ GAMES = ["pong", "breakout", "boxing"]
 
 
 def draw(name: str, experiment: Experiment, results: Path) -> FigureResult:
-    found: FigureResult = importlib.import_module(f"replication.report.figures.{name}").build(experiment, results)
+    module = importlib.import_module(f"replication.report.figures.{name}")
+    found: FigureResult = module.build(experiment, load_runs(experiment, results))
     return found
 
 

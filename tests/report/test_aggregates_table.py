@@ -26,7 +26,7 @@ from tests.support.noisy_replicas import replicate
 
 
 def rows(experiment: Experiment, results: Path) -> dict[tuple[str, str], dict[str, str]]:
-    frame = build(experiment, results).frame
+    frame = build(experiment, load_runs(experiment, results)).frame
     return {(row["agent"], row["statistic"]): row for row in frame.to_dict("records")}
 
 
@@ -50,7 +50,7 @@ def test_published_median_and_mean_are_compared_by_the_paper_s_convention(c51: t
     assert mean["verdict"] in {"replicated", "inconclusive"} and mean["reason"].endswith("with a stand-in spread")
     assert float(mean["margin"]) == pytest.approx(701 / 4, abs=0.06)
     assert found["C51", "interquartile mean"]["verdict"] == "no reference"
-    caption = build(*c51).caption
+    caption = build(c51[0], load_runs(*c51)).caption
     assert "The 2 comparisons hold together at 95 %" in caption and "random score of Video Pinball as 0" in caption
 
 
@@ -97,14 +97,15 @@ def test_dopamine_s_der_is_compared_with_its_own_aggregates_and_seeds_are_made_e
     assert found[title, "mean"]["runs a game"] == "2"
     assert (
         "26 of 26 games, 2 runs a game, 25 left out so that all games have as many"
-        in build(experiment, tmp_path).caption
+        in build(experiment, load_runs(experiment, tmp_path)).caption
     )
     low, high = found[title, "mean"]["95 % interval"].split(" to ")
     assert float(low) < float(found[title, "mean"]["ours %"]) < float(high)
     assert found[title, "interquartile mean"]["verdict"] == "no reference"
     with pytest.raises(ReplicationError, match="found no row DER, nowhere, expected"):
         astray = experiment.published.model_copy(update={"aggregates": {"der_dopamine": "DER, nowhere"}})
-        build(experiment.model_copy(update={"published": astray}), tmp_path)
+        other = experiment.model_copy(update={"published": astray})
+        build(other, load_runs(other, tmp_path))
     (agent,) = agent_scores(experiment, load_runs(experiment, tmp_path), reference_set("atari57_30min"))
     assert agent.left_out == 25 and agent.scores is not None and agent.scores.shape == (2, 26)
 

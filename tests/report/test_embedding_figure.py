@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from replication.analysis.finished import load_runs
 from replication.report.figures.embedding import build
 from replication.report.figures.figure import write_figure
 from tests.support.finished_runs import change_record, finish, made_up_experiment
@@ -8,7 +9,7 @@ from tests.support.finished_runs import change_record, finish, made_up_experimen
 def test_points_are_drawn_and_described(tmp_path):
     experiment = made_up_experiment([{"games": ["pong", "breakout"]}])
     finish(experiment.runs()[0], tmp_path, points=50)
-    result = build(experiment, tmp_path)
+    result = build(experiment, load_runs(experiment, tmp_path))
     assert len(result.data) == 50
     assert set(result.data["game"]) == {"pong"}
     for said in ("50 states", "perplexity 30", "random seed 0", "no units", "1 of 2 trained runs"):
@@ -24,7 +25,7 @@ def test_the_longest_four_are_shown(tmp_path):
     experiment = made_up_experiment(groups)
     for run in experiment.runs():
         finish(run, tmp_path, points=20)
-    result = build(experiment, tmp_path)
+    result = build(experiment, load_runs(experiment, tmp_path))
     shown = list(dict.fromkeys(zip(result.data["game"], result.data["seed"], strict=True)))
     assert shown == [("breakout", 1), ("breakout", 2), ("pong", 1), ("pong", 2)]
     assert "the 4 longest are shown" in result.caption
@@ -34,13 +35,13 @@ def test_settings_that_were_not_recorded_are_not_stated(tmp_path):
     experiment = made_up_experiment([{}])
     folder = finish(experiment.runs()[0], tmp_path, points=20)
     change_record(folder, '"embedding"', '"another"')
-    assert "perplexity" not in build(experiment, tmp_path).caption
+    assert "perplexity" not in build(experiment, load_runs(experiment, tmp_path)).caption
 
 
 def test_without_an_embedding_it_says_so(tmp_path):
     experiment = made_up_experiment([{}])
     finish(experiment.runs()[0], tmp_path)
-    result = build(experiment, tmp_path)
+    result = build(experiment, load_runs(experiment, tmp_path))
     assert "0 of 1 trained runs" in result.caption
     assert result.data.empty
 
@@ -49,6 +50,6 @@ def test_two_builds_are_equal_to_the_byte(tmp_path):
     experiment = made_up_experiment([{"seeds": [1, 2]}])
     for run in experiment.runs():
         finish(run, tmp_path, points=40)
-    first = write_figure(build(experiment, tmp_path), tmp_path / "1")
-    second = write_figure(build(experiment, tmp_path), tmp_path / "2")
+    first = write_figure(build(experiment, load_runs(experiment, tmp_path)), tmp_path / "1")
+    second = write_figure(build(experiment, load_runs(experiment, tmp_path)), tmp_path / "2")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -81,10 +81,10 @@ def made(experiment, results, finished):
 
 def rendered(experiment, results):
     folder = results / experiment.experiment
-    write_table(scores.build(experiment, results), folder / "tables")
+    write_table(scores.build(experiment, load_runs(experiment, results)), folder / "tables")
     for module in (learning_curves, embedding):
         if module.__name__.rpartition(".")[2] in experiment.figures:
-            write_figure(module.build(experiment, results), folder / "figures")
+            write_figure(module.build(experiment, load_runs(experiment, results)), folder / "figures")
     return write_page(experiment, results)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from replication.analysis.finished import load_runs
 from replication.report.figures import embedding, learning_curves
 from replication.report.figures.figure import write_figure
 from replication.report.pages.experiment import MOST_BYTES, write_page
@@ -42,9 +43,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if run.game != "name_this_game":  # missing cells have to be put somewhere
             folder = finish(run, results, points=30 if run.family.trains else 0)
     Image.new("RGB", (320, 234), "navy").save(folder / "clip.webp")
-    write_table(scores.build(made, results), results / "made_up" / "tables")
+    write_table(scores.build(made, load_runs(made, results)), results / "made_up" / "tables")
     for module in (learning_curves, embedding):
-        write_figure(module.build(made, results), results / "made_up" / "figures")
+        write_figure(module.build(made, load_runs(made, results)), results / "made_up" / "figures")
     path = write_page(made, results)
     write_index(results)
     return path

@@ -51,7 +51,7 @@ def mean_returns(experiment: Experiment, results: Path) -> pd.DataFrame:
 def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_many(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [1, 3]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
-    table = scores.build(experiment, tmp_path)
+    table = scores.build(experiment, load_runs(experiment, tmp_path))
     rows = table.frame.to_dict("records")
     assert [row["agent"] for row in rows] == [f"Rainbow (Dopamine), {n}" for n in ("1 iteration", "3 iterations")]
     assert [row["frames"] for row in rows] == ["1,000,000", "3,000,000"]
@@ -69,25 +69,26 @@ def test_every_point_counts_in_the_level_and_in_the_tables_of_power_and_errors(t
     finished_in(experiment, tmp_path)
     judged, level = judged_cells(experiment, load_runs(experiment, tmp_path), REFERENCES)
     assert len(judged) == 4 and level == family_level(LEVEL, 4)
-    assert power.build(experiment, tmp_path).frame["agent"].to_list() == [
+    assert power.build(experiment, load_runs(experiment, tmp_path)).frame["agent"].to_list() == [
         f"Rainbow (Dopamine), {n}" for n in ("2 iterations", "1 iteration", "2 iterations", "3 iterations")
     ]
-    assert "tables of its 4 comparisons" in verdict_errors.build(experiment, tmp_path).caption
+    assert "tables of its 4 comparisons" in verdict_errors.build(experiment, load_runs(experiment, tmp_path)).caption
 
 
 def test_without_points_a_run_is_judged_at_its_end_and_nothing_is_said(tmp_path: Path) -> None:
     plain, named = experiment_of({}), experiment_of({"judge_at": [3]})
     finished_in(plain, tmp_path)
-    table = scores.build(plain, tmp_path)
+    table = scores.build(plain, load_runs(plain, tmp_path))
     assert table.frame["agent"].to_list() == ["Rainbow (Dopamine)"] and table.frame["frames"].to_list() == ["3,000,000"]
-    assert table.caption == scores.build(named, tmp_path).caption and "judged after" not in table.caption
-    assert draw_curves(plain, tmp_path).data["series"].isin(["judged"]).sum() == 0
+    assert table.caption == scores.build(named, load_runs(named, tmp_path)).caption
+    assert "judged after" not in table.caption
+    assert draw_curves(plain, load_runs(plain, tmp_path)).data["series"].isin(["judged"]).sum() == 0
 
 
 def test_a_run_may_be_judged_before_its_end_alone(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [2]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
-    (row,) = scores.build(experiment, tmp_path).frame.to_dict("records")
+    (row,) = scores.build(experiment, load_runs(experiment, tmp_path)).frame.to_dict("records")
     assert (row["agent"], row["frames"]) == ("Rainbow (Dopamine)", "2,000,000")
     assert row["score"] == f"{returns.loc[1].mean():.1f}"
 
@@ -95,7 +96,7 @@ def test_a_run_may_be_judged_before_its_end_alone(tmp_path: Path) -> None:
 def test_points_of_one_agent_are_no_learning_rates_to_choose_from(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [1, 2]})
     finish(experiment.runs()[0], tmp_path)
-    table = scores.build(experiment, tmp_path)
+    table = scores.build(experiment, load_runs(experiment, tmp_path))
     assert "learning rates" not in table.caption
     assert not table.frame["reason"].str.contains("learning rates").any()
 
@@ -115,7 +116,7 @@ def test_aggregates_are_made_of_the_scores_at_each_point_and_curves_end_there(tm
 def test_the_points_are_marked_in_the_figure_of_learning_curves(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [1, 3]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
-    result = draw_curves(experiment, tmp_path)
+    result = draw_curves(experiment, load_runs(experiment, tmp_path))
     marked = result.data[result.data["series"] == "judged"]
     assert marked["frames"].to_list() == [1_001_200, 3_003_600]
     assert marked["value"].to_list() == pytest.approx(returns.loc[[0, 2]].mean(axis=1).to_list())
@@ -130,14 +131,14 @@ def test_two_agents_stand_beside_the_published_curve_of_each(tmp_path: Path) -> 
     experiment = experiment_of(group, published=OPTIMISERS)
     finished_in(experiment, tmp_path)
     curves = {agent: dopamine_curve("breakout", agent) for agent in ("DQN", "DQN_Adam_MSE_JAX")}
-    rows = scores.build(experiment, tmp_path).frame
+    rows = scores.build(experiment, load_runs(experiment, tmp_path)).frame
     assert rows["agent"].to_list() == ["DQN (Dopamine)", "DQN with Adam (Dopamine)"]
     assert rows["published"].to_list() == [f"{curve['score_mean'][1]:.1f}" for curve in curves.values()]
     table = learning_curves(experiment, load_runs(experiment, tmp_path), 100_000)
     for agent, curve in curves.items():
         band = table[table["series"] == f"published curve, {agent}"]
         assert band["low"].to_list() == curve["score_min"].to_list()
-    result = draw_curves(experiment, tmp_path)
+    result = draw_curves(experiment, load_runs(experiment, tmp_path))
     broken = [line.get_color() for line in result.figure.axes[0].lines if line.get_linestyle() == "--"]
     ours = [text.get_color() for text in result.figure.legends[0].get_lines()]
     assert set(broken[:2]) == set(ours[:2]) and len(set(broken[:2])) == 2
@@ -146,7 +147,8 @@ def test_two_agents_stand_beside_the_published_curve_of_each(tmp_path: Path) -> 
 
 def test_an_agent_that_no_curve_is_named_for_has_no_reference(tmp_path: Path) -> None:
     group = {"variants": ["dqn_dopamine", "rainbow_dopamine"], "budget_iterations": 1}
-    table = scores.build(experiment_of(group), tmp_path)
+    experiment = experiment_of(group)
+    table = scores.build(experiment, load_runs(experiment, tmp_path))
     reasons = dict(zip(table.frame["agent"], table.frame["reason"], strict=True))
     assert reasons["DQN (Dopamine)"] == "no published curve is named for this agent"
 
@@ -157,4 +159,4 @@ def test_a_run_that_lacks_the_iteration_is_refused_in_one_line(tmp_path: Path) -
     rows = (folder / "iterations.csv").read_text().splitlines(keepends=True)
     (folder / "iterations.csv").write_text("".join([rows[0], *rows[2:]]))
     with pytest.raises(ReplicationError, match=r"iterations\.csv: iteration 0: found 0 rows, expected one; remove"):
-        scores.build(experiment, tmp_path)
+        scores.build(experiment, load_runs(experiment, tmp_path))

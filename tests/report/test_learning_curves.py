@@ -111,14 +111,14 @@ def test_iterations_stand_beside_the_published_band(tmp_path):
     seeds = table[table["series"] == "iteration"]
     assert mean["frames"].to_list() == [1_001_200, 2_002_400]
     assert mean["value"].iloc[1] == pytest.approx(seeds[seeds["frames"] == 2_002_400]["value"].mean())
-    assert "2 iterations" in build(experiment, tmp_path).caption
+    assert "2 iterations" in build(experiment, load_runs(experiment, tmp_path)).caption
 
 
 def test_a_published_curve_is_seen_beyond_a_single_iteration(tmp_path):
     run = {"variants": ["dqn_dopamine"], "budget_frames": None, "budget_iterations": 1}
     experiment = made_up_experiment([run], published={"source": "dopamine_curves", "algorithm": "DQN"})
     finish(experiment.runs()[0], tmp_path)
-    (axes,) = build(experiment, tmp_path).figure.axes
+    (axes,) = build(experiment, load_runs(experiment, tmp_path)).figure.axes
     assert axes.get_xlim()[1] > 2.0  # million frames: two published points
 
 
@@ -133,7 +133,7 @@ def test_agents_of_one_variant_are_told_apart(tmp_path):
 def test_a_part_of_an_experiment_says_so(tmp_path):
     experiment = made_up_experiment([{"games": ["pong", "breakout"], "seeds": [1, 2]}])
     finish(experiment.runs()[0], tmp_path)
-    result = build(experiment, tmp_path)
+    result = build(experiment, load_runs(experiment, tmp_path))
     assert "1 of 4 runs finished" in result.caption
     titles = [axes.get_title(loc="left") for axes in result.figure.axes]
     assert titles == ["Pong (1 of 2 runs)", "Breakout (0 of 2 runs)"]
@@ -144,7 +144,7 @@ def test_the_caption_says_what_is_drawn_and_nothing_else(tmp_path):
     experiment = made_up_experiment([{}, RANDOM_AGENT])
     for run in experiment.runs():
         finish(run, tmp_path)
-    caption = build(experiment, tmp_path).caption
+    caption = build(experiment, load_runs(experiment, tmp_path)).caption
     for said in (
         "400,000 frames, protocol nature, seed 1",
         "the last 20,000 frames",
@@ -160,11 +160,12 @@ def test_the_caption_says_what_is_drawn_and_nothing_else(tmp_path):
 def test_at_the_full_budget_the_published_score_is_a_reference(tmp_path):
     experiment = made_up_experiment([{"budget_frames": 200_000_000}])
     finish(experiment.runs()[0], tmp_path)
-    assert "no reference" not in build(experiment, tmp_path).caption
+    assert "no reference" not in build(experiment, load_runs(experiment, tmp_path)).caption
 
 
 def test_nothing_finished_still_draws(tmp_path):
-    result = build(made_up_experiment([{}]), tmp_path / "nothing")
+    experiment = made_up_experiment([{}])
+    result = build(experiment, load_runs(experiment, tmp_path / "nothing"))
     assert "0 of 1 runs" in result.caption
     assert len(write_figure(result, tmp_path / "drawn")) == 4
 
@@ -173,8 +174,8 @@ def test_two_builds_are_equal_to_the_byte(tmp_path):
     experiment = made_up_experiment([{"games": ["pong", "breakout"], "seeds": [1, 2]}, RANDOM_AGENT])
     for run in experiment.runs():
         finish(run, tmp_path)
-    first = write_figure(build(experiment, tmp_path), tmp_path / "1")
-    second = write_figure(build(experiment, tmp_path), tmp_path / "2")
+    first = write_figure(build(experiment, load_runs(experiment, tmp_path)), tmp_path / "1")
+    second = write_figure(build(experiment, load_runs(experiment, tmp_path)), tmp_path / "2")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
@@ -192,7 +193,7 @@ def test_labels_stay_inside_the_figure(tmp_path):
     experiment = made_up_experiment([{"games": ["atlantis", "video_pinball", "montezuma_revenge"]}])
     for run in experiment.runs():
         finish(run, tmp_path)
-    figure = build(experiment, tmp_path).figure
+    figure = build(experiment, load_runs(experiment, tmp_path)).figure
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     edge = figure.bbox.width

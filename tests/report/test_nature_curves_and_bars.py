@@ -18,7 +18,7 @@ def test_figure_2_has_a_column_a_game_with_score_above_predicted_value(tmp_path)
     experiment = made_up_experiment([{"games": ["pong", "breakout", "alien"], "seeds": [1, 2]}])
     for run in experiment.runs()[:3]:
         finish(run, tmp_path)
-    result = nature_figure2.build(experiment, tmp_path)
+    result = nature_figure2.build(experiment, load_runs(experiment, tmp_path))
     titles = [axes.get_title(loc="left") for axes in result.figure.axes]
     assert titles == ["Pong", "Breakout", "Alien", "", "", ""]
     found = load_runs(experiment, tmp_path)[0]
@@ -40,7 +40,7 @@ def test_figure_2_has_a_column_a_game_with_score_above_predicted_value(tmp_path)
 def test_figure_2_shows_the_articles_score_at_its_place(tmp_path):
     experiment = made_up_experiment([FULL])
     finish(experiment.runs()[0], tmp_path)
-    (above, _) = nature_figure2.build(experiment, tmp_path).figure.axes
+    (above, _) = nature_figure2.build(experiment, load_runs(experiment, tmp_path)).figure.axes
     level = [line for line in above.get_lines() if line.get_linestyle() == "--"]
     assert level[0].get_ydata()[0] == 18.9  # Extended Data Table 2, Pong
 
@@ -50,7 +50,7 @@ def test_figure_3_is_sorted_by_the_printed_percentage_and_counts_human_level(tmp
     for run in experiment.runs():
         if run.game == "pong":
             finish(run, tmp_path)
-    result = nature_figure3.build(experiment, tmp_path)
+    result = nature_figure3.build(experiment, load_runs(experiment, tmp_path))
     printed = published_table("nature_2015_table2")["dqn_normalized_percent"].sort_values(ascending=False)
     dqn = result.data[result.data["series"] == "DQN"]
     assert dqn["normalized_percent"].to_list() == printed.to_list()
@@ -69,7 +69,8 @@ def test_figure_3_is_sorted_by_the_printed_percentage_and_counts_human_level(tmp
 
 def test_the_grey_bars_of_figure_3_are_as_long_as_the_articles(tmp_path):
     """Lengths read off the article's figure, within 6 %: the better of two linear learners in every game."""
-    result = nature_figure3.build(made_up_experiment([{}]), tmp_path)
+    experiment = made_up_experiment([{}])
+    result = nature_figure3.build(experiment, load_runs(experiment, tmp_path))
     linear = result.data[result.data["series"] == "best linear learner"].set_index("game")["normalized_percent"]
     measured = {"video_pinball": 330, "gopher": 99, "jamesbond": 83, "ice_hockey": 64, "robotank": 269, "krull": 219}
     for game, percent in measured.items():
@@ -87,7 +88,7 @@ def test_the_axis_of_figure_3_is_squeezed_and_back():
 @pytest.mark.parametrize("module", [nature_figure2, nature_figure3])
 def test_nothing_finished_still_draws_twice_the_same(module, tmp_path):
     experiment = made_up_experiment([{}])
-    one = write_figure(module.build(experiment, tmp_path), tmp_path / "1")
-    two = write_figure(module.build(experiment, tmp_path), tmp_path / "2")
+    one = write_figure(module.build(experiment, load_runs(experiment, tmp_path)), tmp_path / "1")
+    two = write_figure(module.build(experiment, load_runs(experiment, tmp_path)), tmp_path / "2")
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
     assert "0 of 1 runs finished" in one[-1].read_text()

@@ -34,7 +34,7 @@ def whole(tmp_path_factory):
 
 
 def test_screens_stand_beside_the_embedding_with_their_numbers(whole):
-    result = embedding.build(*whole)
+    result = embedding.build(whole[0], load_runs(*whole))
     pong = result.data[result.data["game"] == "pong"]
     numbered = pong[pong["screen"] != ""].sort_values("screen")
     assert numbered["screen"].to_list() == list(range(1, len(numbered) + 1)) and 6 <= len(numbered) <= MARKED
@@ -53,7 +53,7 @@ def test_screens_stand_beside_the_embedding_with_their_numbers(whole):
 
 
 def test_two_policies_are_drawn_and_the_departure_is_declared(whole):
-    result = nature_extended_figure1.build(*whole)
+    result = nature_extended_figure1.build(whole[0], load_runs(*whole))
     assert result.data["policy"].value_counts().to_dict() == {"agent": 150, "random": 75}
     for said in ("150 states", "75 of random play", "Deviation", "a human", "1 of 2 trained runs", "perplexity 30"):
         assert said in result.caption
@@ -70,7 +70,7 @@ def test_neighbours_of_the_other_policy_are_counted(shift, share):
 
 def test_values_along_the_stretch_are_drawn_with_marked_screens(whole):
     experiment, results = whole
-    result = nature_extended_figure2.build(experiment, results)
+    result = nature_extended_figure2.build(experiment, load_runs(experiment, results))
     values = [name for name in result.data.columns if name.startswith("value ")]
     assert values == ["value NOOP", "value FIRE", "value RIGHT", "value LEFT"]
     assert result.data["value"].to_list() == result.data[values].max(axis=1).to_list()
@@ -83,10 +83,11 @@ def test_values_along_the_stretch_are_drawn_with_marked_screens(whole):
 @pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_two_builds_are_equal_and_older_runs_stand_without(module, whole, tmp_path):
-    first = write_figure(module.build(*whole), tmp_path / "1")
-    second = write_figure(module.build(*whole), tmp_path / "2")
+    first = write_figure(module.build(whole[0], load_runs(*whole)), tmp_path / "1")
+    second = write_figure(module.build(whole[0], load_runs(*whole)), tmp_path / "2")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    nothing = module.build(made_up_experiment([{"games": ["breakout"]}]), tmp_path / "nothing")
+    other = made_up_experiment([{"games": ["breakout"]}])
+    nothing = module.build(other, load_runs(other, tmp_path / "nothing"))
     assert "0 of 1 trained runs" in nothing.caption and nothing.data.empty
 
 
@@ -112,7 +113,7 @@ def test_damaged_files_are_named_in_one_line(name, content, expected, tmp_path):
         (folder / name).write_text(content)
     module = nature_extended_figure2 if "stretch" in name else embedding
     with pytest.raises(ReplicationError, match=re.escape(expected)) as caught:
-        module.build(experiment, tmp_path)
+        module.build(experiment, load_runs(experiment, tmp_path))
     assert "\n" not in str(caught.value) and "embed" in str(caught.value)
 
 

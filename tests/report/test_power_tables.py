@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from replication.analysis.finished import load_runs
 from replication.report.tables import power, verdict_errors
 from replication.specification.experiments import load_experiment
 
 
 def test_each_trained_agent_and_game_with_a_published_score_has_a_row(tmp_path: Path) -> None:
-    table = power.build(load_experiment("nature_table2"), tmp_path)
+    experiment = load_experiment("nature_table2")
+    table = power.build(experiment, load_runs(experiment, tmp_path))
     assert len(table.frame) == 49 and set(table.frame["agent"]) == {"DQN (released program)"}
     rows = table.frame.set_index("game")
     # Asteroids: 7.3 points, 0.9 between runs, margin 10: one seed is enough. Breakout's 206.5 against 331.8: never.
@@ -26,7 +28,8 @@ def test_each_trained_agent_and_game_with_a_published_score_has_a_row(tmp_path: 
 
 
 def test_published_runs_are_told_from_a_stood_in_spread(tmp_path: Path) -> None:
-    table = power.build(load_experiment("atari100k"), tmp_path)
+    experiment = load_experiment("atari100k")
+    table = power.build(experiment, load_runs(experiment, tmp_path))
     frame = table.frame
     sources = frame.groupby("agent")["spread from"].unique()
     assert sources["DrQ(eps)"].tolist() == ["100 published runs"]
@@ -38,12 +41,13 @@ def test_published_runs_are_told_from_a_stood_in_spread(tmp_path: Path) -> None:
 def test_what_has_no_reference_needs_no_seeds(tmp_path: Path) -> None:
     experiment = load_experiment("munchausen_2020")
     for module in (power, verdict_errors):
-        table = module.build(experiment, tmp_path)
+        table = module.build(experiment, load_runs(experiment, tmp_path))
         assert table.frame.empty and "no trained agent of it has a published score" in table.caption
 
 
 def test_the_claim_is_stated_with_what_was_found(tmp_path: Path) -> None:
-    table = verdict_errors.build(load_experiment("nature_table2"), tmp_path)
+    experiment = load_experiment("nature_table2")
+    table = verdict_errors.build(experiment, load_runs(experiment, tmp_path))
     right = table.frame[table.frame["stood-in spread / true"] == "1"]
     worst = right["tables with any false verdict"].str.rstrip(" %").astype(float).max()
     assert worst <= 7.8 and f"Found: at most {worst:.1f} %" in table.caption

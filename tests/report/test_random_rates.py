@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from replication.analysis.finished import load_runs
 from replication.report.tables.random_rates import build
 from tests.support.finished_runs import made_up_experiment
 from tests.support.synthetic import write_finished
@@ -16,7 +17,7 @@ def test_a_change_is_the_normalised_scores_by_hand(tmp_path: Path) -> None:
     for run in experiment.runs():
         if (run.variant.variant, run.game) in scores:
             write_finished(run, tmp_path, [scores[run.variant.variant, run.game]] * 30)
-    table = build(experiment, tmp_path)
+    table = build(experiment, load_runs(experiment, tmp_path))
     breakout, pong = table.frame.to_dict("records")
     # DQN 401.2, human 31.8: 100 (401.2 - 1.8) / 30 = 1331.3; 100 (401.2 - 11.8) / 20 = 1947.0, 46.2 % more.
     assert breakout["normalized %, 10 Hz"] == "1,331.3" and breakout["normalized %, 60 Hz"] == "1,947.0"
@@ -32,7 +33,7 @@ def test_a_change_of_nothing_has_no_percentage(tmp_path: Path) -> None:
     experiment = made_up_experiment(groups, published={"source": "nature_2015_table2", "algorithm": "random"})
     for run in experiment.runs():
         write_finished(run, tmp_path, [0.0] * 30)
-    table = build(experiment, tmp_path)
+    table = build(experiment, load_runs(experiment, tmp_path))
     (row,) = table.frame.to_dict("records")
     assert (row["normalized %, 10 Hz"], row["normalized %, 60 Hz"]) == ("0.0", "0.0")
     assert (row["change %"], row["above 5 %"]) == ("of zero", "no")

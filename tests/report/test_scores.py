@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from replication.analysis.finished import load_runs
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.validation import validated
@@ -46,7 +47,7 @@ def _experiment(**changes: object) -> Experiment:
 
 
 def _rows(experiment: Experiment, results: Path) -> dict[tuple[str, str], dict[str, str]]:
-    frame = build(experiment, results).frame
+    frame = build(experiment, load_runs(experiment, results)).frame
     return {(row["game"], row["agent"]): row for row in frame.to_dict("records")}
 
 
@@ -72,7 +73,7 @@ def test_a_full_budget_is_judged_and_a_missing_run_is_shown_as_missing(tmp_path:
     assert rows["Breakout", "Random agent, 10 Hz"]["frames"] == "0"
     pong = rows["Pong", "DQN (released program)"]
     assert (pong["score"], pong["seeds"], pong["verdict"]) == ("missing", "0 of 3", "not run")
-    assert "4 of 8 runs finished" in build(experiment, tmp_path).caption
+    assert "4 of 8 runs finished" in build(experiment, load_runs(experiment, tmp_path)).caption
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_shorter_cap_is_no_comparison_with_random_play(tmp_path: Path) -> None
         write_finished(run, tmp_path, [30.0, 31.0])
     assert {row["above random"] for row in _rows(short, tmp_path).values()} == {"not comparable", ""}
     said = "episodes are cut at 600 frames, those of the references at 18,000, so the normalized score is a scale"
-    assert said in build(short, tmp_path).caption
+    assert said in build(short, load_runs(short, tmp_path)).caption
     # Beside a random agent under the same cap, it can be said.
     fresh = _experiment(preset="smoke", seeds=[1])
     trained, random = fresh.groups
@@ -149,7 +150,7 @@ def test_a_shorter_cap_is_no_comparison_with_random_play(tmp_path: Path) -> None
         if run.variant.variant == "random_10hz":
             write_finished(run, tmp_path, [1.0, 2.0])
     assert {row["above random"] for row in _rows(both, tmp_path).values()} == {"yes", ""}
-    assert "a scale and no comparison" not in build(_experiment(), tmp_path / "none").caption
+    assert "a scale and no comparison" not in build(_experiment(), load_runs(_experiment(), tmp_path / "none")).caption
 
 
 def test_the_best_of_three_rates_is_compared_with_the_best_of_three(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_the_best_of_three_rates_is_compared_with_the_best_of_three(tmp_path: Pa
     # One rate is missing: it is not known which is the best.
     assert rows["Breakout", half]["verdict"] == "inconclusive"
     assert rows["Breakout", half]["reason"].startswith("the published score is the best of 3 learning rates, not all")
-    assert "over 10 comparisons" in build(experiment, tmp_path).caption
+    assert "over 10 comparisons" in build(experiment, load_runs(experiment, tmp_path)).caption
     write_finished(runs[2], tmp_path, [scores[runs[2].variant.variant]] * 2)
     rows = _rows(experiment, tmp_path)
     best = rows["Breakout", half]
@@ -173,7 +174,7 @@ def test_the_best_of_three_rates_is_compared_with_the_best_of_three(tmp_path: Pa
         other = rows["Breakout", title]
         assert (other["verdict"], other["published"]) == ("no reference", "")
         assert other["reason"] == f"the published score is the best of 3 learning rates; ours is that of {half}"
-    caption = build(experiment, tmp_path).caption
+    caption = build(experiment, load_runs(experiment, tmp_path)).caption
     assert "over 10 comparisons" in caption and "is the best of 3 learning rates, so ours is too" in caption
 
 
@@ -182,7 +183,7 @@ def test_two_budgets_of_one_agent_are_told_apart(tmp_path: Path) -> None:
     long, random = experiment.groups
     short = long.model_copy(update={"budget_frames": 400_000})
     both = experiment.model_copy(update={"groups": (short, long, random)})
-    table = build(both, tmp_path)
+    table = build(both, load_runs(both, tmp_path))
     trained = table.frame[(table.frame["game"] == "Pong") & (table.frame["frames"] != "0")]
     assert set(trained["frames"]) == {"400,000", "200,000,000"}
     assert trained["agent"].nunique() == 2
@@ -191,18 +192,19 @@ def test_two_budgets_of_one_agent_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_the_caption_says_what_a_score_is_and_where_the_published_ones_are_from(tmp_path: Path) -> None:
-    nature = build(_experiment(), tmp_path).caption
+    nature = build(_experiment(), load_runs(_experiment(), tmp_path)).caption
     assert "over the protocol's episodes" in nature
     assert "Published: nature_2015_table2, the same agent at the same frames." in nature
     dopamine = load_experiment("dopamine_curves")
-    caption = build(dopamine, tmp_path).caption
+    caption = build(dopamine, load_runs(dopamine, tmp_path)).caption
     assert "of the last iteration's training episodes" in caption
     assert "over the protocol's episodes" not in caption
 
 
 def test_a_game_outside_the_reference_set_is_one_line(tmp_path: Path) -> None:
+    outside = _experiment(games=["berzerk"])
     with pytest.raises(ReplicationError, match="berzerk is not in the reference set nature49_5min") as caught:
-        build(_experiment(games=["berzerk"]), tmp_path)
+        build(outside, load_runs(outside, tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -229,7 +231,7 @@ def test_damaged_scores_are_one_line(tmp_path: Path, content: str | None, expect
     if content is not None:
         scores.write_text(content)
     with pytest.raises(ReplicationError, match=expected) as caught:
-        build(experiment, tmp_path)
+        build(experiment, load_runs(experiment, tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -244,7 +246,7 @@ def test_a_run_file_of_another_digest_is_refused(tmp_path: Path) -> None:
     experiment = _experiment()
     write_finished(experiment.runs()[0], tmp_path, [1.0], result_digest="f" * 64)
     with pytest.raises(ReplicationError, match="result_digest: found ffffffffffff, expected"):
-        build(experiment, tmp_path)
+        build(experiment, load_runs(experiment, tmp_path))
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
@@ -252,7 +254,8 @@ def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
     for run in experiment.runs():
         write_finished(run, tmp_path, [1.0, 2.0])
     written = [
-        [path.read_bytes() for path in write_table(build(experiment, tmp_path), tmp_path / name)] for name in ("a", "b")
+        [path.read_bytes() for path in write_table(build(experiment, load_runs(experiment, tmp_path)), tmp_path / name)]
+        for name in ("a", "b")
     ]
     assert written[0] == written[1]
     assert b"| game | agent |" in written[0][1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from replication.analysis.finished import load_runs
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
 from replication.commands.cli import main
 from replication.foundation import paths
@@ -163,6 +164,6 @@ def test_it_runs_from_nothing_to_its_table_at_the_scale_of_the_smoke_preset(
     experiment = load_experiment(name)
     machine = Machine(tmp_path / "results", tmp_path / "state", "cpu", "lz4", 600.0, None, quiet=True, workers=0)
     assert execute(experiment.runs(), machine) == 0
-    table = build(experiment, tmp_path / "results").frame
+    table = build(experiment, load_runs(experiment, tmp_path / "results")).frame
     assert list(table["seeds"]) == ["1 of 1"] and list(table["verdict"]) == ["no reference"]
     assert table["reason"].str.contains("preset smoke").all()

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from replication.analysis.agent_scores import agent_scores, coverage_texts
+from replication.analysis.agent_scores import coverage_texts, trained_agents
 from replication.analysis.aggregate_counterparts import (
     SHOWN_TEXT,
     AggregateCounterpart,
@@ -22,11 +21,17 @@ from replication.analysis.aggregate_counterparts import (
     shown_beside_ours,
 )
 from replication.analysis.aggregate_curves import STATISTICS, aggregate_curves, dqn_zoo_curves
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
 
+NEEDS = {
+    "published": {
+        "atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"},
+        "any source": {"curves": "dqn_zoo_summary_curves.csv: agent"},
+    }
+}
 _HUMAN_PERCENT = 100.0
 _LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
 _DQN_ZOO_TEXT = (
@@ -37,11 +42,10 @@ _DQN_ZOO_TEXT = (
 )
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the curves of the agents that have finished runs."""
-    finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
-    agents = agent_scores(experiment, finished, references)
+    agents = finished.once(trained_agents)
     data = aggregate_curves(agents, references)
     zoo = dqn_zoo_curves(experiment, agents)
     published = {}

@@ -5,14 +5,12 @@ After Agarwal et al. 2021, Figure 9 (google-research/rliable plot_utils.py plot_
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from replication.analysis.agent_scores import AgentScores, agent_scores, coverage_texts
+from replication.analysis.agent_scores import AgentScores, coverage_texts, trained_agents
 from replication.analysis.aggregate_counterparts import (
     SHOWN_TEXT,
     AggregateCounterpart,
@@ -20,20 +18,20 @@ from replication.analysis.aggregate_counterparts import (
     shown_beside_ours,
 )
 from replication.analysis.aggregates import RESAMPLES, STATISTICS, bootstrap_interval, resampled
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import ReferenceSet, reference_set
 from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
 
+NEEDS = {"published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}}}
 COLUMNS = ["agent", "statistic", "runs_a_game", "games", "value", "low", "high", "published"]
 """Percent, but for the counts; low and high are empty for one run a game, published where nothing is."""
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the aggregates of the agents that have finished runs."""
-    finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
-    agents = agent_scores(experiment, finished, references)
+    agents = finished.once(trained_agents)
     data = pd.DataFrame(
         [row for agent in agents for row in _rows(experiment, agent, references)], columns=COLUMNS
     ).astype({name: "float64" for name in COLUMNS[4:]})

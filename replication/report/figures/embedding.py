@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import ConnectionPatch
 
-from replication.analysis.finished import load_runs
+from replication.analysis.finished import FinishedRuns
 from replication.report.figures.figure import (
     COLOUR_MAP,
     REFERENCE_COLOUR,
@@ -73,9 +73,8 @@ class Panel:
         return f"{find_game(self.run.game).title}, {self.run.variant.title}, seed {self.run.seed}"
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the embeddings of the longest finished runs that have one."""
-    finished = load_runs(experiment, results)
     with_points = [run for run in finished if run.embedding is not None]
     # A stable sort: among runs of equal length the experiment's order decides.
     longest = sorted(with_points, key=lambda run: -trained_frames(run))[:MOST_PANELS]

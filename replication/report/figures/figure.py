@@ -1,4 +1,6 @@
-"""Figures: one module each, with `build(experiment, results) -> FigureResult`. Here: their look and their files.
+"""Figures: one module each, with `build(experiment, finished) -> FigureResult`. Here: their look and their files.
+
+A figure that some experiments cannot have says so in a literal `NEEDS` (specification/needs.py).
 
 The same data give the same bytes: fonts that matplotlib brings along, drawn as outlines; a fixed salt for the names
 inside an SVG; no dates and no program versions.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from replication.analysis.finished import load_runs
+from replication.analysis.finished import FinishedRuns
 from replication.analysis.learning_curves import (
     agent_title,
     learning_curves,
@@ -38,6 +37,15 @@ from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {
+    "published": {
+        "dopamine_curves": {
+            "algorithm": ["DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX"],
+            "agents": ["DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX"],
+        },
+        "nature_2015_table2": {"algorithm": ["dqn", "random"]},
+    }
+}
 _BAND_COLOUR = "#d0d0d0"
 _TWO_POINTS_FRAMES = 2e6
 """A published curve is shown at least this far, so that there is a curve to see."""
@@ -72,9 +80,8 @@ class Layout:
     label_points: float
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the learning curves of the runs that are finished."""
-    finished = load_runs(experiment, results)
     runs = experiment.runs()
     window_frames = smoothing_window_frames(max((trained_frames(found) for found in finished), default=0))
     data = learning_curves(experiment, finished, window_frames)

@@ -28,7 +28,7 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     series = set(data["series"])
     games = list(dict.fromkeys(run.game for run in runs))
     which = find_game(games[0]).title if len(games) == 1 else f"{len(games)} games"
-    parts = [f"Return against emulator frames of training on {which}; {coverage(experiment, list(finished))} finished."]
+    parts = [f"Return against emulator frames of training on {which}; {coverage(experiment, finished)} finished."]
     for agent in dict.fromkeys(agent_title(run, runs) for run in runs):
         mine = [run for run in runs if agent_title(run, runs) == agent]
         seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in mine}))

@@ -8,7 +8,6 @@ Source: Mnih et al. 2015, Extended Data Figure 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from scipy.spatial import KDTree
 
-from replication.analysis.finished import FinishedRun, load_runs
+from replication.analysis.finished import FinishedRun, FinishedRuns
 from replication.report.figures.figure import (
     AGENT_COLOURS,
     COLOUR_MAP,
@@ -41,9 +40,8 @@ _POLICIES = {
 }
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the longest finished runs whose network has seen random play too."""
-    finished = load_runs(experiment, results)
     with_points = [found for found in finished if found.embedding_policies is not None]
     shown = sorted(with_points, key=lambda found: -trained_frames(found))[:MOST_RUNS]
     data = gather(shown)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.foundation.errors import ReplicationError
 from replication.report.figures.figure import (
     AGENT_COLOURS,
@@ -62,13 +61,12 @@ class Stretch:
         return self.steps[[f"value {name}" for name in self.actions]].set_axis(self.actions, axis="columns")
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the stretches of the longest finished runs that have one.
 
     Raises:
         ReplicationError: a damaged file.
     """
-    finished = load_runs(experiment, results)
     found = [stretch for stretch in map(read_stretch, finished) if stretch is not None]
     shown = sorted(found, key=lambda stretch: -trained_frames(stretch.run))[:MOST_RUNS]
     with house_style():
@@ -210,7 +208,6 @@ def caption(
         "where two of these are one moment, another far from the rest takes its place. Below each screen, the value of "
         "every action; orange: the action taken, which may be a random one.",
         "After Extended Data Figure 2 of Mnih et al. 2015.",
-        f"{coverage(experiment, list(finished))} finished; {with_stretch} of {trained} trained runs have such "
-        "a stretch.",
+        f"{coverage(experiment, finished)} finished; {with_stretch} of {trained} trained runs have such a stretch.",
     ]
     return " ".join(parts)

@@ -9,7 +9,6 @@ Source: Mnih et al. 2015, Figure 2.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.analysis.learning_curves import agent_title
 from replication.published.loader import published_table
 from replication.report.figures.figure import (
@@ -43,9 +42,8 @@ _ROWS = {
 _MOST_COLUMNS = 4
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the periodic evaluations of the runs that are finished."""
-    finished = load_runs(experiment, results)
     data = gather(experiment, finished)
     games = list(dict.fromkeys(run.game for run in experiment.runs()))
     published = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
@@ -143,7 +141,7 @@ def caption(
     parts = [
         "Score and predicted value during training.",
         "After Figure 2 of Mnih et al. 2015.",
-        f"{coverage(experiment, list(finished))} finished.",
+        f"{coverage(experiment, finished)} finished.",
         *run_texts(experiment),
     ]
     if data.empty:

@@ -8,7 +8,6 @@ Source: Mnih et al. 2015, Figure 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.analysis.intervals import estimate, interval
 from replication.analysis.learning_curves import agent_title
 from replication.published.loader import published_table
@@ -49,9 +48,8 @@ Pinball, 86 % for James Bond, where the column named "best linear learner" gives
 _COLOURS = {_PUBLISHED_DQN: "#595959", _PUBLISHED_LINEAR: "#bfbfbf"}
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the published bars of all 49 games and ours of those that are finished."""
-    finished = load_runs(experiment, results)
     data = gather(experiment, finished)
     with house_style():
         figure = draw(data)
@@ -191,7 +189,7 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     parts = [
         "Normalised scores on the 49 games, sorted by the published score of DQN.",
         "After Figure 3 of Mnih et al. 2015.",
-        f"{coverage(experiment, list(finished))} finished.",
+        f"{coverage(experiment, finished)} finished.",
         *run_texts(experiment),
         "Published: DQN after 200 million frames and the better of the article's two linear learners, as its figure "
         f"has it (Mnih et al. 2015, Extended Data Table 2); {human} of {len(published)} games at "

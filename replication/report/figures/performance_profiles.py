@@ -5,15 +5,13 @@ After Agarwal et al. 2021, Figure 6 and Section 4.2 (google-research/rliable plo
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from replication.analysis.agent_scores import AgentScores, agent_scores, coverage_texts
+from replication.analysis.agent_scores import AgentScores, coverage_texts, trained_agents
 from replication.analysis.aggregates import HUMAN_PERCENT, RESAMPLES, bootstrap_interval, performance_profile, resampled
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
@@ -23,11 +21,10 @@ _LEAST_REACH, _MOST_REACH = 200.0, 800.0
 """The horizontal axis ends between these, in percent, where a tenth of the runs of the best agent are left."""
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the profiles of the agents that have finished runs."""
-    finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
-    agents = agent_scores(experiment, finished, references)
+    agents = finished.once(trained_agents)
     thresholds = np.linspace(0.0, _reach(agents), _POINTS)
     rows = [row for agent in agents for row in _rows(agent, thresholds)]
     data = pd.DataFrame(rows, columns=["agent", "threshold_percent", "share", "low", "high"]).astype(

@@ -6,16 +6,15 @@ After Agarwal et al. 2021, Section 4.3 (google-research/rliable plot_utils.py pl
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from replication.analysis.agent_scores import AgentScores, agent_scores, coverage_texts
+from replication.analysis.agent_scores import AgentScores, coverage_texts, trained_agents
 from replication.analysis.aggregates import RESAMPLES, Scores, bootstrap_interval, probability_of_improvement, resampled
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
@@ -23,11 +22,10 @@ from replication.specification.experiments import Experiment
 COLUMNS = ["agent", "other", "games", "probability", "low", "high"]
 
 
-def build(experiment: Experiment, results: Path) -> FigureResult:
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw every pair of trained agents, on the games of which both have finished runs."""
-    finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
-    agents = agent_scores(experiment, finished, references)
+    agents = finished.once(trained_agents)
     data = pd.DataFrame([_row(one, other) for one, other in itertools.combinations(agents, 2)], columns=COLUMNS)
     data = data.astype({name: "float64" for name in COLUMNS[3:]})
     with house_style():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from replication.analysis.control_trials import coverage, finished_variants
+from pandas import DataFrame
+
+from replication.analysis.control_trials import coverage
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.evidence.control_files import FIGURES, TABLES
 from replication.evidence.control_records import read_variant
@@ -25,7 +28,7 @@ _MEANINGS = {
 }
 
 
-def control_page_html(experiment: ControlExperiment, results: Path) -> str:
+def control_page_html(experiment: ControlExperiment, results: Path, finished: Mapping[str, DataFrame]) -> str:
     """Return the text of the page.
 
     Raises:
@@ -34,7 +37,6 @@ def control_page_html(experiment: ControlExperiment, results: Path) -> str:
     name, folder = experiment.experiment, results / experiment.experiment
     command = f"python -m replication render {{}} {name} {{}}"
     tables = [read_table(folder / "tables", table, command.format("table", table)) for table in TABLES]
-    finished = finished_variants(experiment, results)
     records = [record for variant in finished if (record := read_variant(experiment, variant, results)) is not None]
     return fill_page(
         "control.html",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage, load_runs
 from replication.analysis.other_scores import others_in_words
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
@@ -46,7 +46,7 @@ def write_page(experiment: Experiment, results: Path) -> Path:
             too large.
     """
     path = results / experiment.experiment / "index.html"
-    content = page_html(experiment, results).encode()
+    content = page_html(experiment, load_runs(experiment, results)).encode()
     if len(content) > MOST_BYTES:
         sizes = {name: len(_figure(experiment, results, name).source) for name in experiment.figures}
         largest = max(sizes, key=lambda name: sizes[name], default=None)
@@ -59,13 +59,13 @@ def write_page(experiment: Experiment, results: Path) -> Path:
     return path
 
 
-def page_html(experiment: Experiment, results: Path) -> str:
+def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
     """Return the text of the page.
 
     Raises:
         ReplicationError: a table or figure of the experiment is not there yet; a damaged run file.
     """
-    finished = load_runs(experiment, results)
+    results = finished.results
     folder = results / experiment.experiment / "tables"
     tables = [read_table(folder, name, _command(experiment, "table", name)) for name in experiment.tables]
     clips, clips_left_out = shown_clips(finished)

@@ -7,21 +7,21 @@ atari100k_aggregates.csv.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from replication.analysis.agent_scores import AgentScores, agent_scores, coverage_texts
+from replication.analysis.agent_scores import AgentScores, coverage_texts, trained_agents
 from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate, judge_aggregate
 from replication.analysis.aggregates import RESAMPLES, STATISTICS, bootstrap_interval, resampled
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import family_level
 from replication.analysis.verdicts import LEVEL, no_reference
 from replication.published.references import ReferenceSet, reference_set
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
+NEEDS = {"published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}}}
 _COLUMNS = (
     "agent",
     "statistic",
@@ -37,15 +37,14 @@ _COLUMNS = (
 )
 
 
-def build(experiment: Experiment, results: Path) -> Table:
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of an experiment's trained agents; what is missing is shown as missing.
 
     Raises:
         ReplicationError: a damaged run file.
     """
-    finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
-    agents = agent_scores(experiment, finished, references)
+    agents = finished.once(trained_agents)
     found = {
         (agent.title, name): find_aggregate(experiment, agent, name, references)
         for agent in agents

@@ -6,10 +6,10 @@ Source: Mnih et al. 2015, Extended Data Table 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 
+from replication.analysis.finished import FinishedRuns
 from replication.analysis.learning_curves import agent_title
 from replication.foundation.errors import ReplicationError
 from replication.published.loader import published_table
@@ -18,10 +18,11 @@ from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run
 
+NEEDS = {"agents": "one that trains"}
 _IN_THE_LOSS = "in the loss of replication/algorithms/{module}.py"
 
 
-def build(experiment: Experiment, results: Path) -> Table:
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a hyperparameter of the article, a pair of columns an agent that trains.
 
     Raises:

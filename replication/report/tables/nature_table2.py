@@ -6,12 +6,11 @@ Source: Mnih et al. 2015, Extended Data Table 2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.analysis.learning_curves import agent_title, budget_text
 from replication.published.loader import published_table
 from replication.published.references import normalized_score, reference_set
@@ -20,14 +19,11 @@ from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {"games": "one of nature49"}
 
-def build(experiment: Experiment, results: Path) -> Table:
-    """Build the table: a row a game of the article that the experiment names, in the article's order.
 
-    Raises:
-        ReplicationError: a damaged run file.
-    """
-    finished = load_runs(experiment, results)
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
+    """Build the table: a row a game of the article that the experiment names, in the article's order."""
     references = reference_set("nature49_5min")
     agents = _agents(experiment)
     trained = [agent for agent, run in agents.items() if run.family.trains]
@@ -92,7 +88,7 @@ def _caption(experiment: Experiment, finished: Sequence[FinishedRun], agents: di
         f"{agent}: {budget_text(run)}, protocol {run.protocol.protocol}" for agent, run in agents.items()
     )
     return (
-        f"Scores on the games of the article, in its layout. {coverage(experiment, list(finished))} finished. Ours: "
+        f"Scores on the games of the article, in its layout. {coverage(experiment, finished)} finished. Ours: "
         f"{described}. Published (Mnih et al. 2015, Extended Data Table 2): random, best linear learner, "
         "contingency-aware Sarsa, human, and DQN after 200 million frames; its ± is the standard deviation over 30 "
         "episodes of one network. Ours: ± is over what its column says, episodes of one network or means of seeds. Per "

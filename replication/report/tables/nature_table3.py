@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.nature_ablations import best_of_rates, has_replay, has_target_network, is_linear
 from replication.published.loader import published_table
 from replication.report.tables.table import Table
@@ -23,13 +22,8 @@ _SWITCHES = tuple(product(("on", "off"), ("on", "off")))
 """Replay, target network; in the article's order."""
 
 
-def build(experiment: Experiment, results: Path) -> Table:
-    """Build the table: a row a game of the article, four pairs of columns: published and ours.
-
-    Raises:
-        ReplicationError: a damaged run file.
-    """
-    finished = load_runs(experiment, results)
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
+    """Build the table: a row a game of the article, four pairs of columns: published and ours."""
     table = published_table("nature_2015_table3_ablation")
     rows, rates = [], {}
     for game in dict.fromkeys(table["game"]):
@@ -45,7 +39,7 @@ def build(experiment: Experiment, results: Path) -> Table:
     pairs = tuple((published, published.replace("(published)", "(ours)")) for published in list(rows[0])[1::2])
     complete = sum(found.finished == found.rates > 0 for found in rates.values())
     caption = (
-        f"The effect of replay and of a separate target network. {coverage(experiment, list(finished))} finished. "
+        f"The effect of replay and of a separate target network. {coverage(experiment, finished)} finished. "
         "Published: Mnih et al. 2015, Extended Data Table 3. Each score is the highest mean return of the periodic "
         "evaluations of a training of 10 million steps (40 million frames; episodes not cut at 5 minutes), at the best "
         "of the learning rates tried: the article tried three and does not name them, ours are 0.00025, its half and "

@@ -5,11 +5,9 @@ Source: Mnih et al. 2015, Extended Data Table 4.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from replication.analysis.finished import coverage, load_runs
+from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.nature_ablations import best_of_rates, has_replay, has_target_network, is_linear
 from replication.published.loader import published_table
 from replication.report.tables.table import Table
@@ -18,13 +16,8 @@ from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 
-def build(experiment: Experiment, results: Path) -> Table:
-    """Build the table: a row a game of the article, a pair of columns an agent: published and ours.
-
-    Raises:
-        ReplicationError: a damaged run file.
-    """
-    finished = load_runs(experiment, results)
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
+    """Build the table: a row a game of the article, a pair of columns an agent: published and ours."""
     rows = []
     for printed in published_table("nature_2015_table4_linear").to_dict("records"):
         game = printed["game"]
@@ -34,7 +27,7 @@ def build(experiment: Experiment, results: Path) -> Table:
             row[f"{name} (ours)"] = str(best_of_rates(experiment, finished, game, belongs))
         rows.append(row)
     caption = (
-        f"DQN and a linear function approximator in its place. {coverage(experiment, list(finished))} finished. "
+        f"DQN and a linear function approximator in its place. {coverage(experiment, finished)} finished. "
         "Published: Mnih et al. 2015, Extended Data Table 4. Each score is the highest mean return of the periodic "
         "evaluations of a training of 10 million steps (40 million frames; episodes not cut at 5 minutes), at the best "
         "of the learning rates tried: the article tried three and does not name them, ours are 0.00025, its half and "

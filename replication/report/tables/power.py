@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from replication.analysis.finished import coverage, load_runs
-from replication.analysis.judged_games import JudgedCell, judged_cells
+from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.judged_games import JudgedCell, comparisons_judged
 from replication.analysis.learning_curves import agent_title
 from replication.analysis.power import SEED_COUNTS, TRUE_DIFFERENCE_MARGINS, WANTED_SHARE, seeds_needed
 from replication.analysis.published_counterparts import stand_in_text
 from replication.analysis.verdicts import margin_points
-from replication.published.references import reference_set
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.atari_games import find_game
@@ -30,14 +27,13 @@ _COLUMNS = (
 )
 
 
-def build(experiment: Experiment, results: Path) -> Table:
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of the trained agents that have a published score.
 
     Raises:
         ReplicationError: a damaged run file.
     """
-    finished = load_runs(experiment, results)
-    judged, level = judged_cells(experiment, finished, reference_set(experiment.reference_set))
+    judged, level = finished.once(comparisons_judged)
     rows = [_row(experiment, one, level) for one in judged]
     most = f"more than {SEED_COUNTS[-1]}"
     conclusive = sum(row[-2] not in {most, "unknown"} for row in rows)

@@ -10,30 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from replication.analysis.finished import FinishedRun, coverage, load_runs
+from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.published.loader import published_table
 from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {"games": "one of nature49"}
 NAMED_BY_THE_ARTICLE = ("boxing", "breakout", "crazy_climber", "demon_attack", "krull", "robotank")
 LARGE_PERCENT = 5.0
 RATES = ("random_10hz", "random_60hz")
 
 
-def build(experiment: Experiment, results: Path) -> Table:
-    """Build the table: a row for every game of the article that the experiment plays at both rates.
-
-    Raises:
-        ReplicationError: a damaged run file.
-    """
-    finished = load_runs(experiment, results)
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
+    """Build the table: a row for every game of the article that the experiment plays at both rates."""
     references = reference_set("nature49_5min")
     published = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
     games = [game for game in dict.fromkeys(run.game for run in experiment.runs()) if game in published.index]
@@ -98,7 +93,7 @@ def _caption(
     both = sum(game in named for game in large)
     parts = [
         "The article's DQN scores, normalised with our random agent at 10 and at 60 actions a second and the article's",
-        f"human scores. {coverage(experiment, list(finished))} finished. Change: of the normalised score at 60 Hz, in",
+        f"human scores. {coverage(experiment, finished)} finished. Change: of the normalised score at 60 Hz, in",
         f"percent of that at 10 Hz. Above {LARGE_PERCENT:g} %: {len(large)} of {len(games)} games ({titles(large)});",
         f"the article names {len(named)} ({titles(named)}), {both} of them among these. Where a normalised score is",
         "near 0, a small change is a large part of it. Source: Mnih et al. 2015, Methods, Evaluation procedure;",

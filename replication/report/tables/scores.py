@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from replication.analysis.best_of_rates import Comparison, compared, comparison_count
 from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
-from replication.analysis.finished import FinishedRun, coverage, load_runs, marks_of
+from replication.analysis.finished import FinishedRun, FinishedRuns, coverage, marks_of
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
 from replication.analysis.other_scores import others_caption, with_others
@@ -26,6 +25,7 @@ from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
+NEEDS = {"games": "all in reference_set"}
 RANDOM_AGENT = "random_10hz"
 NOT_COMPARABLE = "not comparable"
 """Under `above random`: the episodes were cut at another time than the random agent's."""
@@ -52,13 +52,12 @@ _POINTS_TEXT = (
 )
 
 
-def build(experiment: Experiment, results: Path) -> Table:
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of an experiment; what is missing is shown as missing.
 
     Raises:
         ReplicationError: a damaged run file; a game outside the reference set.
     """
-    finished = load_runs(experiment, results)
     references = reference_set(experiment.reference_set)
     cells = cells_of(experiment, finished)
     for cell in cells:
@@ -74,8 +73,8 @@ def build(experiment: Experiment, results: Path) -> Table:
         _row(cell, agent_title(cell.run, experiment.judged_runs()), comparison, cells, references, level)
         for cell, comparison in zip(cells, comparisons, strict=True)
     ]
-    rows = with_others(rows, experiment, results, references)
-    caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, results)
+    rows = with_others(rows, experiment, finished.results, references)
+    caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, finished.results)
     return Table("scores", pd.DataFrame(rows), caption, (("score", "published"),), _PAPER_COLUMNS)
 
 
@@ -190,7 +189,7 @@ def _caption(
     )
     evaluated = [f"the {name} network of {n} run{'s' * (n != 1)}" for name, n in sorted(networks.items())]
     parts = [
-        f"{experiment.title}. {coverage(experiment, list(finished))} finished.",
+        f"{experiment.title}. {coverage(experiment, finished)} finished.",
         *(f"{text}." for text in agents.values()),
         *(text for quantity, text in _SCORE_TEXTS.items() if quantity in quantities),
         _POINTS_TEXT if experiment.judges_before_the_end else "",

@@ -1,4 +1,7 @@
-"""Tables: one module each, with `build(experiment, results) -> Table`. Here: their files."""
+"""Tables: one module each, with `build(experiment, finished) -> Table`. Here: their files.
+
+A table that some experiments cannot have says so in a literal `NEEDS` (specification/needs.py).
+"""
 
 from __future__ import annotations
 

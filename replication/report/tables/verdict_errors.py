@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from replication.analysis.finished import load_runs
-from replication.analysis.judged_games import as_simulated, judged_cells
+from replication.analysis.finished import FinishedRuns
+from replication.analysis.judged_games import as_simulated, comparisons_judged
 from replication.analysis.power import JudgedGames, simulate_table
-from replication.published.references import reference_set
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
@@ -32,13 +29,13 @@ _COLUMNS = (
 )
 
 
-def build(experiment: Experiment, results: Path) -> Table:
+def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of the comparisons of trained agents whose spread between runs is known.
 
     Raises:
         ReplicationError: a damaged run file.
     """
-    judged, level = judged_cells(experiment, load_runs(experiment, results), reference_set(experiment.reference_set))
+    judged, level = finished.once(comparisons_judged)
     games = as_simulated(judged)
     rows = [
         _row(games, seeds, apart, factor, level)
