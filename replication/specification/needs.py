@@ -98,7 +98,7 @@ def _lacking(needs: Needs, experiment: Experiment) -> str:
         )
     if needs.games == "one of nature49" and not set(games) & set(NATURE49):
         return f"found {', '.join(games)}, expected at least one game of nature49; add one to runs"
-    if needs.agents == "one that trains" and all(run.variant.family == "untrained" for run in experiment.runs()):
+    if needs.agents == "one that trains" and not any(run.family.trains for run in experiment.runs()):
         return "found no agent that trains, expected at least one; add one to runs"
     published = experiment.published
     for source in (published.source, ANY_SOURCE) if published else ():
