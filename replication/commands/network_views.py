@@ -230,7 +230,9 @@ def _config(run: Run) -> OffPolicyConfig:
 def _learner(run: Run, tensors: Mapping[str, Tensor], path: Path) -> Learner:
     num_actions = len(open_emulator(run.game).minimal_actions)
     algorithm = load_algorithm(run.variant.module)
-    learner = Learner(algorithm, _config(run), num_actions, training_streams(run.seed, run.game), "cpu")
+    learner = Learner(
+        algorithm, _config(run), num_actions, training_streams(run.seed, run.game, run.family.streams), "cpu"
+    )
     try:
         learner.online.load_state_dict(dict(tensors))
     except RuntimeError as error:

@@ -164,7 +164,7 @@ def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probab
 def _streams(header: TraceHeader) -> tuple[np.random.Generator, np.random.Generator]:
     """Start the streams of no-op starts and stickiness, as the run drew from them."""
     if header.purpose == "training":
-        streams = training_streams(header.seed, header.game)
+        streams = training_streams(header.seed, header.game, ("noop_starts", "stickiness"))
         return streams["noop_starts"], streams["stickiness"]
     assert header.purpose == "final_evaluation"
     noops, stickiness = (

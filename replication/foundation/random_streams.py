@@ -8,20 +8,10 @@ whatever shares its process.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-
-TRAINING_STREAMS = (
-    "initialisation",  # first weights of the online network
-    "target_initialisation",  # first weights of a target network that does not start as a copy
-    "noop_starts",  # number of no-op frames at the start of an episode or life
-    "stickiness",  # whether a frame repeats the action executed last
-    "exploration",  # epsilon-greedy: explore or not, which action, which of several greedy ones
-    "replay",  # which transitions are sampled
-    "loss",  # random arrays a loss asks for (quantile fractions, noise)
-)
-"""Streams that live as long as training does; their states are part of a checkpoint."""
 
 
 def named_stream(seed: int, game: str, name: str, *index: int) -> np.random.Generator:
@@ -37,9 +27,9 @@ def named_stream(seed: int, game: str, name: str, *index: int) -> np.random.Gene
     return np.random.default_rng(np.random.SeedSequence([seed, *(int(word) for word in words), *index]))
 
 
-def training_streams(seed: int, game: str) -> dict[str, np.random.Generator]:
-    """Start all streams of TRAINING_STREAMS."""
-    return {name: named_stream(seed, game, name) for name in TRAINING_STREAMS}
+def training_streams(seed: int, game: str, names: Iterable[str]) -> dict[str, np.random.Generator]:
+    """Start the streams that live as long as training does, as the run's family names them."""
+    return {name: named_stream(seed, game, name) for name in names}
 
 
 def stream_state(stream: np.random.Generator) -> dict[str, Any]:

@@ -82,7 +82,9 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
             return None
         algorithm = load_algorithm(run.variant.module)
         config: OffPolicyConfig = variant_config(run.variant, algorithm.Config)
-        learner = Learner(algorithm, config, num_actions, training_streams(run.seed, run.game), "cpu")
+        learner = Learner(
+            algorithm, config, num_actions, training_streams(run.seed, run.game, run.family.streams), "cpu"
+        )
         try:
             learner.online.load_state_dict(load(path.read_bytes()))
         except (OSError, SafetensorError, RuntimeError) as error:

@@ -13,6 +13,7 @@ from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import Batch, load_algorithm
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import training_streams
+from replication.specification.families.off_policy import STREAMS
 from replication.specification.loading import load_variant, variant_config
 from replication.training.off_policy.learner import Learner
 from replication.training.replay.transitions import Transitions
@@ -63,7 +64,7 @@ class NotedGradients:
 
 def _learner_gradients(config: dqn.Config, size: int) -> tuple[Learner, list[Tensor], Transitions]:
     """What one update of the learner hands to its optimiser, on `size` equal transitions."""
-    learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong"), "cpu")
+    learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong", STREAMS), "cpu")
     learner.optimizer = noted = NotedGradients(learner.optimizer.parameters)  # type: ignore[assignment]
     pixels = np.random.default_rng(0).integers(0, 256, (2, 1, 84, 84, 4), dtype=np.uint8)
     states, next_states = np.repeat(pixels, size, axis=1)

@@ -8,12 +8,12 @@ import json
 import numpy as np
 
 from replication.foundation.random_streams import (
-    TRAINING_STREAMS,
     named_stream,
     restore_stream,
     stream_state,
     training_streams,
 )
+from replication.specification.families.off_policy import STREAMS
 
 
 def test_streams_differ_by_seed_game_name_and_index() -> None:
@@ -25,10 +25,10 @@ def test_streams_differ_by_seed_game_name_and_index() -> None:
 
 
 def test_r1_training_streams_are_independent_of_each_other() -> None:
-    one, other = training_streams(3, "pong"), training_streams(3, "pong")
+    one, other = training_streams(3, "pong", STREAMS), training_streams(3, "pong", STREAMS)
     one["replay"].random(1000)
     assert one["exploration"].random() == other["exploration"].random()
-    assert set(one) == set(TRAINING_STREAMS)
+    assert set(one) == set(STREAMS)
 
 
 def test_a_stored_stream_continues_exactly_through_json() -> None:

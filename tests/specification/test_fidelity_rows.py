@@ -16,6 +16,7 @@ from replication.environments.contract import StepResult, Viewing
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.foundation.random_streams import training_streams
 from replication.specification.experiments import load_experiment
+from replication.specification.families.off_policy import STREAMS
 from replication.specification.loading import load_protocol, load_variant, variant_config
 from replication.training.off_policy.learner import Learner
 from replication.training.optimizers import build_optimizer
@@ -119,7 +120,7 @@ def test_n4_every_number_of_learning_is_float32(variant: str) -> None:
 @pytest.mark.parametrize(("variant", "equal"), [("dqn", True), ("dqn_paper", True), ("dqn_dopamine", False)])
 def test_n5_d16_the_target_network_starts_as_a_copy_or_apart(variant: str, equal: bool) -> None:
     config = variant_config(load_variant(variant), dqn.Config)
-    learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong"), "cpu")
+    learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong", STREAMS), "cpu")
     pairs = zip(learner.online.parameters(), learner.target.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs if one.dim() > 1) == equal
 

@@ -46,6 +46,7 @@ def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     random_play = resolve_run(variant="random_10hz", game="pong", seed=1)
     assert learning.family is FAMILIES["off_policy"] is learning.variant.facts
     assert (learning.family.trains, random_play.family.trains) == (True, False)
+    assert "replay" in learning.family.streams and random_play.family.streams == ()
     assert learning.numerics_version == learning.family.numerics_version == learning.identity()["numerics_version"]
     assert {name: facts.name for name, facts in FAMILIES.items()} == {name: name for name in FAMILIES}
     for name, facts in FAMILIES.items():

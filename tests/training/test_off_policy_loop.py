@@ -8,7 +8,7 @@ import torch
 
 from replication.evidence.recording import new_trace
 from replication.foundation.random_streams import stream_state, training_streams
-from replication.specification.families.off_policy import EpsilonConfig
+from replication.specification.families.off_policy import STREAMS, EpsilonConfig
 from replication.training.off_policy.lane import NO_DECISION
 from tests.support.lanes import RecordingLearner, advance, build, fingerprint, smoke_run
 
@@ -161,7 +161,7 @@ def test_e12_same_seed_same_bytes_and_two_seeds_differ(variant: str) -> None:
 
 
 def test_every_named_stream_is_consumed() -> None:
-    untouched = {name: stream_state(stream) for name, stream in training_streams(1, "catch").items()}
+    untouched = {name: stream_state(stream) for name, stream in training_streams(1, "catch", STREAMS).items()}
     used = set()
     for variant in ("dqn", "dqn_dopamine"):
         trainee = build(smoke_run(variant))
@@ -191,7 +191,7 @@ def test_a_loss_gets_the_arrays_it_asks_for_from_its_own_stream(monkeypatch: pyt
     assert [draws["noise"].shape for draws in seen] == [(5,)] * len(seen)
     assert len(seen) == 2
     assert not torch.equal(seen[0]["taus"], seen[1]["taus"])
-    untouched = stream_state(training_streams(1, "catch")["loss"])
+    untouched = stream_state(training_streams(1, "catch", STREAMS)["loss"])
     assert stream_state(trainee.lane.streams["loss"]) != untouched
 
 

@@ -22,7 +22,7 @@ from replication.commands.cli import main
 from replication.evidence.evaluation import EvaluationRequest, play_side_by_side
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import stream_state, training_streams
-from replication.specification.families.off_policy import Convolution, NetworkConfig
+from replication.specification.families.off_policy import STREAMS, Convolution, NetworkConfig
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from tests.support.command_line import left
 from tests.support.lanes import advance, cohort, smoke_run, whole_state
@@ -190,7 +190,7 @@ def test_the_episodes_of_an_evaluation_are_reported_as_by_one_process() -> None:
 
 @pytest.mark.slow
 def test_exploration_and_loss_draw_here_and_the_other_streams_in_the_worker() -> None:
-    untouched = {name: stream_state(stream) for name, stream in training_streams(1, "catch").items()}
+    untouched = {name: stream_state(stream) for name, stream in training_streams(1, "catch", STREAMS).items()}
     with cohort([smoke_run()], 1) as (trainee,):
         advance([trainee], 200)
         here = {name for name, stream in trainee.lane.streams.items() if stream_state(stream) != untouched[name]}

@@ -106,7 +106,7 @@ def checkpoint_bytes(trainee: Trainee, folder: Path) -> int:
 def _second_learner(trainee: Trainee, config: OffPolicyConfig) -> Learner:
     """Build networks like the lane's, which can be trained without changing its run."""
     run = trainee.lane.run
-    streams = training_streams(run.seed, run.game)
+    streams = training_streams(run.seed, run.game, run.family.streams)
     return Learner(load_algorithm(run.variant.module), config, trainee.lane.num_actions, streams, "cpu")
 
 
@@ -153,7 +153,7 @@ def _play(trainee: Trainee, config: OffPolicyConfig) -> Part:
     """Build the part that plays at random as training presents the game: emulation, frames, no-ops, lives."""
     run = trainee.lane.run
     shown = run.protocol.training
-    streams = training_streams(run.seed, run.game)
+    streams = training_streams(run.seed, run.game, run.family.streams)
     game = PresentedGame(
         open_emulator(run.game),
         shown,

@@ -36,6 +36,9 @@ class FamilyFacts:
     """What lies in a record for strangers to check: what the simulator was given; the policy itself, where its
     arithmetic is the same everywhere; or settings and seed, where learning again is cheaper than storing."""
 
+    streams: tuple[str, ...]
+    """Names of the random streams that live as long as training does; their states are part of a checkpoint."""
+
     @property
     def trains(self) -> bool:
         """True where its agents learn, so that a run has a budget, a network and checkpoints."""

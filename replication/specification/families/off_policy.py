@@ -209,6 +209,17 @@ KEPT_LAW = {
 }
 """The held-out curve of the modules that are left out became another one."""
 
+STREAMS = (
+    "initialisation",  # first weights of the online network
+    "target_initialisation",  # first weights of a target network that does not start as a copy
+    "noop_starts",  # number of no-op frames at the start of an episode or life
+    "stickiness",  # whether a frame repeats the action executed last
+    "exploration",  # epsilon-greedy: explore or not, which action, which of several greedy ones
+    "replay",  # which transitions are sampled
+    "loss",  # random arrays a loss asks for (quantile fractions, noise)
+)
+"""Streams that live as long as training does; their states are part of a checkpoint."""
+
 FACTS = FamilyFacts(
     name="off_policy",
     settings=OffPolicyConfig,
@@ -216,4 +227,5 @@ FACTS = FamilyFacts(
     kept_law=KEPT_LAW,
     budget_units=("frames", "iterations"),
     evidence="inputs",
+    streams=STREAMS,
 )

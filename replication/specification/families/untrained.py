@@ -22,4 +22,5 @@ FACTS = FamilyFacts(
     kept_law={},
     budget_units=(),
     evidence="inputs",
+    streams=(),
 )

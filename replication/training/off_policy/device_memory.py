@@ -7,7 +7,7 @@ import torch
 from replication.algorithms.off_policy.contract import Algorithm
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import training_streams
-from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy import STREAMS, OffPolicyConfig
 from replication.training.off_policy.learner import Learner
 from replication.training.off_policy.stack import Stack
 
@@ -24,7 +24,7 @@ def ensure_device_memory(lanes: int, algorithm: Algorithm, config: OffPolicyConf
     if device == "cpu":
         return
     torch.cuda.reset_peak_memory_stats(device)
-    learner = Learner(algorithm, config, _MOST_ACTIONS, training_streams(0, "catch"), device)
+    learner = Learner(algorithm, config, _MOST_ACTIONS, training_streams(0, "catch", STREAMS), device)
     stack = Stack([learner])  # recording its calls has made each of them
     each = torch.cuda.max_memory_allocated(device)
     del learner, stack

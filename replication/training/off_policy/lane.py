@@ -56,7 +56,7 @@ class Lane:
         """Open the game and begin the first episode."""
         self.run = run
         self.config = config
-        self.streams = training_streams(run.seed, run.game)
+        self.streams = training_streams(run.seed, run.game, run.family.streams)
         emulator: Emulator = open_emulator(run.game)
         self.recorder: RecordingEmulator | None = None
         if run.publishes_training:

@@ -46,7 +46,7 @@ class Past:
     rows_appended: int
     stack_sha256: str
     streams: dict[str, dict[str, Any]]
-    """States of all of TRAINING_STREAMS."""
+    """States of all streams of its family."""
     episodes: tuple[EpisodeRecord, ...]
     """Of the whole run, not only since the keyframe; so are the two below."""
     iterations: tuple[IterationRecord, ...]
@@ -76,7 +76,7 @@ class AnyLane(Protocol):
 
     @property
     def streams(self) -> Mapping[str, np.random.Generator]:
-        """TRAINING_STREAMS by name. Only the lane itself draws from LANE_STREAMS."""
+        """The streams of its family by name. Only the lane itself draws from LANE_STREAMS."""
 
     step: int
     """Agent steps taken; the training loop counts it up before `end_step`."""

@@ -139,7 +139,7 @@ class LaneInWorker:
     ) -> None:
         self.run = run
         self.config = config
-        self.streams = training_streams(run.seed, run.game)
+        self.streams = training_streams(run.seed, run.game, run.family.streams)
         self.step = 0
         self.held_out: Transitions | None = None
         self._pool = pool
