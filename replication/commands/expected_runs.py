@@ -8,6 +8,7 @@ from pathlib import Path
 
 from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
+from replication.specification.loading import variant_path
 from replication.specification.run import Run
 
 _DIGEST = re.compile(r"[0-9a-f]{12,64}")
@@ -45,6 +46,6 @@ def refuse_changed(runs: Sequence[Run], expected: Sequence[str], results: Path) 
 
 def _sources(run: Run) -> str:
     """List the files that the settings of a run come from."""
-    files = [f"algorithms/{run.variant.variant}.yaml", f"protocols/{run.protocol.protocol}.yaml"]
+    files = [f"algorithms/{variant_path(run.variant.variant).name}", f"protocols/{run.protocol.protocol}.yaml"]
     files += [f"presets/{run.preset.preset}.yaml"] if run.preset else []
     return ", ".join(f"workflow/{file}" for file in files)

@@ -8,6 +8,7 @@ from replication.commands.arguments import add_folders, add_run_arguments, devic
 from replication.commands.expected_runs import refuse_changed
 from replication.foundation.paths import state_root
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
+from replication.specification.changed_settings import changed_name
 from replication.specification.run import Run, resolve_run
 
 HELP = "train and evaluate one run, or several as the lanes of a cohort"
@@ -20,6 +21,14 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `train`."""
     add_run_arguments(parser, required=True)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the variant, such as optimizer.learning_rate=1e-4; may be given again for others. It "
+        "makes a variant of its own, named after the change, with a departure declared",
+    )
     add_folders(parser)
     parser.add_argument(
         "--expect",
@@ -85,7 +94,7 @@ def named_runs(options: argparse.Namespace) -> list[Run]:
     """
     return [
         resolve_run(
-            variant=options.variant,
+            variant=changed_name(options.variant, options.set),
             game=game,
             seed=seed,
             protocol=options.protocol,

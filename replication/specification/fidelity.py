@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import Settings, read_yaml, validated
+from replication.specification.changed_settings import changes_in_words, changes_of
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
@@ -29,6 +30,8 @@ RULES = "suite"
 """The original that every variant is held against: the rules this project sets itself."""
 
 EXACT, UNCONFIRMED, UNDECLARED, NOT_APPLICABLE = "exact", "unconfirmed", "undeclared", "not applicable"
+SET = "set"
+"""The departure of settings changed by hand."""
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
 
 
@@ -67,6 +70,12 @@ class GameDifference(Settings):
     game: str
     what: str
     """How the emulator's logic of this game differs from that of the original's emulator."""
+
+
+class _Changed(Deviation):
+    """The departure of a variant that was made by hand; not every setting has a row."""
+
+    rows: tuple[str, ...]
 
 
 class Original(Settings):
@@ -157,6 +166,8 @@ def judge_rows(
         status = _status(row, variant, settings, declared)
         if status == UNDECLARED:
             status = _departure(row, variant, protocol, preset, settings)
+        elif status not in (EXACT, UNCONFIRMED, NOT_APPLICABLE) and _by_hand(row.expected, variant):
+            status = f"{status}, {SET}"  # what is declared of the variant does not say to what it was changed
         text = NOT_APPLICABLE if status == NOT_APPLICABLE else _filled(row.in_force, settings)
         judged.append(JudgedRow(row, section, text, status))
     return judged
@@ -180,6 +191,8 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
         declared.append(_of_protocol(variant, protocol, rows))
     if rows := moved.get("budget"):
         declared.append(_of_budget(run, rows))
+    if changes := changes_of(variant.variant)[1]:
+        declared.append(_of_changes(variant, changes, moved.get(SET, [])))
     differences = [known for original in _lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.game]
     return tuple(declared)
@@ -236,6 +249,7 @@ def _departure(
     overridden = {} if preset is None else dict(_flat("", {"config": preset.config, "protocol": preset.protocol}))
     another = protocol.protocol != variant.protocol
     moved_by = {
+        SET: _by_hand(differing, variant),  # after the preset, so it is what is in force
         "" if preset is None else f"preset-{preset.preset}": differing & overridden.keys(),
         f"protocol-{protocol.protocol}": {name for name in differing if another and name.startswith("protocol.")},
         "budget": differing & {"budget.frames"},
@@ -246,6 +260,22 @@ def _departure(
             names.append(name)
             differing -= moved
     return UNDECLARED if differing else ", ".join(names)
+
+
+def _by_hand(names: Iterable[str], variant: Variant) -> set[str]:
+    """Choose the settings that were changed by hand, or have a part that was, or are a part of one."""
+    changes = [f"config.{key}." for key in changes_of(variant.variant)[1]]
+    return {name for name in names if any(f"{name}.".startswith(key) or key.startswith(f"{name}.") for key in changes)}
+
+
+def _of_changes(variant: Variant, changes: Mapping[str, Any], rows: Sequence[str]) -> Deviation:
+    return _Changed(
+        id=SET,
+        rows=tuple(rows),
+        what=f"changed by hand: {changes_in_words(changes)}; otherwise {changes_of(variant.variant)[0]}",
+        why="asked for with --set",
+        expected_effect="incomparable with the published score",
+    )
 
 
 def _of_preset(preset: Preset, rows: Sequence[str]) -> Deviation:

@@ -14,8 +14,17 @@ from pydantic import ConfigDict, create_model
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import in_force, with_nulls, without_defaults
-from replication.foundation.validation import Settings, SettingsT, overridden, read_yaml, validate_part, validated
+from replication.foundation.validation import (
+    Settings,
+    SettingsT,
+    overridden,
+    read_yaml,
+    shown,
+    validate_part,
+    validated,
+)
 from replication.specification.algorithm_settings import told_settings
+from replication.specification.changed_settings import changed, changes_in_words, changes_of, name_of, value_at
 from replication.specification.families import off_policy
 from replication.specification.inheritance import inherited
 from replication.specification.protocols import Protocol
@@ -46,12 +55,48 @@ def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
 def load_variant(name: str, preset: Preset | None = None) -> Variant:
     """Read workflow/algorithms/NAME.yaml, its `config` scaled by a preset; optional settings are filled in.
 
+    Args:
+        name: of the YAML; `+KEY=VALUE` after it changes settings, after the preset.
+        preset: overrides of scale.
+
     Raises:
         ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
             algorithm adds to those of its family are left to `variant_config`, before its training starts.
     """
-    path, content = _read("algorithms", "variant", name)
-    return _variant(path, _whole(path, content), None, preset)
+    base, changes = changes_of(name)
+    path, content = _read("algorithms", "variant", base)
+    variant = _variant(path, _whole(path, content), None, preset)
+    return _changed(variant, changes) if changes else variant
+
+
+def _changed(variant: Variant, changes: dict[str, Any]) -> Variant:
+    """Make a variant of its own, by name and title too, of one with settings changed."""
+    for key, value in changes.items():
+        before = value_at(variant.config, key)
+        if isinstance(before, float) and type(value) is int:
+            changes = changes | {key: float(value)}  # 1 and 1.0 are one change, of one name and digest
+        if before == changes[key] and type(before) is type(changes[key]):
+            raise ReplicationError(f"--set {key}: found {shown(value)}, which {variant.variant} has; leave it out")
+    model = _settings_class(variant, _bundled(variant.family, variant.module))
+    config = with_nulls(model, changed(variant.config, changes))
+    validated(model, config, _place_of(changes), "config")
+    return variant.model_copy(
+        update={
+            "variant": name_of(variant.variant, changes),
+            "title": f"{variant.title}, {changes_in_words(changes)}",
+            "config": in_force(model, config),
+        }
+    )
+
+
+def _place_of(changes: dict[str, Any]) -> Path:
+    """Say where changed settings stand, in the place of a file."""
+    return Path(f"--set {name_of('', changes)[1:].replace('+', ' --set ')}")
+
+
+def variant_path(variant: str) -> Path:
+    """Return the YAML that a variant is read from, or made of by changing its settings."""
+    return paths.WORKFLOW / "algorithms" / f"{changes_of(variant)[0]}.yaml"
 
 
 def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Variant:
@@ -136,7 +181,9 @@ def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
     Raises:
         ReplicationError: an unknown, missing or mistyped key.
     """
-    return validated(model, variant.config, paths.WORKFLOW / "algorithms" / f"{variant.variant}.yaml", "config")
+    changes = changes_of(variant.variant)[1]
+    path = _place_of(changes) if changes else variant_path(variant.variant)
+    return validated(model, variant.config, path, "config")
 
 
 def identity_config(variant: Variant) -> dict[str, Any]:

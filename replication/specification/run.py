@@ -15,12 +15,11 @@ from typing import Any
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
-from replication.foundation.paths import WORKFLOW
 from replication.foundation.validation import validated
 from replication.specification.budget import Budget, checked_budget
 from replication.specification.families.facts import FamilyFacts
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
+from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant, variant_path
 from replication.specification.protocols import FinalEvaluation, Protocol
 from replication.specification.tasks.atari_games import find_game
 from replication.specification.variants import Preset, Variant
@@ -132,7 +131,7 @@ class Run:
         """
         given = self.variant.config
         shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
-        return validated(OffPolicyConfig, shared, WORKFLOW / "algorithms" / f"{self.variant.variant}.yaml", "config")
+        return validated(OffPolicyConfig, shared, variant_path(self.variant.variant), "config")
 
     def final_epsilon(self, final: FinalEvaluation) -> float:
         """Return the protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
