@@ -210,7 +210,8 @@ class Jobs:
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
-        modules = [PACKAGE / "specification" / "fidelity.py", PACKAGE / "report" / "tables" / "latex.py"]
+        specification = [PACKAGE / "specification" / f"{name}.py" for name in ("departures", "fidelity")]
+        modules = [*specification, PACKAGE / "report" / "tables" / "latex.py"]
         sources = (experiment, *modules, *sorted(found), *sorted(settings))
         return [*map(_relative, sources), *self.other_files]
 

@@ -21,7 +21,14 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import Settings, read_yaml, validated
-from replication.specification.changed_settings import changes_in_words, changes_of
+from replication.specification.changed_settings import changes_of
+from replication.specification.departures import (
+    SET,
+    departure_of_budget,
+    departure_of_changes,
+    departure_of_preset,
+    departure_of_protocol,
+)
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
@@ -30,8 +37,6 @@ RULES = "suite"
 """The original that every variant is held against: the rules this project sets itself."""
 
 EXACT, UNCONFIRMED, UNDECLARED, NOT_APPLICABLE = "exact", "unconfirmed", "undeclared", "not applicable"
-SET = "set"
-"""The departure of settings changed by hand."""
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
 
 
@@ -70,12 +75,6 @@ class GameDifference(Settings):
     game: str
     what: str
     """How the emulator's logic of this game differs from that of the original's emulator."""
-
-
-class _Changed(Deviation):
-    """The departure of a variant that was made by hand; not every setting has a row."""
-
-    rows: tuple[str, ...]
 
 
 class Original(Settings):
@@ -186,13 +185,13 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
             moved.setdefault(name, []).append(found.row.row)
     declared = [known for known in (*variant.deviations, *protocol.deviations) if known.id in moved]
     if preset and (rows := moved.get(f"preset-{preset.preset}")):
-        declared.append(_of_preset(preset, rows))
+        declared.append(departure_of_preset(preset, rows))
     if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):
-        declared.append(_of_protocol(variant, protocol, rows))
+        declared.append(departure_of_protocol(variant, protocol, rows))
     if rows := moved.get("budget"):
-        declared.append(_of_budget(run, rows))
+        declared.append(departure_of_budget(run, rows))
     if changes := changes_of(variant.variant)[1]:
-        declared.append(_of_changes(variant, changes, moved.get(SET, [])))
+        declared.append(departure_of_changes(variant, changes, moved.get(SET, [])))
     differences = [known for original in _lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.game]
     return tuple(declared)
@@ -266,48 +265,6 @@ def _by_hand(names: Iterable[str], variant: Variant) -> set[str]:
     """Choose the settings that were changed by hand, or have a part that was, or are a part of one."""
     changes = [f"config.{key}." for key in changes_of(variant.variant)[1]]
     return {name for name in names if any(f"{name}.".startswith(key) or key.startswith(f"{name}.") for key in changes)}
-
-
-def _of_changes(variant: Variant, changes: Mapping[str, Any], rows: Sequence[str]) -> Deviation:
-    return _Changed(
-        id=SET,
-        rows=tuple(rows),
-        what=f"changed by hand: {changes_in_words(changes)}; otherwise {changes_of(variant.variant)[0]}",
-        why="asked for with --set",
-        expected_effect="incomparable with the published score",
-    )
-
-
-def _of_preset(preset: Preset, rows: Sequence[str]) -> Deviation:
-    return Deviation(
-        id=f"preset-{preset.preset}",
-        rows=tuple(rows),
-        what=f"the preset {preset.preset}: {preset.title}",
-        why="a scale that fits a small machine",
-        expected_effect="incomparable with the published score",
-    )
-
-
-def _of_protocol(variant: Variant, protocol: Protocol, rows: Sequence[str]) -> Deviation:
-    return Deviation(
-        id=f"protocol-{protocol.protocol}",
-        rows=tuple(rows),
-        what=f"the protocol {protocol.protocol} instead of {variant.protocol}, the paper's own",
-        why="asked for by the experiment",
-        expected_effect="comparable only with scores of the same protocol",
-    )
-
-
-def _of_budget(run: Run, rows: Sequence[str]) -> Deviation:
-    iterations = run.budget.iterations
-    counted = f"{iterations:,} iteration{'s' * (iterations > 1)}, at least " * (iterations > 0)
-    return Deviation(
-        id="budget",
-        rows=tuple(rows),
-        what=f"training stops after {counted}{run.training_frames:,} frames; its schedules are unchanged",
-        why="the full length costs days a run",
-        expected_effect="incomparable with the score at full length",
-    )
 
 
 def _of_game(known: GameDifference) -> Deviation:
