@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from replication.analysis import cost
 from replication.analysis.finished import load_runs
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
@@ -20,12 +19,9 @@ from replication.report.pages import experiment as experiment_page
 from replication.report.pages import runs
 from replication.report.pages.experiment import write_page
 from replication.report.pages.fidelity import shown_fidelity
-from replication.report.pages.index import index_html
 from replication.report.pages.tables import ShownTable, above_random, verdicts
 from replication.report.tables import scores
 from replication.report.tables.table import write_table
-from replication.specification.control_experiments import known_control_experiments
-from replication.specification.experiments import known_experiments
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import resolve_run
 from tests.support.finished_runs import change_record, finish, made_up_experiment
@@ -307,33 +303,6 @@ def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "_CLIPS_BYTES", 1_500)
     html = write_page(plain, tmp_path).read_text()
     assert "Show 1 clip<" in html and "1 more lie beside their runs" in html
-
-
-@pytest.mark.slow
-def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
-    folder = tmp_path / "nature_random" / "tables"
-    folder.mkdir(parents=True)
-    (folder / "scores.csv").write_text("game,verdict\nPong,differs\nBreakout,replicated\nTennis,replicated\n")
-    assert "nature_random/index.html" not in index_html(tmp_path)
-    (tmp_path / "nature_random" / "index.html").write_text("")
-    html = index_html(tmp_path)
-    assert html == index_html(tmp_path)
-    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', html)
-    assert len(rows) == len(known_experiments()) + len(known_control_experiments())
-    first, *others = rows
-    assert first.startswith('<a href="nature_random/index.html">') and "0 of 196" in first
-    assert re.findall(r">(\d+ \w+)</span>", first) == ["2 replicated", "1 differs"]
-    assert all("<a" not in row and "none yet" in row for row in others)
-    [figure4] = [row for row in others if row.startswith("nature_figure4")]
-    assert "0 of 1<" in figure4 and ">200,000,000<" in figure4  # the article's budget
-
-
-@pytest.mark.slow
-def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
-    before = index_html(tmp_path)
-    monkeypatch.setattr(cost, "this_machine", lambda: {"system": "another", "cores": 1000})
-    monkeypatch.setattr(cost.os, "cpu_count", lambda: 1000)
-    assert index_html(tmp_path) == before
 
 
 def test_verdicts_are_counted_with_their_reasons():
