@@ -27,7 +27,7 @@ from replication.algorithms.off_policy import dqn
 from replication.analysis.finished import FinishedRun, load_runs
 from replication.evidence.records import sealed_record
 from replication.evidence.trace_file import Episode, Trace, TraceHeader, parse_trace, serialise_trace
-from replication.foundation.optional_settings import without_defaults
+from replication.foundation.optional_settings import with_nulls, without_defaults
 from replication.foundation.validation import Settings
 from replication.published.loader import PUBLISHED, published_scores, published_table
 from replication.published.schemas import SCORES, TABLES
@@ -75,10 +75,10 @@ def whole() -> tuple[Variant, Protocol, Preset]:
 
 
 def as_written(kind: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Without the optional settings that are as if they were absent."""
+    """With the nulls that need not be written, and without the optional settings that are as if they were absent."""
     if kind == "variant":
-        return content | {"config": without_defaults(dqn.Config, content["config"])}
-    return without_defaults(Protocol, content) if kind == "protocol" else content
+        return content | {"config": without_defaults(dqn.Config, with_nulls(dqn.Config, content["config"]))}
+    return without_defaults(Protocol, with_nulls(Protocol, content)) if kind == "protocol" else content
 
 
 def check_settings(workflow: Path, kind: str, data: bytes) -> None:

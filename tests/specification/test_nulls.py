@@ -13,14 +13,13 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.foundation.optional_settings import with_nulls
 from replication.foundation.validation import Count, Settings, read_yaml
-from replication.specification import run as run_module
 from replication.specification.algorithm_settings import told_settings
 from replication.specification.experiments import load_experiment
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import load_preset, load_protocol, load_variant
 from replication.specification.run import resolve_run
 from tests.support.bad_input import copy_workflow
-from tests.support.golden_digests import GOLDEN, current_digests
+from tests.support.golden_digests import current_digests
 from tests.support.golden_settings import resolved_settings
 
 
@@ -36,8 +35,7 @@ def without_nulls(content: Any) -> Any:
     return [without_nulls(one) for one in content] if isinstance(content, list) else content
 
 
-def test_settings_and_digests_are_the_same_without_any_null(workflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "NUMERICS_VERSION", yaml.safe_load(GOLDEN.read_bytes())["numerics_version"])
+def test_settings_and_digests_are_the_same_without_any_null(workflow: Path) -> None:
     digests, settings = current_digests(), resolved_settings()
     shorter = 0
     for kind in ("algorithms", "protocols"):
