@@ -9,6 +9,7 @@ from replication.analysis.finished import FinishedRun, iteration_of
 from replication.published.references import ReferenceSet, normalized_score
 from replication.specification.budget import Budget
 from replication.specification.experiments import Experiment
+from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
 
@@ -75,7 +76,7 @@ def run_score(finished: FinishedRun, judged_at: Budget) -> float:
 def scored_cap_frames(run: Run) -> int | None:
     """Return the emulator frames after which the episodes that give the score are cut; None: they are not cut."""
     final = run.protocol.final_evaluation
-    return run.protocol.training.episode_cap_frames if final is None else final.presentation.episode_cap_frames
+    return of_atari(run.protocol.training if final is None else final.presentation).episode_cap_frames
 
 
 def other_cap(run: Run, references: ReferenceSet) -> str | None:

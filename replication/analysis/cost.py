@@ -13,6 +13,7 @@ from typing import Any
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
 from replication.specification.loading import identity_config
+from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
 ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "iqn": 17.0, "iqn_dopamine": 7.0, "munchausen_iqn": 7.0}
@@ -55,7 +56,7 @@ def assumed_seconds(run: Run) -> float:
 
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     final = run.protocol.final_evaluation
-    final_frames = final.num_episodes * (final.presentation.episode_cap_frames or 0) if final else 0
+    final_frames = final.num_episodes * (of_atari(final.presentation).episode_cap_frames or 0) if final else 0
     if speed is None:
         return final_frames / ASSUMED_RANDOM_FRAMES
     periodic = run.protocol.periodic_evaluation

@@ -14,6 +14,7 @@ from replication.published.loader import PublishedScore, published_table
 from replication.published.references import ReferenceSet, normalized_score
 from replication.published.spreads import stand_in_cv
 from replication.specification.experiments import PublishedSource
+from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
 NATURE_FRAMES = 200_000_000
@@ -151,9 +152,9 @@ def _another_protocol(found: PublishedScore, run: Run, references: ReferenceSet)
         known = f"belongs to {found.reference_set}" if found.reference_set else "does not state its protocol"
         return f"the published score {known}"
     final = run.protocol.final_evaluation
-    if found.start != "noop30" or final is None or final.presentation.noops_after_game_over_frames is None:
+    if found.start != "noop30" or final is None or of_atari(final.presentation).noops_after_game_over_frames is None:
         return f"the published score is of other starts than protocol {run.protocol.protocol} has"
-    if found.cap_frames != final.presentation.episode_cap_frames:
+    if found.cap_frames != of_atari(final.presentation).episode_cap_frames:
         return f"the published score is of other episodes than protocol {run.protocol.protocol} has: their cap differs"
     if found.epsilon_eval is not None and found.epsilon_eval != run.final_epsilon(final):
         return f"the published score is at epsilon {found.epsilon_eval:g}, this run's at {run.final_epsilon(final):g}"

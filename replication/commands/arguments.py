@@ -9,6 +9,7 @@ from pathlib import Path
 
 from replication.foundation.validation import number_hint
 from replication.specification.loading import known_names
+from replication.specification.run import Seeds
 
 
 def whole_number(text: str) -> int:
@@ -53,15 +54,56 @@ def device(text: str) -> str:
     return text
 
 
-def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the options that name runs: variant, games, seeds, budget, protocol, preset."""
+def seed_range(text: str) -> Seeds:
+    """Return the consecutive seeds that an argument such as `1-50` names."""
+    first, dash, last = text.partition("-")
+    if not dash or not first.isdecimal() or not last.isdecimal() or int(first) > int(last):
+        raise argparse.ArgumentTypeError(f"expected FIRST-LAST, such as 1-50, found {text!r}")
+    return Seeds(int(first), int(last))
+
+
+BUDGETS = {
+    "frames": "emulator frames of training (4 an agent step)",
+    "steps": "agent steps of training, for tasks without frames",
+    "iterations": "iterations of training, for protocols that have them",
+    "episodes": "episodes of training, for protocols that count them",
+    "sweeps": "rounds of updates of every state, for methods that plan",
+}
+"""The units of a budget, as options; a protocol asks for one of them."""
+
+
+def budgets(options: argparse.Namespace) -> dict[str, int | None]:
+    """Return the budget that was given, as `resolve_run` takes it."""
+    return {name: getattr(options, name) for name in (f"budget_{unit}" for unit in BUDGETS)}
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool, bundles: bool = False) -> None:
+    """Add the options that name runs: variant, tasks, seeds, budget, protocol, preset.
+
+    Args:
+        parser: of the command.
+        required: a command that names an experiment instead does not need them.
+        bundles: seeds can be named as a range, whose runs lie in one record.
+    """
     parser.add_argument("--variant", required=required, help=f"one of: {', '.join(known_names('algorithms'))}")
-    parser.add_argument("--game", required=required, nargs="+", help="ROM names, such as pong ms_pacman")
-    parser.add_argument("--seed", required=required, nargs="+", type=whole_number, help="integers >= 0")
-    parser.add_argument("--budget-frames", type=whole_number, help="emulator frames of training (4 an agent step)")
     parser.add_argument(
-        "--budget-iterations", type=whole_number, help="iterations of training, for protocols that have them"
+        "--task",
+        "--game",
+        required=required,
+        nargs="+",
+        help="names of tasks, such as pong or cliff_walking; a game has its ROM's",
     )
+    seeds = parser.add_mutually_exclusive_group(required=required)
+    seeds.add_argument("--seed", nargs="+", type=whole_number, help="integers >= 0")
+    if bundles:
+        seeds.add_argument(
+            "--seeds",
+            type=seed_range,
+            metavar="FIRST-LAST",
+            help="seeds whose runs lie in one record, such as 1-50; for algorithms whose runs take seconds",
+        )
+    for unit, meaning in BUDGETS.items():
+        parser.add_argument(f"--budget-{unit}", type=whole_number, help=meaning)
     parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
 

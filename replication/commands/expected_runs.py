@@ -30,14 +30,14 @@ def refuse_changed(runs: Sequence[Run], expected: Sequence[str], results: Path) 
             raise ReplicationError(
                 f"--expect: found {digest!r}, expected 12 to 64 hexadecimal digits of a result digest"
             )
-    gone = [digest[:12] for digest in expected if not any(run.result_digest.startswith(digest) for run in runs)]
-    others = [run for run in runs if not any(run.result_digest.startswith(digest) for digest in expected)]
+    gone = [digest[:12] for digest in expected if not any(run.record_digest.startswith(digest) for run in runs)]
+    others = [run for run in runs if not any(run.record_digest.startswith(digest) for digest in expected)]
     changed = others if gone else unfinished(others, results)
     if not changed:
         if gone:
             raise ReplicationError(f"--expect: found {', '.join(gone)}, expected digests of the runs that are named")
         return
-    found = ", ".join(f"{run.name} {run.result_digest[:12]}" for run in changed)
+    found = ", ".join(f"{run.name} {run.record_digest[:12]}" for run in changed)
     raise ReplicationError(
         f"settings: found {found}, expected {', '.join(gone) or 'no such run'} as planned; {_sources(changed[0])} or "
         "the numerics version has changed since: give the command that planned this again"

@@ -53,5 +53,4 @@ def remove_markers(stale: Iterable[str]) -> None:
 
 
 def _in_logs(kind: str, run: Run, results: Path) -> str:
-    place = results / "logs" / kind / run.variant.variant / run.game / f"seed{run.seed}"
-    return str(place / f"{run.result_digest[:12]}{ENDING}")
+    return f"{results / 'logs' / kind / run.place}{ENDING}"

@@ -129,7 +129,7 @@ class Jobs:
 
     @classmethod
     def pattern(cls, key: str, runs: Iterable[Run]) -> str:
-        """Return a regex of exactly the values that a wildcard (variant, game, seed, digest) takes among these runs."""
+        """Return a regex of exactly the values that a wildcard (variant, task, seeds, digest) takes among runs."""
         return "|".join(sorted({cls._wildcards(run)[key] for run in runs})) or "none"
 
     def run_of(self, wildcards: Mapping[str, str]) -> Run:
@@ -238,8 +238,7 @@ class Jobs:
 
     @staticmethod
     def _wildcards(run: Run) -> dict[str, str]:
-        names = {"variant": run.variant.variant, "game": run.game, "seed": str(run.seed)}
-        return names | {"digest": run.result_digest[:12]}
+        return dict(zip(("variant", "task", "seeds", "digest"), run.place.parts, strict=True))
 
 
 def build_jobs(config: WorkflowConfig) -> Jobs:

@@ -21,9 +21,8 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, ensure_folder
 from replication.specification.budget import Budget
 from replication.specification.loading import known_names, load_preset, load_protocol
-from replication.specification.protocols import FinalEvaluation, Protocol
-from replication.specification.run import Run
-from replication.specification.tasks.atari_games import find_game
+from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
+from replication.specification.run import Run, checked_task
 from replication.specification.variants import Variant
 
 if TYPE_CHECKING:  # numpy and the emulator are loaded where a policy is played
@@ -99,7 +98,7 @@ class JudgedRun(Run):
 
     def results_folder(self, results: Path) -> Path:
         """Return the folder of its results: beside the runs, never among them."""
-        return self._folder(results / "judged", self.result_digest)
+        return results / "judged" / self.place
 
 
 def judged_run(
@@ -152,7 +151,7 @@ def judged_run(
         sources={},
         deviations=(),
     )
-    return JudgedRun(agent, played, find_game(game).name, seed, loaded_preset, Budget())
+    return JudgedRun(agent, played, checked_task(game, played), seed, loaded_preset, Budget())
 
 
 def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episodes: int | None) -> Protocol:
@@ -173,7 +172,7 @@ def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episod
         raise ReplicationError(f"--epsilon {epsilon:g}: expected a share from 0 to 1")
     if final is None:
         assert num_episodes is not None
-        presentation = protocol.training.model_copy(update={"life_loss_ends_trajectory": False})
+        presentation = of_atari(protocol.training).model_copy(update={"life_loss_ends_trajectory": False})
         final = FinalEvaluation(network="final", num_episodes=num_episodes, epsilon=epsilon, presentation=presentation)
     elif epsilon is not None:
         final = final.model_copy(update={"epsilon": epsilon})

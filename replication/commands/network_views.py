@@ -42,7 +42,7 @@ from replication.report.views.evaluation_views import Moment, Stretch, view, wri
 from replication.report.views.screens import Screen
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import known_names, load_protocol, variant_config
-from replication.specification.protocols import Presentation
+from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run, resolve_run
 from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.learner import Learner, prepare_torch
@@ -93,7 +93,7 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
     if not screens.exists() or (learner is not None and not values.exists()):
         points, moments = _read_embedding(target)
         path = folder / "evaluation.trace"
-        shown, stretch = _view(read_trace(path), final.presentation, path, moments, _config(run))
+        shown, stretch = _view(read_trace(path), of_atari(final.presentation), path, moments, _config(run))
         if not screens.exists():
             write_screens(folder, shown, points)
         if learner is not None:
@@ -197,9 +197,17 @@ def run_of_checkpoint(path: Path) -> Run:
         raise ReplicationError(f"{place}: not a checkpoint in the state of a run ({error})") from None
     presets = (None, *known_names("presets"))
     for protocol, preset in product(known_names("protocols"), presets):
-        budget = {"budget_iterations": 1} if load_protocol(protocol).iteration_steps else {"budget_frames": 4_000}
+        in_iterations = load_protocol(protocol).budget_unit == "iterations"
         with suppress(ReplicationError):
-            run = resolve_run(variant=variant, game=game, seed=number, protocol=protocol, preset=preset, **budget)
+            run = resolve_run(
+                variant=variant,
+                task=game,
+                seed=number,
+                protocol=protocol,
+                preset=preset,
+                budget_frames=None if in_iterations else 4_000,
+                budget_iterations=1 if in_iterations else None,
+            )
             for made in (run, *run.earlier()):
                 if made.training_digest == digest:
                     return made
@@ -219,7 +227,7 @@ def _view(
 def _presentation(run: Run) -> Presentation:
     """Return how the game is shown in evaluation, or in training where the protocol has no evaluation."""
     final = run.protocol.final_evaluation
-    return final.presentation if final else run.protocol.training
+    return of_atari(final.presentation if final else run.protocol.training)
 
 
 def _config(run: Run) -> OffPolicyConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from replication.commands.arguments import add_folders, add_run_arguments, device, none_or_more, seconds
+from replication.commands.arguments import add_folders, add_run_arguments, budgets, device, none_or_more, seconds
 from replication.commands.expected_runs import refuse_changed
 from replication.foundation.paths import state_root
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
@@ -13,14 +13,14 @@ from replication.specification.run import Run, resolve_run
 
 HELP = "train and evaluate one run, or several as the lanes of a cohort"
 DESCRIPTION = (
-    "Train a variant on games with seeds, evaluate by the protocol, write the results. "
+    "Train a variant on tasks with seeds, evaluate by the protocol, write the results. "
     "Given again after an interruption, the same command continues."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `train`."""
-    add_run_arguments(parser, required=True)
+    add_run_arguments(parser, required=True, bundles=True)
     parser.add_argument(
         "--set",
         action="append",
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def named_runs(options: argparse.Namespace) -> list[Run]:
-    """Return the runs that the arguments name: every game with every seed, game by game.
+    """Return the runs that the arguments name: every task with every seed, task by task.
 
     Raises:
         ReplicationError: a bad name, seed or budget.
@@ -95,13 +95,13 @@ def named_runs(options: argparse.Namespace) -> list[Run]:
     return [
         resolve_run(
             variant=changed_name(options.variant, options.set),
-            game=game,
+            task=task,
             seed=seed,
+            seeds=options.seeds,
             protocol=options.protocol,
             preset=options.preset,
-            budget_frames=options.budget_frames,
-            budget_iterations=options.budget_iterations,
+            **budgets(options),
         )
-        for game in options.game
-        for seed in options.seed
+        for task in options.task
+        for seed in options.seeds or options.seed
     ]

@@ -21,7 +21,7 @@ from replication.environments.contract import Policy, Viewing
 from replication.evidence.recording import RecordingEmulator, new_trace
 from replication.evidence.trace_file import Trace
 from replication.foundation.random_streams import named_stream
-from replication.specification.protocols import Presentation
+from replication.specification.protocols import AnyPresentation, of_atari
 from replication.specification.run import Run
 
 Purpose = Literal["final_evaluation", "periodic_evaluation"]
@@ -36,7 +36,7 @@ One that is played in another process shows None first, once it has passed the a
 class EvaluationRequest:
     """An evaluation to be played: whole episodes, or a number of steps whose last episode may stay unfinished."""
 
-    presentation: Presentation
+    presentation: AnyPresentation
     """Starts and caps; a lost life does not end an evaluation episode."""
     purpose: Purpose
     """Also names the random streams, with `index`."""
@@ -122,7 +122,7 @@ def begin_evaluation(
     Yields: the newest frames; the array is overwritten in the next step.
     Returns: the trace, one entry per episode.
     """
-    presentation, purpose = request.presentation, request.purpose
+    presentation, purpose = of_atari(request.presentation), request.purpose
     streams = (
         named_stream(run.seed, run.game, f"{purpose}/{name}", request.index) for name in ("noop_starts", "stickiness")
     )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, readable_json, sha256, write_atomically
-from replication.specification.run import Run, record_digests, resolve_run
+from replication.specification.run import Run, Seeds, record_digests, resolve_run
 
 FORMAT = 1
 ADDED_LATER = {
@@ -86,10 +86,23 @@ def _claims(record: dict[str, Any]) -> _RunClaims:
             "training_digest": (record["training_digest"], training),
             "result_digest": (record["result_digest"], result),
         },
-        (str(record["variant"]), str(record["game"]), f"seed{record['seed']}", result[:12]),
+        (str(record["variant"]), task_name(record), _seeds(record), result[:12]),
         {str(name): str(digest) for name, digest in record["files"].items()},
         {"score", "provenance"} - set(record),
     )
+
+
+def task_name(record: Mapping[str, Any]) -> str:
+    """Return the name of the task that a record is of; those of Atari call it a game."""
+    return str(record["game"] if "game" in record else record["task"])
+
+
+def _seeds(record: Mapping[str, Any]) -> str:
+    """Return the folder of the seed, or of the seeds of a bundle."""
+    if "seeds" not in record:
+        return f"seed{record['seed']}"
+    first, count = record["seeds"]["first"], record["seeds"]["count"]
+    return f"seeds{Seeds(first, first + count - 1)}"
 
 
 def read_sealed(
@@ -180,10 +193,10 @@ def read_or_none(run: Run, results: Path) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise ReplicationError(f"{path}: not a run record ({reason}); remove {path.parent} to make it again") from None
-    if found != made.result_digest:
+    if found != made.record_digest:
         text = found[:12] if isinstance(found, str) and found.isalnum() else repr(found)[:40]
         raise ReplicationError(
-            f"{path}: result_digest: found {text}, expected {made.result_digest[:12]}; the results of "
+            f"{path}: result_digest: found {text}, expected {made.record_digest[:12]}; the results of "
             "another run: move them away"
         )
     if not whole:
@@ -258,26 +271,34 @@ def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
 def run_of_folder(folder: Path) -> Run:
     """Find the run whose results lie in a folder, of the present numerics version or an earlier one of the same law.
 
+    Returns: the run; of a bundle the first.
     Raises:
         ReplicationError: the record is damaged, or neither the settings in workflow/ nor the law are the run's.
     """
     record = read(folder)
-    steps, iterations = record["budget"]["steps"], record["budget"]["iterations"]
+    length, bundle = record["budget"], None
+    if "seeds" in record:
+        bundle = Seeds(record["seeds"]["first"], record["seeds"]["first"] + record["seeds"]["count"] - 1)
+    frames = length.get("steps", 0) * record["protocol_settings"]["training"]["frame_skip"] if "game" in record else 0
     run = resolve_run(
         variant=record["variant"],
-        game=record["game"],
-        seed=record["seed"],
+        task=task_name(record),
+        seed=bundle.first if bundle else record["seed"],
+        seeds=bundle,
         protocol=record["protocol"],
         preset=record["preset"],
-        budget_frames=steps * record["protocol_settings"]["training"]["frame_skip"] or None,
-        budget_iterations=iterations or None,
+        budget_frames=frames or None,
+        budget_steps=None if "game" in record else length.get("steps"),
+        budget_iterations=length.get("iterations") or None,
+        budget_episodes=length.get("episodes"),
+        budget_sweeps=length.get("sweeps"),
     )
     for made in (run, *run.earlier()):
-        if made.result_digest == record["result_digest"]:
+        if made.record_digest == record["result_digest"]:
             return made
     version = record["numerics_version"]
     numbers = f" with numerics version {run.numerics_version}, it has {version}" * (version != run.numerics_version)
     raise ReplicationError(
         f"{folder}/run.json: result_digest: found {record['result_digest'][:12]}, its settings in workflow/ give "
-        f"{run.result_digest[:12]}{numbers}: check it with the commit it was made with"
+        f"{run.record_digest[:12]}{numbers}: check it with the commit it was made with"
     )

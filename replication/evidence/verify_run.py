@@ -16,7 +16,7 @@ from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
 from replication.foundation.validation import validated
-from replication.specification.protocols import FinalEvaluation, Presentation
+from replication.specification.protocols import FinalEvaluation, Presentation, of_atari
 from replication.specification.variants import FAMILIES
 
 DERIVED = {"scores.csv", "evaluation.trace", "training.trace", "iterations.csv", "run.json"}
@@ -62,9 +62,9 @@ def check_run(folder: Path, report: Callable[[int], object] = lambda frames: Non
     if final is not None:
         path = folder / "evaluation.trace"
         trace = read_trace(path)
-        _check_header(trace, record, "final_evaluation", final.presentation, path)
+        _check_header(trace, record, "final_evaluation", of_atari(final.presentation), path)
         _check_episodes(trace, final, path)
-        replay_by_protocol(trace, final.presentation, path, report)
+        replay_by_protocol(trace, of_atari(final.presentation), path, report)
         cells += compare_csv(folder / "scores.csv", csv_bytes(score_rows(trace)))
         if record["score"] != score(trace):
             raise ReplicationError(

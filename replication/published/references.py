@@ -67,14 +67,14 @@ _SETS: dict[ReferenceSetName, tuple[str, str, str, str, str, int | None]] = {
 }
 
 
-def reference_set(name: ReferenceSetName, folder: Path = PUBLISHED) -> ReferenceSet:
+def reference_set(name: ReferenceSetName | None, folder: Path = PUBLISHED) -> ReferenceSet:
     """Read the random and human scores of one protocol.
 
     Raises:
         ReplicationError: no such set, or its file is damaged.
     """
     if name not in _SETS:
-        raise unknown_name("reference set", name, _SETS)
+        raise unknown_name("reference set", str(name), _SETS)
     table_name, random, human, title, source, cap_frames = _SETS[name]
     table = published_table(table_name, folder=folder)
 

@@ -2,49 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import get_args
 
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.facts import BudgetUnit
-from replication.specification.protocols import Protocol
+from replication.specification.protocols import Protocol, of_atari
 from replication.specification.variants import Variant
+
+UNITS: tuple[BudgetUnit, ...] = get_args(BudgetUnit)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The length of a training: agent steps, or whole iterations of a protocol that has them, or not at all."""
+    """The length of a training, in one unit; all zero: no training. Frames are kept as agent steps."""
 
     steps: int = 0
     iterations: int = 0
+    """Whole iterations of a protocol that has them."""
+    episodes: int = 0
+    sweeps: int = 0
+    """Rounds in which every state is updated once."""
+
+    @property
+    def in_words(self) -> str:
+        """The length with its unit; frames, where a protocol counts them, as steps."""
+        number, unit = next(((n, u) for u, n in asdict(self).items() if n), (0, ""))
+        return f"{number:,} {unit if number != 1 else unit.removesuffix('s')}" if unit else "no training"
 
 
-def checked_budget(variant: Variant, protocol: Protocol, frames: int | None, iterations: int | None) -> Budget:
+def checked_budget(variant: Variant, protocol: Protocol, given: Mapping[BudgetUnit, int | None]) -> Budget:
     """Make the budget of a variant under a protocol, from the number that the protocol asks for.
+
+    Args:
+        variant: what trains.
+        protocol: whose unit counts.
+        given: numbers by unit; None as if absent.
 
     Raises:
         ReplicationError: a number is missing, not positive or of the wrong unit; the variant does not train.
     """
-    name = variant.variant
+    name, named = variant.variant, {unit: number for unit, number in given.items() if number is not None}
     if not variant.facts.trains:
-        if frames is not None or iterations is not None:
+        if named:
             raise ReplicationError(f"variant {name} does not train: leave the budget out")
         return Budget()
-    unit: BudgetUnit = "frames" if protocol.iteration_steps is None else "iterations"
+    unit = protocol.budget_unit
     if unit not in variant.facts.budget_units:
         raise ReplicationError(
             f"variant {name}: family {variant.family} trains for a number of {' or '.join(variant.facts.budget_units)},"
             f" protocol {protocol.protocol} has {unit}: name a protocol that fits"
         )
-    if protocol.iteration_steps is not None:
-        if frames is not None or iterations is None or iterations < 1:
-            raise ReplicationError(
-                f"protocol {protocol.protocol} trains in iterations of at least {protocol.iteration_steps} steps: "
-                "give --budget-iterations N, N >= 1, and no --budget-frames"
-            )
-        return Budget(iterations=iterations)
-    if iterations is not None or frames is None:
-        raise ReplicationError(f"protocol {protocol.protocol} has no iterations: give --budget-frames")
-    return Budget(steps=steps_of_frames(frames, protocol.training.frame_skip))
+    number = named.pop(unit, None)
+    if number is None or (number < 1 and unit != "frames") or named:
+        raise ReplicationError(f"protocol {protocol.protocol} {_asks_for(protocol, unit)}")
+    if unit == "frames":
+        return Budget(steps=steps_of_frames(number, of_atari(protocol.training).frame_skip))
+    return Budget(**{unit: number})
+
+
+def _asks_for(protocol: Protocol, unit: BudgetUnit) -> str:
+    if unit == "iterations":
+        return (
+            f"trains in iterations of at least {protocol.iteration_steps} steps: give --budget-iterations N, N >= 1, "
+            "and no --budget-frames"
+        )
+    if unit == "frames":
+        return "has no iterations: give --budget-frames"
+    return f"trains for a number of {unit}: give --budget-{unit} N, N >= 1, and no other"
 
 
 def steps_of_frames(frames: int, frame_skip: int) -> int:

@@ -14,7 +14,7 @@ from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.validation import Count, Settings, read_yaml, validated
 from replication.specification.budget import Budget
 from replication.specification.needs import check_needs
-from replication.specification.run import Run, resolve_run
+from replication.specification.run import Run, Seeds, checked_task, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
 
 NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "table"})
@@ -48,14 +48,36 @@ class Finding(Settings):
     """What was looked at, and against what."""
 
 
+_Seed = Annotated[int, Field(ge=0)]
+
+
+class SeedRange(Settings):
+    """Consecutive seeds, both ends included."""
+
+    first: _Seed
+    last: _Seed
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SeedRange:
+        if self.first > self.last:
+            raise ValueError(f"seeds: expected first before last, found {self.first} and {self.last}")
+        return self
+
+
 class RunGroup(Settings):
-    """Variants x games x seeds under one budget."""
+    """Variants x tasks x seeds under one budget."""
 
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
-    games: Literal["nature49", "atari57", "atari100k26"] | Annotated[tuple[str, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    games: Literal["nature49", "atari57", "atari100k26"] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Tasks, where they are games; exactly one of the two is given."""
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    seeds: Annotated[tuple[_Seed, ...], Field(min_length=1)] | SeedRange
+    """A range lies in one record, where the family of the variants bundles seeds."""
     budget_frames: Count | None = None
+    budget_steps: Count | None = None
     budget_iterations: Count | None = None
+    budget_episodes: Count | None = None
+    budget_sweeps: Count | None = None
     protocol: str | None = None
     """None: each variant's own."""
     preset: str | None = None
@@ -78,10 +100,30 @@ class RunGroup(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_list_of_tasks(self) -> RunGroup:
+        if (self.games is None) == (self.tasks is None):
+            found = "neither" if self.games is None else "both"
+            raise ValueError(f"tasks: expected tasks or games, which are tasks too, found {found}")
+        return self
+
     @property
-    def game_names(self) -> tuple[str, ...]:
-        """The games, a set's name resolved."""
-        return GAME_SETS[self.games] if isinstance(self.games, str) else self.games
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks, a set's name resolved."""
+        names = self.games or self.tasks
+        assert names is not None
+        return GAME_SETS[names] if isinstance(names, str) else names
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        """The seeds, a range written out."""
+        seeds = self.seeds
+        return tuple(range(seeds.first, seeds.last + 1)) if isinstance(seeds, SeedRange) else seeds
+
+    @property
+    def range(self) -> Seeds | None:
+        """The seeds as a range; None: they are named one by one."""
+        return Seeds(self.seeds.first, self.seeds.last) if isinstance(self.seeds, SeedRange) else None
 
 
 class Experiment(Settings):
@@ -91,7 +133,8 @@ class Experiment(Settings):
     title: str
     paper: str
     question: str
-    reference_set: Literal["nature49_5min", "atari57_30min"]
+    reference_set: Literal["nature49_5min", "atari57_30min"] | None = None
+    """Random and human scores that normalise; None: scores stay as they are."""
     published: PublishedSource | None
     groups: Annotated[tuple[RunGroup, ...], Field(alias="runs", min_length=1)]
     tables: tuple[str, ...]
@@ -131,17 +174,22 @@ class Experiment(Settings):
                 # The YAMLs are read once a group: a workflow is parsed often, and an experiment may name 200 runs.
                 first = resolve_run(
                     variant=variant,
-                    game=group.game_names[0],
-                    seed=group.seeds[0],
+                    task=group.task_names[0],
+                    seed=group.seed_numbers[0],
                     protocol=group.protocol,
                     preset=group.preset,
                     budget_frames=group.budget_frames,
+                    budget_steps=group.budget_steps,
                     budget_iterations=group.budget_iterations,
+                    budget_episodes=group.budget_episodes,
+                    budget_sweeps=group.budget_sweeps,
                 )
+                first = replace(first, bundle=group.range if first.family.bundles else None)
                 budgets = _judged_budgets(group, first)
-                for game in group.game_names:
-                    for seed in group.seeds:
-                        run = replace(first, game=find_game(game).name, seed=seed)
+                for name in group.task_names:
+                    task = checked_task(name, first.protocol)
+                    for seed in group.seed_numbers:
+                        run = replace(first, task=task, seed=seed)
                         if run.result_digest in found:
                             raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")
                         found[run.result_digest] = (run, budgets)

@@ -35,6 +35,7 @@ class Needs(Settings):
     """The needs of one table or figure; a key that its module leaves out asks for nothing."""
 
     games: Literal["all in reference_set", "one of nature49"] | None = None
+    scores: Literal["normalised"] | None = None
     agents: Literal["one that trains"] | None = None
     published: dict[str, dict[Literal["algorithm", "agents", "aggregates", "curves"], tuple[str, ...] | str]] = Field(
         default_factory=dict
@@ -89,8 +90,10 @@ def _stated(module: Path, text: str) -> Needs:
 
 def _lacking(needs: Needs, experiment: Experiment) -> str:
     """Say what an experiment lacks and what would mend it; empty where it lacks nothing."""
-    games = list(dict.fromkeys(run.game for run in experiment.runs()))
-    outside = [game for game in games if game not in REFERENCE_GAMES[experiment.reference_set]]
+    games = list(dict.fromkeys(run.task.name for run in experiment.runs()))
+    if experiment.reference_set is None and (needs.scores == "normalised" or needs.games == "all in reference_set"):
+        return f"found no reference_set, expected one of {', '.join(REFERENCE_GAMES)}, by which it normalises; add it"
+    outside = [game for game in games if game not in REFERENCE_GAMES.get(str(experiment.reference_set), ())]
     if needs.games == "all in reference_set" and outside:
         return (
             f"found {', '.join(outside)} among the games, expected only games of reference_set "

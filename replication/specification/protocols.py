@@ -1,12 +1,14 @@
-"""Protocols as frozen, validated settings: how games are presented and scored."""
+"""Protocols as frozen, validated settings: how tasks are presented and scored."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from replication.foundation.validation import Count, Probability, Settings
+from replication.foundation.validation import Count, Positive, Probability, Settings
+from replication.specification.families.facts import BudgetUnit
+from replication.specification.tasks.task import Kind
 
 FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
 """Least and most number of emulator frames, both included; drawn uniformly."""
@@ -52,6 +54,80 @@ class Presentation(Settings):
         return self
 
 
+class PlantSettings(Settings):
+    """A pole on a cart, and how its equation is integrated."""
+
+    pole_kg: Positive
+    """m of the equation."""
+    cart_kg: Positive
+    """M of the equation."""
+    equation_length_m: Positive
+    """l of the equation, half the length of a uniform pole."""
+    gravity_m_s2: Positive
+    forces_n: Annotated[tuple[float, ...], Field(min_length=2)]
+    """The actions."""
+    force_noise_n: Annotated[float, Field(ge=0.0)]
+    """Uniform noise of at most this size is added to the force, once a cycle."""
+    fallen_rad: Positive
+    """An angle beyond this, on either side, is a failure."""
+    cycle_s: Positive
+    """Between two actions; the force is constant meanwhile."""
+    substeps: Count
+    """Of the Runge-Kutta method, in a cycle."""
+
+
+class PolePresentation(Settings):
+    """The plant, and where its episodes start and end."""
+
+    kind: Literal["pole"]
+    plant: PlantSettings
+    start_angle_rad: Annotated[float, Field(ge=0.0)]
+    """Episodes start at an angle drawn uniformly, at most this far from upright; 0: upright."""
+    start_speed_rad_s: Annotated[float, Field(ge=0.0)]
+    """The same of the angular velocity."""
+    episode_cap_cycles: Count | None
+    """Cycles after which an episode is truncated; None: it lasts until the pole falls."""
+
+    @property
+    def frame_skip(self) -> int:
+        """Cycles that an action is held for."""
+        return 1
+
+
+class GridworldPresentation(Settings):
+    """Where the episodes of a gridworld end, beside its goals."""
+
+    kind: Literal["gridworld"]
+    episode_cap_steps: Count | None
+    """Steps after which an episode is truncated; None: it lasts until a goal is reached."""
+
+    @property
+    def frame_skip(self) -> int:
+        """Steps that an action is held for."""
+        return 1
+
+
+def _kind(presentation: Any) -> str:
+    """Return the kind of a presentation: those of Atari, which were there first, have no such key."""
+    if isinstance(presentation, dict):
+        return str(presentation.get("kind", "atari"))
+    return str(getattr(presentation, "kind", "atari"))
+
+
+AnyPresentation = Annotated[
+    Annotated[Presentation, Tag("atari")]
+    | Annotated[PolePresentation, Tag("pole")]
+    | Annotated[GridworldPresentation, Tag("gridworld")],
+    Discriminator(_kind),
+]
+
+
+def of_atari(presentation: AnyPresentation) -> Presentation:
+    """Return the presentation of a game as what it is; its kind was checked when the protocol was read."""
+    assert isinstance(presentation, Presentation), "asked of a protocol of another kind"
+    return presentation
+
+
 class PeriodicEvaluation(Settings):
     """Evaluation during training, on an emulator of its own; its highest mean return selects the best network."""
 
@@ -61,7 +137,7 @@ class PeriodicEvaluation(Settings):
     """Steps an evaluation has; its last episode may stay unfinished."""
     epsilon: Probability
     """Share of random actions."""
-    presentation: Presentation
+    presentation: AnyPresentation
 
 
 class FinalEvaluation(Settings):
@@ -73,22 +149,46 @@ class FinalEvaluation(Settings):
     """Whole episodes."""
     epsilon: Probability | None
     """Share of random actions; None: the variant's own `evaluation_epsilon` (papers differ)."""
-    presentation: Presentation
+    presentation: AnyPresentation
 
 
 class Protocol(Settings):
-    """The presentation of games in training and in evaluation, and the quantity that is published."""
+    """The presentation of tasks in training and in evaluation, and the quantity that is published."""
 
     protocol: str
     title: str
-    reference_set: Literal["nature49_5min", "atari57_30min"]
-    """Random and human scores that normalise."""
+    reference_set: Literal["nature49_5min", "atari57_30min"] | None
+    """Random and human scores that normalise; None: scores stay as they are."""
     published_quantity: Literal["final_evaluation", "training_iterations"]
     """What the paper prints: scores of final evaluations, or training returns by iteration."""
-    training: Presentation
+    training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
+    trains_for: BudgetUnit | None = None
+    """The unit of a budget; None: iterations where they have a least number of steps, else frames."""
     periodic_evaluation: PeriodicEvaluation | None
     final_evaluation: FinalEvaluation | None
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of tasks that it presents."""
+        found: Kind = "atari" if isinstance(self.training, Presentation) else self.training.kind
+        return found
+
+    @property
+    def budget_unit(self) -> BudgetUnit:
+        """The unit that a budget is given in."""
+        return self.trains_for or ("frames" if self.iteration_steps is None else "iterations")
+
+    @model_validator(mode="after")
+    def _all_of_one_kind(self) -> Protocol:
+        for name in ("periodic_evaluation", "final_evaluation"):
+            evaluation = getattr(self, name)
+            if evaluation is not None and _kind(evaluation.presentation) != self.kind:
+                raise ValueError(
+                    f"{name}.presentation: found one of kind {_kind(evaluation.presentation)}, expected {self.kind} as "
+                    "in training"
+                )
+        return self

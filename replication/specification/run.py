@@ -1,13 +1,15 @@
 """The identity of a run: what names it, the digests of what can change its numbers, where its files lie.
 
-run = (variant, protocol, game, seed, preset, budget). The state of training is keyed by all but the budget, so that
+run = (variant, protocol, task, seed, preset, budget). The state of training is keyed by all but the budget, so that
 a longer budget continues a shorter one. Machine matters (device, storage of the replay memory, lanes) are no part.
+
+A run has a record of its own. Where runs take seconds, the runs of consecutive seeds share one: a bundle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,36 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import validated
-from replication.specification.budget import Budget, checked_budget
-from replication.specification.families.facts import FamilyFacts
+from replication.specification.budget import UNITS, Budget, checked_budget
+from replication.specification.families.facts import BudgetUnit, FamilyFacts
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant, variant_path
-from replication.specification.protocols import FinalEvaluation, Protocol
-from replication.specification.tasks.atari_games import find_game
+from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
+from replication.specification.tasks.registry import find_task
+from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
 
 _NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
 """Of a protocol, what moves no number of training."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Consecutive seeds whose runs lie in one record."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.last + 1))
+
+    @property
+    def count(self) -> int:
+        """The number of seeds."""
+        return self.last - self.first + 1
 
 
 @dataclass(frozen=True)
@@ -34,12 +56,19 @@ class Run:
 
     variant: Variant
     protocol: Protocol
-    game: str
+    task: Task
     seed: int
     preset: Preset | None
     budget: Budget
+    bundle: Seeds | None = None
+    """The seeds whose runs share a record with it; None: it has a record of its own."""
     earlier_version: int | None = None
     """Numerics version of the code that made it, where that is not the present one."""
+
+    @property
+    def game(self) -> str:
+        """The name of its task."""
+        return self.task.name
 
     @property
     def family(self) -> FamilyFacts:
@@ -60,8 +89,19 @@ class Run:
     def _digests(self) -> tuple[str, str]:
         return record_digests(self.identity())
 
+    @cached_property
+    def record_digest(self) -> str:
+        """The result digest that its record has: of the bundle, where it is part of one."""
+        return self.result_digest if self.bundle is None else record_digests(self.record_identity())[1]
+
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
+        # The words of Atari's records are older than other tasks.
+        of_task = (
+            {"game": self.task.name} if self._is_atari else {"environment": self.task.kind, "task": self.task.name}
+        )
+        length = asdict(self.budget)
+        units = ("steps", "iterations") if self._is_atari else [unit for unit, number in length.items() if number]
         return {
             "variant": self.variant.variant,
             "module": self.variant.module,
@@ -71,12 +111,26 @@ class Run:
             "protocol_settings": without_defaults(
                 type(self.protocol), self.protocol.model_dump(exclude={"sources", "deviations"})
             ),
-            "game": self.game,
+            **of_task,
             "seed": self.seed,
             "preset": self.preset.preset if self.preset else None,
-            "budget": {"steps": self.budget.steps, "iterations": self.budget.iterations},
+            "budget": {unit: length[unit] for unit in units},
             "numerics_version": self.numerics_version,
         }
+
+    def record_identity(self) -> dict[str, Any]:
+        """Return the identity that its record stores: with the seeds of the bundle, where it is part of one."""
+        identity = self.identity()
+        if self.bundle is None:
+            return identity
+        seeds = {"first": self.bundle.first, "count": self.bundle.count}
+        return {
+            ("seeds" if name == "seed" else name): seeds if name == "seed" else part for name, part in identity.items()
+        }
+
+    @property
+    def _is_atari(self) -> bool:
+        return self.task.kind == "atari"
 
     @property
     def numerics_version(self) -> int:
@@ -91,21 +145,24 @@ class Run:
             yield replace(self, earlier_version=version)
 
     def results_folder(self, results: Path) -> Path:
-        """Return the folder for the small files of the finished run."""
-        return self._folder(results / "runs", self.result_digest)
+        """Return the folder of the record, with the small files of the finished run."""
+        return results / "runs" / self.place
 
     def state_folder(self, state: Path) -> Path:
         """Return the folder of checkpoints, weights and periodic evaluations."""
-        return self._folder(state, self.training_digest)
+        return state / self.variant.variant / self.task.name / f"seed{self.seed}" / self.training_digest[:12]
 
-    def _folder(self, root: Path, digest: str) -> Path:
-        return root / self.variant.variant / self.game / f"seed{self.seed}" / digest[:12]
+    @property
+    def place(self) -> Path:
+        """The folder of its record among all records: variant, task, seed or seeds, digest."""
+        seeds = f"seed{self.seed}" if self.bundle is None else f"seeds{self.bundle}"
+        return Path(self.variant.variant, self.task.name, seeds, self.record_digest[:12])
 
     @property
     def name(self) -> str:
-        """The name for people: variant, game and seed; marked where earlier code made it."""
+        """The name for people: variant, task and seed; marked where earlier code made it."""
         mark = f" (numerics version {self.earlier_version})" if self.earlier_version else ""
-        return f"{self.variant.variant} {self.game} seed {self.seed}{mark}"
+        return f"{self.variant.variant} {self.task.name} seed {self.seed}{mark}"
 
     @property
     def publishes_training(self) -> bool:
@@ -114,13 +171,16 @@ class Run:
 
     @property
     def training_steps(self) -> int:
-        """Agent steps of training from its start; an iteration counts as its least number of steps."""
+        """Agent steps of training from its start; an iteration counts as its least number of steps.
+
+        0 where the budget counts episodes or sweeps: how many steps those take is known at their end.
+        """
         return self.budget.steps or self.budget.iterations * (self.protocol.iteration_steps or 0)
 
     @property
     def training_frames(self) -> int:
-        """Emulator frames of training from its start."""
-        return self.training_steps * self.protocol.training.frame_skip
+        """Emulator frames of training from its start; 0 for a task that has no frames."""
+        return self.training_steps * of_atari(self.protocol.training).frame_skip if self._is_atari else 0
 
     @cached_property
     def off_policy_config(self) -> OffPolicyConfig:
@@ -149,12 +209,15 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
     settings = record["protocol_settings"]
     # Not what a protocol is called, what normalises its scores, or what is played at the end; settings added later are.
     presented = {name: value for name, value in settings.items() if name not in _NOT_OF_TRAINING}
-    parts = ("variant", "module", "family", "config", "protocol", "game", "seed", "preset", "numerics_version")
+    played = ("game",) if "game" in record else ("environment", "task")
+    seeds = "seeds" if "seeds" in record else "seed"
+    parts = ("variant", "module", "family", "config", "protocol", *played, seeds, "preset", "numerics_version")
     needed = ("training", "iteration_steps", "periodic_evaluation")
     training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
+    counted = ("steps", "iterations") if "game" in record else [unit for unit in UNITS if unit in record["budget"]]
     result = {
         "training": training,
-        "budget": {name: record["budget"][name] for name in ("steps", "iterations")},
+        "budget": {name: record["budget"][name] for name in counted},
         "final_evaluation": settings["final_evaluation"],
     }
     return sha256(canonical_json(training)), sha256(canonical_json(result))
@@ -163,14 +226,20 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
 def resolve_run(
     *,
     variant: str,
-    game: str,
+    task: str,
     seed: int,
+    seeds: Seeds | None = None,
     protocol: str | None = None,
     preset: str | None = None,
     budget_frames: int | None = None,
+    budget_steps: int | None = None,
     budget_iterations: int | None = None,
+    budget_episodes: int | None = None,
+    budget_sweeps: int | None = None,
 ) -> Run:
-    """Read the YAMLs a run names and check that its budget fits its protocol.
+    """Read the YAMLs a run names and check that its budget fits its protocol, and its protocol its task.
+
+    Args: `seeds` are those of the bundle it belongs to, if any.
 
     Raises:
         ReplicationError: a misspelt name, a bad key, a budget that is missing, not positive or of the wrong unit.
@@ -180,5 +249,31 @@ def resolve_run(
     loaded_preset = load_preset(preset) if preset else None
     loaded = load_variant(variant, loaded_preset)
     presented = load_protocol(protocol or loaded.protocol, loaded_preset)
-    budget = checked_budget(loaded, presented, budget_frames, budget_iterations)
-    return Run(loaded, presented, find_game(game).name, seed, loaded_preset, budget)
+    given: dict[BudgetUnit, int | None] = {
+        "frames": budget_frames,
+        "steps": budget_steps,
+        "iterations": budget_iterations,
+        "episodes": budget_episodes,
+        "sweeps": budget_sweeps,
+    }
+    played = checked_task(task, presented)
+    if seeds is not None and not loaded.facts.bundles:
+        raise ReplicationError(
+            f"seeds {seeds}: family {loaded.family} has a record for each seed; name them one by one"
+        )
+    return Run(loaded, presented, played, seed, loaded_preset, checked_budget(loaded, presented, given), seeds)
+
+
+def checked_task(name: str, protocol: Protocol) -> Task:
+    """Find a task that a protocol can present.
+
+    Raises:
+        ReplicationError: there is no such task; it is of another kind than the protocol's.
+    """
+    task = find_task(name)
+    if task.kind != protocol.kind:
+        raise ReplicationError(
+            f"task {name}: found one of kind {task.kind}, expected {protocol.kind} as protocol {protocol.protocol} "
+            "presents; name a protocol that fits"
+        )
+    return task

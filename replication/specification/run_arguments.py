@@ -16,12 +16,13 @@ def run_arguments(runs: Sequence[Run], results: Path) -> str:
     """Write the arguments of `train` that name these runs, quoted for a shell.
 
     Args:
-        runs: of one variant, protocol, preset and budget. Where they are not a full grid of games x seeds, the runs
-            between are named too.
+        runs: of one variant, protocol, preset and budget. Where they are not a full grid of tasks x seeds, the runs
+            between are named too. A run of a bundle stands for all of it.
         results: root of the results.
     """
-    games, seeds = unique(run.game for run in runs), unique(str(run.seed) for run in runs)
-    words = ["--variant", runs[0].variant.variant, "--game", *games, "--seed", *seeds]
+    tasks, seeds = unique(run.task.name for run in runs), unique(str(run.bundle or run.seed) for run in runs)
+    words = ["--variant", runs[0].variant.variant, "--task", *tasks]
+    words += ["--seeds" if runs[0].bundle else "--seed", *seeds]
     for option, value in shared_arguments(runs[0]).items():
         words += [f"--{option}", str(value)] if value is not None and option != "variant" else []
     words += ["--results", str(results)]
@@ -33,11 +34,15 @@ def shared_arguments(run: Run) -> dict[str, str | int | None]:
     own = run.protocol.protocol == run.variant.protocol
     return {
         "variant": run.variant.variant,
-        "budget-frames": None if run.budget.iterations else run.training_frames or None,
-        "budget-iterations": run.budget.iterations or None,
+        **_length(run),
         "protocol": None if own else run.protocol.protocol,
         "preset": run.preset.preset if run.preset else None,
     }
+
+
+def _length(run: Run) -> dict[str, str | int | None]:
+    unit, number = run.protocol.budget_unit, run.training_frames
+    return {f"budget-{unit}": (number if unit == "frames" else getattr(run.budget, unit)) or None}
 
 
 def unique(values: Iterable[_T]) -> list[_T]:

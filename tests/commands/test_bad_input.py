@@ -20,8 +20,8 @@ from tests.support.bad_input import content, finished_quickstart, refused, train
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"game": "pongg"}, "there is no game 'pongg'; did you mean 'pong'?"),
-        ({"game": "Ms. Pacman"}, "there is no game 'Ms. Pacman'; did you mean 'ms_pacman'?"),
+        ({"game": "pongg"}, "there is no task 'pongg'; did you mean 'pong'?"),
+        ({"game": "Ms. Pacman"}, "there is no task 'Ms. Pacman'; did you mean 'ms_pacman'?"),
         ({"variant": "dqn_papr"}, "there is no variant 'dqn_papr'; did you mean 'dqn_paper'?"),
         ({"protocol": "natur"}, "there is no protocol 'natur'; did you mean 'nature'?"),
         ({"preset": "smok"}, "there is no preset 'smok'; did you mean 'smoke'?"),
@@ -78,7 +78,7 @@ def test_results_of_another_run_in_the_place_of_this_one_are_refused_and_kept(
     tmp_path: Path, capsys, command: str
 ) -> None:
     settings = {"preset": "quickstart", "budget_frames": 120_000}
-    run, other = (resolve_run(variant="dqn_quickstart", game="road_runner", seed=s, **settings) for s in (1, 2))
+    run, other = (resolve_run(variant="dqn_quickstart", task="road_runner", seed=s, **settings) for s in (1, 2))
     place = run.results_folder(tmp_path / "results")
     place.mkdir(parents=True)
     (place / "run.json").write_bytes(sealed_record(other.identity() | {"result_digest": other.result_digest}))
@@ -149,7 +149,7 @@ def test_a_published_score_without_a_source_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_none_is_one_line(tmp_path: Path, capsys) -> None:
-    run = resolve_run(variant="dqn", game="pong", seed=1, budget_frames=400_000)
+    run = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=400_000)
     place = run.results_folder(tmp_path / "results") / "run.json"
     place.parent.mkdir(parents=True)
     for data in (b"", b"{", b"[]", b"\xff", b"{}", b"[" * 100_000, json.dumps({"result_digest": "a\nb"}).encode()):

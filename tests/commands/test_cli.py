@@ -38,7 +38,7 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
     assert {"commit", "packages", "rom_md5", "palette_sha256", "command"} <= set(record["provenance"])
     assert record["provenance"]["packages"]["ale-py"] == version("ale-py")
     assert 0 < record["counts"]["frames_of_finished_episodes"] <= record["counts"]["frames_nominal"] == 2400
-    run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
+    run = resolve_run(variant="dqn", task="catch", seed=1, preset="smoke", budget_frames=2400)
     in_force = [deviation.id for deviation in deviations_in_force(run)]
     assert [deviation["id"] for deviation in record["deviations"]] == in_force
     assert {"dqn-memory", "nature-cap", "preset-smoke", "budget"} <= set(in_force)
@@ -76,14 +76,14 @@ def test_a_longer_budget_continues_the_shorter_one_and_equals_training_at_once(t
     assert train_smoke(tmp_path / "steps", budget="--budget-frames=1200") == 0
     assert train_smoke(tmp_path / "steps") == 0
     assert train_smoke(tmp_path / "once") == 0
-    run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
+    run = resolve_run(variant="dqn", task="catch", seed=1, preset="smoke", budget_frames=2400)
     for name in ("scores.csv", "curve.csv", "training.csv", "evaluation.trace"):
         one, other = (run.results_folder(tmp_path / way / "results") / name for way in ("steps", "once"))
         assert one.read_bytes() == other.read_bytes()
 
 
 def test_results_of_another_run_in_this_place_are_refused(tmp_path: Path, capsys) -> None:
-    run = resolve_run(variant="dqn", game="catch", seed=1, preset="smoke", budget_frames=2400)
+    run = resolve_run(variant="dqn", task="catch", seed=1, preset="smoke", budget_frames=2400)
     place = run.results_folder(tmp_path / "results")
     place.mkdir(parents=True)
     (place / "run.json").write_text(json.dumps({"result_digest": "0" * 64}))
@@ -94,7 +94,7 @@ def test_results_of_another_run_in_this_place_are_refused(tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (["--game", "pongg"], "there is no game 'pongg'; did you mean 'pong'?"),
+        (["--game", "pongg"], "there is no task 'pongg'; did you mean 'pong'?"),
         (["--variant", "dqnn"], "there is no variant 'dqnn'; did you mean 'dqn'?"),
         (["--budget-frames", "-4"], "positive multiple"),
         (["--device", "cuda:9"], "no CUDA device"),

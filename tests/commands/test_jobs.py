@@ -32,7 +32,7 @@ LARGE = {"atari100k", "rainbow_2018", "rainbow_ablations"}
 
 
 def _run(game: str, seed: int, **changes) -> Run:
-    return resolve_run(**({"variant": "dqn", "game": game, "seed": seed, "budget_frames": 4_000} | changes))
+    return resolve_run(**({"variant": "dqn", "task": game, "seed": seed, "budget_frames": 4_000} | changes))
 
 
 def _cohorts(runs: list[Run], missing: list[Run], lanes: int) -> tuple[tuple[Run, ...], ...]:

@@ -79,18 +79,18 @@ def test_a_run_that_says_nothing_about_this_machine_is_not_a_measurement(tmp_pat
 
 
 def test_hours_are_training_plus_evaluations() -> None:
-    run = resolve_run(variant="dqn", game="pong", seed=1, budget_frames=4_000_000)
+    run = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=4_000_000)
     # 1,000,000 steps; 4 evaluations of 125,000 steps; 30 episodes of 18,000 frames = 135,000 steps.
     apart = Speed(training=100.0, playing=500.0, includes_evaluations=False, origin="")
     assert seconds_to_go(run, apart, Path("/nowhere")) == 10_000 + 4 * 250 + 270
     within = Speed(training=100.0, playing=500.0, includes_evaluations=True, origin="")
     assert seconds_to_go(run, within, Path("/nowhere")) == 10_000 + 270
-    random = resolve_run(variant="random_10hz", game="pong", seed=1)
+    random = resolve_run(variant="random_10hz", task="pong", seed=1)
     assert seconds_to_go(random, None, Path("/nowhere")) == 540_000 / cost.ASSUMED_RANDOM_FRAMES
 
 
 def test_the_parameters_of_the_nature_network() -> None:
-    run = resolve_run(variant="dqn", game="breakout", seed=1, budget_frames=4_000)
+    run = resolve_run(variant="dqn", task="breakout", seed=1, budget_frames=4_000)
     # 32 (4 8 8 + 1) + 64 (32 4 4 + 1) + 64 (64 3 3 + 1) + 512 (64 7 7 + 1) + 4 (512 + 1)
     assert parameter_count(run.off_policy_config.network, 4, 4) == 8_224 + 32_832 + 36_928 + 1_606_144 + 2_052
     # Five copies of float32, 500 pairs of stacks; two checkpoints.
@@ -100,7 +100,7 @@ def test_the_parameters_of_the_nature_network() -> None:
 @pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine", "dqn_quickstart"])
 def test_parameters_are_counted_as_torch_builds_them(variant: str) -> None:
     budget = {"budget_iterations": 1} if variant == "dqn_dopamine" else {"budget_frames": 4_000}
-    run = resolve_run(variant=variant, game="pong", seed=1, **budget)
+    run = resolve_run(variant=variant, task="pong", seed=1, **budget)
     algorithm = load_algorithm(run.variant.module)
     network = algorithm.network(variant_config(run.variant, algorithm.Config), 6)
     shared = run.off_policy_config

@@ -18,7 +18,7 @@ from tests.support.finished_runs import finish
 from tests.support.queue_projects import SMOKE, small_repository
 
 RUNS = [
-    resolve_run(variant="dqn", game=game, seed=1, budget_frames=400_000) for game in ("pong", "breakout", "freeway")
+    resolve_run(variant="dqn", task=game, seed=1, budget_frames=400_000) for game in ("pong", "breakout", "freeway")
 ]
 
 
@@ -53,7 +53,7 @@ def test_entries_are_put_where_they_are_wanted_and_numbers_are_not_given_twice()
 
 
 def test_an_entry_names_the_run_it_was_made_of_and_refuses_any_other() -> None:
-    for run in (*RUNS, resolve_run(variant="dqn_dopamine", game="pong", seed=2, budget_iterations=3)):
+    for run in (*RUNS, resolve_run(variant="dqn_dopamine", task="pong", seed=2, budget_iterations=3)):
         queue, (entry,) = with_runs(Queue(), [run], None)
         assert entry.run() == run and entry.name == run.name
         assert Path("results/runs") / entry.place == run.results_folder(Path("results"))
@@ -66,7 +66,7 @@ def test_an_entry_names_the_run_it_was_made_of_and_refuses_any_other() -> None:
 
 def test_add_tells_what_is_there_already_and_doubles_nothing(tmp_path: Path, capsys) -> None:
     add = ["queue", "add", "--folder", str(tmp_path / "queue"), "--results", str(tmp_path / "results")]
-    finish(resolve_run(variant="dqn", game="catch", seed=3, preset="smoke", budget_frames=2_400), tmp_path / "results")
+    finish(resolve_run(variant="dqn", task="catch", seed=3, preset="smoke", budget_frames=2_400), tmp_path / "results")
     seeds = ["--seed", "1", "1", "2", "3", "--budget-frames", "2400"]
     assert main([*add, *SMOKE, *seeds]) == 0
     said = capsys.readouterr().out

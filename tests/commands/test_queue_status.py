@@ -38,8 +38,8 @@ def _record(folder: QueueFolder, entry: Entry, score: float | None, steps: int) 
 
 
 def test_each_entry_says_how_far_it_is(tmp_path: Path) -> None:
-    iterations = resolve_run(variant="dqn_dopamine", game="pong", seed=1, budget_iterations=2)
-    long = resolve_run(variant="dqn", game="breakout", seed=2, budget_frames=40_000_000)
+    iterations = resolve_run(variant="dqn_dopamine", task="pong", seed=1, budget_iterations=2)
+    long = resolve_run(variant="dqn", task="breakout", seed=2, budget_frames=40_000_000)
     entries = [new_entry(number, run) for number, run in enumerate((iterations, long, long, iterations), start=1)]
     entries[2] = smoke_entry(3)
     entries[3] = smoke_entry(4, seed=2)
@@ -71,7 +71,7 @@ def test_a_run_that_this_program_does_not_know_has_unknown_hours_left(tmp_path: 
 
 def test_the_table_fits_a_hundred_columns(tmp_path: Path) -> None:
     run = resolve_run(
-        variant="dqn_no_replay_no_target_lr_double", game="montezuma_revenge", seed=12_345, budget_frames=200_000_000
+        variant="dqn_no_replay_no_target_lr_double", task="montezuma_revenge", seed=12_345, budget_frames=200_000_000
     )
     entries = [new_entry(number, run) for number in (1, 98)]
     folder = _queue(tmp_path, *entries)

@@ -129,7 +129,7 @@ def test_a_checkpoint_within_an_evaluation_is_replaced_by_the_one_after_it(
 def test_actions_of_another_network_or_damaged_ones_are_no_beginning(
     tmp_path: Path, clock: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = resolve_run(variant="random_10hz", game="catch", seed=1, preset="smoke")
+    run = resolve_run(variant="random_10hz", task="catch", seed=1, preset="smoke")
     assert main(command(tmp_path / "whole", variant="random_10hz")) == 0
     path = unfinished_path(run, tmp_path / "cut/state")
     assert main(command(tmp_path / "cut", "--max-seconds=6", variant="random_10hz")) == INTERRUPTED_EXIT_CODE
@@ -187,7 +187,7 @@ def test_a_random_agent_answers_a_signal_within_seconds(tmp_path: Path, number: 
     words = command(tmp_path, variant="random_10hz", game="pong")
     del words[words.index("--preset") : words.index("--preset") + 2]  # 30 episodes of five minutes
     program = [sys.executable, "-m", "replication", *words]
-    run = resolve_run(variant="random_10hz", game="pong", seed=1)
+    run = resolve_run(variant="random_10hz", task="pong", seed=1)
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + WAIT_SECONDS
         while not (run.state_folder(tmp_path / "state") / "lock").exists():

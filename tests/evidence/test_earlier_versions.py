@@ -43,7 +43,7 @@ def earlier(run: Run) -> Run:
 
 
 def a_run(variant: str = "dqn") -> Run:
-    return resolve_run(variant=variant, game="pong", seed=1, budget_frames=400_000)
+    return resolve_run(variant=variant, task="pong", seed=1, budget_frames=400_000)
 
 
 def test_an_earlier_run_is_another_run_with_a_name_that_says_so() -> None:

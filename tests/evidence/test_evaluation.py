@@ -139,7 +139,7 @@ def test_v11_the_random_agent_draws_an_action_every_6th_frame_and_holds_it(varia
     from replication.specification.loading import variant_config
     from replication.training import untrained
 
-    run = resolve_run(variant=variant, game="catch", seed=1)
+    run = resolve_run(variant=variant, task="catch", seed=1)
     viewing = untrained.viewing(variant_config(run.variant, random_agent.Config))
     assert viewing.frame_skip == period
     trace = evaluate(

@@ -23,7 +23,7 @@ from replication.specification.run import resolve_run
 def test_a_record_says_the_frames_of_its_budget(
     tmp_path: Path, variant: str, budget: dict[str, Any], expected: dict[str, int]
 ) -> None:
-    run = resolve_run(variant=variant, game="pong", seed=1, **budget)
+    run = resolve_run(variant=variant, task="pong", seed=1, **budget)
     folder = write_results(run, tmp_path, evaluation=None, training=None, tables={}, facts={})
     record = records.read(folder)
     assert record["budget"] == expected

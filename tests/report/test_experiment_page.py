@@ -209,9 +209,9 @@ def test_every_agent_has_its_fidelity_table(experiment, tmp_path):
 
 @pytest.mark.slow
 def test_groups_with_equal_fidelity_tables_share_one():
-    dopamine = [resolve_run(variant="dqn_dopamine", game="pong", seed=1, budget_iterations=n) for n in (1, 2)]
-    nature = [resolve_run(variant="dqn", game="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
-    rainbow = [resolve_run(variant="rainbow", game="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
+    dopamine = [resolve_run(variant="dqn_dopamine", task="pong", seed=1, budget_iterations=n) for n in (1, 2)]
+    nature = [resolve_run(variant="dqn", task="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
+    rainbow = [resolve_run(variant="rainbow", task="pong", seed=1, budget_frames=n) for n in (400_000, 200_000_000)]
     agents = {runs[0].variant.variant: shown_fidelity([[run] for run in runs]) for runs in (dopamine, nature, rainbow)}
     assert [found.agent for found in agents["dqn_dopamine"]] == [
         "DQN (Dopamine), 1 iteration (dqn_dopamine)",

@@ -146,7 +146,7 @@ def test_settings_that_cannot_be_are_one_line_with_file_and_key(
         (
             "[kung_fu_master, road",
             "[kung_fu_mastr, road",
-            "there is no game 'kung_fu_mastr'; did you mean 'kung_fu_maste",
+            "there is no task 'kung_fu_mastr'; did you mean 'kung_fu_maste",
         ),
         (
             "games: [kung_fu_master, road_runner]",
@@ -256,7 +256,7 @@ def test_an_algorithm_may_add_settings_of_its_own_and_no_others(
     path.write_text(text)
     preset = workflow / SMOKE
     preset.write_text(preset.read_text().replace("batch_size: 8", "num_atoms: 5"))
-    run = resolve_run(variant="dqn", game="pong", seed=1, preset="smoke", budget_frames=4)
+    run = resolve_run(variant="dqn", task="pong", seed=1, preset="smoke", budget_frames=4)
     assert run.variant.config["num_atoms"] == 5
     path.write_text(text.replace("num_atoms", "num_atom"))
     assert f"{path}: config.num_atom: there is no key 'num_atom'" in refused(capsys, *train(tmp_path))

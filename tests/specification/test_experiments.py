@@ -143,12 +143,12 @@ def test_the_optimisers_are_compared_on_the_runs_that_dopamine_adam_names() -> N
     assert {run.result_digest in adam for run in both if run.variant.variant == "dqn_dopamine_adam"} == {True}
 
 
-def test_the_reference_set_is_required(workflow: Path) -> None:
+def test_a_table_that_normalises_needs_a_reference_set(workflow: Path) -> None:
     path = workflow / "experiments" / "quickstart.yaml"
     content = yaml.safe_load(path.read_text())
     del content["reference_set"]
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ReplicationError, match="reference_set: field required"):
+    with pytest.raises(ReplicationError, match="tables: scores: found no reference_set, expected one of nature49_5min"):
         load_experiment("quickstart")
 
 

@@ -30,6 +30,7 @@ from replication.specification.fidelity import (
 )
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
 from replication.specification.run import resolve_run
+from replication.specification.tasks.registry import find_task
 
 TESTS = Path(__file__).resolve().parents[1]
 ORIGINALS = [load_original(name) for name in known_originals()]
@@ -42,6 +43,7 @@ UNSEEN = {
     "protocol.title": "a name",
     "protocol.published_quantity": "which of its numbers a paper prints",
     "protocol.iteration_steps": "Dopamine's",
+    "protocol.trains_for": "frames, as S1 has it",
     "protocol.periodic_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.periodic_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
@@ -182,12 +184,12 @@ def test_a_changed_number_that_nobody_declares_is_found() -> None:
 def test_preset_protocol_and_budget_are_named_where_they_move_a_row() -> None:
     assert statuses("dqn", preset="smoke")["S2"] == "preset-smoke"
     assert statuses("dqn", protocol="noop_30min")["V9"] == "protocol-noop_30min"
-    short = resolve_run(variant="dqn", game="pong", seed=1, budget_frames=4_000_000)
-    whole = resolve_run(variant="dqn", game="breakout", seed=1, budget_frames=200_000_000)
+    short = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=4_000_000)
+    whole = resolve_run(variant="dqn", task="breakout", seed=1, budget_frames=200_000_000)
     ids = [{deviation.id: deviation for deviation in deviations_in_force(run)} for run in (short, whole)]
     assert ids[0].keys() - ids[1].keys() == {"budget", "emulator-pong"}
     assert "4,000,000 frames" in ids[0]["budget"].what and ids[0]["budget"].rows == ("S1",)
-    smoke = resolve_run(variant="dqn", game="breakout", seed=1, budget_frames=200_000_000, preset="smoke")
+    smoke = resolve_run(variant="dqn", task="breakout", seed=1, budget_frames=200_000_000, preset="smoke")
     (preset,) = [deviation for deviation in deviations_in_force(smoke) if deviation.id == "preset-smoke"]
     assert {"S2", "S3", "S4", "M1", "V1", "V2"} <= set(preset.rows)
 
@@ -204,7 +206,7 @@ def test_preset_protocol_and_budget_are_named_where_they_move_a_row() -> None:
 def test_d30_a_run_of_fewer_iterations_than_the_program_s_departs_in_its_length(
     variant: str, iterations: int, length: str | None
 ) -> None:
-    run = resolve_run(variant=variant, game="breakout", seed=1, budget_iterations=iterations)
+    run = resolve_run(variant=variant, task="breakout", seed=1, budget_iterations=iterations)
     found = [deviation for deviation in deviations_in_force(run) if deviation.id == "budget"]
     assert [(budget.what.split("; ")[0], budget.rows) for budget in found] == (
         [(f"training stops after {length}", ("D30",))] if length else []
@@ -212,7 +214,7 @@ def test_d30_a_run_of_fewer_iterations_than_the_program_s_departs_in_its_length(
 
 
 def test_each_of_preset_protocol_and_budget_is_named_for_the_rows_it_moves_alone() -> None:
-    both = {"game": "breakout", "seed": 1, "protocol": "noop_30min", "preset": "quickstart", "budget_frames": 400_000}
+    both = {"task": "breakout", "seed": 1, "protocol": "noop_30min", "preset": "quickstart", "budget_frames": 400_000}
     found = {deviation.id: deviation.rows for deviation in deviations_in_force(resolve_run(variant="dqn", **both))}
     assert found["preset-quickstart"] == ("V1", "V2")
     assert found["protocol-noop_30min"] == ("V9", "V12")
@@ -239,12 +241,12 @@ def test_what_the_article_alone_says_is_unconfirmed_until_a_transcription_is_nam
 def test_the_nine_games_whose_emulator_changed_are_named() -> None:
     differences = load_original("nature_dqn").game_differences
     assert len(differences) == 9
-    run = resolve_run(variant="random_10hz", game="qbert", seed=1)
+    run = resolve_run(variant="random_10hz", task="qbert", seed=1)
     (known,) = [d for d in deviations_in_force(run) if d.id.startswith("emulator-")]
     assert (known.id, known.rows) == ("emulator-qbert", ("E13",)) and "signed" in known.what
-    others = deviations_in_force(replace(run, game="breakout"))
+    others = deviations_in_force(replace(run, task=find_task("breakout")))
     assert not [d for d in others if d.id.startswith("emulator-")]
-    pong = {d.id for d in deviations_in_force(replace(run, game="pong"))}
+    pong = {d.id for d in deviations_in_force(replace(run, task=find_task("pong")))}
     assert "emulator-pong" in pong and "emulator-qbert" not in pong
 
 

@@ -57,14 +57,14 @@ def difference(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 def test_a_variant_that_says_only_what_differs_has_the_digests_it_has_written_out(
     workflow: Path, name: str, other: str, budget: dict[str, int]
 ) -> None:
-    before, run = load_variant(name), resolve_run(variant=name, game="pong", seed=1, **budget)
+    before, run = load_variant(name), resolve_run(variant=name, task="pong", seed=1, **budget)
     content, base = written_out(name), written_out(other)
     own = ("variant", "title", "deviations", "sources")
     short = {"variant": name, "like": other, **difference(base, content)} | {key: content[key] for key in own}
     assert len(short["config"]) < len(content["config"]) / 2
     path = write(workflow, short)
     assert path.stat().st_size < len(yaml.safe_dump(content))
-    after = resolve_run(variant=name, game="pong", seed=1, **budget)
+    after = resolve_run(variant=name, task="pong", seed=1, **budget)
     assert (after.training_digest, after.result_digest) == (run.training_digest, run.result_digest)
     assert load_variant(name).config == before.config
 

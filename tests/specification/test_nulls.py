@@ -65,7 +65,7 @@ def test_identities_keep_the_key(workflow: Path) -> None:
     path = workflow / "algorithms" / "dqn.yaml"
     path.write_text(path.read_text().replace("  gradient_norm_clip: null\n", ""))
     assert "gradient_norm_clip" not in read_yaml(path)["config"]
-    identity = resolve_run(variant="dqn", game="pong", seed=1, budget_frames=400_000).identity()
+    identity = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=400_000).identity()
     assert identity["config"]["gradient_norm_clip"] is None
     assert identity["protocol_settings"]["iteration_steps"] is None
 

@@ -14,7 +14,7 @@ from replication.specification.variants import FAMILIES
 
 
 def _run(**changes: object) -> Run:
-    named = {"variant": "dqn", "game": "pong", "seed": 1, "budget_frames": 400_000} | changes
+    named = {"variant": "dqn", "task": "pong", "seed": 1, "budget_frames": 400_000} | changes
     return resolve_run(**named)  # type: ignore[arg-type]
 
 
@@ -27,7 +27,7 @@ def test_a_longer_budget_continues_the_state_of_a_shorter_one() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"game": "breakout"}, {"seed": 2}, {"variant": "dqn_paper"}, {"protocol": "noop_30min"}, {"preset": "smoke"}],
+    [{"task": "breakout"}, {"seed": 2}, {"variant": "dqn_paper"}, {"protocol": "noop_30min"}, {"preset": "smoke"}],
 )
 def test_everything_that_can_change_a_number_changes_the_identity(change: dict[str, object]) -> None:
     assert _run(**change).result_digest != _run().result_digest
@@ -43,7 +43,7 @@ def test_code_that_moved_numbers_is_another_identity(monkeypatch: pytest.MonkeyP
 
 def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     learning = _run()
-    random_play = resolve_run(variant="random_10hz", game="pong", seed=1)
+    random_play = resolve_run(variant="random_10hz", task="pong", seed=1)
     assert learning.family is FAMILIES["off_policy"] is learning.variant.facts
     assert (learning.family.trains, random_play.family.trains) == (True, False)
     assert "replay" in learning.family.streams and random_play.family.streams == ()
@@ -75,7 +75,7 @@ def test_results_lie_under_variant_game_seed_digest() -> None:
         ({"variant": "dqn_dopamine"}, "give --budget-iterations"),
         ({"variant": "random_10hz"}, "does not train"),
         ({"seed": -1}, "seed -1"),
-        ({"game": "pongg"}, "did you mean 'pong'"),
+        ({"task": "pongg"}, "did you mean 'pong'"),
         ({"variant": "dqnn"}, "did you mean 'dqn'"),
     ],
 )

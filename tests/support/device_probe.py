@@ -98,7 +98,7 @@ def lanes_of(options: argparse.Namespace) -> tuple[Any, Any, list[Run]]:
     iterates = options.variant.endswith("_dopamine")
     budget = {"budget_iterations": 200} if iterates and not options.preset else {"budget_frames": 200_000_000}
     runs = [
-        resolve_run(variant=options.variant, game=game, seed=seed, preset=options.preset, **budget)
+        resolve_run(variant=options.variant, task=game, seed=seed, preset=options.preset, **budget)
         for seed in range(-(-options.lanes // len(options.games)))
         for game in options.games
     ]

@@ -44,7 +44,7 @@ def _own_run(name: str) -> Run:
     if variant.facts.trains:
         iterations = load_protocol(variant.protocol).iteration_steps is not None
         budget = {"budget_iterations": 2} if iterations else {"budget_frames": 400_000}
-    return resolve_run(variant=name, game="pong", seed=1, **budget)
+    return resolve_run(variant=name, task="pong", seed=1, **budget)
 
 
 def _digests(run: Run) -> dict[str, str]:

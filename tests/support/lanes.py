@@ -30,7 +30,7 @@ from replication.training.workers.pool import open_lanes
 def smoke_run(variant: str = "dqn", game: str = "catch", seed: int = 1, **changes: Any) -> Run:
     """A run at the scale of the smoke preset."""
     budget = {"budget_iterations": 2} if variant == "dqn_dopamine" else {"budget_frames": 2_400}
-    return resolve_run(variant=variant, game=game, seed=seed, **({"preset": "smoke"} | budget | changes))
+    return resolve_run(variant=variant, task=game, seed=seed, **({"preset": "smoke"} | budget | changes))
 
 
 def build(run: Run, **changes: Any) -> Trainee:

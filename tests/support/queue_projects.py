@@ -69,5 +69,5 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
 def smoke_entry(number: int = 1, seed: int = 1, budget_frames: int = 2_400) -> Entry:
     """The entry of a run of two seconds."""
     return new_entry(
-        number, resolve_run(variant="dqn", game="catch", seed=seed, preset="smoke", budget_frames=budget_frames)
+        number, resolve_run(variant="dqn", task="catch", seed=seed, preset="smoke", budget_frames=budget_frames)
     )

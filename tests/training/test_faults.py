@@ -88,7 +88,7 @@ def test_a_second_process_refuses_in_words(tmp_path: Path, capsys: pytest.Captur
 def test_what_a_killed_write_left_is_removed_where_it_lies(tmp_path: Path, variant: str) -> None:
     """A kill within a write leaves a hidden file or folder; the same run removes its own, and no other's."""
     budget = {} if variant == "random_10hz" else {"budget_frames": 2_400}
-    run = resolve_run(variant=variant, game="catch", seed=1, preset="smoke", **budget)
+    run = resolve_run(variant=variant, task="catch", seed=1, preset="smoke", **budget)
     places = [run.results_folder(tmp_path / "results"), run.state_folder(tmp_path / "state")]
     for place in places:
         (place / ".checkpoint_0000000100.0123abcd.part").mkdir(parents=True)

@@ -17,7 +17,7 @@ RANDOM_SHARE_STEPS = 1_500
 
 def quick() -> Trainee:
     """The quickstart agent with a smaller network and shorter schedules, at its start."""
-    trainee = build(resolve_run(variant="dqn_quickstart", game="catch", seed=1, budget_frames=400_000))
+    trainee = build(resolve_run(variant="dqn_quickstart", task="catch", seed=1, budget_frames=400_000))
     config = trainee.lane.config
     filters = (Convolution(channels=8, kernel=8, stride=8),)
     explored = {"decay_starts_after_steps": EXPLORING_STEPS, "decay_steps": RANDOM_SHARE_STEPS}

@@ -21,7 +21,7 @@ def test_p7_sp11_sp14_an_action_comes_from_a_network_that_has_learnt_from_all_st
     SPR chooses at random until then, without asking the network.
     """
     trainee = build(
-        resolve_run(variant=variant, game="catch", seed=1, budget_frames=400_000), replay_capacity_rows=4_000
+        resolve_run(variant=variant, task="catch", seed=1, budget_frames=400_000), replay_capacity_rows=4_000
     )
     learner = RecordingLearner(trainee)
     advance([trainee], first_update_step + 2)
@@ -39,5 +39,5 @@ def test_p7_sp11_sp14_an_action_comes_from_a_network_that_has_learnt_from_all_st
 
 @pytest.mark.parametrize("variant", ["der_dopamine", "drq", "drq_eps", "otrainbow"])
 def test_a14_q13_t12_training_stops_after_100000_steps_wherever_a_game_stands(variant: str) -> None:
-    run = resolve_run(variant=variant, game="breakout", seed=1, budget_frames=400_000)
+    run = resolve_run(variant=variant, task="breakout", seed=1, budget_frames=400_000)
     assert [budget_is_spent(run, steps, 0) for steps in (99_999, 100_000)] == [False, True]

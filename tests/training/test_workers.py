@@ -331,7 +331,9 @@ def test_a_worker_has_no_torch_and_reports_a_fault_with_its_run_and_place() -> N
 def test_a_game_that_cannot_be_opened_is_the_line_of_one_process() -> None:
     said = []
     for workers in (0, 1):
-        with pytest.raises(ReplicationError) as refused, cohort([replace(smoke_run(), game="pongg")], workers):
+        run = smoke_run()
+        run = replace(run, task=replace(run.task, name="pongg"))
+        with pytest.raises(ReplicationError) as refused, cohort([run], workers):
             pass
         said.append(str(refused.value))
     assert said[0] == said[1] and "did you mean 'pong'?" in said[0]

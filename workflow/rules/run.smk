@@ -6,13 +6,13 @@
 
 rule run:
     output:
-        touch(f"{LOGS}/runs/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.finished"),
+        touch(f"{LOGS}/runs/{{variant}}/{{task}}/{{seeds}}/{{digest}}.finished"),
     log:
-        f"{LOGS}/runs/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.log",
+        f"{LOGS}/runs/{{variant}}/{{task}}/{{seeds}}/{{digest}}.log",
     wildcard_constraints:
         variant=JOBS.pattern("variant", JOBS.alone),
-        game=JOBS.pattern("game", JOBS.alone),
-        seed=JOBS.pattern("seed", JOBS.alone),
+        task=JOBS.pattern("task", JOBS.alone),
+        seeds=JOBS.pattern("seeds", JOBS.alone),
         digest=JOBS.pattern("digest", JOBS.alone),
     conda:
         "../envs/replication.yaml"
@@ -22,7 +22,7 @@ rule run:
     params:
         command=lambda wildcards: JOBS.command([JOBS.run_of(wildcards)]),
     message:
-        "{wildcards.variant} {wildcards.game} seed {wildcards.seed}"
+        "{wildcards.variant} {wildcards.task} {wildcards.seeds}"
     # tee shows progress and keeps it; -i lets it outlive a Ctrl-C, at which the run writes a checkpoint and says so.
     shell:
         "({params.command}) 2>&1 | tee -i {log}"
@@ -57,19 +57,19 @@ rule views:
     input:
         lambda wildcards: JOBS.made_by(JOBS.run_of(wildcards)),
     output:
-        touch(f"{LOGS}/views/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.finished"),
+        touch(f"{LOGS}/views/{{variant}}/{{task}}/{{seeds}}/{{digest}}.finished"),
     log:
-        f"{LOGS}/views/{{variant}}/{{game}}/seed{{seed}}/{{digest}}.log",
+        f"{LOGS}/views/{{variant}}/{{task}}/{{seeds}}/{{digest}}.log",
     wildcard_constraints:
         variant=JOBS.pattern("variant", JOBS.viewed),
-        game=JOBS.pattern("game", JOBS.viewed),
-        seed=JOBS.pattern("seed", JOBS.viewed),
+        task=JOBS.pattern("task", JOBS.viewed),
+        seeds=JOBS.pattern("seeds", JOBS.viewed),
         digest=JOBS.pattern("digest", JOBS.viewed),
     conda:
         "../envs/replication.yaml"
     params:
         command=lambda wildcards: JOBS.views_command(JOBS.run_of(wildcards)),
     message:
-        "views of {wildcards.variant} {wildcards.game} seed {wildcards.seed}"
+        "views of {wildcards.variant} {wildcards.task} {wildcards.seeds}"
     shell:
         "({params.command}) > {log} 2>&1"

@@ -68,7 +68,7 @@ def main(game: str, lanes: int) -> None:
 
 
 def _lane(game: str, seed: int) -> Lane:
-    run = resolve_run(variant="dqn", game=game, seed=seed, budget_frames=UNREACHED_FRAMES)
+    run = resolve_run(variant="dqn", task=game, seed=seed, budget_frames=UNREACHED_FRAMES)
     config = shared_settings(variant_config(run.variant, load_algorithm(run.variant.module).Config))
     return Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
 

@@ -20,6 +20,7 @@ from replication.environments.contract import Viewing
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.protocols import of_atari
 from replication.training.checkpoints import save_checkpoint
 from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.learner import Learner, pixels_of
@@ -152,7 +153,7 @@ def _frames(trainee: Trainee, config: OffPolicyConfig) -> Part:
 def _play(trainee: Trainee, config: OffPolicyConfig) -> Part:
     """Build the part that plays at random as training presents the game: emulation, frames, no-ops, lives."""
     run = trainee.lane.run
-    shown = run.protocol.training
+    shown = of_atari(run.protocol.training)
     streams = training_streams(run.seed, run.game, run.family.streams)
     game = PresentedGame(
         open_emulator(run.game),

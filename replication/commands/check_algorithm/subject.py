@@ -20,6 +20,7 @@ from replication.specification.fidelity import known_originals
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant, read_variant
 from replication.specification.protocols import Protocol
 from replication.specification.run import Run
+from replication.specification.tasks.registry import find_task
 from replication.specification.variants import FAMILIES, Preset, Variant
 from replication.training.off_policy.learner import Learner, batch_of, draw
 from replication.training.optimizers import build_optimizer
@@ -57,7 +58,7 @@ class Subject:
         """Return a run on the toy game, longer than any check trains it."""
         steps = None if self.protocol.iteration_steps else 10 * STEPS
         budget = Budget(steps=steps) if steps else Budget(iterations=10)
-        return Run(self.variant, self.protocol, GAME, seed, self.preset, budget)
+        return Run(self.variant, self.protocol, find_task(GAME), seed, self.preset, budget)
 
     def learner(self, seed: int, *, device: str = "cpu", double: bool = False, **changes: Any) -> Learner:
         """Build networks and optimiser at their start; `changes` replace values of the configuration.

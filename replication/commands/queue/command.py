@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.commands.arguments import add_run_arguments, at_least_one, seconds, whole_number
+from replication.commands.arguments import add_run_arguments, at_least_one, budgets, seconds, whole_number
 from replication.commands.queue.entries import Entry, first_seeds_first, moved, with_runs, without
 from replication.commands.queue.folder import QueueFolder, queue_folder
 from replication.commands.queue.locks import is_held
@@ -155,10 +155,11 @@ def _add_runs(options: argparse.Namespace, folder: QueueFolder) -> int:
 
 def _named(options: argparse.Namespace) -> list[Run]:
     """Return the runs that the arguments of `add` name, in the order in which they are to be trained."""
-    single = {name: getattr(options, name) for name in ("variant", "game", "seed")}
-    beside = {name: getattr(options, name) for name in ("budget_frames", "budget_iterations", "protocol", "preset")}
+    single = {name: getattr(options, name) for name in ("variant", "task", "seed")}
+    beside = {"protocol": options.protocol, "preset": options.preset}
+    length = budgets(options)
     if options.experiment is not None:
-        given = [name for name, value in (single | beside).items() if value is not None]
+        given = [name for name, value in (single | beside | length).items() if value is not None]
         if given:
             raise ReplicationError(
                 f"--{given[0].replace('_', '-')}: an experiment names its runs itself; leave it out, or the experiment"
@@ -173,9 +174,17 @@ def _named(options: argparse.Namespace) -> list[Run]:
     if options.seeds is not None:
         raise ReplicationError("--seeds: chooses among the seeds of an experiment; single runs take --seed")
     return [
-        resolve_run(variant=single["variant"], game=game, seed=seed, **beside)
+        resolve_run(
+            variant=single["variant"],
+            task=task,
+            seed=seed,
+            seeds=None,
+            protocol=options.protocol,
+            preset=options.preset,
+            **length,
+        )
         for seed in single["seed"]
-        for game in single["game"]
+        for task in single["task"]
     ]
 
 

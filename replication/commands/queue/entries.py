@@ -62,7 +62,7 @@ class Entry(Settings):
         """
         run = resolve_run(
             variant=self.variant,
-            game=self.game,
+            task=self.game,
             seed=self.seed,
             protocol=self.protocol,
             preset=self.preset,
@@ -110,7 +110,7 @@ def new_entry(number: int, run: Run) -> Entry:
     found: dict[str, Any] = {
         "id": number,
         "variant": run.variant.variant,
-        "game": run.game,
+        "game": run.task.name,
         "seed": run.seed,
         "protocol": run.protocol.protocol,
         "preset": run.preset.preset if run.preset else None,

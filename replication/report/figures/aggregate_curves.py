@@ -27,10 +27,11 @@ from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, W
 from replication.specification.experiments import Experiment
 
 NEEDS = {
+    "scores": "normalised",
     "published": {
         "atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"},
         "any source": {"curves": "dqn_zoo_summary_curves.csv: agent"},
-    }
+    },
 }
 _HUMAN_PERCENT = 100.0
 _LINES: tuple[Literal["-", "--"], ...] = ("-", "--")

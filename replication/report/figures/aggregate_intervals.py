@@ -23,7 +23,10 @@ from replication.published.references import ReferenceSet, reference_set
 from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
 
-NEEDS = {"published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}}}
+NEEDS = {
+    "scores": "normalised",
+    "published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}},
+}
 COLUMNS = ["agent", "statistic", "runs_a_game", "games", "value", "low", "high", "published"]
 """Percent, but for the counts; low and high are empty for one run a game, published where nothing is."""
 

@@ -38,13 +38,14 @@ from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 NEEDS = {
+    "scores": "normalised",
     "published": {
         "dopamine_curves": {
             "algorithm": ["DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX"],
             "agents": ["DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX"],
         },
         "nature_2015_table2": {"algorithm": ["dqn", "random"]},
-    }
+    },
 }
 _BAND_COLOUR = "#d0d0d0"
 _TWO_POINTS_FRAMES = 2e6

@@ -16,6 +16,7 @@ from replication.published.references import reference_set
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
 
+NEEDS = {"scores": "normalised"}
 _POINTS = 101
 _LEAST_REACH, _MOST_REACH = 200.0, 800.0
 """The horizontal axis ends between these, in percent, where a tenth of the runs of the best agent are left."""

@@ -19,6 +19,7 @@ from replication.published.references import reference_set
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
 from replication.specification.experiments import Experiment
 
+NEEDS = {"scores": "normalised"}
 COLUMNS = ["agent", "other", "games", "probability", "low", "high"]
 
 

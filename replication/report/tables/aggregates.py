@@ -21,7 +21,10 @@ from replication.published.references import ReferenceSet, reference_set
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
-NEEDS = {"published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}}}
+NEEDS = {
+    "scores": "normalised",
+    "published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}},
+}
 _COLUMNS = (
     "agent",
     "statistic",

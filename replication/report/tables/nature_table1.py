@@ -16,6 +16,7 @@ from replication.published.loader import published_table
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
+from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
 NEEDS = {"agents": "one that trains"}
@@ -92,7 +93,7 @@ def _target_updates(run: Run) -> str:
 
 
 def _most_noops(run: Run) -> str:
-    noops = run.protocol.training.noops_after_game_over_frames
+    noops = of_atari(run.protocol.training).noops_after_game_over_frames
     return "none" if noops is None else str(noops[1])
 
 

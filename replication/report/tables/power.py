@@ -26,6 +26,8 @@ _COLUMNS = (
     "seeds for differs",
 )
 
+NEEDS = {"scores": "normalised"}
+
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of the trained agents that have a published score.

@@ -28,6 +28,8 @@ _COLUMNS = (
     "tables with any false verdict",
 )
 
+NEEDS = {"scores": "normalised"}
+
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of the comparisons of trained agents whose spread between runs is known.

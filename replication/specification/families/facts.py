@@ -13,7 +13,8 @@ from typing import Literal
 from replication.foundation.validation import Settings
 
 Evidence = Literal["inputs", "policy", "learning"]
-BudgetUnit = Literal["frames", "iterations"]
+BudgetUnit = Literal["frames", "steps", "iterations", "episodes", "sweeps"]
+"""The units of the length of a training."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class FamilyFacts:
     runs of the version before stand for theirs, marked, until they are made again; no checkpoint goes on."""
     budget_units: tuple[BudgetUnit, ...]
     """What the length of a training may be counted in; none: it does not train."""
+    bundles: bool
+    """True where the seeds that one line of an experiment names lie in one record: its runs take seconds or less."""
     evidence: Evidence
     """What lies in a record for strangers to check: what the simulator was given; the policy itself, where its
     arithmetic is the same everywhere; or settings and seed, where learning again is cheaper than storing."""

@@ -226,6 +226,7 @@ FACTS = FamilyFacts(
     numerics_version=NUMERICS_VERSION,
     kept_law=KEPT_LAW,
     budget_units=("frames", "iterations"),
+    bundles=False,
     evidence="inputs",
     streams=STREAMS,
 )

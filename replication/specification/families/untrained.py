@@ -21,6 +21,7 @@ FACTS = FamilyFacts(
     numerics_version=NUMERICS_VERSION,
     kept_law={},
     budget_units=(),
+    bundles=False,
     evidence="inputs",
     streams=(),
 )

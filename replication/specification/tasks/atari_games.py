@@ -9,93 +9,93 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from replication.foundation.errors import unknown_name
+from replication.specification.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Game:
-    """One game.
+class Game(Task):
+    """One game. Its name is the ROM id in ale-py 0.12.1.
+
+    Its title is spelt as in Mnih et al. 2015, and for games which that paper does not have, as on the cartridge.
 
     Attributes:
-        name: ROM id in ale-py 0.12.1.
-        title: what figures and tables print: the spelling of Mnih et al. 2015, and for games that paper does not
-            have, the cartridge's.
-        published_key: how the files of published numbers spell it. A game no paper scores has a key no file holds.
         minimal_actions_count: number of actions an agent has: the size of the emulator's minimal action set, 3 to 18.
     """
 
-    name: str
-    title: str
-    published_key: str
     minimal_actions_count: int
+
+
+def _game(name: str, title: str, published_key: str, minimal_actions_count: int) -> Game:
+    return Game(name, title, published_key, "atari", minimal_actions_count)
 
 
 # Titles: Mnih et al. 2015, Extended Data Table 2, but for Q*bert's small b. Action counts: ale-py 0.12.1.
 _NATURE = (
-    Game("alien", "Alien", "Alien", 18),
-    Game("amidar", "Amidar", "Amidar", 10),
-    Game("assault", "Assault", "Assault", 7),
-    Game("asterix", "Asterix", "Asterix", 9),
-    Game("asteroids", "Asteroids", "Asteroids", 14),
-    Game("atlantis", "Atlantis", "Atlantis", 4),
-    Game("bank_heist", "Bank Heist", "BankHeist", 18),
-    Game("battle_zone", "Battle Zone", "BattleZone", 18),
-    Game("beam_rider", "Beam Rider", "BeamRider", 9),
-    Game("bowling", "Bowling", "Bowling", 6),
-    Game("boxing", "Boxing", "Boxing", 18),
-    Game("breakout", "Breakout", "Breakout", 4),
-    Game("centipede", "Centipede", "Centipede", 18),
-    Game("chopper_command", "Chopper Command", "ChopperCommand", 18),
-    Game("crazy_climber", "Crazy Climber", "CrazyClimber", 9),
-    Game("demon_attack", "Demon Attack", "DemonAttack", 6),
-    Game("double_dunk", "Double Dunk", "DoubleDunk", 18),
-    Game("enduro", "Enduro", "Enduro", 9),
-    Game("fishing_derby", "Fishing Derby", "FishingDerby", 18),
-    Game("freeway", "Freeway", "Freeway", 3),
-    Game("frostbite", "Frostbite", "Frostbite", 18),
-    Game("gopher", "Gopher", "Gopher", 8),
-    Game("gravitar", "Gravitar", "Gravitar", 18),
-    Game("hero", "H.E.R.O.", "Hero", 18),
-    Game("ice_hockey", "Ice Hockey", "IceHockey", 18),
-    Game("jamesbond", "James Bond", "Jamesbond", 18),
-    Game("kangaroo", "Kangaroo", "Kangaroo", 18),
-    Game("krull", "Krull", "Krull", 18),
-    Game("kung_fu_master", "Kung-Fu Master", "KungFuMaster", 14),
-    Game("montezuma_revenge", "Montezuma's Revenge", "MontezumaRevenge", 18),
-    Game("ms_pacman", "Ms. Pacman", "MsPacman", 9),
-    Game("name_this_game", "Name This Game", "NameThisGame", 6),
-    Game("pong", "Pong", "Pong", 6),
-    Game("private_eye", "Private Eye", "PrivateEye", 18),
-    Game("qbert", "Q*bert", "Qbert", 6),
-    Game("riverraid", "River Raid", "Riverraid", 18),
-    Game("road_runner", "Road Runner", "RoadRunner", 18),
-    Game("robotank", "Robotank", "Robotank", 18),
-    Game("seaquest", "Seaquest", "Seaquest", 18),
-    Game("space_invaders", "Space Invaders", "SpaceInvaders", 6),
-    Game("star_gunner", "Star Gunner", "StarGunner", 18),
-    Game("tennis", "Tennis", "Tennis", 18),
-    Game("time_pilot", "Time Pilot", "TimePilot", 10),
-    Game("tutankham", "Tutankham", "Tutankham", 8),
-    Game("up_n_down", "Up and Down", "UpNDown", 6),
-    Game("venture", "Venture", "Venture", 18),
-    Game("video_pinball", "Video Pinball", "VideoPinball", 9),
-    Game("wizard_of_wor", "Wizard of Wor", "WizardOfWor", 10),
-    Game("zaxxon", "Zaxxon", "Zaxxon", 18),
+    _game("alien", "Alien", "Alien", 18),
+    _game("amidar", "Amidar", "Amidar", 10),
+    _game("assault", "Assault", "Assault", 7),
+    _game("asterix", "Asterix", "Asterix", 9),
+    _game("asteroids", "Asteroids", "Asteroids", 14),
+    _game("atlantis", "Atlantis", "Atlantis", 4),
+    _game("bank_heist", "Bank Heist", "BankHeist", 18),
+    _game("battle_zone", "Battle Zone", "BattleZone", 18),
+    _game("beam_rider", "Beam Rider", "BeamRider", 9),
+    _game("bowling", "Bowling", "Bowling", 6),
+    _game("boxing", "Boxing", "Boxing", 18),
+    _game("breakout", "Breakout", "Breakout", 4),
+    _game("centipede", "Centipede", "Centipede", 18),
+    _game("chopper_command", "Chopper Command", "ChopperCommand", 18),
+    _game("crazy_climber", "Crazy Climber", "CrazyClimber", 9),
+    _game("demon_attack", "Demon Attack", "DemonAttack", 6),
+    _game("double_dunk", "Double Dunk", "DoubleDunk", 18),
+    _game("enduro", "Enduro", "Enduro", 9),
+    _game("fishing_derby", "Fishing Derby", "FishingDerby", 18),
+    _game("freeway", "Freeway", "Freeway", 3),
+    _game("frostbite", "Frostbite", "Frostbite", 18),
+    _game("gopher", "Gopher", "Gopher", 8),
+    _game("gravitar", "Gravitar", "Gravitar", 18),
+    _game("hero", "H.E.R.O.", "Hero", 18),
+    _game("ice_hockey", "Ice Hockey", "IceHockey", 18),
+    _game("jamesbond", "James Bond", "Jamesbond", 18),
+    _game("kangaroo", "Kangaroo", "Kangaroo", 18),
+    _game("krull", "Krull", "Krull", 18),
+    _game("kung_fu_master", "Kung-Fu Master", "KungFuMaster", 14),
+    _game("montezuma_revenge", "Montezuma's Revenge", "MontezumaRevenge", 18),
+    _game("ms_pacman", "Ms. Pacman", "MsPacman", 9),
+    _game("name_this_game", "Name This Game", "NameThisGame", 6),
+    _game("pong", "Pong", "Pong", 6),
+    _game("private_eye", "Private Eye", "PrivateEye", 18),
+    _game("qbert", "Q*bert", "Qbert", 6),
+    _game("riverraid", "River Raid", "Riverraid", 18),
+    _game("road_runner", "Road Runner", "RoadRunner", 18),
+    _game("robotank", "Robotank", "Robotank", 18),
+    _game("seaquest", "Seaquest", "Seaquest", 18),
+    _game("space_invaders", "Space Invaders", "SpaceInvaders", 6),
+    _game("star_gunner", "Star Gunner", "StarGunner", 18),
+    _game("tennis", "Tennis", "Tennis", 18),
+    _game("time_pilot", "Time Pilot", "TimePilot", 10),
+    _game("tutankham", "Tutankham", "Tutankham", 8),
+    _game("up_n_down", "Up and Down", "UpNDown", 6),
+    _game("venture", "Venture", "Venture", 18),
+    _game("video_pinball", "Video Pinball", "VideoPinball", 9),
+    _game("wizard_of_wor", "Wizard of Wor", "WizardOfWor", 10),
+    _game("zaxxon", "Zaxxon", "Zaxxon", 18),
 )
 
 # The rest of the 57. Source: google-deepmind/dqn_zoo dqn_zoo/atari_data.py.
 _AFTER_NATURE = (
-    Game("berzerk", "Berzerk", "Berzerk", 18),
-    Game("defender", "Defender", "Defender", 18),
-    Game("phoenix", "Phoenix", "Phoenix", 8),
-    Game("pitfall", "Pitfall!", "Pitfall", 18),
-    Game("skiing", "Skiing", "Skiing", 3),
-    Game("solaris", "Solaris", "Solaris", 18),
-    Game("surround", "Surround", "Surround", 5),
-    Game("yars_revenge", "Yars' Revenge", "YarsRevenge", 18),
+    _game("berzerk", "Berzerk", "Berzerk", 18),
+    _game("defender", "Defender", "Defender", 18),
+    _game("phoenix", "Phoenix", "Phoenix", 8),
+    _game("pitfall", "Pitfall!", "Pitfall", 18),
+    _game("skiing", "Skiing", "Skiing", 3),
+    _game("solaris", "Solaris", "Solaris", 18),
+    _game("surround", "Surround", "Surround", 5),
+    _game("yars_revenge", "Yars' Revenge", "YarsRevenge", 18),
 )
 
 # Not an Atari game: a ball falls, a paddle moves left, right or not at all. Tests learn it in seconds.
-_TOY = (Game("catch", "Catch", "Catch", 3),)
+_TOY = (_game("catch", "Catch", "Catch", 3),)
 
 GAMES: dict[str, Game] = {
     game.name: game for game in sorted((*_NATURE, *_AFTER_NATURE, *_TOY), key=lambda game: game.name)

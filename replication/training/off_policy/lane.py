@@ -25,6 +25,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.foundation.random_streams import restore_stream, stream_state, training_streams
 from replication.specification.families.off_policy import NewestSampling, OffPolicyConfig
+from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 from replication.training.off_policy.lane_contract import Keyframe, Past, budget_is_spent, learning_has_started
 from replication.training.replay.frame_store import FrameStore
@@ -61,7 +62,7 @@ class Lane:
         self.recorder: RecordingEmulator | None = None
         if run.publishes_training:
             emulator = self.recorder = RecordingEmulator(emulator)
-        shown = run.protocol.training
+        shown = of_atari(run.protocol.training)
         self.game = PresentedGame(
             emulator,
             shown,
@@ -164,7 +165,7 @@ class Lane:
         result = self._play_frames(action)
         clip = self.config.reward_clip
         reward = min(max(result.reward, -clip), clip)
-        life_ends = result.life_lost and self.run.protocol.training.life_loss_ends_trajectory
+        life_ends = result.life_lost and of_atari(self.run.protocol.training).life_loss_ends_trajectory
         outcome = TERMINATED * result.terminated | TRUNCATED * result.truncated | LIFE_LOST * life_ends
         self.memory.append(frame, action, reward, outcome, starts_trajectory=self._starts_trajectory)
         self._starts_trajectory = False
@@ -189,7 +190,7 @@ class Lane:
         held_from = max(0, self.memory.rows_appended - self.config.replay_capacity_rows)
         # The latest keyframe from which every row that the replay memory holds can be played again.
         keyframe = [keyframe for keyframe in self.keyframes if keyframe.rows_appended <= held_from][-1]
-        shown = self.run.protocol.training
+        shown = of_atari(self.run.protocol.training)
         return Past(
             step=self.step,
             rows_appended=self.memory.rows_appended,
