@@ -25,7 +25,7 @@ from replication.foundation.validation import (
 )
 from replication.specification.algorithm_settings import told_settings
 from replication.specification.changed_settings import changed, changes_in_words, changes_of, name_of, value_at
-from replication.specification.families import off_policy
+from replication.specification.families import off_policy, off_policy_modules
 from replication.specification.inheritance import inherited
 from replication.specification.protocols import Protocol
 from replication.specification.variants import FAMILIES, Preset, Variant
@@ -220,7 +220,9 @@ def _bundled(family: str, module: str) -> Path:
 
 def _told(source: Path) -> type[Settings] | None:
     known = {
-        name: kind for name, kind in vars(off_policy).items() if isinstance(kind, type) and issubclass(kind, Settings)
+        name: kind
+        for name, kind in [*vars(off_policy).items(), *vars(off_policy_modules).items()]
+        if isinstance(kind, type) and issubclass(kind, Settings)
     }
     return told_settings(
         source, paths.ALGORITHMS, known | {each.settings.__name__: each.settings for each in FAMILIES.values()}

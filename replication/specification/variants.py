@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from replication.foundation.validation import Settings
-from replication.specification.families import off_policy, untrained
+from replication.specification.families import off_policy_modules, untrained
 from replication.specification.families.facts import FamilyFacts
 from replication.specification.protocols import Deviation
 
@@ -42,5 +42,5 @@ class Preset(Settings):
     protocol: dict[str, Any]
 
 
-FAMILIES: dict[str, FamilyFacts] = {facts.name: facts for facts in (off_policy.FACTS, untrained.FACTS)}
+FAMILIES: dict[str, FamilyFacts] = {facts.name: facts for facts in (off_policy_modules.FACTS, untrained.FACTS)}
 """The facts of each family, by the name that YAMLs and records give it."""

@@ -21,6 +21,7 @@ from replication.foundation.validation import Settings
 from replication.specification import loading
 from replication.specification.algorithm_settings import told_settings
 from replication.specification.families.off_policy import AdamConfig, Convolution, NetworkConfig, OffPolicyConfig
+from replication.specification.families.off_policy_modules import C51Config, DrQConfig, NoisyDQNConfig
 from replication.specification.loading import load_preset, load_protocol, load_variant
 from replication.specification.variants import FAMILIES
 from tests.support.golden_digests import GOLDEN, current_digests
@@ -45,11 +46,9 @@ LATER = {
         "class EpsilonConfig(Settings):": "later_shape: Literal['linear', 'cosine'] = 'linear'",
         "class OffPolicyConfig(Settings):": "later_tau: Probability | None = None",
     },
-    "replication/algorithms/off_policy/c51.py": {
-        "class Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0"
-    },
-    "replication/algorithms/off_policy/spr.py": {
-        "class Config(c51.Config, drq.Config):": "later_heads: Count = Field(default=1)"
+    "replication/specification/families/off_policy_modules.py": {
+        "class C51Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0",
+        "class SPRConfig(C51Config, DrQConfig):": "later_heads: Count = Field(default=1)",
     },
     "replication/specification/control_experiments.py": {
         "class RpropSettings(Settings):": "later_weight_decay: float = 0.0"
@@ -216,7 +215,8 @@ def told(folder: Path, text: str) -> type[Settings] | None:
     path = folder / "own.py"
     path.write_text(text)
     known: dict[str, type[Settings]] = {
-        kind.__name__: kind for kind in (Settings, OffPolicyConfig, NetworkConfig, AdamConfig)
+        kind.__name__: kind
+        for kind in (Settings, OffPolicyConfig, NetworkConfig, AdamConfig, C51Config, DrQConfig, NoisyDQNConfig)
     }
     return told_settings(path, paths.ALGORITHMS, known)
 
