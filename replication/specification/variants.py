@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import PrivateAttr
 
 from replication.foundation.validation import Settings
 from replication.specification.families import off_policy_modules, untrained
 from replication.specification.families.facts import FamilyFacts
+from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Deviation
 
 
 class Variant(Settings):
-    """One algorithm YAML. `config` is checked by the settings class of its family or algorithm."""
+    """One algorithm YAML. `config` is checked by the settings class of its algorithm."""
 
     variant: str
     title: str
@@ -27,10 +31,25 @@ class Variant(Settings):
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 
+    _source: Path | None = PrivateAttr(default=None)
+    """The algorithm's file, where it lies outside this package."""
+
+    def of_file(self, source: Path) -> Variant:
+        """Return the same variant, of an algorithm that lies outside this package."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy
+
     @property
     def facts(self) -> FamilyFacts:
         """The facts of its family."""
         return FAMILIES[self.family]
+
+    @property
+    def settings_class(self) -> type[Settings]:
+        """The settings class of its algorithm, whose file is imported where that is not one of this package's."""
+        known = self.facts.modules.get(self.module) if self._source is None else None
+        return known or own_settings(self.facts, self.module, self._source)
 
 
 class Preset(Settings):

@@ -137,7 +137,6 @@ def open_subject(source: Path, settings: Path) -> Subject:
         raise ReplicationError(f"{settings}: module: found {variant.module!r}, expected {source.stem!r}")
     if variant.original not in known_originals():
         raise ReplicationError(f"{settings}: original: {unknown_name('original', variant.original, known_originals())}")
-    validated(algorithm.Config, full.config, settings, "config")
     config = validated(algorithm.Config, variant.config, settings, "config")
     at_full_scale, protocol = (load_protocol(variant.protocol, scale) for scale in (None, preset))
     return Subject(source, algorithm, variant, protocol, preset, (full, at_full_scale), config)
