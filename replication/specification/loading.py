@@ -12,7 +12,6 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import in_force, with_nulls, without_defaults
 from replication.foundation.validation import (
-    SettingsT,
     overridden,
     read_yaml,
     shown,
@@ -164,17 +163,6 @@ def load_preset(name: str) -> Preset:
     _check_preset(preset, path)
     validate_part((Protocol,), preset.protocol, path, "protocol")
     return preset
-
-
-def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
-    """Check the `config` of a variant against the settings class of its algorithm.
-
-    Raises:
-        ReplicationError: an unknown, missing or mistyped key.
-    """
-    changes = changes_of(variant.variant)[1]
-    path = _place_of(changes) if changes else variant_path(variant.variant)
-    return validated(model, variant.config, path, "config")
 
 
 def identity_config(variant: Variant) -> dict[str, Any]:

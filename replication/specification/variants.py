@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import PrivateAttr
 
-from replication.foundation.validation import Settings
+from replication.foundation.files import canonical_json
+from replication.foundation.validation import Settings, validated
 from replication.specification.families import off_policy_modules, untrained
 from replication.specification.families.facts import FamilyFacts
 from replication.specification.own_settings import own_settings
@@ -50,6 +53,16 @@ class Variant(Settings):
         """The settings class of its algorithm, whose file is imported where that is not one of this package's."""
         known = self.facts.modules.get(self.module) if self._source is None else None
         return known or own_settings(self.facts, self.module, self._source)
+
+    @property
+    def settings(self) -> Settings:
+        """Its `config` as an object of its settings class, the same for all that have the same."""
+        return _checked(self.settings_class, canonical_json(self.config), self.variant)
+
+
+@lru_cache(maxsize=1_000)  # an experiment has many runs of a variant, each with a copy of it
+def _checked(model: type[Settings], config: bytes, variant: str) -> Settings:
+    return validated(model, json.loads(config), Path(f"variant {variant}"), "config")
 
 
 class Preset(Settings):
