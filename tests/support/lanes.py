@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from replication.algorithms.off_policy.contract import load_algorithm
@@ -118,3 +119,9 @@ def fingerprint(trainee: Trainee) -> dict[str, object]:
         "rows": lane.memory.rows_appended,
         "best": None if trainee.best is None else {n: t.numpy().tobytes() for n, t in trainee.best.items()},
     }
+
+
+def maps_of_workers() -> dict[psutil.Process, str]:
+    """What each worker of this process has in its memory."""
+    maps = {child: Path(f"/proc/{child.pid}/maps").read_text() for child in psutil.Process().children()}
+    return {child: text for child, text in maps.items() if "memfd:lanes" in text}
