@@ -128,6 +128,17 @@ def test_nothing_compares_the_names_of_families() -> None:
     assert wrong == []
 
 
+def test_settings_are_read_from_the_typed_object() -> None:
+    """`run.settings`, which is checked once: `variant.config` is what names a run and what records keep of it."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in modules()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\bconfig(\[|\.get\()[\"']", line)
+    ]
+    assert wrong == []
+
+
 def test_budgets_are_computed_in_one_place() -> None:
     """A product of steps is 0 for a budget of iterations: `Run.training_steps` and `training_frames` know both."""
     wrong = [

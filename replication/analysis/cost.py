@@ -12,6 +12,7 @@ from typing import Any
 
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
+from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import identity_config
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
@@ -73,7 +74,7 @@ def steps_to_go(run: Run, state: Path) -> int:
 
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
     """Return the speed of a variant here: that of its longest finished run, else as measured, else assumed."""
-    config = run.off_policy_config
+    config = run.settings_as(OffPolicyConfig)
     measured = _measured(run, state)
     playing = measured[1] if measured else ASSUMED_PLAYING
     enough = LONG_ENOUGH * config.replay_start.count

@@ -12,6 +12,7 @@ import numpy as np
 
 from replication.analysis.finished import FinishedRun
 from replication.specification.experiments import Experiment
+from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
 
 
@@ -61,20 +62,21 @@ def best_of_rates(
 
 def learning_rate(run: Run) -> float:
     """Return the learning rate of a run's optimiser."""
-    return float(run.variant.config["optimizer"]["learning_rate"])
+    return run.settings_as(OffPolicyConfig).optimizer.learning_rate
 
 
 def has_replay(run: Run) -> bool:
     """Return whether minibatches are drawn from a replay memory, and are not its newest transitions."""
-    return bool(run.variant.config["replay_sampling"]["name"] != "newest")
+    return run.settings_as(OffPolicyConfig).replay_sampling.name != "newest"
 
 
 def has_target_network(run: Run) -> bool:
     """Return whether updates are made between two copies into the target network."""
-    config = run.variant.config
-    return bool(config["target_update_period_steps"] > config["update_period_steps"])
+    config = run.settings_as(OffPolicyConfig)
+    return config.target_update_period_steps > config.update_period_steps
 
 
 def is_linear(run: Run) -> bool:
     """Return whether the values are a linear function of the pixels."""
-    return not run.variant.config["network"]["convolutions"] and not run.variant.config["network"]["hidden_units"]
+    network = run.settings_as(OffPolicyConfig).network
+    return not network.convolutions and not network.hidden_units

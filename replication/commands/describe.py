@@ -105,7 +105,7 @@ def _variant_lines(name: str) -> Iterator[str]:
     yield f"  Algorithm: replication/algorithms/{variant.module}.py"
     if variant.facts.trains:
         yield from _wrapped("  ", f"A step is an agent's decision, {step} emulator frames; a row is a frame in memory.")
-    fields = variant.facts.settings.model_fields
+    fields = variant.settings_class.model_fields
     for heading, keys in _grouped(list(variant.config)).items():
         yield ""
         yield heading

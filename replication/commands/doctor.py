@@ -20,6 +20,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW, state_root
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
+from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import ATARI57
 
@@ -221,7 +222,7 @@ def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Fin
     except ReplicationError:
         return  # said already
     trained = [run for run in left if run.family.trains]
-    configs = [run.off_policy_config for run in trained]
+    configs = [run.settings_as(OffPolicyConfig) for run in trained]
     memories = [typical_bytes(each.replay_capacity_rows, "lz4")[1] + priority_bytes(each) for each in configs]
     each = sorted([PROGRAM_BYTES + size for size in memories] + [PROGRAM_BYTES] * (len(left) - len(trained)))
     largest, available = each[-cores:], available_memory_bytes()

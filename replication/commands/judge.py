@@ -19,6 +19,7 @@ from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, ensure_folder
+from replication.foundation.validation import Count, Settings
 from replication.specification.budget import Budget
 from replication.specification.loading import known_names, load_preset, load_protocol
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
@@ -89,6 +90,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+class JudgedConfig(Settings):
+    """How another program's policy sees the game, and the messages it is asked in."""
+
+    frame_pipeline: Literal["nature", "dopamine"]
+    frame_stack: Count
+    interface_version: Count
+
+
+class _Judged(Variant):
+    """Another program's agent."""
+
+    @property
+    def settings_class(self) -> type[Settings]:
+        """The settings class of a judged agent, whose algorithm nobody here knows."""
+        return JudgedConfig
+
+
 class JudgedRun(Run):
     """A policy of another program under a protocol; `variant` holds its name and how it sees the game."""
 
@@ -139,7 +157,7 @@ def judged_run(
     loaded_preset = load_preset(preset) if preset else None
     played = _with_final_evaluation(load_protocol(protocol, loaded_preset), epsilon, num_episodes)
     config = {"frame_pipeline": frame_pipeline, "frame_stack": FRAME_STACK, "interface_version": INTERFACE_VERSION}
-    agent = Variant(
+    agent = _Judged(
         variant=name,
         title=name,
         module="judged",
@@ -217,9 +235,9 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
     from replication.foundation.progress import progress_bar
     from replication.training.exploration import explore
 
-    final, config = run.protocol.final_evaluation, run.variant.config
+    final, config = run.protocol.final_evaluation, run.settings_as(JudgedConfig)
     assert final is not None
-    viewing = Viewing(config["frame_pipeline"], FRAME_STACK, final.presentation.frame_skip)
+    viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
     request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
     codes = open_emulator(run.game).minimal_actions
     epsilon, begins_episode = run.final_epsilon(final), True

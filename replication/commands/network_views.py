@@ -41,7 +41,7 @@ from replication.foundation.random_streams import named_stream, training_streams
 from replication.report.views.evaluation_views import Moment, Stretch, view, write_screens, write_stretch
 from replication.report.views.screens import Screen
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.loading import known_names, load_protocol, variant_config
+from replication.specification.loading import known_names, load_protocol
 from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run, resolve_run
 from replication.training.off_policy.acting import greedy_policy
@@ -124,7 +124,7 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
     learner = _learner(run, _tensors(path / "tensors.safetensors", "online"), path)
     presentation = _presentation(run)
     final = run.protocol.final_evaluation
-    epsilon = run.final_epsilon(final) if final else float(run.variant.config["evaluation_epsilon"])
+    epsilon = run.final_epsilon(final) if final else _config(run).evaluation_epsilon
     trace, found = play(run, learner, presentation, PLAYED_STEPS, epsilon=epsilon, most_states=POINTS)
     write_atomically(folder / "embedding.csv", csv_bytes(embedding_rows(found)))
     points, moments = _read_embedding(folder / "embedding.csv")
@@ -231,8 +231,7 @@ def _presentation(run: Run) -> Presentation:
 
 
 def _config(run: Run) -> OffPolicyConfig:
-    config: OffPolicyConfig = variant_config(run.variant, load_algorithm(run.variant.module).Config)
-    return config
+    return run.settings_as(OffPolicyConfig)
 
 
 def _learner(run: Run, tensors: Mapping[str, Tensor], path: Path) -> Learner:

@@ -17,6 +17,7 @@ from replication.evidence.records import finished_as, unfinished
 from replication.foundation.durations import hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
 from replication.specification.experiments import load_experiment
+from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
 from replication.training.machine.footprint import checkpoint_bytes, memory_text
 
@@ -103,7 +104,7 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
         trains = members[0].family.trains
         speed = known_speed(members[0], results, state) if trains else None
         seconds = [seconds_to_go(run, speed, state) for run in left]
-        config = members[0].off_policy_config if trains else None
+        config = members[0].settings_as(OffPolicyConfig) if trains else None
         plans.append(
             VariantPlan(
                 variant=name,

@@ -211,7 +211,7 @@ def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[
     content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
     final = content["protocol"]["final_evaluation"]
     if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own
-        final["epsilon"] = variant.config.get("evaluation_epsilon")
+        final["epsilon"] = getattr(variant.settings, "evaluation_epsilon", None)
     if frames is not None:
         content["budget"] = {"frames": frames}
     return dict(_flat("", content))

@@ -5,28 +5,22 @@ This module imports neither torch nor ale-py, so that plans, digests and pages c
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
-
-from pydantic import ConfigDict, create_model
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import in_force, with_nulls, without_defaults
 from replication.foundation.validation import (
-    Settings,
-    SettingsT,
     overridden,
     read_yaml,
     shown,
     validate_part,
     validated,
 )
-from replication.specification.algorithm_settings import told_settings
 from replication.specification.changed_settings import changed, changes_in_words, changes_of, name_of, value_at
-from replication.specification.families import off_policy
 from replication.specification.inheritance import inherited
+from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Protocol
 from replication.specification.variants import FAMILIES, Preset, Variant
 
@@ -60,8 +54,7 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
         preset: overrides of scale.
 
     Raises:
-        ReplicationError: no such variant; an unknown, missing or mistyped key. Only the values of settings that an
-            algorithm adds to those of its family are left to `variant_config`, before its training starts.
+        ReplicationError: no such variant; an unknown, missing or mistyped key.
     """
     base, changes = changes_of(name)
     path, content = _read("algorithms", "variant", base)
@@ -77,7 +70,7 @@ def _changed(variant: Variant, changes: dict[str, Any]) -> Variant:
             changes = changes | {key: float(value)}  # 1 and 1.0 are one change, of one name and digest
         if before == changes[key] and type(before) is type(changes[key]):
             raise ReplicationError(f"--set {key}: found {shown(value)}, which {variant.variant} has; leave it out")
-    model = _settings_class(variant, _bundled(variant.family, variant.module))
+    model = variant.settings_class
     config = with_nulls(model, changed(variant.config, changes))
     validated(model, config, _place_of(changes), "config")
     return variant.model_copy(
@@ -145,10 +138,13 @@ def _variant(path: Path, content: dict[str, Any], source: Path | None, preset: P
         raise ReplicationError(f"{path}: module: {unknown_name('module', variant.module, known_modules)}")
     if source is not None and variant.module != source.stem:
         raise ReplicationError(f"{path}: module: found {variant.module!r}, expected {source.stem!r}, as in {source}")
-    model = _settings_class(variant, source or _bundled(variant.family, variant.module))
+    if source is not None:
+        variant = variant.of_file(source)
+    model = variant.settings_class
     said = with_nulls(model, variant.config)
     validated(model, said, path, "config")
     config = in_force(model, said)
+    validated(model, config, path, "config")  # again: nobody has checked a default yet
     if preset is not None:
         config = overridden(config, preset.config)
         validated(model, config, paths.WORKFLOW / "presets" / f"{preset.preset}.yaml", "config")
@@ -164,67 +160,34 @@ def load_preset(name: str) -> Preset:
     path, content = _read("presets", "preset", name)
     preset = validated(Preset, content, path)
     _check_name(path, "preset", preset.preset)
-    told = [
-        model
-        for family in FAMILIES
-        for module in _algorithm_modules(family)
-        if (model := _told(_bundled(family, module))) is not None
-    ]
-    validate_part((*(facts.settings for facts in FAMILIES.values()), *told), preset.config, path, "config")
+    _check_preset(preset, path)
     validate_part((Protocol,), preset.protocol, path, "protocol")
     return preset
 
 
-def variant_config(variant: Variant, model: type[SettingsT]) -> SettingsT:
-    """Check the `config` of a variant against the settings class of its algorithm.
-
-    Raises:
-        ReplicationError: an unknown, missing or mistyped key.
-    """
-    changes = changes_of(variant.variant)[1]
-    path = _place_of(changes) if changes else variant_path(variant.variant)
-    return validated(model, variant.config, path, "config")
-
-
 def identity_config(variant: Variant) -> dict[str, Any]:
     """Return the `config` of a variant as digests have it: without optional settings that are as if absent."""
-    source = _bundled(variant.family, variant.module)
-    return without_defaults(_settings_class(variant, source), variant.config) if source.is_file() else variant.config
+    return without_defaults(variant.settings_class, variant.config)
 
 
-def _settings_class(variant: Variant, source: Path) -> type[Settings]:
-    """Choose the settings class of a variant; where the algorithm's source does not tell, it accepts any others too."""
-    family, told = variant.facts.settings, _told(source)
-    if told is None:
-        return _with_any_others(family)
-    return told if issubclass(told, family) else family
-
-
-class _AnyOthers(Settings):
-    model_config = ConfigDict(extra="allow")
-
-
-@cache
-def _with_any_others(family: type[Settings]) -> type[Settings]:
-    return create_model(family.__name__, __base__=(family, _AnyOthers))
+def _check_preset(preset: Preset, path: Path) -> None:
+    """Check that some variant could have what a preset says; users' own algorithms are imported only where need be."""
+    bundled = [model for facts in FAMILIES.values() for model in (facts.settings, *facts.modules.values())]
+    try:
+        validate_part(bundled, preset.config, path, "config")
+    except ReplicationError:
+        own = [
+            own_settings(facts, module, None)
+            for name, facts in FAMILIES.items()
+            for module in _algorithm_modules(name)
+            if module not in facts.modules
+        ]
+        validate_part([*bundled, *own], preset.config, path, "config")
 
 
 def _algorithm_modules(family: str) -> list[str]:
     found = (paths.ALGORITHMS / family).glob("*.py")
     return sorted(path.stem for path in found if path.stem not in ("__init__", "contract"))
-
-
-def _bundled(family: str, module: str) -> Path:
-    return paths.ALGORITHMS / family / f"{module}.py"
-
-
-def _told(source: Path) -> type[Settings] | None:
-    known = {
-        name: kind for name, kind in vars(off_policy).items() if isinstance(kind, type) and issubclass(kind, Settings)
-    }
-    return told_settings(
-        source, paths.ALGORITHMS, known | {each.settings.__name__: each.settings for each in FAMILIES.values()}
-    )
 
 
 def _check_name(path: Path, key: str, found: str) -> None:

@@ -17,11 +17,10 @@ from typing import Any
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
-from replication.foundation.validation import validated
+from replication.foundation.validation import Settings, SettingsT
 from replication.specification.budget import UNITS, Budget, checked_budget
 from replication.specification.families.facts import BudgetUnit, FamilyFacts
-from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant, variant_path
+from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
 from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Task
@@ -183,21 +182,21 @@ class Run:
         return self.training_steps * of_atari(self.protocol.training).frame_skip if self._is_atari else 0
 
     @cached_property
-    def off_policy_config(self) -> OffPolicyConfig:
-        """The settings that all algorithms of the off-policy family share; an algorithm may have more.
+    def settings(self) -> Settings:
+        """The settings of its algorithm, an object of the algorithm's own class."""
+        return self.variant.settings
 
-        Raises:
-            ReplicationError: a value that is not accepted.
-        """
-        given = self.variant.config
-        shared = {field: given[field] for field in OffPolicyConfig.model_fields if field in given}
-        return validated(OffPolicyConfig, shared, variant_path(self.variant.variant), "config")
+    def settings_as(self, model: type[SettingsT]) -> SettingsT:
+        """Return the settings as an object of the class that all algorithms of its family share."""
+        settings = self.settings
+        assert isinstance(settings, model), f"{self.name}: its settings are of the class {type(settings).__name__}"
+        return settings
 
     def final_epsilon(self, final: FinalEvaluation) -> float:
         """Return the protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
         if final.epsilon is not None:
             return final.epsilon
-        return float(self.variant.config.get("evaluation_epsilon", 0.0))
+        return float(getattr(self.settings, "evaluation_epsilon", 0.0))
 
 
 def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:

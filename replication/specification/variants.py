@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
-from replication.foundation.validation import Settings
-from replication.specification.families import off_policy, untrained
+from pydantic import PrivateAttr
+
+from replication.foundation.files import canonical_json
+from replication.foundation.validation import Settings, validated
+from replication.specification.families import off_policy_modules, untrained
 from replication.specification.families.facts import FamilyFacts
+from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Deviation
 
 
 class Variant(Settings):
-    """One algorithm YAML. `config` is checked by the settings class of its family or algorithm."""
+    """One algorithm YAML. `config` is checked by the settings class of its algorithm."""
 
     variant: str
     title: str
@@ -27,10 +34,35 @@ class Variant(Settings):
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 
+    _source: Path | None = PrivateAttr(default=None)
+    """The algorithm's file, where it lies outside this package."""
+
+    def of_file(self, source: Path) -> Variant:
+        """Return the same variant, of an algorithm that lies outside this package."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy
+
     @property
     def facts(self) -> FamilyFacts:
         """The facts of its family."""
         return FAMILIES[self.family]
+
+    @property
+    def settings_class(self) -> type[Settings]:
+        """The settings class of its algorithm, whose file is imported where that is not one of this package's."""
+        known = self.facts.modules.get(self.module) if self._source is None else None
+        return known or own_settings(self.facts, self.module, self._source)
+
+    @property
+    def settings(self) -> Settings:
+        """Its `config` as an object of its settings class, the same for all that have the same."""
+        return _checked(self.settings_class, canonical_json(self.config), self.variant)
+
+
+@lru_cache(maxsize=1_000)  # an experiment has many runs of a variant, each with a copy of it
+def _checked(model: type[Settings], config: bytes, variant: str) -> Settings:
+    return validated(model, json.loads(config), Path(f"variant {variant}"), "config")
 
 
 class Preset(Settings):
@@ -42,5 +74,5 @@ class Preset(Settings):
     protocol: dict[str, Any]
 
 
-FAMILIES: dict[str, FamilyFacts] = {facts.name: facts for facts in (off_policy.FACTS, untrained.FACTS)}
+FAMILIES: dict[str, FamilyFacts] = {facts.name: facts for facts in (off_policy_modules.FACTS, untrained.FACTS)}
 """The facts of each family, by the name that YAMLs and records give it."""

@@ -20,7 +20,6 @@ from replication.foundation.progress import progress_bar
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.families.untrained import UntrainedConfig
-from replication.specification.loading import variant_config
 from replication.specification.run import Run
 from replication.training import untrained
 from replication.training.off_policy.acting import greedy_policy
@@ -74,14 +73,14 @@ def evaluate_again(run: Run, state: Path) -> Trace | None:
     num_actions = len(open_emulator(run.game).minimal_actions)
     policy: Policy
     if not run.family.trains:
-        viewing = untrained.viewing(variant_config(run.variant, UntrainedConfig))
+        viewing = untrained.viewing(run.settings_as(UntrainedConfig))
         policy = untrained.policy(num_actions)
     else:
         path = network_path(run, state)
         if not path.exists():
             return None
         algorithm = load_algorithm(run.variant.module)
-        config: OffPolicyConfig = variant_config(run.variant, algorithm.Config)
+        config = run.settings_as(OffPolicyConfig)
         learner = Learner(
             algorithm, config, num_actions, training_streams(run.seed, run.game, run.family.streams), "cpu"
         )

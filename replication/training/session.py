@@ -22,7 +22,6 @@ from replication.foundation.files import ensure_folder, readable_json, remove_pa
 from replication.foundation.progress import progress_bar, say
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.loading import variant_config
 from replication.specification.run import Run
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.training.final_evaluation import finish
@@ -81,7 +80,7 @@ def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
 def _train_cohort(runs: Sequence[Run], machine: Machine, stop: Stop, play: Play) -> None:
     prepare_torch()
     algorithm = load_algorithm(runs[0].variant.module)
-    config = variant_config(runs[0].variant, algorithm.Config)
+    config = runs[0].settings_as(OffPolicyConfig)
     each = f", for each of {len(runs)} lanes" if len(runs) > 1 else ""
     say(f"replay memory: {memory_text(config, machine.storage)}{each}")
     with ExitStack() as held:

@@ -10,8 +10,7 @@ from itertools import islice
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.contract import Viewing
 from replication.evidence.evaluation import EvaluationRequest, begin_evaluation
-from replication.specification.families.off_policy import ReplayStart
-from replication.specification.loading import variant_config
+from replication.specification.families.off_policy import OffPolicyConfig, ReplayStart
 from replication.specification.run import Run
 from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.lane import Lane
@@ -40,7 +39,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     algorithm = load_algorithm(run.variant.module)
     small = {"replay_capacity_rows": _ROWS, "replay_start": ReplayStart(count=100, unit="steps")}
     # Exploration as in most of a run, at the end of its schedule.
-    config = variant_config(run.variant, algorithm.Config)
+    config = run.settings_as(OffPolicyConfig)
     config = config.model_copy(update=small | {"epsilon": config.epsilon.model_copy(update={"start": 0.1})})
     lane = Lane(run, config, build_frame_store("lz4", _ROWS))
     learner = Learner(algorithm, config, lane.game.num_actions, lane.streams, "cpu")

@@ -14,7 +14,6 @@ from replication.evidence.run_files import write_results
 from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import progress_bar
 from replication.specification.families.untrained import UntrainedConfig
-from replication.specification.loading import variant_config
 from replication.specification.run import Run
 from replication.training.final_evaluation import announce
 from replication.training.machine.settings import Machine
@@ -44,7 +43,7 @@ def evaluate_untrained(run: Run, machine: Machine, play: Play) -> None:
         ReplicationError: the protocol has no final evaluation.
         Stopped: by `play`.
     """
-    config = variant_config(run.variant, UntrainedConfig)
+    config = run.settings_as(UntrainedConfig)
     if run.protocol.final_evaluation is None:
         raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
     num_actions = len(open_emulator(run.game).minimal_actions)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from replication.algorithms.off_policy import c51
 from replication.algorithms.off_policy.c51 import projected
 from replication.foundation.errors import ReplicationError
-from replication.specification.loading import identity_config, load_variant, variant_config
+from replication.specification.loading import identity_config, load_variant
 from tests.support.plain_losses import (
     NO_DRAWS,
     assert_gradient_is_that_of_loops,
@@ -129,4 +129,4 @@ def test_a_support_in_the_wrong_order_is_one_line() -> None:
     variant = load_variant("c51")
     wrong = variant.model_copy(update={"config": variant.config | {"value_min": 10.0}})
     with pytest.raises(ReplicationError, match="value_min: expected less than value_max, found 10"):
-        variant_config(wrong, c51.Config)
+        _ = wrong.settings

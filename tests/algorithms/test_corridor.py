@@ -26,7 +26,7 @@ import torch
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.specification.families.off_policy import AdamConfig, Convolution, OffPolicyConfig
-from replication.specification.loading import known_names, load_variant, variant_config
+from replication.specification.loading import known_names, load_variant
 from replication.training.off_policy.learner import Learner
 from replication.training.replay.frame_store import build_frame_store
 from replication.training.replay.memory import TERMINATED, ReplayMemory
@@ -102,7 +102,7 @@ LEARNERS = sorted({own_settings(name): name for name in reversed(OFF_POLICY) if 
 def taught(variant: str, changed_loss=None, precision: str = "float32") -> tuple[np.ndarray, list[int]]:
     """The values of the best actions, and those actions, that an algorithm has learnt from the memory."""
     algorithm = load_algorithm(load_variant(variant).module)
-    config = variant_config(load_variant(variant), algorithm.Config)
+    config = load_variant(variant).settings
     network = config.network
     if network.convolutions:  # a linear function approximator has none
         filters = (Convolution(channels=4, kernel=12, stride=12),)

@@ -14,11 +14,11 @@ from replication.algorithms.off_policy.contract import Batch, load_algorithm
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import STREAMS
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.off_policy.learner import Learner
 from replication.training.replay.transitions import Transitions
 
-CONFIG = variant_config(load_variant("dqn"), dqn.Config)
+CONFIG = load_variant("dqn").settings
 NO_DRAWS: Mapping[str, Tensor] = {}
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from replication.algorithms.off_policy import drq
 from replication.algorithms.off_policy.contract import Batch
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.off_policy.stack import Stack
 from tests.support.stacks import SOUND, apart, kept, learner, loss_stream, minibatch, shown
 
-CONFIG = variant_config(load_variant("drq_eps"), drq.Config)
+CONFIG = load_variant("drq_eps").settings
 PIXELS = np.random.default_rng(1).integers(0, 256, (8, 4, 84, 84), dtype=np.uint8)
 
 

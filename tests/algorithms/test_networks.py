@@ -11,10 +11,10 @@ from scipy import stats
 from torch.nn import functional
 
 from replication.algorithms.off_policy import dqn
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 
-NATURE = variant_config(load_variant("dqn"), dqn.Config)
-DOPAMINE = variant_config(load_variant("dqn_dopamine"), dqn.Config)
+NATURE = load_variant("dqn").settings
+DOPAMINE = load_variant("dqn_dopamine").settings
 
 
 def _filled(config: dqn.Config, num_actions: int, seed: int = 0) -> dqn.Network:

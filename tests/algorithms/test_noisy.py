@@ -20,14 +20,14 @@ from replication.algorithms.networks import (
 )
 from replication.algorithms.off_policy import dqn, noisy_dqn
 from replication.algorithms.off_policy.contract import Batch
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.off_policy.acting import act
 from replication.training.off_policy.batching import IN_TURN
 from replication.training.off_policy.learner import Learned
 from replication.training.off_policy.stack import Stack
 from tests.support.stacks import apart, kept, learner, loss_stream, minibatch
 
-CONFIG = variant_config(load_variant("noisy_dqn"), noisy_dqn.Config)
+CONFIG = load_variant("noisy_dqn").settings
 STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from replication.algorithms.off_policy import rainbow
 from replication.algorithms.off_policy.contract import Batch
-from replication.specification.loading import load_protocol, load_variant, variant_config
+from replication.specification.loading import load_protocol, load_variant
 from replication.training.exploration import greedy
 from replication.training.off_policy.stack import Stack
 from tests.support.plain_losses import Array, linear
@@ -24,7 +24,7 @@ STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)
 
 
 def config_of(variant: str, **changes: Any) -> rainbow.Config:
-    return variant_config(load_variant(variant), rainbow.Config).model_copy(update=changes)
+    return load_variant(variant).settings.model_copy(update=changes)
 
 
 def softmax(x: Array) -> Array:

@@ -8,7 +8,7 @@ import torch
 
 from replication.algorithms.off_policy import rainbow_no_distributional
 from replication.algorithms.off_policy.contract import Batch
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from tests.support.plain_losses import Array, linear
 
 STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)
@@ -16,7 +16,7 @@ STATE = np.random.default_rng(9).integers(0, 256, (84, 84, 4), dtype=np.uint8)
 
 def without_distributions() -> rainbow_no_distributional.Config:
     variant = load_variant("rainbow_no_distributional")
-    return variant_config(variant, rainbow_no_distributional.Config)
+    return variant.settings
 
 
 def test_hx1_without_distributions_each_stream_gives_one_number() -> None:

@@ -119,6 +119,10 @@ def test_settings_stand_under_headings() -> None:
     assert "\nSettings\n" in description("random_10hz") and "A step is" not in description("random_10hz")
 
 
+def test_settings_that_an_algorithm_has_beside_its_family_s_have_their_meaning_too() -> None:
+    assert "num_atoms: 51 -- Values the return can have, evenly spaced. [" in description("c51")
+
+
 def test_keys_unknown_to_this_program_are_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     dqn = load_variant("dqn")
     added = {"warm_up_updates": 2_000, "noise": {"scale": 0.5, "kept_rows": 7}}

@@ -16,7 +16,7 @@ from replication.commands.plan import plan_text
 from replication.evidence.records import sealed_record
 from replication.foundation.paths import WORKFLOW
 from replication.specification.experiments import load_experiment
-from replication.specification.loading import identity_config, variant_config
+from replication.specification.loading import identity_config
 from replication.specification.run import Run, resolve_run
 from replication.training.machine.footprint import checkpoint_bytes, parameter_count
 
@@ -92,7 +92,7 @@ def test_hours_are_training_plus_evaluations() -> None:
 def test_the_parameters_of_the_nature_network() -> None:
     run = resolve_run(variant="dqn", task="breakout", seed=1, budget_frames=4_000)
     # 32 (4 8 8 + 1) + 64 (32 4 4 + 1) + 64 (64 3 3 + 1) + 512 (64 7 7 + 1) + 4 (512 + 1)
-    assert parameter_count(run.off_policy_config.network, 4, 4) == 8_224 + 32_832 + 36_928 + 1_606_144 + 2_052
+    assert parameter_count(run.settings.network, 4, 4) == 8_224 + 32_832 + 36_928 + 1_606_144 + 2_052
     # Five copies of float32, 500 pairs of stacks; two checkpoints.
     assert checkpoint_bytes(run) == 2 * (5 * 4 * 1_686_180 + 500 * 2 * 4 * 84 * 84)
 
@@ -102,8 +102,8 @@ def test_parameters_are_counted_as_torch_builds_them(variant: str) -> None:
     budget = {"budget_iterations": 1} if variant == "dqn_dopamine" else {"budget_frames": 4_000}
     run = resolve_run(variant=variant, task="pong", seed=1, **budget)
     algorithm = load_algorithm(run.variant.module)
-    network = algorithm.network(variant_config(run.variant, algorithm.Config), 6)
-    shared = run.off_policy_config
+    network = algorithm.network(run.settings, 6)
+    shared = run.settings
     count = parameter_count(shared.network, shared.frame_stack, 6)
     assert count == sum(parameter.numel() for parameter in network.parameters())
 

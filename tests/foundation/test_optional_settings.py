@@ -13,14 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from replication.algorithms.off_policy.contract import load_algorithm
-from replication.foundation import paths
-from replication.foundation.errors import ReplicationError
 from replication.foundation.optional_settings import in_force, without_defaults
 from replication.foundation.validation import Settings
 from replication.specification import loading
-from replication.specification.algorithm_settings import told_settings
-from replication.specification.families.off_policy import AdamConfig, Convolution, NetworkConfig, OffPolicyConfig
+from replication.specification.families.off_policy import Convolution, OffPolicyConfig
+from replication.specification.families.off_policy_modules import C51Config
 from replication.specification.loading import load_preset, load_protocol, load_variant
 from replication.specification.variants import FAMILIES
 from tests.support.golden_digests import GOLDEN, current_digests
@@ -45,11 +42,9 @@ LATER = {
         "class EpsilonConfig(Settings):": "later_shape: Literal['linear', 'cosine'] = 'linear'",
         "class OffPolicyConfig(Settings):": "later_tau: Probability | None = None",
     },
-    "replication/algorithms/off_policy/c51.py": {
-        "class Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0"
-    },
-    "replication/algorithms/off_policy/spr.py": {
-        "class Config(c51.Config, drq.Config):": "later_heads: Count = Field(default=1)"
+    "replication/specification/families/off_policy_modules.py": {
+        "class C51Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0",
+        "class SPRConfig(C51Config, DrQConfig):": "later_heads: Count = Field(default=1)",
     },
     "replication/specification/control_experiments.py": {
         "class RpropSettings(Settings):": "later_weight_decay: float = 0.0"
@@ -171,95 +166,18 @@ def test_an_optional_settings_class_of_its_own_is_left_out_whole() -> None:
     assert without_defaults(Nested, {"layer": {"units": 5, "dropout": 0.0}}) == {"layer": {"units": 5}}
 
 
-@pytest.mark.parametrize(
-    "module", sorted({load_variant(name).module for name in loading.known_names("algorithms")} - {"random_agent"})
-)
-def test_the_source_of_an_algorithm_tells_the_fields_of_its_settings_class(module: str) -> None:
-    told, known = loading._told(paths.ALGORITHMS / "off_policy" / f"{module}.py"), load_algorithm(module).Config
-    assert told is not None
-    assert {name: _optional(field) for name, field in told.model_fields.items()} == {
-        name: _optional(field) for name, field in known.model_fields.items()
-    }
-
-
-def _optional(field: Any) -> tuple[bool, Any]:
-    return field.is_required(), field.default
-
-
-OWN = '''
-from replication.specification.families.off_policy import NetworkConfig, OffPolicyConfig
-from replication.foundation.validation import Settings
-from replication.algorithms.off_policy import c51, drq as shifted
-from replication.algorithms.off_policy.noisy_dqn import Config as Noisy
-
-
-class Wide(NetworkConfig):
-    width: int = 2
-
-
-class Part(Settings):
-    rate: float = 0.1
-    """Of something."""
-
-
-class Config(c51.Config, shifted.Config, Noisy):
-    network: Wide
-    part: Part | None = None
-    own_count: int = Field(3, ge=0)
-    needed: int = Field(ge=0)
-    also_needed: float
-    _hidden: int = 0
-'''
-
-
-def told(folder: Path, text: str) -> type[Settings] | None:
-    path = folder / "own.py"
-    path.write_text(text)
-    known: dict[str, type[Settings]] = {
-        kind.__name__: kind for kind in (Settings, OffPolicyConfig, NetworkConfig, AdamConfig)
-    }
-    return told_settings(path, paths.ALGORITHMS, known)
-
-
-def test_settings_of_a_users_own_file_are_told_through_what_it_imports(tmp_path: Path) -> None:
-    found = told(tmp_path, OWN)
-    assert found is not None
-    added = {name: _optional(field)[0] for name, field in found.model_fields.items()}
-    assert {name: added[name] for name in ("num_atoms", "shift_pixels", "sigma_0", "needed", "also_needed")} == (
-        dict.fromkeys(("num_atoms", "shift_pixels", "sigma_0", "needed", "also_needed"), True)
-    )
-    assert not added["part"]
-    assert not added["own_count"]
-    assert "_hidden" not in added
-    filled = in_force(found, {"network": {"padding": "same"}, "part": {}})
-    assert {name: filled[name] for name in ("network", "part", "own_count")} == {
-        "network": {"padding": "same", "width": 2},
-        "part": {"rate": 0.1},
-        "own_count": 3,
-    }
-
-
-def test_a_source_that_does_not_tell_is_left_to_the_class(tmp_path: Path) -> None:
-    assert told(tmp_path, "from elsewhere import Base\nclass Config(Base):\n    a: int = 1\n") is None
-    assert told(tmp_path, "Config = make_settings()\n") is None
-    assert told(tmp_path, "class Config(Config):\n    a: int = 1\n") is None
-
-
-def test_a_default_that_is_not_written_out_is_one_line(tmp_path: Path) -> None:
-    text = "class Config(OffPolicyConfig):\n    a: int = NUMBER\n"
-    with pytest.raises(ReplicationError, match=r"own.py: line 2: Config.a: the default is found as NUMBER, expected"):
-        told(tmp_path, text)
-
-
 def test_what_is_loaded_has_every_setting_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     class Later(OffPolicyConfig):
         later_tau: float = 1.0
 
+    class LaterC51(Later, C51Config):
+        pass
+
     class Protocol(loading.Protocol):
         later_pauses: bool = False
 
-    Later.__name__ = "OffPolicyConfig"
-    monkeypatch.setitem(FAMILIES, "off_policy", replace(FAMILIES["off_policy"], settings=Later))
+    facts = replace(FAMILIES["off_policy"], settings=Later, modules={"dqn": Later, "c51": LaterC51})
+    monkeypatch.setitem(FAMILIES, "off_policy", facts)
     monkeypatch.setattr(loading, "Protocol", Protocol)
     preset = load_preset("smoke")
     scaled = preset.model_copy(

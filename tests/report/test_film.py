@@ -15,8 +15,6 @@ from replication.environments.atari.palette import palette_rgb
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.trace_file import Trace, read_trace, write_trace
 from replication.report.views import film
-from replication.specification.families.untrained import UntrainedConfig
-from replication.specification.loading import variant_config
 from replication.training import untrained
 from tests.support.lanes import smoke_run
 
@@ -27,7 +25,7 @@ pytestmark = pytest.mark.rom
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trace of two short episodes of Space Invaders."""
     run = smoke_run("random_10hz", "space_invaders", budget_frames=None)
-    config = variant_config(run.variant, UntrainedConfig)
+    config = run.settings
     presentation = run.protocol.final_evaluation.presentation
     policy, viewing = untrained.policy(6), untrained.viewing(config)
     trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_episodes=2))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from replication.commands.cli import main
-from replication.foundation import paths, validation
-from replication.specification.run import resolve_run
+from replication.foundation import validation
 from tests.support.bad_input import content, copy_workflow, refused, train
 
 
@@ -241,22 +239,3 @@ def test_settings_that_may_not_be_read_are_one_line(
     command = ["run", "quickstart", "-n"] if file == QUICKSTART else train(tmp_path)
     line = refused(capsys, *command)
     assert f"{workflow / file}: cannot be read (Permission denied); allow reading it" in line
-
-
-def test_an_algorithm_may_add_settings_of_its_own_and_no_others(
-    tmp_path: Path, workflow: Path, capsys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(paths.ALGORITHMS, tmp_path / "algorithms")
-    monkeypatch.setattr(paths, "ALGORITHMS", tmp_path / "algorithms")
-    source = (paths.ALGORITHMS / "off_policy" / "dqn.py").read_text()
-    source = source.replace("class Config(OffPolicyConfig):\n", "class Config(OffPolicyConfig):\n    num_atoms: int\n")
-    (paths.ALGORITHMS / "off_policy" / "c51.py").write_text(source)
-    path = workflow / DQN
-    text = path.read_text().replace("module: dqn", "module: c51").replace("config:\n", "config:\n  num_atoms: 51\n")
-    path.write_text(text)
-    preset = workflow / SMOKE
-    preset.write_text(preset.read_text().replace("batch_size: 8", "num_atoms: 5"))
-    run = resolve_run(variant="dqn", task="pong", seed=1, preset="smoke", budget_frames=4)
-    assert run.variant.config["num_atoms"] == 5
-    path.write_text(text.replace("num_atoms", "num_atom"))
-    assert f"{path}: config.num_atom: there is no key 'num_atom'" in refused(capsys, *train(tmp_path))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.frames import NaturePipeline
 from replication.environments.atari.palette import palette_rgb
@@ -17,7 +16,7 @@ from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.foundation.random_streams import training_streams
 from replication.specification.experiments import load_experiment
 from replication.specification.families.off_policy import STREAMS
-from replication.specification.loading import load_protocol, load_variant, variant_config
+from replication.specification.loading import load_protocol, load_variant
 from replication.training.off_policy.learner import Learner
 from replication.training.optimizers import build_optimizer
 from replication.training.replay.memory import NO_ACTION, TRUNCATED, ReplayMemory
@@ -119,14 +118,14 @@ def test_n4_every_number_of_learning_is_float32(variant: str) -> None:
 
 @pytest.mark.parametrize(("variant", "equal"), [("dqn", True), ("dqn_paper", True), ("dqn_dopamine", False)])
 def test_n5_d16_the_target_network_starts_as_a_copy_or_apart(variant: str, equal: bool) -> None:
-    config = variant_config(load_variant(variant), dqn.Config)
+    config = load_variant(variant).settings
     learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong", STREAMS), "cpu")
     pairs = zip(learner.online.parameters(), learner.target.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs if one.dim() > 1) == equal
 
 
 def test_o6_no_norm_is_clipped_and_no_weight_decays() -> None:
-    config = variant_config(load_variant("dqn"), dqn.Config).optimizer
+    config = load_variant("dqn").settings.optimizer
     weight = torch.tensor([3.0, 3.0])
     optimizer = build_optimizer([weight], config)
     optimizer.step([torch.tensor([0.0, 1e6])])
@@ -138,7 +137,7 @@ def test_o6_no_norm_is_clipped_and_no_weight_decays() -> None:
 
 @pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine"])
 def test_o7_d13_a_minibatch_has_32_transitions(variant: str) -> None:
-    assert variant_config(load_variant(variant), dqn.Config).batch_size == 32
+    assert load_variant(variant).settings.batch_size == 32
     trainee = build(smoke_run(variant), batch_size=32)
     learner, sizes = RecordingLearner(trainee), []
     learner.update = lambda transitions, stream: sizes.append(len(transitions.actions))  # type: ignore[method-assign]

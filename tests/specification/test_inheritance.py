@@ -161,8 +161,8 @@ def test_what_is_wrong_in_the_other_is_said_of_the_other(workflow: Path) -> None
 
 
 def test_a_variant_outside_the_package_may_be_like_a_bundled_one(tmp_path: Path) -> None:
-    source, path = tmp_path / "mine.py", tmp_path / "mine.yaml"
+    source, path = tmp_path / "alike.py", tmp_path / "alike.yaml"
     source.write_text((paths.ALGORITHMS / "off_policy" / "dqn.py").read_text())
-    said = {"variant": "mine", "like": "dqn", "title": "Mine", "module": "mine", "config": {"batch_size": 16}}
+    said = {"variant": "alike", "like": "dqn", "title": "Alike", "module": "alike", "config": {"batch_size": 16}}
     path.write_text(yaml.safe_dump(said))
     assert read_variant(path, source).config == load_variant("dqn").config | {"batch_size": 16}

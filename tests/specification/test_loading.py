@@ -9,9 +9,8 @@ import yaml
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.fidelity import judge_rows
-from replication.specification.loading import known_names, load_preset, load_protocol, load_variant, variant_config
+from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
 
 
 @pytest.fixture
@@ -109,7 +108,7 @@ def test_bad_values_are_one_line(workflow: Path, key: str, value: object, expect
     content["config"][key] = value
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ReplicationError, match=expected) as caught:
-        variant_config(load_variant("dqn"), OffPolicyConfig)
+        load_variant("dqn")
     assert "\n" not in str(caught.value)
 
 
@@ -119,11 +118,11 @@ def test_unknown_and_missing_keys_are_named(workflow: Path) -> None:
     content["config"]["batchsize"] = 32
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ReplicationError, match=r"config.batchsize: .*did you mean 'batch_size'"):
-        variant_config(load_variant("dqn"), OffPolicyConfig)
+        load_variant("dqn")
     del content["config"]["batchsize"], content["config"]["optimizer"]["decay"]
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ReplicationError, match=r"config.optimizer.*decay: field required"):
-        variant_config(load_variant("dqn"), OffPolicyConfig)
+        load_variant("dqn")
     path.write_text("variant: [")
     with pytest.raises(ReplicationError, match="not readable as YAML"):
         load_variant("dqn")

@@ -9,13 +9,10 @@ import pytest
 import yaml
 from pydantic import Field
 
-from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.foundation.optional_settings import with_nulls
 from replication.foundation.validation import Count, Settings, read_yaml
-from replication.specification.algorithm_settings import told_settings
 from replication.specification.experiments import load_experiment
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import load_preset, load_protocol, load_variant
 from replication.specification.run import resolve_run
 from tests.support.bad_input import copy_workflow
@@ -127,14 +124,3 @@ def test_nulls_are_filled_in_at_any_depth_and_of_the_right_kind() -> None:
     assert with_nulls(Either, {"either": {"name": "a"}}) == {"either": {"name": "a", "size": None}}
     assert with_nulls(Either, {"either": {"neither": 1}}) == {"either": {"neither": 1}}
     assert with_nulls(Deep, {"parts": 3, "part": "x"}) == {"one": None, "part": "x", "parts": 3}
-
-
-def test_an_algorithm_s_own_settings_may_be_none_too(tmp_path: Path) -> None:
-    source = tmp_path / "mine.py"
-    source.write_text(
-        "class Config(OffPolicyConfig):\n    a: int | None\n    b: Annotated[int | None, Field(ge=1)]\n"
-        "    c: tuple[int | None, ...]\n    d: None | EpsilonConfig\n    e: Annotated[int, Field(ge=1)]\n"
-    )
-    told = told_settings(source, paths.ALGORITHMS, {"OffPolicyConfig": OffPolicyConfig})
-    assert told is not None
-    assert with_nulls(told, {}).keys() - with_nulls(OffPolicyConfig, {}).keys() == {"a", "b", "d"}

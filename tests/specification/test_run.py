@@ -9,6 +9,9 @@ import pytest
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import ALGORITHMS
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import C51Config
+from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.run import Run, resolve_run
 from replication.specification.variants import FAMILIES
 
@@ -51,6 +54,23 @@ def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     assert {name: facts.name for name, facts in FAMILIES.items()} == {name: name for name in FAMILIES}
     for name, facts in FAMILIES.items():
         assert facts.evidence == "inputs" and (ALGORITHMS / name).is_dir()
+
+
+def test_settings_are_one_object_of_the_algorithm_s_class_for_all_runs_of_a_variant() -> None:
+    run, other = _run(variant="c51"), replace(_run(variant="c51"), seed=2)
+    assert type(run.settings) is C51Config and run.settings.num_atoms == 51
+    assert run.settings is other.settings is run.settings_as(OffPolicyConfig)
+    assert run.settings_as(OffPolicyConfig).optimizer.learning_rate == run.variant.config["optimizer"]["learning_rate"]
+    assert _run(variant="c51", preset="smoke").settings_as(OffPolicyConfig).batch_size == 8
+    with pytest.raises(AssertionError, match="c51 pong seed 1: its settings are of the class C51Config"):
+        run.settings_as(UntrainedConfig)
+
+
+def test_settings_are_never_those_of_another_config() -> None:
+    run = _run()
+    assert run.settings_as(OffPolicyConfig).discount == 0.99
+    changed = run.variant.model_copy(update={"config": run.variant.config | {"discount": 0.5}})
+    assert replace(run, variant=changed).settings_as(OffPolicyConfig).discount == 0.5
 
 
 def test_a_budget_is_of_a_unit_that_its_family_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,6 @@ import torch
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.specification.families.off_policy import ReplayStart
-from replication.specification.loading import variant_config
 from replication.specification.run import Run, resolve_run
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.batching import InStacks
@@ -103,7 +102,7 @@ def lanes_of(options: argparse.Namespace) -> tuple[Any, Any, list[Run]]:
         for game in options.games
     ]
     algorithm = load_algorithm(runs[0].variant.module)
-    config = variant_config(runs[0].variant, algorithm.Config)
+    config = runs[0].settings
     changes: dict[str, Any] = {"replay_start": ReplayStart(count=60, unit="steps")}
     if not options.preset:
         changes |= {"replay_capacity_rows": 50_000, "held_out_transitions": min(50, config.held_out_transitions)}

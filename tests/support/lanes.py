@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.foundation.files import plain
 from replication.foundation.random_streams import stream_state
-from replication.specification.loading import variant_config
 from replication.specification.run import Run, resolve_run
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.lane import Lane
@@ -36,7 +36,7 @@ def smoke_run(variant: str = "dqn", game: str = "catch", seed: int = 1, **change
 def build(run: Run, **changes: Any) -> Trainee:
     """A lane with its learner, at its start; `changes` replace values of its configuration."""
     algorithm = load_algorithm(run.variant.module)
-    config = variant_config(run.variant, algorithm.Config).model_copy(update=changes)
+    config = run.settings.model_copy(update=changes)
     lane = Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
     return Trainee(lane, Learner(algorithm, config, lane.num_actions, lane.streams, "cpu"))
 
@@ -45,7 +45,7 @@ def build(run: Run, **changes: Any) -> Trainee:
 def cohort(runs: Sequence[Run], workers: int, **changes: Any) -> Iterator[list[Trainee]]:
     """The lanes of runs of one variant with their learners, in so many workers."""
     algorithm = load_algorithm(runs[0].variant.module)
-    config = variant_config(runs[0].variant, algorithm.Config).model_copy(update=changes)
+    config = runs[0].settings.model_copy(update=changes)
     machine = Machine(Path(), Path(), "cpu", "lz4", 600.0, None, quiet=True, workers=workers)
     with open_lanes(runs, config, machine) as lanes:
         yield [Trainee(lane, Learner(algorithm, config, lane.num_actions, lane.streams, "cpu")) for lane in lanes]
@@ -119,3 +119,9 @@ def fingerprint(trainee: Trainee) -> dict[str, object]:
         "rows": lane.memory.rows_appended,
         "best": None if trainee.best is None else {n: t.numpy().tobytes() for n, t in trainee.best.items()},
     }
+
+
+def maps_of_workers() -> dict[psutil.Process, str]:
+    """What each worker of this process has in its memory."""
+    maps = {child: Path(f"/proc/{child.pid}/maps").read_text() for child in psutil.Process().children()}
+    return {child: text for child, text in maps.items() if "memfd:lanes" in text}

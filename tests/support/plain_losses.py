@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from replication.algorithms.off_policy.contract import Batch, Future, load_algorithm
 from replication.foundation.validation import Settings
 from replication.specification.families.off_policy import NetworkConfig
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.off_policy.learner import draw
 
 Array = NDArray[np.float64]
@@ -39,7 +39,7 @@ Reference = Callable[[nn.Module, nn.Module, Batch, Mapping[str, Tensor], Any], T
 def config_of(variant: str, **changes: Any) -> Any:
     """A variant's configuration, some of its values changed."""
     loaded = load_variant(variant)
-    return variant_config(loaded, load_algorithm(loaded.module).Config).model_copy(update=changes)
+    return loaded.settings.model_copy(update=changes)
 
 
 def small(variant: str, **changes: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replication.algorithms.off_policy import dqn
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import (
     OffPolicyConfig,
@@ -16,7 +15,7 @@ from replication.specification.families.off_policy import (
     RankSampling,
     ReplaySampling,
 )
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.replay.frame_store import build_frame_store
 from replication.training.replay.memory import ReplayMemory
 from replication.training.replay.priorities import Priorities, PriorityState, build_priorities
@@ -38,7 +37,7 @@ BOTH = [proportional(), rank()]
 
 def config_of(sampling: ReplaySampling, capacity_rows: int) -> OffPolicyConfig:
     changes = {"replay_sampling": sampling, "replay_capacity_rows": capacity_rows}
-    return variant_config(load_variant("dqn"), dqn.Config).model_copy(update=changes)
+    return load_variant("dqn").settings.model_copy(update=changes)
 
 
 def priorities_of(sampling: ReplaySampling, found: list[float]) -> Priorities:

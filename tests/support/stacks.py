@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from replication.algorithms.off_policy.contract import Algorithm, load_algorithm
 from replication.specification.families.off_policy import AdamConfig
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.off_policy.learner import Learned, Learner
 from replication.training.optimizers import build_optimizer
 from replication.training.replay.transitions import Transitions
@@ -38,7 +38,7 @@ def learner(
     `double`: computes in float64. `small`: minibatches of 2 and 32 hidden units, for short tests.
     """
     module = algorithm or load_algorithm(load_variant(variant).module)
-    config = variant_config(load_variant(variant), module.Config).model_copy(update=changes)
+    config = load_variant(variant).settings.model_copy(update=changes)
     if small:
         network = config.network.model_copy(update={"hidden_units": 32})
         config = config.model_copy(update={"batch_size": 2, "network": network})

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms.off_policy import dqn
 from replication.specification.families.off_policy import AdamConfig, CenteredRMSPropConfig
-from replication.specification.loading import load_variant, variant_config
+from replication.specification.loading import load_variant
 from replication.training.optimizers import Adam, CenteredRMSProp, build_optimizer
 
 NATURE = CenteredRMSPropConfig(
@@ -60,7 +59,7 @@ def test_d17_d18_dopamine_mean_square_starts_at_one() -> None:
 
 
 def test_d17_dopamines_constant_is_inside_the_root() -> None:
-    config = variant_config(load_variant("dqn_dopamine"), dqn.Config).optimizer
+    config = load_variant("dqn_dopamine").settings.optimizer
     weight, decayed = torch.zeros(1), 500
     optimizer = build_optimizer([weight], config)
     for _ in range(decayed):  # while the mean square is near 1 no constant shows
@@ -161,7 +160,7 @@ def test_a_stored_optimizer_continues_exactly() -> None:
 @pytest.mark.parametrize("contiguous_gradient", [True, False])
 def test_the_compiled_pass_is_the_equation_whatever_the_memory_format(variant: str, contiguous_gradient: bool) -> None:
     """A convolution's weights lie channels-last; their gradient may lie otherwise."""
-    config = variant_config(load_variant(variant), dqn.Config).optimizer
+    config = load_variant(variant).settings.optimizer
     stream = torch.Generator().manual_seed(0)
     w = torch.randn((32, 4, 8, 8), generator=stream).to(memory_format=torch.channels_last)
     optimizer = build_optimizer([w], config)
@@ -184,7 +183,7 @@ def test_the_compiled_pass_is_the_equation_whatever_the_memory_format(variant: s
 @pytest.mark.parametrize("variant", ["dqn", "dqn_dopamine", "dqn_quickstart"])
 def test_a_devices_operations_are_the_compiled_pass(variant: str) -> None:
     """The equation is written twice: as one pass for a CPU, and as torch's operations for other devices."""
-    config = variant_config(load_variant(variant), dqn.Config).optimizer
+    config = load_variant(variant).settings.optimizer
     stream = torch.Generator().manual_seed(0)
     weights = torch.randn((5, 7), generator=stream)
     one, other = (build_optimizer([weights.clone()], config) for _ in range(2))
@@ -200,7 +199,7 @@ def test_a_devices_operations_are_the_compiled_pass(variant: str) -> None:
 
 @pytest.mark.parametrize("by_operations", [False, True])
 def test_adam_on_stacked_lanes_counts_each_by_itself(by_operations: bool) -> None:
-    config = variant_config(load_variant("dqn_quickstart"), dqn.Config).optimizer
+    config = load_variant("dqn_quickstart").settings.optimizer
     stream = torch.Generator().manual_seed(0)
     alone = [build_optimizer([torch.zeros((4, 3))], config) for _ in range(2)]
     stacked = build_optimizer([torch.zeros((2, 4, 3))], config)

@@ -182,12 +182,12 @@ def test_priorities_count_in_what_a_machine_holds(
     assert lanes_that_fit(run, 4_000_000_000, 0) <= 600_000_000 // each < lanes_that_fit(uniform, 4_000_000_000, 0)
     assert checkpoint_bytes(run) - checkpoint_bytes(uniform) == each
     for storage in ("raw", "lz4"):
-        assert memory_text(run.off_policy_config, storage).endswith(f"; priorities {each / 1e6:.1f} MB")
+        assert memory_text(run.settings, storage).endswith(f"; priorities {each / 1e6:.1f} MB")
     machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
     monkeypatch.setattr(capacity, "available_memory_bytes", lambda: each)
-    ensure_memory_and_disk([uniform], uniform.off_policy_config, machine)
+    ensure_memory_and_disk([uniform], uniform.settings, machine)
     with pytest.raises(ReplicationError, match="memory: 1 replay memories"):
-        ensure_memory_and_disk([run], run.off_policy_config, machine)
+        ensure_memory_and_disk([run], run.settings, machine)
 
 
 # ---------------------------------------------------------------- the newest

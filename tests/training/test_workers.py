@@ -25,7 +25,7 @@ from replication.foundation.random_streams import stream_state, training_streams
 from replication.specification.families.off_policy import STREAMS, Convolution, NetworkConfig
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from tests.support.command_line import left
-from tests.support.lanes import advance, cohort, smoke_run, whole_state
+from tests.support.lanes import advance, cohort, maps_of_workers, smoke_run, whole_state
 
 SHORT = {"dqn": ["--budget-frames=1600"], "dqn_dopamine": ["--budget-iterations=1"]}
 WAIT_SECONDS = 60
@@ -314,8 +314,7 @@ while True:
 def test_a_worker_has_no_torch_and_reports_a_fault_with_its_run_and_place() -> None:
     with cohort([smoke_run(), smoke_run(seed=2)], 2) as trainees:
         advance(trainees, 120)
-        maps = {child: Path(f"/proc/{child.pid}/maps").read_text() for child in psutil.Process().children()}
-        maps = {child: text for child, text in maps.items() if "memfd:lanes" in text}
+        maps = maps_of_workers()
         # One works, the other ends it with the main process; no library has started more.
         assert [child.num_threads() for child in maps] == [2, 2]
         assert not any("torch" in text for text in maps.values())

@@ -11,38 +11,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
 from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import Batch, Forward, Losses
 from replication.algorithms.off_policy.dqn import acting_draws_spec, chosen, draws_spec, initialise
-from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import C51Config
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "Bellemare, Dabney and Munos 2017, A distributional perspective on reinforcement learning, ICML"
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and the support of the distribution."""
-
-    num_atoms: Annotated[int, Field(ge=2)]
-    """Values the return can have, evenly spaced."""
-    value_min: float
-    """The least of them, in discounted clipped reward."""
-    value_max: float
-    """The largest of them."""
-
-    @model_validator(mode="after")
-    def _support_is_in_order(self) -> Config:
-        if self.value_min >= self.value_max:
-            raise ValueError(f"value_min: expected less than value_max, found {self.value_min} and {self.value_max}")
-        return self
+Config = C51Config
 
 
 class Network(dqn.Network):

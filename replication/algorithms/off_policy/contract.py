@@ -8,9 +8,7 @@ Acting, replay, target copies, the reduction over the batch, the optimiser, sche
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,9 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from torch import Tensor, nn
 
-from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.errors import unknown_name
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.own_settings import imported_file
 
 
 class Forward(Protocol):
@@ -139,22 +138,4 @@ def load_algorithm_file(source: Path) -> Algorithm:
     Raises:
         ReplicationError: no such file, a name that is taken, or whatever importing it runs into.
     """
-    name = source.stem
-    if source.suffix != ".py" or not source.is_file():
-        raise ReplicationError(f"{source}: expected a Python file with an algorithm, found none")
-    taken = importlib.util.find_spec(name) if name.isidentifier() else None
-    if not name.isidentifier() or (taken is not None and taken.origin != str(source.resolve())):
-        raise ReplicationError(
-            f"{source}: {name!r} cannot be its module's name, it is taken or no word; rename the file"
-        )
-    spec = importlib.util.spec_from_file_location(name, source.resolve())
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # settings classes look up their annotations there
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ReplicationError(f"{source}: cannot be imported ({reason}); mend the file") from None
-    return cast(Algorithm, module)
+    return cast(Algorithm, imported_file(source))

@@ -17,17 +17,12 @@ from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import Batch, Forward, Losses
 from replication.algorithms.off_policy.dqn import acting_draws_spec, action_values, draws_spec, initialise
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import DoubleDQNConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "van Hasselt, Guez and Silver 2016, Deep reinforcement learning with double Q-learning, AAAI"
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and one more."""
-
-    shared_output_bias: bool
-    """One bias for the values of all actions, instead of one for each."""
+Config = DoubleDQNConfig
 
 
 def network(config: Config, num_actions: int) -> dqn.Network:

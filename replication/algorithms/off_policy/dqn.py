@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,17 +28,12 @@ from torch.nn import functional
 from replication.algorithms.networks import FILLS, Convolutions, Output, UninitialisedLinear
 from replication.algorithms.off_policy.contract import Batch, DrawSpec, Forward, Losses
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import DQNConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
+Config = DQNConfig
 
 SCREEN_SIDE_PIXELS = 84
-
-
-class Config(OffPolicyConfig):
-    """The settings of the family, and the loss of a TD error."""
-
-    error_loss: Literal["huber", "squared"] = "huber"
-    """Of a TD error: its square halved inside [-1, 1] and linear outside, or its whole square (Dopamine's in JAX)."""
 
 
 class Network(nn.Module):

@@ -24,8 +24,8 @@ from replication.algorithms.off_policy import double_dqn
 from replication.algorithms.off_policy.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.off_policy.dqn import SCREEN_SIDE_PIXELS, acting_draws_spec, action_values, initialise
 from replication.algorithms.off_policy.dueling import dueling_values
-from replication.foundation.validation import Count, Positive
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import DrQConfig
 
 __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
@@ -33,21 +33,13 @@ PAPER = (
     "Yarats, Kostrikov and Fergus 2021, Image augmentation is all you need: regularizing deep reinforcement learning "
     "from pixels, ICLR"
 )
+Config = DrQConfig
 
 INTENSITY_LIMIT = 2.0
 """Deviations at which the normal number of the intensity is cut.
 
 Source: google/dopamine 5873f54 dopamine/labs/atari_100k/atari_100k_rainbow_agent.py:99-103.
 """
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and how states are changed."""
-
-    shift_pixels: Count
-    """Pixels by which the edges are repeated outwards before a screen is cut out of the larger one."""
-    intensity_scale: Positive
-    """Deviation of the factor, around 1, that all pixels of a state are multiplied by."""
 
 
 class Network(nn.Module):

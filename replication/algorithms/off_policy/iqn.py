@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,27 +24,12 @@ from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.off_policy.dqn import chosen, initialise
 from replication.algorithms.off_policy.qr_dqn import action_values, midpoints, quantile_losses
-from replication.foundation.validation import Count
-from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import IQNConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "Dabney, Ostrovski, et al. 2018, Implicit quantile networks for distributional reinforcement learning, ICML"
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and how quantiles are sampled."""
-
-    online_samples: Count
-    """Quantiles of the prediction in a transition's loss (N)."""
-    target_samples: Count
-    """Quantiles of its target (N')."""
-    policy_samples: Count
-    """Quantiles whose mean is an action's value (K)."""
-    embedding_size: Count
-    """Cosines that stand for a quantile's fraction (n)."""
-    huber_threshold: Annotated[float, Field(ge=0.0)]
-    """Size of an error from which on its loss grows linearly (kappa); 0: it always does."""
+Config = IQNConfig
 
 
 class Network(dqn.Network):

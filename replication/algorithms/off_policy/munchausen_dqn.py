@@ -10,10 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from replication.algorithms.off_policy import dqn
@@ -26,23 +24,12 @@ from replication.algorithms.off_policy.dqn import (
     initialise,
     network,
 )
-from replication.foundation.validation import Positive, Probability
-from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import MunchausenDQNConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "Vieillard, Pietquin and Geist 2020, Munchausen reinforcement learning, NeurIPS"
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and those of the soft target."""
-
-    entropy_temperature: Positive
-    """tau of the policy softmax(Q / tau), in units of value."""
-    munchausen_coefficient: Probability
-    """Share of the log-policy, times tau, that is added to the reward (alpha)."""
-    log_policy_min: Annotated[float, Field(le=0.0)]
-    """Least value of the log-policy times tau where it is added to the reward (l_0)."""
+Config = MunchausenDQNConfig
 
 
 def scaled_log_policy(q: Tensor, temperature: float) -> Tensor:

@@ -13,14 +13,12 @@ from replication.algorithms.off_policy.dqn import chosen, initialise
 from replication.algorithms.off_policy.iqn import acting_draws_spec, network
 from replication.algorithms.off_policy.munchausen_dqn import munchausen_reward, scaled_log_policy
 from replication.algorithms.off_policy.qr_dqn import action_values, quantile_losses
+from replication.specification.families.off_policy_modules import MunchausenIQNConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = munchausen_dqn.PAPER
-
-
-class Config(iqn.Config, munchausen_dqn.Config):
-    """The settings of both."""
+Config = MunchausenIQNConfig
 
 
 def draws_spec(config: Config, num_actions: int) -> Mapping[str, DrawSpec]:

@@ -24,19 +24,13 @@ from replication.algorithms.networks import (
 from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.off_policy.dqn import SCREEN_SIDE_PIXELS, action_values
-from replication.foundation.validation import Positive
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import NoisyDQNConfig
 
 __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "Fortunato et al. 2018, Noisy Networks for Exploration, International Conference on Learning Representations"
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and one more."""
-
-    sigma_0: Positive
-    """Deviation of a noisy weight at the start, times the square root of the layer's inputs."""
+Config = NoisyDQNConfig
 
 
 class Network(nn.Module):

@@ -12,32 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import Batch, Forward, Losses
 from replication.algorithms.off_policy.dqn import acting_draws_spec, chosen, draws_spec, initialise
-from replication.foundation.validation import Count
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_modules import QRDQNConfig
 
 __all__ = ["PAPER", "Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "Dabney, Rowland, et al. 2018, Distributional reinforcement learning with quantile regression, AAAI"
-
-
-class Config(OffPolicyConfig):
-    """The settings of DQN, and those of quantile regression."""
-
-    num_quantiles: Count
-    """Quantiles of the return that are learned, each as likely as any other."""
-    huber_threshold: Annotated[float, Field(ge=0.0)]
-    """Size of an error from which on its loss grows linearly (kappa); 0: it always does."""
-    priority: Literal["value_error", "loss"] = "value_error"
-    """Of a transition: the absolute error of its expected value, or its loss (Dopamine's in JAX)."""
+Config = QRDQNConfig
 
 
 class Network(dqn.Network):

@@ -34,28 +34,16 @@ from replication.algorithms.networks import (
     fill_noisy,
     noise_by_layer,
 )
-from replication.algorithms.off_policy import c51, dqn
+from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.c51 import action_values, expected_error, projected, support
 from replication.algorithms.off_policy.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.off_policy.dqn import SCREEN_SIDE_PIXELS, chosen
-from replication.foundation.validation import Positive
+from replication.specification.families.off_policy_modules import RainbowConfig
 
 __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
 PAPER = "Hessel et al. 2018, Rainbow: Combining Improvements in Deep Reinforcement Learning, AAAI"
-
-
-class Config(c51.Config):
-    """The settings of C51, and which other parts there are."""
-
-    double: bool
-    """Whether the online network chooses the action whose distribution the target network gives."""
-    dueling: Literal["none", "own_hidden_layers", "one_hidden_layer"]
-    """Value and advantages told apart in the network: not, with a hidden layer each, or after one for both."""
-    sigma_0: Positive | None
-    """Deviation of a noisy weight at the start, times the root of the layer's inputs; None: no layer is noisy."""
-    noisy_bias_scale: Literal["inputs", "outputs"] = "inputs"
-    """Of which number the root divides `sigma_0` for the deviation of a noisy bias at the start."""
+Config = RainbowConfig
 
 
 class Network(nn.Module):

@@ -38,12 +38,12 @@ from replication.algorithms.networks import (
     fill_noisy,
     noise_by_layer,
 )
-from replication.algorithms.off_policy import c51, dqn, drq
+from replication.algorithms.off_policy import dqn, drq
 from replication.algorithms.off_policy.c51 import action_values, expected_error, projected, support
 from replication.algorithms.off_policy.contract import Batch, DrawSpec, Forward, Losses
 from replication.algorithms.off_policy.dqn import SCREEN_SIDE_PIXELS, chosen
 from replication.algorithms.off_policy.dueling import scaled_gradient
-from replication.foundation.validation import Count, Positive
+from replication.specification.families.off_policy_modules import SPRConfig
 
 __all__ = ["Config", "acting_draws_spec", "action_values", "draws_spec", "initialise", "loss", "network"]
 
@@ -51,6 +51,7 @@ PAPER = (
     "Schwarzer, Anand, Goel, Hjelm, Courville and Bachman 2021, Data-efficient reinforcement learning with "
     "self-predictive representations, ICLR"
 )
+Config = SPRConfig
 
 LEAST_NORM = 1e-3
 """Of a projection, before it is divided by its norm. Source: mila-iqia/spr 0b9dd4e src/models.py:288-289."""
@@ -63,27 +64,6 @@ LEAST_VARIANCE = 1e-5
 """Added to a channel's variance: what batch normalisation in the program's library adds unless told otherwise."""
 LEAST_KL, MOST_KL = 1e-6, 1e6
 """Between which priorities are cut. Source: mila-iqia/spr 0b9dd4e src/algos.py:26,251-254."""
-
-
-class Config(c51.Config, drq.Config):
-    """The settings of C51 and of DrQ; noise, and predictions."""
-
-    sigma_0: Positive
-    """Deviation of a noisy weight at the start, times the root of the layer's inputs; of a bias, of its outputs."""
-    jumps: Count
-    """Steps ahead that are predicted."""
-    prediction_weight: Positive
-    """Of the mean loss of the predictions, beside the loss of the values."""
-
-    @property
-    def future_steps(self) -> int:
-        """The states that are predicted."""
-        return self.jumps
-
-    @property
-    def separately_clipped(self) -> tuple[tuple[str, ...], ...]:
-        """The network that acts, and the transition model. Source: mila-iqia/spr 0b9dd4e src/algos.py:139-143."""
-        return ("convolutions", "value_hidden", "value", "advantage_hidden", "advantages"), ("transition",)
 
 
 class Transition(Convolving):

@@ -14,7 +14,6 @@ from replication.algorithms.off_policy.contract import load_algorithm
 from replication.commands.benchmark.pacing import Pace, peak_memory_bytes
 from replication.commands.benchmark.parts import checkpoint_bytes, lane_parts, network_flop
 from replication.specification.families.off_policy import EpsilonConfig, OffPolicyConfig, ReplayStart
-from replication.specification.loading import variant_config
 from replication.specification.run import resolve_run
 from replication.training.off_policy.lane import Lane
 from replication.training.off_policy.learner import Learner, prepare_torch
@@ -69,7 +68,7 @@ def main(game: str, lanes: int) -> None:
 
 def _lane(game: str, seed: int) -> Lane:
     run = resolve_run(variant="dqn", task=game, seed=seed, budget_frames=UNREACHED_FRAMES)
-    config = shared_settings(variant_config(run.variant, load_algorithm(run.variant.module).Config))
+    config = shared_settings(run.settings_as(OffPolicyConfig))
     return Lane(run, config, build_frame_store("lz4", config.replay_capacity_rows))
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from replication.algorithms.off_policy.contract import Algorithm, Batch, load_algorithm, load_algorithm_file
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.paths import ALGORITHMS, WORKFLOW
-from replication.foundation.validation import validated
 from replication.specification.budget import Budget
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.fidelity import known_originals
@@ -138,10 +137,8 @@ def open_subject(source: Path, settings: Path) -> Subject:
         raise ReplicationError(f"{settings}: module: found {variant.module!r}, expected {source.stem!r}")
     if variant.original not in known_originals():
         raise ReplicationError(f"{settings}: original: {unknown_name('original', variant.original, known_originals())}")
-    validated(algorithm.Config, full.config, settings, "config")
-    config = validated(algorithm.Config, variant.config, settings, "config")
     at_full_scale, protocol = (load_protocol(variant.protocol, scale) for scale in (None, preset))
-    return Subject(source, algorithm, variant, protocol, preset, (full, at_full_scale), config)
+    return Subject(source, algorithm, variant, protocol, preset, (full, at_full_scale), variant.settings)
 
 
 def variants_of(source: Path, named: str | None) -> list[Path]:

@@ -15,6 +15,7 @@ from replication.foundation.errors import ReplicationError
 from replication.published.loader import published_table
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
+from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
@@ -67,17 +68,17 @@ def _grouped(value: str) -> str:
 
 def _optimizer(key: str) -> Callable[[Run], str]:
     def setting(run: Run) -> str:
-        optimizer = run.variant.config["optimizer"]
-        return _plain(optimizer[key]) if key in optimizer else f"none ({optimizer['name']})"
+        optimizer = run.settings_as(OffPolicyConfig).optimizer
+        return _plain(getattr(optimizer, key)) if hasattr(optimizer, key) else f"none ({optimizer.name})"
 
     return setting
 
 
 def _config(*keys: str) -> Callable[[Run], str]:
     def setting(run: Run) -> str:
-        found = run.variant.config
+        found: object = run.settings
         for key in keys:
-            found = found[key]
+            found = getattr(found, key)
         return _plain(found)
 
     return setting
@@ -88,8 +89,8 @@ def _plain(number: object) -> str:
 
 
 def _target_updates(run: Run) -> str:
-    config = run.variant.config
-    return _plain(config["target_update_period_steps"] * config["updates_at_once"] / config["update_period_steps"])
+    config = run.settings_as(OffPolicyConfig)
+    return _plain(config.target_update_period_steps * config.updates_at_once / config.update_period_steps)
 
 
 def _most_noops(run: Run) -> str:
@@ -98,7 +99,7 @@ def _most_noops(run: Run) -> str:
 
 
 def _reward_clip(run: Run) -> str:
-    clip = _plain(run.variant.config["reward_clip"])
+    clip = _plain(run.settings_as(OffPolicyConfig).reward_clip)
     return f"[-{clip}, {clip}]"
 
 

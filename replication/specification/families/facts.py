@@ -25,6 +25,8 @@ class FamilyFacts:
     """As YAMLs, records and the folders of `algorithms` and `training` have it."""
     settings: type[Settings]
     """What the settings of every variant must hold; an algorithm may have more."""
+    modules: Mapping[str, type[Settings]]
+    """The settings class of each module of this package. That of a user's own file stands in the file."""
     numerics_version: int
     """Raised by hand when a change of the code moves numbers (a fingerprint test fails when they move without it).
     Results of another version are results of another run."""

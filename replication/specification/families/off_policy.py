@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
-from replication.specification.families.facts import FamilyFacts
 
 
 class Convolution(Settings):
@@ -219,14 +218,3 @@ STREAMS = (
     "loss",  # random arrays a loss asks for (quantile fractions, noise)
 )
 """Streams that live as long as training does; their states are part of a checkpoint."""
-
-FACTS = FamilyFacts(
-    name="off_policy",
-    settings=OffPolicyConfig,
-    numerics_version=NUMERICS_VERSION,
-    kept_law=KEPT_LAW,
-    budget_units=("frames", "iterations"),
-    bundles=False,
-    evidence="inputs",
-    streams=STREAMS,
-)

@@ -18,6 +18,7 @@ NUMERICS_VERSION = 1
 FACTS = FamilyFacts(
     name="untrained",
     settings=UntrainedConfig,
+    modules={"random_agent": UntrainedConfig},
     numerics_version=NUMERICS_VERSION,
     kept_law={},
     budget_units=(),

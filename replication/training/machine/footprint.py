@@ -45,7 +45,7 @@ def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
         memory_bytes: of the machine; a tenth is left to other programs.
         workers: processes that play for the one that learns.
     """
-    config = run.off_policy_config
+    config = run.settings_as(OffPolicyConfig)
     _, rows = typical_bytes(rows_held(run, config, "lz4"), "lz4")
     each = rows + priority_bytes(config)
     return max(1, (memory_bytes * 9 // 10 - LEARNER_BYTES - workers * WORKER_BYTES) // each)
@@ -58,7 +58,7 @@ def checkpoint_bytes(run: Run) -> int:
     """
     if not run.family.trains:
         return 0
-    config = run.off_policy_config
+    config = run.settings_as(OffPolicyConfig)
     num_actions = find_game(run.game).minimal_actions_count
     copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)
     held_out = 2 * config.held_out_transitions * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]

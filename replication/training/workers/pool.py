@@ -27,7 +27,7 @@ from replication.training.off_policy.lane_contract import AnyLane, Past, budget_
 from replication.training.replay.frame_store import Storage, build_frame_store
 from replication.training.replay.transitions import Transitions
 from replication.training.workers.handle import Worker
-from replication.training.workers.process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment, without_algorithm
+from replication.training.workers.process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment, sent_settings
 from replication.training.workers.shared_memory import (
     AT_END,
     EPISODES_EVALUATED,
@@ -94,14 +94,14 @@ class WorkerPool:
     def _start(self) -> None:
         runs, config, wanted = self._runs, self._config, self._wanted
         size = (len(runs), config.batch_size, config.frame_stack, config.future_steps)
-        base = without_algorithm(config)
+        sent = sent_settings(config, runs[0].family)
         memory = shared_memory(*size)
         try:
             shared = SharedLanes(memory, *size)
             for first in range(wanted):
                 places = list(range(first, len(runs), wanted))
-                held = [runs[place] for place in places]
-                self._workers.append(Worker(Assignment(held, places, base, self._storage, len(runs)), memory))
+                held = [replace(runs[place]) for place in places]  # copies, without the settings that a run keeps
+                self._workers.append(Worker(Assignment(held, places, sent, self._storage, len(runs)), memory))
         finally:
             os.close(memory)
         num_actions = [worker.answer(worker.started) for worker in self._workers]
