@@ -1,7 +1,8 @@
 """What a family of algorithms provides so that its runs are trained, stored, evaluated and written as all others are.
 
-The session, checkpoints, playing again, speed, plan and doctor know what is here and no family. A family NAME is a
-folder of this package: `training/NAME/family.py` is its behaviour, `training/NAME/footprint.py` what planning asks.
+The session, checkpoints, final evaluations, playing again and speed know what is here and no family. A family NAME is
+a folder of this package: `training/NAME/family.py` is its behaviour, `training/NAME/footprint.py` what planning asks
+(footprints.py).
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from replication.environments.contract import Policy, Viewing
+from replication.evidence.run_files import Outcome
 from replication.evidence.scores import CurvePoint
 from replication.evidence.trace_file import Trace
 from replication.specification.run import Run
 from replication.training.machine.settings import Machine
-from replication.training.replay.frame_store import Storage
 from replication.training.resumable_play import Play
 
 
@@ -100,23 +101,6 @@ class Trainee(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished run leaves: the content of its record."""
-
-    run: Run
-    evaluation: Trace | None
-    """Trace of the final evaluation, where the protocol has one that is traced."""
-    training: Trace | None
-    """Trace of the training episodes, where their returns are the published quantity."""
-    facts: Mapping[str, Any]
-    """What else run.json records."""
-    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    """Name to rows of NAME.csv; one without rows is not written."""
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    """Other files of the record, by name."""
-
-
 class Cohort(Protocol):
     """Runs of one variant that train together; a neighbour changes none of a run's numbers."""
 
@@ -163,37 +147,12 @@ class Family(Protocol):
     def measure_speed(self, run: Run, seconds: float) -> tuple[float, float]:
         """Train and play for about so many seconds each, on one core; nothing is written.
 
+        Only for families that train.
+
         Returns: agent steps a second in training without its evaluations, and in evaluation.
-        """
-
-
-class Footprint(Protocol):
-    """The memory and disk that runs of a family need: the module `training/NAME/footprint.py`, without torch."""
-
-    def checkpoint_bytes(self, run: Run) -> int:
-        """Compute the size of all checkpoints that a run keeps at a time."""
-
-    def memory_bytes(self, run: Run, storage: Storage) -> int:
-        """Compute the memory that training takes for each run, beside that of the program."""
-
-    def memory_text(self, run: Run, storage: Storage) -> str:
-        """Describe this memory; '' where it is not worth a word."""
-
-    def lanes_that_fit(self, run: Run, memory_bytes: int, workers: int) -> int:
-        """Count the runs like this one that one process can train; at least 1.
-
-        Args:
-            run: a run that trains.
-            memory_bytes: of the machine; a tenth is left to other programs.
-            workers: processes that play for the one that learns.
         """
 
 
 def load_family(name: str) -> Family:
     """Import the behaviour of a family, and what it needs: torch, for most."""
     return cast(Family, importlib.import_module(f"{__package__}.{name}.family"))
-
-
-def load_footprint(name: str) -> Footprint:
-    """Import what planning asks about a family."""
-    return cast(Footprint, importlib.import_module(f"{__package__}.{name}.footprint"))
