@@ -122,7 +122,7 @@ def test_what_runs_every_family_knows_none() -> None:
     """The session and what it is made of ask the contract (training/contract.py); families are found by their names."""
     families = {path.stem for path in (PACKAGE / "specification" / "families").glob("*.py")} - {"__init__", "facts"}
     of_a_family = re.compile(rf"replication\.(algorithms|(training|specification\.families)\.({'|'.join(families)}))\b")
-    generic = [*(PACKAGE / "training").glob("*.py"), *(PACKAGE / "training" / "machine").glob("*.py")]
+    generic = [path for folder in ("", "machine", "workers") for path in (PACKAGE / "training" / folder).glob("*.py")]
     wrong = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in generic

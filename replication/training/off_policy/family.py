@@ -21,6 +21,7 @@ from replication.training.off_policy.batching import IN_TURN, InStacks, Networks
 from replication.training.off_policy.device_memory import ensure_device_memory
 from replication.training.off_policy.footprint import memory_text
 from replication.training.off_policy.host_memory import ensure_memory
+from replication.training.off_policy.lane_in_worker import open_lanes
 from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.loop import train
 from replication.training.off_policy.networks import load_learner
@@ -28,7 +29,6 @@ from replication.training.off_policy.outcomes import finished
 from replication.training.off_policy.speed import measure_speed
 from replication.training.off_policy.trainee import Trainee
 from replication.training.resumable_play import Play
-from replication.training.workers.pool import open_lanes
 
 __all__ = ["measure_speed", "open_cohort", "player"]
 
