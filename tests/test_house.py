@@ -30,6 +30,8 @@ for _floor in (
 BELOW["report"] = set(BELOW) - {"training"}
 BELOW["commands"] = set(BELOW)
 WITH_TORCH = {"algorithms", "training", "commands"}
+LEARNING = {"optimizers", "schedules"}
+"""Modules beside the session that families learn with: their settings are those of a family."""
 
 
 def modules() -> list[Path]:
@@ -112,6 +114,20 @@ def test_training_knows_nothing_of_verification() -> None:
         if package_of(path) == "training"
         for name in sorted(imported(path))
         if verification & {name, name.rpartition(".")[0]}
+    ]
+    assert wrong == []
+
+
+def test_what_runs_every_family_knows_none() -> None:
+    """The session and what it is made of ask the contract (training/contract.py); families are found by their names."""
+    families = {path.stem for path in (PACKAGE / "specification" / "families").glob("*.py")} - {"__init__", "facts"}
+    of_a_family = re.compile(rf"replication\.(algorithms|(training|specification\.families)\.({'|'.join(families)}))\b")
+    generic = [path for folder in ("", "machine", "workers") for path in (PACKAGE / "training" / folder).glob("*.py")]
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in generic
+        for name in sorted(imported(path))
+        if of_a_family.match(name) and path.stem not in LEARNING
     ]
     assert wrong == []
 

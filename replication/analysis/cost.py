@@ -74,10 +74,9 @@ def steps_to_go(run: Run, state: Path) -> int:
 
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
     """Return the speed of a variant here: that of its longest finished run, else as measured, else assumed."""
-    config = run.settings_as(OffPolicyConfig)
     measured = _measured(run, state)
     playing = measured[1] if measured else ASSUMED_PLAYING
-    enough = LONG_ENOUGH * config.replay_start.count
+    enough = LONG_ENOUGH * run.settings_as(OffPolicyConfig).steps_before_learning
     longest = max(
         (record for record in _records_here(run, results) if record["counts"]["steps"] >= enough),
         key=lambda record: record["counts"]["steps"],

@@ -20,7 +20,6 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW, state_root
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import ATARI57
 
@@ -33,7 +32,7 @@ Finding = tuple[str, str]
 
 ROOT = WORKFLOW.parent
 PROGRAM_BYTES = 1_000_000_000
-"""Memory of a process beside its replay memory."""
+"""Memory of a process beside what its family says."""
 BUILD = "make -B venv, then . .venv/bin/activate"
 """Plain `make venv` leaves an environment alone that is as new as the lock, whatever was removed from it since."""
 
@@ -212,19 +211,16 @@ def check_others(experiment: Experiment, results: Path) -> Iterator[Finding]:
 
 
 def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Finding]:
-    """Check the memory for the runs that are left: each a replay memory of a busy game, and a gigabyte of program."""
+    """Check the memory for the runs that are left: that of training at its most, and a gigabyte of program."""
     from replication.foundation.resources import available_memory_bytes
-    from replication.training.machine.footprint import priority_bytes
-    from replication.training.replay.frame_store import typical_bytes
+    from replication.training.footprints import load_footprint
 
     try:
         left = unfinished(runs, results)
     except ReplicationError:
         return  # said already
-    trained = [run for run in left if run.family.trains]
-    configs = [run.settings_as(OffPolicyConfig) for run in trained]
-    memories = [typical_bytes(each.replay_capacity_rows, "lz4")[1] + priority_bytes(each) for each in configs]
-    each = sorted([PROGRAM_BYTES + size for size in memories] + [PROGRAM_BYTES] * (len(left) - len(trained)))
+    sizes = [load_footprint(run.family.name).memory_bytes(run, "lz4") for run in left]
+    each = sorted(PROGRAM_BYTES + size for size in sizes)
     largest, available = each[-cores:], available_memory_bytes()
     if not left:
         yield OK, f"memory: every run is finished, {available / 1e9:.1f} GB available"

@@ -272,9 +272,9 @@ def _is_embedded(run: Run) -> bool:
 def _most_lanes(run: Run, config: WorkflowConfig) -> int:
     if config.lanes != "auto":
         return config.lanes
-    # Only here: what a replay memory takes is known beside its code, and that imports numpy.
+    # Only here: what training takes is known beside its code, and that imports numpy.
     from replication.foundation.resources import total_memory_bytes
-    from replication.training.machine.footprint import lanes_that_fit
+    from replication.training.machine.capacity import lanes_that_fit
 
     memory_bytes = total_memory_bytes() if config.memory_gb is None else int(config.memory_gb * 1e9)
     return lanes_that_fit(run, memory_bytes, config.workers or os.cpu_count() or 1)

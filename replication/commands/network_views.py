@@ -14,18 +14,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load
-from torch import Tensor
 
-from replication.algorithms.off_policy.contract import load_algorithm
 from replication.analysis.embedding import embedding_rows, policy_rows, used_perplexity
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline
@@ -37,7 +33,7 @@ from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, write_atomically
-from replication.foundation.random_streams import named_stream, training_streams
+from replication.foundation.random_streams import named_stream
 from replication.report.views.evaluation_views import Moment, Stretch, view, write_screens, write_stretch
 from replication.report.views.screens import Screen
 from replication.specification.families.off_policy import OffPolicyConfig
@@ -46,6 +42,7 @@ from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run, resolve_run
 from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.learner import Learner, prepare_torch
+from replication.training.off_policy.networks import load_learner
 
 PLAYED_STEPS = 4_500
 """Five minutes: the play of a checkpoint, and the most of random play, which is no longer than the evaluation."""
@@ -93,7 +90,9 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
     if not screens.exists() or (learner is not None and not values.exists()):
         points, moments = _read_embedding(target)
         path = folder / "evaluation.trace"
-        shown, stretch = _view(read_trace(path), of_atari(final.presentation), path, moments, _config(run))
+        shown, stretch = _view(
+            read_trace(path), of_atari(final.presentation), path, moments, run.settings_as(OffPolicyConfig)
+        )
         if not screens.exists():
             write_screens(folder, shown, points)
         if learner is not None:
@@ -121,14 +120,14 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
     from replication.report.figures.figure import write_figure  # only here: matplotlib takes a second
 
     run = run_of_checkpoint(path)
-    learner = _learner(run, _tensors(path / "tensors.safetensors", "online"), path)
+    learner = load_learner(run, path / "tensors.safetensors", "online")
     presentation = _presentation(run)
     final = run.protocol.final_evaluation
-    epsilon = run.final_epsilon(final) if final else _config(run).evaluation_epsilon
+    epsilon = run.final_epsilon(final) if final else run.settings_as(OffPolicyConfig).evaluation_epsilon
     trace, found = play(run, learner, presentation, PLAYED_STEPS, epsilon=epsilon, most_states=POINTS)
     write_atomically(folder / "embedding.csv", csv_bytes(embedding_rows(found)))
     points, moments = _read_embedding(folder / "embedding.csv")
-    shown, _ = _view(trace, presentation, path, moments, _config(run))
+    shown, _ = _view(trace, presentation, path, moments, run.settings_as(OffPolicyConfig))
     write_screens(folder, shown, points)
     step = json.loads((path / "manifest.json").read_bytes())["step"]
     played = (
@@ -162,7 +161,7 @@ def play(
         sample.see(stack)
         return greedy(stack, stream)
 
-    config = _config(run)
+    config = run.settings_as(OffPolicyConfig)
     viewing = Viewing(config.frame_pipeline, config.frame_stack, presentation.frame_skip)
     trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_steps=steps))
     stream = named_stream(run.seed, run.game, "activations")
@@ -179,7 +178,7 @@ def action_values(learner: Learner, stretch: Stretch, run: Run) -> NDArray[np.fl
 def stored_network(run: Run, state: Path) -> Learner | None:
     """Load the network that the final evaluation of a run played; None where it is not in the state."""
     path = network_path(run, state)
-    return _learner(run, _tensors(path), path) if path.exists() else None
+    return load_learner(run, path) if path.exists() else None
 
 
 def run_of_checkpoint(path: Path) -> Run:
@@ -228,34 +227,6 @@ def _presentation(run: Run) -> Presentation:
     """Return how the game is shown in evaluation, or in training where the protocol has no evaluation."""
     final = run.protocol.final_evaluation
     return of_atari(final.presentation if final else run.protocol.training)
-
-
-def _config(run: Run) -> OffPolicyConfig:
-    return run.settings_as(OffPolicyConfig)
-
-
-def _learner(run: Run, tensors: Mapping[str, Tensor], path: Path) -> Learner:
-    num_actions = len(open_emulator(run.game).minimal_actions)
-    algorithm = load_algorithm(run.variant.module)
-    learner = Learner(
-        algorithm, _config(run), num_actions, training_streams(run.seed, run.game, run.family.streams), "cpu"
-    )
-    try:
-        learner.online.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ReplicationError(f"{path}: not the network of {run.name} ({reason[:80]}); remove it") from None
-    return learner
-
-
-def _tensors(path: Path, part: str = "") -> dict[str, Tensor]:
-    """Load the tensors of a part (`online`) of a file, without the part in their names; '': all of them."""
-    try:
-        tensors = load(path.read_bytes())
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ReplicationError(f"{path}: cannot be read ({type(error).__name__}: {error}); remove it") from None
-    begin = f"{part}." if part else ""
-    return {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
 
 
 def _read_embedding(path: Path) -> tuple[NDArray[np.float64], list[Moment]]:

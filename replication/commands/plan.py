@@ -1,7 +1,7 @@
 """The plan of an experiment: what is still to be done and what that costs, before anything is started.
 
 Work is counted exactly, hours are estimated: from finished runs or a measurement of this machine where there is one,
-else from assumed speeds, and the text says which. Nothing here imports torch; only `measure_speeds` does.
+else from assumed speeds, and the text says which. Only `measure_speeds` imports torch.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from replication.evidence.records import finished_as, unfinished
 from replication.foundation.durations import hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
 from replication.specification.experiments import load_experiment
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
-from replication.training.machine.footprint import checkpoint_bytes, memory_text
+from replication.training.footprints import load_footprint
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class VariantPlan:
     speed: Speed | None
     """Speed that the estimate is made with; None: the variant does not train."""
     memory: str
-    """Replay memory of one run, in words."""
+    """Memory of one run, in words; '' where it is not worth one."""
     state_bytes: int
     """Bytes of the checkpoints of the runs left."""
 
@@ -104,7 +103,7 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
         trains = members[0].family.trains
         speed = known_speed(members[0], results, state) if trains else None
         seconds = [seconds_to_go(run, speed, state) for run in left]
-        config = members[0].settings_as(OffPolicyConfig) if trains else None
+        footprint = load_footprint(members[0].family.name)
         plans.append(
             VariantPlan(
                 variant=name,
@@ -114,8 +113,8 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
                 seconds=sum(seconds),
                 longest_seconds=max(seconds, default=0.0),
                 speed=speed,
-                memory=memory_text(config) if config else "",
-                state_bytes=sum(checkpoint_bytes(run) for run in left),
+                memory=footprint.memory_text(members[0], "lz4"),
+                state_bytes=sum(footprint.checkpoint_bytes(run) for run in left),
             )
         )
     return plans
@@ -137,11 +136,11 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
     Raises:
         ReplicationError: no such experiment; the state cannot be written.
     """
-    from replication.training.speed import measure_speed
+    from replication.training.contract import load_family
 
     runs = {run.variant.variant: run for run in load_experiment(experiment).runs()}
     for run in runs.values():
         if run.family.trains:
-            training, playing = measure_speed(run, seconds)
+            training, playing = load_family(run.family.name).measure_speed(run, seconds)
             found = speed_conditions(run) | {"training": training, "playing": playing}
             write_atomically(speed_path(run, state), readable_json(found))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +22,40 @@ from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run
 
 
-def write_results(
-    run: Run,
-    results: Path,
-    *,
-    evaluation: Trace | None,
-    training: Trace | None,
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    facts: Mapping[str, Any],
-) -> Path:
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run leaves: the content of its record."""
+
+    run: Run
+    evaluation: Trace | None
+    """Trace of the final evaluation, where the protocol has one that is traced."""
+    training: Trace | None
+    """Trace of the training episodes, where their returns are the published quantity."""
+    facts: Mapping[str, Any]
+    """What else run.json records (counts, cost, device, evaluated network)."""
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Name to the rows of NAME.csv; one without rows is not written."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Other files of the record, by name."""
+
+
+def write_results(outcome: Outcome, results: Path) -> Path:
     """Write the files of a finished run, run.json last.
 
     Args:
-        run: whose results they are.
+        outcome: of the run.
         results: root of the results.
-        evaluation: trace of the final evaluation, where the protocol has one.
-        training: trace of the training episodes, where their returns are the published quantity.
-        tables: name to rows; written as CSV unless empty.
-        facts: what else run.json records (counts, cost, device, evaluated network).
 
     Returns: the folder.
     """
-    folder = run.results_folder(results)
-    files = {f"{name}.csv": csv_bytes(table) for name, table in tables.items() if table}
-    if evaluation is not None:
-        files["scores.csv"] = csv_bytes(score_rows(evaluation))
-        files["evaluation.trace"] = serialise_trace(evaluation)
-    if training is not None:
-        files["training.trace"] = serialise_trace(training)
-    records.write(folder, _run_record(run, evaluation) | dict(facts), files)
+    folder = outcome.run.results_folder(results)
+    files = {f"{name}.csv": csv_bytes(table) for name, table in outcome.tables.items() if table} | dict(outcome.files)
+    if outcome.evaluation is not None:
+        files["scores.csv"] = csv_bytes(score_rows(outcome.evaluation))
+        files["evaluation.trace"] = serialise_trace(outcome.evaluation)
+    if outcome.training is not None:
+        files["training.trace"] = serialise_trace(outcome.training)
+    records.write(folder, _run_record(outcome.run, outcome.evaluation) | dict(outcome.facts), files)
     return folder
 
 

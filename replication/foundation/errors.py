@@ -22,3 +22,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ReplicationError
     nearest = difflib.get_close_matches(name, accepted, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(accepted)}"
     return ReplicationError(f"there is no {kind} {name!r}; {hint}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Describe an error of Python or of a library in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

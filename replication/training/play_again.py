@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load
-
-from replication.algorithms.off_policy.contract import load_algorithm
-from replication.environments.atari.emulator import open_emulator
-from replication.environments.contract import Policy, Viewing
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.records import run_of_folder
 from replication.evidence.state_files import network_path
 from replication.evidence.trace_file import Trace, read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import progress_bar
-from replication.foundation.random_streams import training_streams
-from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.families.untrained import UntrainedConfig
 from replication.specification.run import Run
-from replication.training import untrained
-from replication.training.off_policy.acting import greedy_policy
-from replication.training.off_policy.learner import Learner, prepare_torch
+from replication.training.contract import load_family
+from replication.training.final_evaluation import PURPOSE, final_evaluation_of
 
 
 def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False) -> str:
@@ -38,7 +28,6 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     Raises:
         ReplicationError: the first run whose trace differs: file, episode.
     """
-    prepare_torch()
     played = absent = earlier = 0
     for folder in progress_bar(len(folders), "runs", "verify --policy", quiet=quiet, iterable=folders):
         path = folder / "evaluation.trace"
@@ -68,29 +57,10 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
 
 def evaluate_again(run: Run, state: Path) -> Trace | None:
     """Play the final evaluation of a run again; return None where its network is not stored."""
-    final = run.protocol.final_evaluation
-    assert final is not None
-    num_actions = len(open_emulator(run.game).minimal_actions)
-    policy: Policy
-    if not run.family.trains:
-        viewing = untrained.viewing(run.settings_as(UntrainedConfig))
-        policy = untrained.policy(num_actions)
-    else:
-        path = network_path(run, state)
-        if not path.exists():
-            return None
-        algorithm = load_algorithm(run.variant.module)
-        config = run.settings_as(OffPolicyConfig)
-        learner = Learner(
-            algorithm, config, num_actions, training_streams(run.seed, run.game, run.family.streams), "cpu"
-        )
-        try:
-            learner.online.load_state_dict(load(path.read_bytes()))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise ReplicationError(
-                f"{path}: not the network of {run.name} ({type(error).__name__}); remove it"
-            ) from None
-        viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
-        policy = greedy_policy(learner, run.final_epsilon(final))
-    request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
+    network = network_path(run, state) if run.family.trains else None
+    if network is not None and not network.exists():
+        return None
+    policy, viewing = load_family(run.family.name).player(run, network)
+    final = final_evaluation_of(run)
+    request = EvaluationRequest(final.presentation, PURPOSE, num_episodes=final.num_episodes)
     return evaluate(policy, run, viewing, request)

@@ -17,13 +17,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import save
-from torch import Tensor
 
 from replication.evidence.evaluation import Evaluation, Purpose, play_side_by_side
 from replication.evidence.records import sealed_record
 from replication.evidence.trace_file import Trace
-from replication.foundation.files import sha256, write_atomically
+from replication.foundation.files import write_atomically
 from replication.foundation.progress import say
 from replication.foundation.random_streams import restore_stream, stream_state
 from replication.foundation.stopping import Stop, Stopped
@@ -130,11 +128,6 @@ class ResumablePlay:
             return actions
 
         return play_side_by_side([each.evaluation for each in played], answer)
-
-
-def network_sha256(parameters: Mapping[str, Tensor]) -> str:
-    """Compute the digest of a network's parameters."""
-    return sha256(save({name: tensor.contiguous() for name, tensor in parameters.items()}))
 
 
 def unfinished_path(run: Run, state: Path) -> Path:

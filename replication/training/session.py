@@ -1,7 +1,7 @@
-"""From runs to results: build or restore the lanes, train with progress and checkpoints, evaluate, write.
+"""From runs to results: open or restore a cohort, train with progress and checkpoints, evaluate, write.
 
-A signal, or the end of the allowed time, is answered between two steps of training or evaluation: what is done so far
-is stored, and the program ends with an exit code that says so.
+A signal, or the end of the allowed time, is answered between two turns of training or evaluation: what is done so far
+is stored, and the program ends with an exit code that says so. What is trained is the family's: training/contract.py.
 """
 
 from __future__ import annotations
@@ -11,37 +11,29 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
-from replication.algorithms.off_policy.contract import Algorithm, load_algorithm
 from replication.evidence.records import finished_as, unfinished
+from replication.evidence.run_files import Outcome, write_results
+from replication.evidence.scores import score
 from replication.evidence.state_files import checkpoint_step, failure_path, read_failure
 from replication.evidence.trace_file import serialise_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
 from replication.foundation.progress import progress_bar, say
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
-from replication.training.final_evaluation import finish
-from replication.training.machine.capacity import ensure_memory_and_disk
-from replication.training.machine.devices import leased_device
-from replication.training.machine.footprint import memory_text
+from replication.training.contract import Cohort, Trainee, load_family
+from replication.training.machine.capacity import ensure_disk
 from replication.training.machine.settings import Machine
-from replication.training.off_policy.batching import IN_TURN, InStacks, Networks
-from replication.training.off_policy.device_memory import ensure_device_memory
-from replication.training.off_policy.lane_contract import AnyLane
-from replication.training.off_policy.learner import Learner, prepare_torch
-from replication.training.off_policy.loop import train
-from replication.training.off_policy.trainee import Trainee
-from replication.training.resumable_play import Play, ResumablePlay
-from replication.training.untrained import evaluate_untrained
-from replication.training.workers.pool import open_lanes
+from replication.training.resumable_play import Play, ResumablePlay, unfinished_path
+
+_DESCRIBE_SECONDS = 1.0
+"""Between two looks at the returns of training, which wait for what is being played."""
 
 
 def execute(runs: Sequence[Run], machine: Machine) -> int:
-    """Bring every run to its results; runs of one variant advance in lockstep as the lanes of one cohort.
+    """Bring every run to its results; runs of one variant train together as a cohort.
 
     Returns: exit code, 0 or INTERRUPTED_EXIT_CODE.
     Raises:
@@ -68,40 +60,21 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
 
 
 def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
-    play = ResumablePlay(machine.state, stop, machine.checkpoint_seconds)
-    if not missing[0].family.trains:
-        for run in missing:
-            with _locked(run, machine):
-                evaluate_untrained(run, machine, play)
-    elif healthy := [run for run in missing if read_failure(run, machine.state) is None]:
-        _train_cohort(healthy, machine, stop, play)
-
-
-def _train_cohort(runs: Sequence[Run], machine: Machine, stop: Stop, play: Play) -> None:
-    prepare_torch()
-    algorithm = load_algorithm(runs[0].variant.module)
-    config = runs[0].settings_as(OffPolicyConfig)
-    each = f", for each of {len(runs)} lanes" if len(runs) > 1 else ""
-    say(f"replay memory: {memory_text(config, machine.storage)}{each}")
+    healthy = [run for run in missing if read_failure(run, machine.state) is None]
+    if not healthy:
+        return
+    family, play = load_family(healthy[0].family.name), ResumablePlay(machine.state, stop, machine.checkpoint_seconds)
     with ExitStack() as held:
-        for run in runs:
+        for run in healthy:
             held.enter_context(_locked(run, machine))
-        machine = replace(machine, device=held.enter_context(leased_device(machine.device)))
-        ensure_memory_and_disk(runs, config, machine)
-        ensure_device_memory(len(runs), algorithm, config, machine.device)
-        lanes = held.enter_context(open_lanes(runs, config, machine))
-        trainees = [_build(lane, algorithm, machine) for lane in lanes]
-        _continue_all(trainees, machine, stop)
-        stop.check()
-        networks: Networks = InStacks() if machine.device.startswith("cuda") else IN_TURN
-        _train(trainees, config, machine, networks, stop, play)
-        sound = [trainee for trainee in trainees if trainee.failure is None]
-        finish(sound, machine, networks, play, lanes=len(trainees))
-
-
-def _build(lane: AnyLane, algorithm: Algorithm, machine: Machine) -> Trainee:
-    """Build the learner of a lane at its start."""
-    return Trainee(lane, Learner(algorithm, lane.config, lane.num_actions, lane.streams, machine.device))
+        ensure_disk(healthy, machine.state)
+        cohort = held.enter_context(family.open_cohort(healthy, machine))
+        if cohort.trainees:
+            _continue_all(cohort.trainees, machine, stop)
+            stop.check()
+            _train(cohort, machine, stop, play)
+        for outcome in cohort.finish(play):
+            _leave(outcome, machine)
 
 
 def _continue_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:
@@ -110,55 +83,51 @@ def _continue_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> 
 
     def continue_some(some: Sequence[Trainee]) -> None:
         for trainee in some:
-            run = trainee.lane.run
+            run = trainee.run
             if checkpoint_folders(run.state_folder(machine.state)):
-                say(f"{run.name}: continuing from its checkpoint; its replay memory is played again")
+                say(f"{run.name}: continuing from its checkpoint")
                 restore_newest(trainee, run.state_folder(machine.state), stop.check)
-                say(f"{run.name}: continued at step {trainee.lane.step:,}")
+                say(f"{run.name}: continued at step {trainee.step:,}")
 
     with ThreadPoolExecutor(hands) as pool:
         for _ in pool.map(continue_some, [trainees[first::hands] for first in range(hands)]):
             pass
 
 
-def _train(
-    trainees: Sequence[Trainee],
-    config: OffPolicyConfig,
-    machine: Machine,
-    networks: Networks,
-    stop: Stop,
-    play: Play,
-) -> None:
+def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
     """Train until every budget is spent, with a checkpoint every `checkpoint_seconds` and one at the end.
 
     Raises:
         Stopped: a stop was asked for; checkpoints are written.
     """
-    skip = trainees[0].lane.run.protocol.training.frame_skip
+    trainees = cohort.trainees
+    frames_a_step = trainees[0].run.training_frames // trainees[0].run.training_steps
+    steps = sum(trainee.step for trainee in trainees)
     with progress_bar(
-        sum(trainee.lane.run.training_steps for trainee in trainees) * skip,
+        sum(trainee.run.training_frames for trainee in trainees),
         "frames",
-        ", ".join(trainee.lane.run.name for trainee in trainees),
+        ", ".join(trainee.run.name for trainee in trainees),
         quiet=machine.quiet,
-        initial=sum(trainee.lane.step for trainee in trainees) * skip,
+        initial=steps * frames_a_step,
         unit_scale=True,
         smoothing=0.05,
     ) as bar:
-        started = last = time.monotonic()
+        started = last = described = time.monotonic()
         before = [trainee.seconds for trainee in trainees]
         try:
-            for _ in train(trainees, config, networks, play):
+            for _ in cohort.train(play):
                 stop.progressed = True
-                bar.update(sum(trainee.active for trainee in trainees) * skip)
-                if trainees[0].lane.step % 500 == 0:
+                now, taken = time.monotonic(), sum(trainee.step for trainee in trainees) - steps
+                bar.update(taken * frames_a_step)
+                steps += taken
+                if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(_latest(trainees), refresh=False)
-                for trainee in trainees:
-                    _store_evaluation(trainee, machine)
-                    if trainee.failure is not None and read_failure(trainee.lane.run, machine.state) is None:
-                        _freeze(trainee, machine)
-                now = time.monotonic()
+                    described = now
                 for trainee, spent in zip(trainees, before, strict=True):
                     trainee.seconds = spent + now - started
+                    _store_evaluation(trainee, machine)
+                    if trainee.failure is not None and read_failure(trainee.run, machine.state) is None:
+                        _freeze(trainee, machine)
                 stop.check()
                 if now - last >= machine.checkpoint_seconds:
                     _save_all(trainees, machine, stop)
@@ -170,20 +139,22 @@ def _train(
 
 
 def _save_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:
-    """Write a checkpoint of every lane that has not failed; one that has keeps its earlier checkpoints."""
+    """Write a checkpoint of every run that has not failed; one that has keeps its earlier checkpoints."""
     started = time.monotonic()
     for trainee in trainees:
-        if trainee.failure is None and not trainee.learner.is_finite():
-            trainee.failure = f"a parameter is not a finite number at step {trainee.lane.step:,}"
+        if trainee.failure is not None:
+            continue
+        trainee.failure = trainee.defect()
+        if trainee.failure is not None:
             _freeze(trainee, machine)
-        if trainee.failure is None:
-            save_checkpoint(trainee, trainee.lane.run.state_folder(machine.state))
+        else:
+            save_checkpoint(trainee, trainee.run.state_folder(machine.state))
     stop.note_checkpoint(time.monotonic() - started)
 
 
 def _freeze(trainee: Trainee, machine: Machine) -> None:
-    """Write failed.json beside the checkpoints of a lane that cannot go on; the other lanes do."""
-    run = trainee.lane.run
+    """Write failed.json beside the checkpoints of a run that cannot go on; its neighbours do."""
+    run = trainee.run
     record = {
         "training_digest": run.training_digest,
         "reason": trainee.failure,
@@ -210,19 +181,29 @@ def _failure_text(run: Run, machine: Machine) -> str:
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
     """Write the trace of a periodic evaluation to the state, and say its score."""
-    if trainee.fresh_trace is None:
+    evaluated = trainee.take_evaluation()
+    if evaluated is None:
         return
-    run, point = trainee.lane.run, trainee.curve[-1]
-    path = run.state_folder(machine.state) / "evaluations" / f"step_{point.step:010d}.trace"
-    write_atomically(path, serialise_trace(trainee.fresh_trace))
-    trainee.fresh_trace = None
+    run, point = trainee.run, evaluated.point
+    if evaluated.trace is not None:
+        path = run.state_folder(machine.state) / "evaluations" / f"step_{point.step:010d}.trace"
+        write_atomically(path, serialise_trace(evaluated.trace))
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
 
 
+def _leave(outcome: Outcome, machine: Machine) -> None:
+    """Write the results of a finished run, and say its score and their folder."""
+    run, evaluation = outcome.run, outcome.evaluation
+    folder = write_results(outcome, machine.results)
+    unfinished_path(run, machine.state).unlink(missing_ok=True)
+    found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
+    say(f"{run.name}:{found} {folder}")
+
+
 def _latest(trainees: Sequence[Trainee]) -> str:
-    """Return the mean return of each lane's last training episodes, in words."""
-    means = [trainee.lane.recent_return for trainee in trainees]
+    """Return the mean return of each run's last training episodes, in words."""
+    means = [trainee.recent_return for trainee in trainees]
     return "return " + " ".join("-" if mean is None else f"{mean:.1f}" for mean in means)
 
 

@@ -16,6 +16,7 @@ from replication.environments.atari import emulator
 from replication.foundation.errors import ReplicationError
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.machine import capacity
+from replication.training.off_policy import host_memory
 from tests.support.bad_input import SMOKE, content, refused, train
 from tests.support.lanes import advance, build, smoke_run
 from tests.support.parameters import long_unless
@@ -132,7 +133,7 @@ def test_two_processes_on_one_run_one_of_them_trains(tmp_path: Path, whole: Path
 def test_too_little_memory_is_said_before_anything_is_trained(
     tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, available: float, more: list[str], expected: str
 ) -> None:
-    monkeypatch.setattr(capacity, "available_memory_bytes", lambda: int(available))
+    monkeypatch.setattr(host_memory, "available_memory_bytes", lambda: int(available))
     asked = train(tmp_path, budget_frames="200_000_000")
     line = refused(capsys, *asked, "--seed", "1", "2", *more)
     assert expected in line
@@ -142,7 +143,7 @@ def test_too_little_memory_is_said_before_anything_is_trained(
 def test_a_short_budget_needs_no_more_memory_than_it_can_fill(
     tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "available_memory_bytes", lambda: 10_000_000)
+    monkeypatch.setattr(host_memory, "available_memory_bytes", lambda: 10_000_000)
     assert main([*train(tmp_path, **SMOKE), "--quiet"]) == 0
 
 

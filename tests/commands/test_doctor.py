@@ -45,7 +45,7 @@ def test_a_sound_machine_is_ready(tmp_path: Path, capsys: pytest.CaptureFixture[
         "a step was taken in kung_fu_master: 14 actions",
         "torch ",
         "0 of 4 runs are finished",
-        "memory: 2.4 GB for 2 at a time, 8.0 GB available",
+        "memory: 2.1 GB for 2 at a time, 8.0 GB available",
         "disk: 0.13 GB of checkpoints",
     ):
         assert any(words in line for line in lines(said, "ok")), words

@@ -18,7 +18,7 @@ from replication.foundation.paths import WORKFLOW
 from replication.specification.experiments import load_experiment
 from replication.specification.loading import identity_config
 from replication.specification.run import Run, resolve_run
-from replication.training.machine.footprint import checkpoint_bytes, parameter_count
+from replication.training.off_policy.footprint import checkpoint_bytes, parameter_count
 
 
 def _record(run: Run, **changes) -> dict:

@@ -135,14 +135,12 @@ def test_v8_only_a_strictly_higher_score_replaces_the_best_network(monkeypatch: 
 
 @pytest.mark.parametrize(("variant", "period"), [("random_10hz", 6), ("random_60hz", 1)])
 def test_v11_the_random_agent_draws_an_action_every_6th_frame_and_holds_it(variant: str, period: int) -> None:
-    from replication.training import untrained
+    from replication.training.untrained.family import player
 
     run = resolve_run(variant=variant, task="catch", seed=1)
-    viewing = untrained.viewing(run.settings)
+    policy, viewing = player(run, None)
     assert viewing.frame_skip == period
-    trace = evaluate(
-        untrained.policy(3), run, viewing, EvaluationRequest(_final(run), "final_evaluation", num_episodes=3)
-    )
+    trace = evaluate(policy, run, viewing, EvaluationRequest(_final(run), "final_evaluation", num_episodes=3))
     for episode in trace.episodes:
         frames = np.repeat(episode.codes, episode.lengths)[episode.noop_frames :]
         changes = np.flatnonzero(np.diff(frames)) + 1

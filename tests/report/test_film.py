@@ -15,7 +15,7 @@ from replication.environments.atari.palette import palette_rgb
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.trace_file import Trace, read_trace, write_trace
 from replication.report.views import film
-from replication.training import untrained
+from replication.training.untrained.family import player
 from tests.support.lanes import smoke_run
 
 pytestmark = pytest.mark.rom
@@ -25,9 +25,8 @@ pytestmark = pytest.mark.rom
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trace of two short episodes of Space Invaders."""
     run = smoke_run("random_10hz", "space_invaders", budget_frames=None)
-    config = run.settings
     presentation = run.protocol.final_evaluation.presentation
-    policy, viewing = untrained.policy(6), untrained.viewing(config)
+    policy, viewing = player(run, None)
     trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_episodes=2))
     file = tmp_path_factory.mktemp("trace") / "evaluation.trace"
     write_trace(file, trace)

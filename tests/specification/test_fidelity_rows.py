@@ -153,9 +153,9 @@ def test_v1_v2_an_evaluation_of_so_many_steps_falls_on_every_period() -> None:
     traces = []
     for _ in range(600):
         advance([trainee], 1)
-        if trainee.fresh_trace is not None:
-            traces.append(trainee.fresh_trace)
-            trainee.fresh_trace = None
+        evaluated = trainee.take_evaluation()
+        if evaluated is not None:
+            traces.append(evaluated.trace)
     assert [point.step for point in trainee.curve] == [200, 400, 600] and periodic.period_steps == 200
     for trace in traces:
         steps = sum(-(-episode.scored_frames // 4) for episode in trace.episodes)

@@ -158,7 +158,7 @@ def test_a_preset_may_scale_settings_of_a_user_s_own_algorithm(folder: Path) -> 
     path = paths.WORKFLOW / "presets" / "smoke.yaml"
     path.write_text(path.read_text().replace("batch_size: 8", "needed: 5"))
     assert (
-        resolve_run(variant="own", game="pong", seed=1, preset="smoke", budget_frames=4).variant.config["needed"] == 5
+        resolve_run(variant="own", task="pong", seed=1, preset="smoke", budget_frames=4).variant.config["needed"] == 5
     )
     path.write_text(path.read_text().replace("needed: 5", "neded: 5"))
     with pytest.raises(ReplicationError, match=r"smoke.yaml: config.neded: there is no key 'neded'; did you mean"):

@@ -29,12 +29,12 @@ from replication.specification.families.off_policy import ReplayStart
 from replication.specification.run import Run, resolve_run
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.batching import InStacks
+from replication.training.off_policy.lane_in_worker import open_lanes
 from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.loop import train
 from replication.training.off_policy.stack import Stack
 from replication.training.off_policy.trainee import Trainee
 from replication.training.workers.handle import Worker
-from replication.training.workers.pool import open_lanes
 from tests.support.stacks import apart, learner, loss_stream, minibatch
 
 LIMITS = {True: 1e-7, False: 1e-2}

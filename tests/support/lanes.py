@@ -19,12 +19,12 @@ from replication.foundation.random_streams import stream_state
 from replication.specification.run import Run, resolve_run
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.lane import Lane
+from replication.training.off_policy.lane_in_worker import open_lanes
 from replication.training.off_policy.learner import Learner
 from replication.training.off_policy.loop import train
 from replication.training.off_policy.trainee import Trainee
 from replication.training.replay.frame_store import build_frame_store
 from replication.training.replay.transitions import Transitions
-from replication.training.workers.pool import open_lanes
 
 
 def smoke_run(variant: str = "dqn", game: str = "catch", seed: int = 1, **changes: Any) -> Run:

@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import ReplaySampling
-from replication.training.machine import capacity
-from replication.training.machine.capacity import ensure_memory_and_disk
-from replication.training.machine.footprint import (
-    PRIORITY_BYTES,
-    checkpoint_bytes,
-    lanes_that_fit,
-    memory_text,
-    priority_bytes,
-)
+from replication.training.machine.capacity import lanes_that_fit
 from replication.training.machine.settings import Machine
+from replication.training.off_policy import host_memory
+from replication.training.off_policy.footprint import PRIORITY_BYTES, checkpoint_bytes, memory_text, priority_bytes
+from replication.training.off_policy.host_memory import ensure_memory
 from replication.training.replay.frame_store import build_frame_store
 from replication.training.replay.memory import NO_ACTION, TERMINATED, ReplayMemory
 from replication.training.replay.priorities import check_state, state_kinds
@@ -182,12 +177,12 @@ def test_priorities_count_in_what_a_machine_holds(
     assert lanes_that_fit(run, 4_000_000_000, 0) <= 600_000_000 // each < lanes_that_fit(uniform, 4_000_000_000, 0)
     assert checkpoint_bytes(run) - checkpoint_bytes(uniform) == each
     for storage in ("raw", "lz4"):
-        assert memory_text(run.settings, storage).endswith(f"; priorities {each / 1e6:.1f} MB")
+        assert memory_text(run, storage).endswith(f"; priorities {each / 1e6:.1f} MB")
     machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
-    monkeypatch.setattr(capacity, "available_memory_bytes", lambda: each)
-    ensure_memory_and_disk([uniform], uniform.settings, machine)
+    monkeypatch.setattr(host_memory, "available_memory_bytes", lambda: each)
+    ensure_memory([uniform], machine)
     with pytest.raises(ReplicationError, match="memory: 1 replay memories"):
-        ensure_memory_and_disk([run], run.settings, machine)
+        ensure_memory([run], machine)
 
 
 # ---------------------------------------------------------------- the newest

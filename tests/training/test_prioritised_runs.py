@@ -16,8 +16,8 @@ from safetensors.torch import load, save
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.off_policy import NewestSampling, ReplaySampling
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
-from replication.training.machine import capacity
 from replication.training.machine.settings import Machine
+from replication.training.off_policy import host_memory
 from replication.training.off_policy.lane import NO_DECISION
 from replication.training.off_policy.trainee import Trainee
 from replication.training.replay.transitions import Transitions
@@ -297,7 +297,7 @@ def test_what_is_said_before_training_counts_priorities(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused for want of memory right after: nothing is trained."""
-    monkeypatch.setattr(capacity, "available_memory_bytes", lambda: 1)
+    monkeypatch.setattr(host_memory, "available_memory_bytes", lambda: 1)
     for variant, priorities in (
         ("der_2019", "; priorities 16.0 MB, for each of 2 lanes"),
         ("dqn", " GB, for each of 2 lanes"),

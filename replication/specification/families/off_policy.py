@@ -170,6 +170,11 @@ class OffPolicyConfig(Settings):
     optimizer: Annotated[CenteredRMSPropConfig | AdamConfig, Field(discriminator="name")]
 
     @property
+    def steps_before_learning(self) -> int:
+        """About so many agent steps pass before anything is learned."""
+        return self.replay_start.count
+
+    @property
     def future_steps(self) -> int:
         """States after a transition's first that its loss is shown too: none, unless an algorithm's class says so."""
         return 0

@@ -1,4 +1,4 @@
-"""The memory and the disk that a cohort needs, checked against what is free before it trains."""
+"""What fits on a machine: the runs that one process can train, and the checkpoints that the disk has to hold."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from pathlib import Path
 
 from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
-from replication.foundation.resources import available_memory_bytes, free_disk_bytes
-from replication.specification.families.off_policy import OffPolicyConfig
+from replication.foundation.resources import free_disk_bytes
 from replication.specification.run import Run
-from replication.training.machine.footprint import WORKER_BYTES, checkpoint_bytes, priority_bytes, rows_held
-from replication.training.machine.settings import Machine
-from replication.training.replay.frame_store import typical_bytes
+from replication.training.footprints import load_footprint
+
+WORKER_BYTES = 110_000_000
+"""Memory of a worker process without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
+LEARNER_BYTES = 3_000_000_000
+"""Memory of the process that learns on a GPU, on the host, for torch and CUDA: assumed, not measured."""
 
 
-def ensure_memory_and_disk(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> None:
-    """Compare replay memories with the memory available, and checkpoints with the free disk.
+def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
+    """Count the runs like this one that one process can train, with compressed frames of a busy game; at least 1.
 
-    A compressed memory counts as that of a busy game, with as many rows as the budget can fill; a raw one counts whole.
+    Args:
+        run: a run that trains.
+        memory_bytes: of the machine; a tenth is left to other programs.
+        workers: processes that play for the one that learns.
+    """
+    each = max(1, load_footprint(run.family.name).memory_bytes(run, "lz4"))
+    return max(1, (memory_bytes * 9 // 10 - LEARNER_BYTES - workers * WORKER_BYTES) // each)
+
+
+def ensure_disk(runs: Sequence[Run], state: Path) -> None:
+    """Compare the checkpoints of runs of one family with the free disk.
+
     Counted are the two checkpoints that are kept and the one being written, less those that are on the disk already.
 
     Raises:
-        ReplicationError: too little memory or disk is free.
+        ReplicationError: too little is free.
     """
-    storage, state, workers = machine.storage, machine.state, min(machine.workers, len(runs))
-    rows = rows_held(runs[0], config, storage)
-    _, frames = typical_bytes(rows, storage)
-    each = frames + priority_bytes(config)
-    beside, available = workers * WORKER_BYTES, available_memory_bytes()
-    needed, fit = each * len(runs) + beside, (available - beside) // each
-    if needed > available:
-        fewer = f"train at most {fit} at a time" if fit >= 1 else ""
-        packed = "take --replay-storage lz4" if storage == "raw" else ""
-        advice = " or ".join(part for part in (packed, fewer) if part) or "free memory, or take a larger machine"
-        processes = f" in {workers} worker processes" if workers else ""
-        raise ReplicationError(
-            f"memory: {len(runs)} replay memories of {rows:,} rows ({storage}){processes} need "
-            f"{needed / 1e9:.1f} GB, {available / 1e9:.1f} GB are available; {advice}"
-        )
+    checkpoint_bytes = load_footprint(runs[0].family.name).checkpoint_bytes
     there = sum(_bytes_of(folder) for run in runs for _, folder in checkpoints(run.state_folder(state)))
     needed, free = sum(checkpoint_bytes(run) * 3 // 2 for run in runs) - there, free_disk_bytes(state)
     if needed > free:

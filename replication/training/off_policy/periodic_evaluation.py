@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.evidence.evaluation import Evaluation, EvaluationRequest, Purpose, exploration_stream
+from replication.evidence.evaluation import EvaluationRequest, Purpose, exploration_stream
 from replication.evidence.scores import CurvePoint, score
 from replication.evidence.trace_file import Trace
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.training.contract import EvaluatedPoint
 from replication.training.off_policy.acting import act
 from replication.training.off_policy.batching import Networks
 from replication.training.off_policy.lane_contract import AnyLane
+from replication.training.off_policy.networks import network_sha256
 from replication.training.off_policy.trainee import Trainee
-from replication.training.resumable_play import Choose, Play, Played, network_sha256, play_at_once
+from replication.training.resumable_play import Choose, Play, Played, play_at_once
 from replication.training.schedules import epsilon_at, is_due
 
 
@@ -52,50 +54,44 @@ def evaluate_periodically(
         is_best = not math.isnan(found) and (not earlier or found > max(earlier))
         if is_best:
             trainee.best = learner.online_parameters()
-        trainee.fresh_trace = trace
-        trainee.curve.append(
-            CurvePoint(
-                step=lane.step,
-                score=None if math.isnan(found) else found,
-                episodes=sum(episode.ending != "unfinished" for episode in trace.episodes),
-                held_out_value=value,
-                held_out_td_error=td_error,
-                epsilon=epsilon_at(lane.step, config.epsilon),
-                is_best=is_best,
-            )
+        point = CurvePoint(
+            step=lane.step,
+            score=None if math.isnan(found) else found,
+            episodes=sum(episode.ending != "unfinished" for episode in trace.episodes),
+            held_out_value=value,
+            held_out_td_error=td_error,
+            epsilon=epsilon_at(lane.step, config.epsilon),
+            is_best=is_best,
         )
+        trainee.curve.append(point)
+        trainee.evaluated = EvaluatedPoint(point, trace)
 
 
 def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play) -> list[Trace]:
-    epsilons, played = {}, []
+    epsilons, played = [], []
     purpose: Purpose = "periodic_evaluation"
-    for place, trainee in enumerate(trainees):
-        lane = trainee.lane
+    for trainee in trainees:
+        lane, learner = trainee.lane, trainee.learner
         periodic, index = lane.run.protocol.periodic_evaluation, _evaluation_index(lane)
         assert periodic is not None
-        epsilons[place] = periodic.epsilon
+        epsilons.append(periodic.epsilon)
         request = EvaluationRequest(periodic.presentation, purpose, index, num_steps=periodic.length_steps)
-        begun = lane.begin_evaluation(request)
-        played.append(to_be_played(trainee, begun, purpose, index))
+        begun, stream = lane.begin_evaluation(request), exploration_stream(lane.run, purpose, index)
+        network = network_sha256(learner.online_parameters())
+        played.append(Played(begun, lane.run, purpose, index, network, learner.num_actions, stream))
     return play(played, evaluation_policy(trainees, played, epsilons, networks), lambda place, stack: None)
 
 
-def to_be_played(trainee: Trainee, evaluation: Evaluation, purpose: Purpose, index: int = 0) -> Played:
-    """Return an evaluation of a lane's online network together with the stream that its policy draws from."""
-    run, learner = trainee.lane.run, trainee.learner
-    stream, network = exploration_stream(run, purpose, index), network_sha256(learner.online_parameters())
-    return Played(evaluation, run, purpose, index, network, learner.num_actions, stream)
-
-
 def evaluation_policy(
-    trainees: Sequence[Trainee], played: Sequence[Played], epsilons: Mapping[int, float], networks: Networks
+    trainees: Sequence[Trainee], played: Sequence[Played], epsilons: Sequence[float], networks: Networks
 ) -> Choose:
     """Return the epsilon-greedy policy of the online networks, for the evaluations that are under way."""
+    epsilon_of = dict(enumerate(epsilons))
     streams = {place: each.stream for place, each in enumerate(played)}
 
     def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
         seen = {place: (trainees[place].learner, stack) for place, stack in stacks.items()}
-        return act(seen, epsilons, streams, networks, evaluating=True)
+        return act(seen, epsilon_of, streams, networks, evaluating=True)
 
     return choose
 

@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import ROOT
-from replication.training.workers.process import BATCH, FAILED, PLAY, RENEW, REQUEST, WATCH, Assignment
+from replication.training.workers.process import FAILED, REQUEST, Assignment
 
 CHECK_SECONDS = 0.1
 """Between two calls of `check` while an answer is waited for."""
@@ -24,14 +24,15 @@ ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENB
 class Worker:
     """A process with some lanes. Messages to it are numbered, and answered in this order."""
 
-    def __init__(self, assignment: Assignment, memory: int) -> None:
+    def __init__(self, assignment: Assignment, memory: int, kinds: Sequence[int]) -> None:
         """Start the process and send it its lanes; `answer(self.started)` waits until it has opened them.
 
         Args:
             assignment: its lanes.
             memory: descriptor of the memory it shares.
+            kinds: of messages, in the order in which they are sent.
         """
-        self._names = ", ".join(run.name for run in assignment.runs)
+        self._names = assignment.names
         ours, theirs = socket.socketpair()
         command = [
             sys.executable,
@@ -55,9 +56,7 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
             self._connection = Connection(ours.detach())
-        # In the order in which they are sent: a minibatch is drawn by the priorities of the one before, and before the
-        # step under way is stored.
-        self._posted: dict[int, list[int]] = {RENEW: [], BATCH: [], PLAY: [], WATCH: []}
+        self._posted: dict[int, list[int]] = {kind: [] for kind in kinds}
         self._newest = dict.fromkeys(self._posted, 0)
         self._sent = self._received = 0
         self._found: dict[int, Any] = {}
@@ -86,7 +85,7 @@ class Worker:
             self._receive()
 
     def request(self, number: int, name: str, *given: Any) -> int:
-        """Ask for the result of a method of the worker's `_Host` for a lane.
+        """Ask for the result of a method of the worker's host for a lane.
 
         Returns: the number of the request, for `answer`.
         """

@@ -1,253 +1,52 @@
-"""Lanes in worker processes: each worker plays, stores and draws minibatches for several lanes of a cohort.
-
-Calls to lanes are collected and sent, one message of each kind a worker, when the first answer is needed or the step
-ends. So all workers work at the same time, and the main process spends little time on each lane.
-"""
+"""The workers of a cohort."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from replication.evidence.evaluation import Evaluation, EvaluationRequest
-from replication.evidence.trace_file import Trace
-from replication.foundation.random_streams import restore_stream, stream_state, training_streams
-from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.run import Run
-from replication.training.machine.settings import Machine
-from replication.training.off_policy.lane import LANE_STREAMS, Lane
-from replication.training.off_policy.lane_contract import AnyLane, Past, budget_is_spent, learning_has_started
-from replication.training.replay.frame_store import Storage, build_frame_store
-from replication.training.replay.transitions import Transitions
 from replication.training.workers.handle import Worker
-from replication.training.workers.process import BATCH, NO_ACTION, PLAY, RENEW, WATCH, Assignment, sent_settings
-from replication.training.workers.shared_memory import (
-    AT_END,
-    EPISODES_EVALUATED,
-    EVALUATION_ENDED,
-    ITERATIONS,
-    ROWS_APPENDED,
-    SharedLanes,
-    shared_memory,
-)
-
-
-@contextmanager
-def open_lanes(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -> Iterator[Sequence[AnyLane]]:
-    """Open the lanes of a cohort at their start: in this process, or in workers that end with the block.
-
-    Raises:
-        ReplicationError: a game cannot be opened.
-    """
-    if not machine.workers:
-        yield [Lane(run, config, build_frame_store(machine.storage, config.replay_capacity_rows)) for run in runs]
-        return
-    with WorkerPool(runs, config, machine.storage, machine.workers) as pool:
-        yield pool.lanes
+from replication.training.workers.process import Assignment
 
 
 class WorkerPool:
-    """The workers of a cohort, for as long as the `with` block lasts. Lanes are dealt to them in turn.
+    """The workers of a cohort, for as long as the `with` block lasts.
 
     Args:
-        runs: one a lane.
-        config: of their variant.
-        storage: of the frames of their replay memories.
-        workers: processes wanted; no more are started than there are lanes.
+        assignments: one a worker.
+        memory: descriptor of the memory that all of them share; once they are started it may be closed here.
+        kinds: of messages, in the order in which they are sent.
     """
 
-    def __init__(self, runs: Sequence[Run], config: OffPolicyConfig, storage: Storage, workers: int) -> None:
-        self.lanes: list[LaneInWorker] = []
+    def __init__(self, assignments: Sequence[Assignment], memory: int, kinds: Sequence[int]) -> None:
+        """Start the workers; they open their lanes at the same time."""
+        self.workers: list[Worker] = []
         self.unsent = False
         """True while a worker has been posted something that is not sent yet."""
-        self._runs = runs
-        self._config = config
-        self._storage = storage
-        self._workers: list[Worker] = []
-        self._wanted = min(workers, len(runs))
-
-    def __enter__(self) -> WorkerPool:
         try:
-            self._start()
+            for assignment in assignments:
+                self.workers.append(Worker(assignment, memory, kinds))
         except BaseException:
             self.__exit__()
             raise
+
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             worker.end()
+
+    def opened(self) -> list[Any]:
+        """Wait until each worker has opened its lanes, and return what it says of them.
+
+        Raises:
+            ReplicationError: a lane cannot be opened, or a process has ended.
+        """
+        return [worker.answer(worker.started) for worker in self.workers]
 
     def send(self) -> None:
         """Send each worker what was posted to it."""
         self.unsent = False
-        for worker in self._workers:
+        for worker in self.workers:
             worker.send_posted()
-
-    def _start(self) -> None:
-        runs, config, wanted = self._runs, self._config, self._wanted
-        size = (len(runs), config.batch_size, config.frame_stack, config.future_steps)
-        sent = sent_settings(config, runs[0].family)
-        memory = shared_memory(*size)
-        try:
-            shared = SharedLanes(memory, *size)
-            for first in range(wanted):
-                places = list(range(first, len(runs), wanted))
-                held = [replace(runs[place]) for place in places]  # copies, without the settings that a run keeps
-                self._workers.append(Worker(Assignment(held, places, sent, self._storage, len(runs)), memory))
-        finally:
-            os.close(memory)
-        num_actions = [worker.answer(worker.started) for worker in self._workers]
-        for place, run in enumerate(runs):
-            number, which = divmod(place, wanted)
-            lane = LaneInWorker(run, config, self, self._workers[which], number, shared, place)
-            lane.num_actions = num_actions[which][number]
-            self.lanes.append(lane)
-
-
-class LaneInWorker:
-    """A lane that lives in a worker; `AnyLane` says what its members mean to the training loop.
-
-    Args:
-        run: the run that is trained.
-        config: of its variant.
-        pool: all workers.
-        worker: the one it lives in.
-        number: of the lane in this worker.
-        shared: the memory of all lanes.
-        place: of the lane in this memory.
-    """
-
-    num_actions: int
-
-    def __init__(
-        self,
-        run: Run,
-        config: OffPolicyConfig,
-        pool: WorkerPool,
-        worker: Worker,
-        number: int,
-        shared: SharedLanes,
-        place: int,
-    ) -> None:
-        self.run = run
-        self.config = config
-        self.streams = training_streams(run.seed, run.game, run.family.streams)
-        self.step = 0
-        self.held_out: Transitions | None = None
-        self._pool = pool
-        self._worker = worker
-        self._number = number
-        self._place = place
-        self._counts = shared.counts.data
-        self._recent_returns = shared.recent_returns
-        self._stack: NDArray[np.uint8] = shared.stacks[place]
-        self._evaluation_stack: NDArray[np.uint8] = shared.evaluation_stacks[place]
-        self._batch = shared.batch_of(place)
-        self._priorities: NDArray[np.float32] = shared.priorities[place]
-
-    @property
-    def stack(self) -> NDArray[np.uint8]:
-        self._wait(PLAY)
-        return self._stack
-
-    @property
-    def at_end(self) -> bool:
-        return bool(self._count(AT_END))
-
-    @property
-    def done(self) -> bool:
-        # Read only where it counts, since reading it waits for the step under way.
-        iterations = self._count(ITERATIONS) if self.run.budget.iterations else 0
-        return budget_is_spent(self.run, self.step, iterations)
-
-    @property
-    def learning_started(self) -> bool:
-        rows_appended = self._count(ROWS_APPENDED) if self.config.replay_start.unit == "rows" else 0
-        return learning_has_started(self.config, self.step, rows_appended)
-
-    @property
-    def recent_return(self) -> float | None:
-        self._wait(PLAY)
-        found = float(self._recent_returns[self._place])
-        return None if math.isnan(found) else found
-
-    def begin_batch(self) -> None:
-        self._post(BATCH, NO_ACTION)
-
-    def batch(self) -> Transitions:
-        self._wait(BATCH)
-        return self._batch
-
-    def renew_priorities(self, priorities: NDArray[np.float32]) -> None:
-        # The worker has taken the priorities of the minibatch before: it has answered for this one, drawn after them.
-        self._priorities[:] = priorities
-        self._post(RENEW, NO_ACTION)
-
-    def sample(self, batch_size: int) -> Transitions:
-        drawn: Transitions = self._ask("sample", batch_size)
-        return drawn
-
-    def begin_play(self, action: int) -> None:
-        self._post(PLAY, action)
-
-    def begin_storing_last_frame(self) -> None:
-        self._post(PLAY, NO_ACTION)
-
-    def end_step(self) -> None:
-        if self._pool.unsent:
-            self._pool.send()
-
-    def begin_evaluation(
-        self, request: EvaluationRequest, report: Callable[[int], object] = lambda episodes: None
-    ) -> Evaluation:
-        asked = self._worker.request(self._number, "begin_evaluation", request)
-        yield None
-        self._worker.answer(asked)
-        episodes = 0
-        while True:
-            if self._counts[self._place, EPISODES_EVALUATED] > episodes:
-                episodes = self._counts[self._place, EPISODES_EVALUATED]
-                report(episodes)
-            if self._counts[self._place, EVALUATION_ENDED]:
-                trace: Trace = self._ask("evaluation_trace")
-                return trace
-            action = yield self._evaluation_stack
-            assert action is not None, "a state was shown and no action sent"
-            self._post(WATCH, action)
-            yield None
-            self._wait(WATCH)
-
-    def past(self) -> Past:
-        found: Past = self._ask("past")
-        ours = {name: stream_state(stream) for name, stream in self.streams.items() if name not in LANE_STREAMS}
-        return replace(found, streams=found.streams | ours)
-
-    def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
-        self._worker.answer(self._worker.request(self._number, "restore", past), check)
-        self.step = past.step
-        for name, stream in self.streams.items():
-            restore_stream(stream, past.streams[name])
-
-    def _post(self, kind: int, action: int) -> None:
-        self._worker.post(kind, self._number, action)
-        self._pool.unsent = True
-
-    def _wait(self, kind: int) -> None:
-        if self._pool.unsent:
-            self._pool.send()
-        self._worker.wait(kind)
-
-    def _count(self, column: int) -> int:
-        self._wait(PLAY)
-        return self._counts[self._place, column]
-
-    def _ask(self, name: str, *given: object) -> Any:
-        return self._worker.answer(self._worker.request(self._number, name, *given))

@@ -1,12 +1,12 @@
 """A worker: a process that holds some lanes of a cohort and does with them what the main process says.
 
-It imports no torch, and ends when the main process does, however that ends. It is sent:
+Which lanes, and what can be done with them, is the family's: an `Assignment`, which opens a `Host`. The process ends
+when the main process does, however that ends. It is sent:
 
-- messages of 16-bit integers. The first says what to do, RENEW, PLAY, BATCH or WATCH; pairs follow, of a lane's number
-  in this worker and an action. PLAY with NO_ACTION stores a trajectory's last frame; RENEW and BATCH use no action.
-  All other input and output is in the shared memory;
-- REQUEST alone, followed by a tuple: a lane's number, the name of a method of `_Host`, its arguments. The very first
-  is followed by an `Assignment` instead.
+- messages of 16-bit integers. The first is their kind, which names a method of the host; pairs follow, of a lane's
+  number in this worker and an action. All other input and output is in the shared memory;
+- REQUEST alone, followed by a tuple: a lane's number, the name of a method of the host, its arguments. The very first
+  is followed by the assignment instead.
 
 Each is answered in its turn: by an empty message, by FOUND and the result of a request, or by FAILED and an error in
 words.
@@ -14,183 +14,46 @@ words.
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import sys
 import threading
 from array import array
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from replication.evidence.evaluation import Evaluation, EvaluationRequest
-from replication.evidence.trace_file import Trace
 from replication.foundation.errors import ReplicationError
-from replication.specification.families.facts import FamilyFacts
-from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.run import Run
-from replication.training.off_policy.lane import Lane
-from replication.training.off_policy.lane_contract import Past
-from replication.training.replay.frame_store import Storage, build_frame_store
-from replication.training.replay.transitions import Transitions
-from replication.training.workers.shared_memory import (
-    AT_END,
-    EPISODES_EVALUATED,
-    EVALUATION_ENDED,
-    ITERATIONS,
-    ROWS_APPENDED,
-    SharedLanes,
-)
 
-RENEW, PLAY, BATCH, WATCH, REQUEST = range(5)
-NO_ACTION = -1
+REQUEST = -1
 FOUND, FAILED = b"found", b"failed"
 
 
-class PlayingConfig(OffPolicyConfig):
-    """What a lane needs of the settings of a user's own algorithm.
-
-    Their class stands in the user's file: the workers would have to import it, and torch with it, and a file that lies
-    outside this package they would not find.
-    """
-
-    shown_later_states: int
+class Host(Protocol):
+    """The lanes of a worker, by number; it has further methods that can be asked for by name."""
 
     @property
-    def future_steps(self) -> int:
-        return self.shown_later_states
+    def methods(self) -> Mapping[int, Callable[[int, int], None]]:
+        """What is done with a lane's number and an action, by kind of message."""
+
+    def opened(self) -> Any:
+        """Return what the main process is told once all lanes are open."""
+
+    def name(self, number: int) -> str:
+        """Return the name of a lane's run."""
 
 
-def sent_settings(config: OffPolicyConfig, facts: FamilyFacts) -> OffPolicyConfig:
-    """Return a variant's settings as its workers can read them: as they are, unless their class is a user's own."""
-    if type(config) in facts.modules.values():
-        return config
-    shared = {name: getattr(config, name) for name in OffPolicyConfig.model_fields}
-    return PlayingConfig.model_construct(**shared, shown_later_states=config.future_steps)
+class Assignment(Protocol):
+    """The lanes that a worker is to hold; it is sent there, so its module must be cheap to import."""
 
+    @property
+    def names(self) -> str:
+        """The names of its runs, for messages."""
 
-@dataclass(frozen=True)
-class Assignment:
-    """The lanes that a worker holds."""
-
-    runs: list[Run]
-    places: list[int]
-    """Places of these lanes in the cohort: where their arrays lie in the shared memory."""
-    config: OffPolicyConfig
-    storage: Storage
-    all_lanes: int
-    """Number of lanes in the cohort."""
-
-
-class _Host:
-    """The lanes of this worker, by number."""
-
-    def __init__(self, assignment: Assignment, memory: int) -> None:
-        config = assignment.config
-        size = (assignment.all_lanes, config.batch_size, config.frame_stack, config.future_steps)
-        self._shared = SharedLanes(memory, *size)
-        self._counts = self._shared.counts.data
-        self._places = assignment.places
-        self._lanes = [
-            Lane(run, config, build_frame_store(assignment.storage, config.replay_capacity_rows))
-            for run in assignment.runs
-        ]
-        self._methods = {RENEW: self._renew, PLAY: self._play, BATCH: self._draw, WATCH: self._watch}
-        self._evaluations: dict[int, Evaluation] = {}
-        self._traces: dict[int, Trace] = {}
-        self._episodes_shown = [-1] * len(self._lanes)
-        for number, (lane, place) in enumerate(zip(self._lanes, self._places, strict=True)):
-            lane.show_in(self._shared.stacks[place], self._shared.batch_of(place))
-            self._show(number)
-
-    def num_actions(self) -> list[int]:
-        """Return the number of actions of each lane's game."""
-        return [lane.num_actions for lane in self._lanes]
-
-    def do(self, message: array[int]) -> None:
-        """Carry out a message: its method, for each pair of a lane's number and an action."""
-        method = self._methods[message[0]]
-        for number, action in zip(message[1::2], message[2::2], strict=True):
-            try:
-                method(number, action)
-            except Exception as error:
-                raise self._in_words(number, error) from None
-
-    def ask(self, number: int, name: str, *given: Any) -> Any:
-        """Call a method of this class for a lane and return its result."""
-        try:
-            return getattr(self, name)(number, *given)
-        except Exception as error:
-            raise self._in_words(number, error) from None
-
-    def sample(self, number: int, batch_size: int) -> Transitions:
-        return self._lanes[number].sample(batch_size)
-
-    def past(self, number: int) -> Past:
-        return self._lanes[number].past()
-
-    def restore(self, number: int, past: Past) -> None:
-        self._episodes_shown[number] = -1  # the same number of episodes need not be the same episodes
-        self._lanes[number].restore(past)
-        self._show(number)
-
-    def begin_evaluation(self, number: int, request: EvaluationRequest) -> None:
-        place = self._places[number]
-
-        def report(episodes: int) -> None:
-            self._counts[place, EPISODES_EVALUATED] = episodes
-
-        self._counts[place, EPISODES_EVALUATED] = self._counts[place, EVALUATION_ENDED] = 0
-        self._evaluations[number] = self._lanes[number].begin_evaluation(request, report)
-        self._watch(number, None)
-
-    def evaluation_trace(self, number: int) -> Trace:
-        del self._evaluations[number]
-        return self._traces.pop(number)
-
-    def _play(self, number: int, action: int) -> None:
-        lane = self._lanes[number]
-        lane.step += 1
-        if action == NO_ACTION:
-            lane.store_last_frame()
-        else:
-            lane.play(action)
-        self._show(number)
-
-    def _renew(self, number: int, action: int) -> None:
-        self._lanes[number].renew_priorities(self._shared.priorities[self._places[number]])
-
-    def _draw(self, number: int, action: int) -> None:
-        self._lanes[number].begin_batch()
-
-    def _watch(self, number: int, action: int | None) -> None:
-        place = self._places[number]
-        try:
-            stack = self._evaluations[number].send(action)
-            assert stack is not None, "an evaluation in its own process has a state to show"
-            self._shared.evaluation_stacks[place] = stack
-        except StopIteration as end:
-            self._traces[number] = end.value
-            self._counts[place, EVALUATION_ENDED] = 1
-
-    def _show(self, number: int) -> None:
-        """Write what the training loop reads of a lane after a step into the shared memory; its stack is there."""
-        lane, place, counts = self._lanes[number], self._places[number], self._counts
-        counts[place, AT_END] = lane.at_end
-        counts[place, ROWS_APPENDED] = lane.memory.rows_appended
-        counts[place, ITERATIONS] = len(lane.iterations)
-        if len(lane.episodes) != self._episodes_shown[number]:
-            self._episodes_shown[number] = len(lane.episodes)
-            recent = lane.recent_return
-            self._shared.recent_returns[place] = math.nan if recent is None else recent
-
-    def _in_words(self, number: int, error: Exception) -> ReplicationError:
-        if isinstance(error, ReplicationError):
-            return error
-        return ReplicationError(f"{self._lanes[number].run.name}: its worker process failed ({_reason(error)})")
+    def open(self, memory: int) -> Host:
+        """Open the lanes, in the worker; `memory` is the descriptor of the memory that is shared."""
 
 
 def _reason(error: Exception) -> str:
@@ -206,26 +69,50 @@ def _serve(connection: Any, memory: int) -> None:
     """Read messages and answer each, until the main process closes the connection."""
     connection.recv_bytes()
     try:
-        host = _Host(connection.recv(), memory)
+        host: Host = connection.recv().open(memory)
     except Exception as error:
         connection.send_bytes(FAILED)
         connection.send(str(error) if isinstance(error, ReplicationError) else f"a worker process failed: {error}")
         return
     connection.send_bytes(FOUND)
-    connection.send(host.num_actions())
+    connection.send(host.opened())
     while True:
         message = array("h", connection.recv_bytes())
         try:
             if message[0] == REQUEST:
-                found = host.ask(*connection.recv())
+                found = _ask(host, *connection.recv())
                 connection.send_bytes(FOUND)
                 connection.send(found)
             else:
-                host.do(message)
+                _do(host, message)
                 connection.send_bytes(b"")
         except ReplicationError as error:
             connection.send_bytes(FAILED)
             connection.send(str(error))
+
+
+def _do(host: Host, message: array[int]) -> None:
+    """Carry out a message: the method of its kind, for each pair of a lane's number and an action."""
+    method = host.methods[message[0]]
+    for number, action in zip(message[1::2], message[2::2], strict=True):
+        try:
+            method(number, action)
+        except Exception as error:
+            raise _in_words(host.name(number), error) from None
+
+
+def _ask(host: Host, number: int, name: str, *given: Any) -> Any:
+    """Call a method of the host for a lane and return its result."""
+    try:
+        return getattr(host, name)(number, *given)
+    except Exception as error:
+        raise _in_words(host.name(number), error) from None
+
+
+def _in_words(name: str, error: Exception) -> ReplicationError:
+    if isinstance(error, ReplicationError):
+        return error
+    return ReplicationError(f"{name}: its worker process failed ({_reason(error)})")
 
 
 def _end_with(descriptor: int) -> None:

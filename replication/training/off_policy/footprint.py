@@ -1,4 +1,4 @@
-"""The memory and disk that a run needs, computed before it starts; imports no torch."""
+"""The memory and disk that an off-policy run needs, computed before it starts; imports no torch."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 from replication.training.replay.frame_store import FRAME_SHAPE, Storage, storage_text, typical_bytes
 
-# ---------------------------------------------------------------- memory
-
-WORKER_BYTES = 110_000_000
-"""Memory of a worker process without its lanes: Python, numpy, numba and the emulator (measured, 107 MB)."""
-LEARNER_BYTES = 3_000_000_000
-"""Memory of the process that learns on a GPU, on the host, for torch and CUDA: assumed, not measured."""
-
-
-def rows_held(run: Run, config: OffPolicyConfig, storage: Storage) -> int:
-    """Count the rows of a run's replay memory that will take memory: compressed, no more than its budget fills."""
-    fills_part = storage == "lz4" and run.budget.steps and not config.replay_padding_rows
-    return min(run.budget.steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
-
-
 PRIORITY_BYTES = {"proportional": 16, "rank": 20}
 """For each row of a replay memory that is sampled by priority: a tree of float64; a heap and cumulative sums."""
+
+
+def memory_bytes(run: Run, storage: Storage) -> int:
+    """Compute the memory of a run's replay memory, that of a busy game where it is compressed."""
+    _, rows = typical_bytes(rows_held(run, storage), storage)
+    return rows + priority_bytes(run.settings_as(OffPolicyConfig))
+
+
+def memory_text(run: Run, storage: Storage) -> str:
+    """Describe the memory that the replay memory of a run takes."""
+    config = run.settings_as(OffPolicyConfig)
+    rows = storage_text(config.replay_capacity_rows, storage).removeprefix("replay memory: ")
+    beside = priority_bytes(config)
+    return f"{rows}; priorities {beside / 1e6:.1f} MB" if beside else rows
+
+
+def rows_held(run: Run, storage: Storage) -> int:
+    """Count the rows of a run's replay memory that will take memory: compressed, no more than its budget fills."""
+    config = run.settings_as(OffPolicyConfig)
+    fills_part = storage == "lz4" and run.budget.steps and not config.replay_padding_rows
+    return min(run.budget.steps, config.replay_capacity_rows) if fills_part else config.replay_capacity_rows
 
 
 def priority_bytes(config: OffPolicyConfig) -> int:
@@ -30,34 +37,11 @@ def priority_bytes(config: OffPolicyConfig) -> int:
     return PRIORITY_BYTES.get(config.replay_sampling.name, 0) * config.replay_capacity_rows
 
 
-def memory_text(config: OffPolicyConfig, storage: Storage = "lz4") -> str:
-    """Describe the memory that the replay memory of a run takes."""
-    rows = storage_text(config.replay_capacity_rows, storage).removeprefix("replay memory: ")
-    beside = priority_bytes(config)
-    return f"{rows}; priorities {beside / 1e6:.1f} MB" if beside else rows
-
-
-def lanes_that_fit(run: Run, memory_bytes: int, workers: int) -> int:
-    """Count the runs like this one that one process can train, with compressed frames of a busy game; at least 1.
-
-    Args:
-        run: a run that trains.
-        memory_bytes: of the machine; a tenth is left to other programs.
-        workers: processes that play for the one that learns.
-    """
-    config = run.settings_as(OffPolicyConfig)
-    _, rows = typical_bytes(rows_held(run, config, "lz4"), "lz4")
-    each = rows + priority_bytes(config)
-    return max(1, (memory_bytes * 9 // 10 - LEARNER_BYTES - workers * WORKER_BYTES) // each)
-
-
 def checkpoint_bytes(run: Run) -> int:
     """Compute the size of the two checkpoints that a run keeps.
 
     Each has five copies of the parameters, held-out transitions and priorities.
     """
-    if not run.family.trains:
-        return 0
     config = run.settings_as(OffPolicyConfig)
     num_actions = find_game(run.game).minimal_actions_count
     copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)

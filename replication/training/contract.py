@@ -1,0 +1,158 @@
+"""What a family of algorithms provides so that its runs are trained, stored, evaluated and written as all others are.
+
+The session, checkpoints, final evaluations, playing again and speed know what is here and no family. A family NAME is
+a folder of this package: `training/NAME/family.py` is its behaviour, `training/NAME/footprint.py` what planning asks
+(footprints.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from replication.environments.contract import Policy, Viewing
+from replication.evidence.run_files import Outcome
+from replication.evidence.scores import CurvePoint
+from replication.evidence.trace_file import Trace
+from replication.specification.run import Run
+from replication.training.machine.settings import Machine
+from replication.training.resumable_play import Play
+
+
+@dataclass(frozen=True)
+class EvaluatedPoint:
+    """The outcome of a periodic evaluation."""
+
+    point: CurvePoint
+    trace: Trace | None
+    """What was played, for families that leave traces."""
+
+
+class Trainee(Protocol):
+    """One run in training."""
+
+    seconds: float
+    """Time spent training, over all sessions; counted by the session, kept in checkpoints."""
+    failure: str | None
+    """Why it cannot go on. Its neighbours do; it gets no more checkpoints."""
+
+    @property
+    def run(self) -> Run:
+        """The run that is trained."""
+
+    @property
+    def step(self) -> int:
+        """Agent steps taken, or the unit its family counts budgets in; a checkpoint is named after it."""
+
+    @property
+    def active(self) -> bool:
+        """True while budget is left and nothing has failed."""
+
+    @property
+    def recent_return(self) -> float | None:
+        """Mean return of the last few training episodes, for the progress bar; None before the first has ended."""
+
+    def take_evaluation(self) -> EvaluatedPoint | None:
+        """Give the periodic evaluation that has ended since this was asked last; None: there was none."""
+
+    def defect(self) -> str | None:
+        """Say what is wrong with what was learned; asked before each checkpoint. None: nothing."""
+
+    @property
+    def checkpoint_names(self) -> frozenset[str]:
+        """Names of the files that every checkpoint of this run has, beside its manifest."""
+
+    def checkpoint_files(self) -> dict[str, bytes]:
+        """Return the content of a checkpoint, by name; only between two turns of training."""
+
+    def read_checkpoint(self, files: Mapping[str, bytes], folder: Path) -> Any:
+        """Decode the files of a checkpoint, and check all that can be checked without playing.
+
+        Args:
+            files: as `checkpoint_files` returned them.
+            folder: the checkpoint, for messages.
+
+        Returns: what `restore` takes.
+        Raises:
+            ReplicationError: it is damaged, and will be set aside.
+        """
+
+    def restore(self, stored: Any, folder: Path, check: Callable[[], object]) -> None:
+        """Bring the run to where it was stored; what an earlier attempt left in it is overwritten.
+
+        Args:
+            stored: of `read_checkpoint`.
+            folder: the checkpoint, for messages.
+            check: called again and again meanwhile; it may raise.
+
+        Raises:
+            ReplicationError: the checkpoint is whole but cannot be continued; it stays where it is.
+        """
+
+    def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
+        """Return whether a checkpoint of the same step holds all of the run, so that none need be written again.
+
+        Raises:
+            ReplicationError: it is damaged, and will be set aside.
+        """
+
+
+class Cohort(Protocol):
+    """Runs of one variant that train together; a neighbour changes none of a run's numbers."""
+
+    @property
+    def trainees(self) -> Sequence[Trainee]:
+        """Its runs in training, in the order in which they were given; none where the family does not train."""
+
+    def train(self, play: Play) -> Iterator[None]:
+        """Train all that are active by one turn after the other; between two turns each can be stored and continued.
+
+        Raises:
+            Stopped: by `play`, within a periodic evaluation; each can be stored there too.
+        """
+
+    def finish(self, play: Play) -> Iterator[Outcome]:
+        """Evaluate each run that has not failed by the protocol; what is yielded is written before the next.
+
+        Raises:
+            Stopped: by `play`.
+        """
+
+
+class Family(Protocol):
+    """The behaviour of a family: the module `training/NAME/family.py`."""
+
+    def open_cohort(self, runs: Sequence[Run], machine: Machine) -> AbstractContextManager[Cohort]:
+        """Open runs of one variant at their start, and hold what they need (a device, workers) for the block.
+
+        Raises:
+            ReplicationError: too little memory, no such device, settings that are not accepted.
+        """
+
+    def player(self, run: Run, network: Path | None) -> tuple[Policy, Viewing]:
+        """Return the policy that the final evaluation of a run plays, and what it is shown; for families with traces.
+
+        Args:
+            run: finished, or of the same settings as a finished one.
+            network: file of the network that was evaluated; None where the family does not train.
+
+        Raises:
+            ReplicationError: the file cannot be read or is not the network of such a run.
+        """
+
+    def measure_speed(self, run: Run, seconds: float) -> tuple[float, float]:
+        """Train and play for about so many seconds each, on one core; nothing is written.
+
+        Only for families that train.
+
+        Returns: agent steps a second in training without its evaluations, and in evaluation.
+        """
+
+
+def load_family(name: str) -> Family:
+    """Import the behaviour of a family, and what it needs: torch, for most."""
+    return cast(Family, importlib.import_module(f"{__package__}.{name}.family"))
