@@ -141,7 +141,7 @@ class RecordingEmulator(ForwardingSimulator):
         codes, lengths = np.array(record.codes, dtype=np.uint8), np.array(record.lengths, dtype=np.uint32)
         codes.setflags(write=False)
         lengths.setflags(write=False)
-        ending: Ending = "terminated" if self._emulator.game_over else "unfinished"
+        ending: Ending = "terminated" if self._emulator.terminated else "unfinished"
         return Episode(codes, lengths, tuple(record.spans), 0.0, ending, *emulator_digests(self._emulator))
 
 

@@ -111,9 +111,9 @@ def _play(episode: Episode, emulator: Emulator) -> EpisodeCheck:
             frames += 1
             if scored:
                 raw_return += reward
-            if emulator.game_over and frames not in frames_at_resets:
+            if emulator.terminated and frames not in frames_at_resets:
                 return EpisodeCheck(float(raw_return), frames, True, *emulator_digests(emulator))
-    return EpisodeCheck(float(raw_return), frames, emulator.game_over, *emulator_digests(emulator))
+    return EpisodeCheck(float(raw_return), frames, emulator.terminated, *emulator_digests(emulator))
 
 
 def _parts(episode: Episode) -> Iterator[tuple[int, int, bool]]:

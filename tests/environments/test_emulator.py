@@ -25,7 +25,7 @@ def _shown(emulator: Emulator) -> tuple[object, ...]:
     """All that can be seen of a console."""
     screen = np.empty((210, 160), dtype=np.uint8)
     emulator.read_screen(screen)
-    return emulator.lives, emulator.game_over, screen.tobytes(), emulator.ram().tobytes()
+    return emulator.lives, emulator.terminated, screen.tobytes(), emulator.ram().tobytes()
 
 
 def _play(emulator: Emulator, start: int, frames: int, reset_at: int | None = None) -> list[tuple[object, ...]]:
@@ -33,7 +33,7 @@ def _play(emulator: Emulator, start: int, frames: int, reset_at: int | None = No
     codes = np.random.default_rng(7).choice(emulator.minimal_actions, size=5_000)
     seen: list[tuple[object, ...]] = []
     for frame in range(start, start + frames):
-        if emulator.game_over or frame == reset_at:
+        if emulator.terminated or frame == reset_at:
             emulator.reset()
         seen.append((emulator.act(int(codes[frame])), *_shown(emulator)))
     return seen

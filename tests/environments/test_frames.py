@@ -19,7 +19,7 @@ SIX_GAMES = ["pong", "breakout", "space_invaders", "seaquest", "ms_pacman", "ast
 class Screen:
     """Shows what it is told to."""
 
-    game_over = False
+    terminated = False
 
     def __init__(self, indices: NDArray[np.uint8]) -> None:
         self.indices = indices
@@ -35,7 +35,7 @@ def _screens(game: str, count: int) -> list[NDArray[np.uint8]]:
     stream = np.random.default_rng(0)
     found = []
     for frame in range(150 + 4 * count):
-        if emulator.game_over:
+        if emulator.terminated:
             emulator.reset()
         emulator.act(emulator.minimal_actions[stream.integers(len(emulator.minimal_actions))])
         if frame >= 150 and frame % 4 >= 2:
@@ -194,7 +194,7 @@ def test_d7_d29_dopamine_shows_a_reset_alone_and_keeps_a_stale_frame_at_game_ove
     pipeline.grab(out)
     assert not out.any()
     over = Screen(white)
-    over.game_over = True
+    over.terminated = True
     pipeline.paint(over, 2)
     pipeline.grab(out)
     assert not out.any()

@@ -54,7 +54,7 @@ class Dopamine2021:
         is_terminal = False
         for time_step in range(4):
             self.console.act(self.console.minimal_actions[action])
-            is_terminal = self.console.game_over or self.console.lives < self.lives
+            is_terminal = self.console.terminated or self.console.lives < self.lives
             self.lives = self.console.lives
             if is_terminal:
                 break

@@ -57,7 +57,7 @@ def test_the_recorder_passes_everything_on():
     rewards = [[emulator.act(code) for code in (3, 1, 4, 0)] for emulator in (plain, recorder)]
     assert rewards[0] == rewards[1]
     assert (recorder.game, recorder.minimal_actions) == ("pinball", ACTIONS)
-    assert (recorder.lives, recorder.game_over) == (plain.lives, False)
+    assert (recorder.lives, recorder.terminated) == (plain.lives, False)
     assert recorder.ram().tolist() == plain.memory.tolist()
     screen = np.zeros((210, 160), np.uint8)
     recorder.read_screen(screen)
@@ -84,7 +84,7 @@ def test_a_reset_before_any_scored_frame_belongs_to_the_episode():
 def test_a_game_may_be_over_within_the_no_ops_before_the_reset_that_notices_it():
     recorder = RecordingEmulator(Pinball())
     recorder.reset()
-    while not recorder.game_over:
+    while not recorder.terminated:
         recorder.act(1)
     play(recorder, 2, [(3, 3, True)])
     trace = Trace(header(), tuple(recorder.episodes))
@@ -101,7 +101,7 @@ def test_an_episode_ended_by_a_reset_is_finished_after_it():
         total += recorder.act(1)
         frames += 1
     recorder.mark_scored(False)
-    while not recorder.game_over:
+    while not recorder.terminated:
         recorder.act(1)
     recorder.reset()
     recorder.act(0)

@@ -50,7 +50,7 @@ class Pinball:
         return place - 100 if place % 3 == 0 else 0
 
     @property
-    def game_over(self) -> bool:
+    def terminated(self) -> bool:
         return self.lives <= 0
 
     def read_screen(self, out: np.ndarray) -> None:
@@ -98,7 +98,7 @@ def play(recorder, noops, parts) -> None:
     for action, length, scored in parts:
         recorder.mark_scored(scored)
         for _ in range(length):
-            if recorder.game_over:
+            if recorder.terminated:
                 break
             reward = recorder.act(action)
             total += reward if scored else 0
@@ -108,7 +108,7 @@ def play(recorder, noops, parts) -> None:
         raw_return=total,
         scored_frames=frames,
         noop_frames=noops + unscored,
-        ending="terminated" if recorder.game_over else "truncated",
+        ending="terminated" if recorder.terminated else "truncated",
     )
 
 

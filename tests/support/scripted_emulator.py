@@ -34,7 +34,7 @@ class ScriptedConsole:
         return self._lives(self.frame)
 
     @property
-    def game_over(self) -> bool:
+    def terminated(self) -> bool:
         return self._over_at is not None and self.frame >= self._over_at
 
     def reset(self) -> None:
@@ -42,7 +42,7 @@ class ScriptedConsole:
         self.frame = 0
 
     def act(self, action_code: int) -> int:
-        assert not self.game_over, "a frame was played after the game was over"
+        assert not self.terminated, "a frame was played after the game was over"
         self.given.append(action_code)
         self.frame += 1
         return self._reward(self.frame)

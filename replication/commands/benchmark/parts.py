@@ -124,7 +124,7 @@ def _emulation(trainee: Trainee) -> Part:
             code = int(chance.choice(emulator.minimal_actions))
             for _ in range(skip):
                 emulator.act(code)
-            if emulator.game_over:
+            if emulator.terminated:
                 emulator.reset()
         return STEPS_AT_A_TIME * skip
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +14,8 @@ import numpy as np
 from ale_py import ALEInterface, ALEState, LoggerMode, roms
 from numpy.typing import NDArray
 
-from replication.environments.atari import toy_game
+from replication.environments.atari.toy_console import ToyConsole, source_md5
+from replication.environments.contract import ActionCodec, DiscreteActions, Simulator
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.atari_games import find_game
 
@@ -25,8 +28,8 @@ RESET = 255
 SNAPSHOT_PERIOD_FRAMES = 60
 
 
-class Emulator(Protocol):
-    """A console with one game: what every game looks like from above."""
+class Emulator(Simulator, Protocol):
+    """A console with one game: what every game looks like from above. A step is a frame (1/60 s), an action a code."""
 
     game: str
     minimal_actions: tuple[int, ...]
@@ -36,30 +39,16 @@ class Emulator(Protocol):
     def lives(self) -> int:
         """Lives left; 0 where the game has none."""
 
-    @property
-    def game_over(self) -> bool:
-        """True where the game has ended, by its own rules."""
-
     def reset(self) -> None:
         """Press the reset switch. What the console's memory held stays, and ten games begin differently by it."""
 
-    def act(self, action_code: int) -> int:
-        """Play one emulator frame (1/60 s).
-
-        Returns: the raw reward.
-        """
+    def act(self, action_code: int, /) -> int: ...
 
     def read_screen(self, out: NDArray[np.uint8]) -> None:
         """Copy the screen into `out`: palette indices (even, 0..254), uint8 [210, 160]."""
 
     def ram(self) -> NDArray[np.uint8]:
         """Return the console's memory, uint8 [128]."""
-
-    def save(self) -> bytes:
-        """Return the whole state; it continues bit for bit in another process."""
-
-    def restore(self, state: bytes) -> None:
-        """Continue where `save` was called."""
 
 
 class ForwardingSimulator:
@@ -76,13 +65,21 @@ class ForwardingSimulator:
         return self._emulator.lives
 
     @property
-    def game_over(self) -> bool:
-        return self._emulator.game_over
+    def fingerprint(self) -> Mapping[str, str]:
+        return self._emulator.fingerprint
+
+    @property
+    def actions(self) -> ActionCodec:
+        return self._emulator.actions
+
+    @property
+    def terminated(self) -> bool:
+        return self._emulator.terminated
 
     def reset(self) -> None:
         self._emulator.reset()
 
-    def act(self, action_code: int) -> int:
+    def act(self, action_code: int, /) -> int:
         return self._act(action_code)
 
     def read_screen(self, out: NDArray[np.uint8]) -> None:
@@ -90,6 +87,9 @@ class ForwardingSimulator:
 
     def ram(self) -> NDArray[np.uint8]:
         return self._emulator.ram()
+
+    def state_digest(self) -> str:
+        return self._emulator.state_digest()
 
     def save(self) -> bytes:
         return self._emulator.save()
@@ -125,14 +125,22 @@ class AtariEmulator:
         return self._ale.lives()
 
     @property
-    def game_over(self) -> bool:
+    def fingerprint(self) -> Mapping[str, str]:
+        return {"rom_md5": rom_md5(self.game), "ale_py_version": version("ale-py")}
+
+    @property
+    def actions(self) -> ActionCodec:
+        return DiscreteActions(self.minimal_actions)
+
+    @property
+    def terminated(self) -> bool:
         return self._ale.game_over(with_truncation=False)
 
     def reset(self) -> None:
         self._ale.reset_game()
         self._since_newer.append(RESET)
 
-    def act(self, action_code: int) -> int:
+    def act(self, action_code: int, /) -> int:
         reward = self._ale.act(action_code)
         self._since_newer.append(action_code)
         if len(self._since_newer) >= SNAPSHOT_PERIOD_FRAMES:
@@ -145,6 +153,9 @@ class AtariEmulator:
 
     def ram(self) -> NDArray[np.uint8]:
         return self._ale.getRAM()
+
+    def state_digest(self) -> str:
+        return hashlib.sha256(self.save()).hexdigest()[:16]
 
     def save(self) -> bytes:
         given = self._since_older + self._since_newer
@@ -183,7 +194,7 @@ def open_emulator(game: str) -> Emulator:
     Raises:
         ReplicationError: no such game, or its ROM is missing.
     """
-    return toy_game.Catch() if find_game(game).name == toy_game.Catch.game else AtariEmulator(game)
+    return ToyConsole() if find_game(game).name == ToyConsole.game else AtariEmulator(game)
 
 
 def emulator_digests(emulator: Emulator) -> tuple[str, str]:
@@ -200,8 +211,9 @@ def rom_md5(game: str) -> str:
     Raises:
         ReplicationError: no such game; its ROM is missing or another one.
     """
-    path = Path(toy_game.__file__) if find_game(game).name == toy_game.Catch.game else _rom_path(game)
-    return hashlib.md5(path.read_bytes()).hexdigest()
+    if find_game(game).name == ToyConsole.game:
+        return source_md5()
+    return hashlib.md5(_rom_path(game).read_bytes()).hexdigest()
 
 
 def _powered_on(game: str) -> ALEInterface:

@@ -136,7 +136,7 @@ class DopaminePipeline:
 
     def paint(self, emulator: Emulator, repeat_index: int | None, *, stopped: bool = False) -> None:
         slot = 0 if repeat_index is None else repeat_index - (self._frame_skip - 2)
-        if slot < 0 or stopped or (repeat_index is not None and emulator.game_over):
+        if slot < 0 or stopped or (repeat_index is not None and emulator.terminated):
             return
         emulator.read_screen(self._screen)
         np.take(self._gray, self._screen, out=self._slots[slot])

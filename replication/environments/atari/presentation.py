@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from replication.environments.atari.emulator import Emulator
 from replication.environments.atari.frames import FramePipeline
-from replication.environments.contract import StepResult
+from replication.environments.contract import DiscreteActions, Spaces, StepResult
 from replication.specification.protocols import FrameRange, Presentation
 
 NOOP = 0
@@ -45,6 +45,7 @@ class PresentedGame:
             life_loss_clears_frames: the pipeline forgets its screens where a lost life ends a trajectory.
         """
         self.num_actions = len(emulator.minimal_actions)
+        self.spaces = Spaces((84, 84), DiscreteActions(tuple(range(self.num_actions))))
         self.observation: NDArray[np.uint8] = np.zeros((84, 84), dtype=np.uint8)
         self.episode_return = 0.0
         self.episode_frames = 0
@@ -64,7 +65,7 @@ class PresentedGame:
         self._pipeline.clear()
         self._reset()
         self._play_noops(self._draw(self._presentation.noops_after_game_over_frames))
-        if self._emulator.game_over:  # nothing to be seen of it: start again
+        if self._emulator.terminated:  # nothing to be seen of it: start again
             self.begin_episode()
         self._observe()
 
@@ -83,7 +84,7 @@ class PresentedGame:
             if num_frames == 0:
                 self._pipeline.paint(self._emulator, None)
         was_reset = self._play_noops(num_frames)
-        if self._emulator.game_over:
+        if self._emulator.terminated:
             self.begin_episode()
             return True
         self._observe()
@@ -109,7 +110,7 @@ class PresentedGame:
             self._pipeline.paint(self._emulator, repeat_index, stopped=stopped)
             self.episode_frames += 1
             # The emulator refuses to play on, so a program that goes on repeating sees no other frame.
-            terminated = self._emulator.game_over
+            terminated = self._emulator.terminated
             truncated = not terminated and self.episode_frames == shown.episode_cap_frames
             if terminated or truncated or stopped:
                 break
@@ -159,7 +160,7 @@ class PresentedGame:
         """
         was_reset = False
         for _ in range(num_frames):
-            if self._emulator.game_over:
+            if self._emulator.terminated:
                 self._reset()
                 was_reset = True
             else:

@@ -1,0 +1,22 @@
+"""Simulators by the kind of their task; only what that kind needs is imported."""
+
+from __future__ import annotations
+
+from replication.environments.contract import Simulator
+from replication.foundation.errors import ReplicationError
+from replication.specification.tasks.task import Task
+
+
+def open_simulator(task: Task) -> Simulator:
+    """Open a fresh simulator of a task.
+
+    Raises:
+        ReplicationError: tasks of its kind leave no traces; what plays it is missing, or another than expected.
+    """
+    if task.kind == "atari":
+        from replication.environments.atari.emulator import open_emulator
+
+        return open_emulator(task.name)
+    raise ReplicationError(
+        f"task {task.name}: found one of kind {task.kind}, which no simulator plays; expected one of kind atari"
+    )
