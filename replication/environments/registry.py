@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from replication.environments.contract import Simulator
 from replication.foundation.errors import ReplicationError
+from replication.specification.tasks.atari_games import Game
+from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 from replication.specification.tasks.task import Task
 
 
@@ -13,10 +15,14 @@ def open_simulator(task: Task) -> Simulator:
     Raises:
         ReplicationError: tasks of its kind leave no traces; what plays it is missing, or another than expected.
     """
-    if task.kind == "atari":
+    if isinstance(task, Game):
         from replication.environments.atari.emulator import open_emulator
 
         return open_emulator(task.name)
+    if isinstance(task, GymnasiumTask):
+        from replication.environments.gymnasium.simulator import GymnasiumSimulator
+
+        return GymnasiumSimulator(task)
     raise ReplicationError(
-        f"task {task.name}: found one of kind {task.kind}, which no simulator plays; expected one of kind atari"
+        f"task {task.name}: found one of kind {task.kind}, which no simulator plays; expected atari or gymnasium"
     )

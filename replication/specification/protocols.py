@@ -107,6 +107,19 @@ class GridworldPresentation(Settings):
         return 1
 
 
+class GymnasiumPresentation(Settings):
+    """Where the episodes of a task of Gymnasium end, beside its own ends. It starts them by its own distribution."""
+
+    kind: Literal["gymnasium"]
+    episode_cap_steps: Count | Literal["registered"] | None
+    """Steps after which an episode is truncated; `registered`: as Gymnasium's registry says; None: never."""
+
+    @property
+    def frame_skip(self) -> int:
+        """Steps that an action is held for."""
+        return 1
+
+
 def _kind(presentation: Any) -> str:
     """Return the kind of a presentation: those of Atari, which were there first, have no such key."""
     if isinstance(presentation, dict):
@@ -117,7 +130,8 @@ def _kind(presentation: Any) -> str:
 AnyPresentation = Annotated[
     Annotated[Presentation, Tag("atari")]
     | Annotated[PolePresentation, Tag("pole")]
-    | Annotated[GridworldPresentation, Tag("gridworld")],
+    | Annotated[GridworldPresentation, Tag("gridworld")]
+    | Annotated[GymnasiumPresentation, Tag("gymnasium")],
     Discriminator(_kind),
 ]
 

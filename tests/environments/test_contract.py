@@ -10,12 +10,16 @@ import pytest
 
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.contract import ContinuousActions, DiscreteActions, PresentedTask, Simulator
+from replication.environments.gymnasium.presentation import PresentedGymnasium
+from replication.environments.gymnasium.simulator import GymnasiumSimulator
 from replication.environments.registry import open_simulator
 from replication.foundation.errors import ReplicationError
+from replication.specification.protocols import GymnasiumPresentation
+from replication.specification.tasks.gymnasium_tasks import GYMNASIUM_TASKS
 from replication.specification.tasks.registry import find_task
 from tests.support.scripted_emulator import PLAIN, present
 
-OF_EVERY_KIND = ["catch", pytest.param("pong", marks=pytest.mark.rom)]
+OF_EVERY_KIND = ["catch", pytest.param("pong", marks=pytest.mark.rom), *GYMNASIUM_TASKS]
 STEPS = 300
 
 
@@ -75,7 +79,11 @@ def test_another_action_leads_elsewhere(pair) -> None:
 
 @pytest.mark.parametrize(
     ("task", "names"),
-    [("catch", {"rom_md5"}), pytest.param("pong", {"rom_md5", "ale_py_version"}, marks=pytest.mark.rom)],
+    [
+        ("catch", {"rom_md5"}),
+        pytest.param("pong", {"rom_md5", "ale_py_version"}, marks=pytest.mark.rom),
+        ("cart_pole", {"environment_id", "gymnasium_version", "numpy_version", "arithmetic"}),
+    ],
 )
 def test_r5_the_fingerprint_names_what_replaying_depends_on(task: str, names: set[str]) -> None:
     fingerprint = open_simulator(find_task(task)).fingerprint
@@ -111,6 +119,9 @@ def test_actions_that_a_task_does_not_have_are_refused(actions, data: bytes, fou
 
 
 def presented(name: str) -> PresentedTask:
+    if name in GYMNASIUM_TASKS:
+        task, shown = GYMNASIUM_TASKS[name], GymnasiumPresentation(kind="gymnasium", episode_cap_steps="registered")
+        return PresentedGymnasium(task, GymnasiumSimulator(task), shown, np.random.default_rng(0))
     return present(open_simulator(find_task(name)), PLAIN, pipeline=frame_pipeline("dopamine", PLAIN.frame_skip))
 
 
@@ -119,11 +130,11 @@ def test_a_presented_task_continues_exactly_from_its_state(name: str) -> None:
     one, other = presented(name), presented(name)
     stream = np.random.default_rng(0)
     one.begin_episode()
-    for _ in range(20):
+    for _ in range(5):
         one.step(draw(one.spaces.actions, stream))
     other.restore(one.state())
     assert other.observation.shape == one.spaces.observation
-    for _ in range(20):
+    for _ in range(5):
         action = draw(one.spaces.actions, stream)
         assert one.step(action) == other.step(action)
         assert np.array_equal(one.observation, other.observation)

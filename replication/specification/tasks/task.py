@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["atari", "gridworld", "pole"]
+Kind = Literal["atari", "gridworld", "gymnasium", "pole"]
 """Kinds of environments: each has its presentation settings (protocols.py) and a folder of `environments`."""
 
 

@@ -1,0 +1,1 @@
+"""Tasks of Gymnasium: the simulator, and how an agent is shown it."""
