@@ -20,10 +20,13 @@ from replication.specification.run import Run, resolve_run
 from replication.specification.variants import FAMILIES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
+PLAYED = {"atari": "pong", "gridworld": "cliff_walking"}
+LENGTHS = {"frames": 400_000, "iterations": 2, "episodes": 500}
 
 
 def current_digests() -> dict[str, Any]:
-    """Digests by variant (under its own protocol, on Pong with seed 1) and by experiment (all its runs, in order)."""
+    """Digests by variant (under its own protocol, on a task of its kind with seed 1) and by experiment (all its runs,
+    in order)."""
     return {
         "numerics_version": {name: facts.numerics_version for name, facts in FAMILIES.items()},
         "variants": {name: _digests(_own_run(name)) for name in known_names("algorithms")},
@@ -40,11 +43,9 @@ def keep_versions(versions: Mapping[str, int]) -> None:
 
 def _own_run(name: str) -> Run:
     variant = load_variant(name)
-    budget: dict[str, Any] = {}
-    if variant.facts.trains:
-        iterations = load_protocol(variant.protocol).iteration_steps is not None
-        budget = {"budget_iterations": 2} if iterations else {"budget_frames": 400_000}
-    return resolve_run(variant=name, task="pong", seed=1, **budget)
+    protocol = load_protocol(variant.protocol)
+    budget: dict[str, Any] = {f"budget_{protocol.budget_unit}": LENGTHS[protocol.budget_unit]}
+    return resolve_run(variant=name, task=PLAYED[protocol.kind], seed=1, **(budget if variant.facts.trains else {}))
 
 
 def _digests(run: Run) -> dict[str, str]:
