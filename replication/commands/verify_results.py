@@ -22,7 +22,7 @@ from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
-from replication.training.bundle_check import CheckedBundles, check_bundles
+from replication.commands.verify_bundles import CheckedBundles, check_bundles
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 

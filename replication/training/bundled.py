@@ -145,7 +145,7 @@ class Bundle:
         return [replace(each, policy=policy) for each, policy in zip(found, policies, strict=True)]
 
     def restore(self, stored: Any, folder: Path, check: Callable[[], object]) -> None:
-        """Go on after the stored seeds."""
+        """Continue after the stored seeds."""
         self.learned = list(stored)
 
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
@@ -179,7 +179,7 @@ class BundleCohort:
         self.trainees = trainees
 
     def train(self, play: Play) -> Iterator[None]:
-        """Learn a seed a turn."""
+        """Take a turn: the next seed, from nothing to its row."""
         for bundle in self.trainees:
             while bundle.active:
                 bundle.learn_next()
