@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.commands.verify_control import CheckedControl, check_control, control_folders
-from replication.evidence.records import finished_folders
+from replication.evidence.records import evidence_of, finished_folders, read_unchecked
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
@@ -22,6 +22,7 @@ from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
+from replication.commands.verify_bundles import CheckedBundles, check_bundles
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -39,19 +40,21 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     Raises:
         ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
     """
-    folders = run_folders(results)
+    folders, bundles = by_evidence(run_folders(results))
     known = [*known_experiments(), *known_control_experiments()]
     experiments = [name for name in known if (results / name).is_dir()]
     control = control_folders(results)
-    if not folders and not experiments and not control:
+    if not folders and not bundles and not experiments and not control:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)
+    learned = check_bundles(bundles, processes or os.cpu_count() or 1, learn_all=learn_again, quiet=quiet)
     controlled = check_control(control, processes or os.cpu_count() or 1, learn_again=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     if (results / "README.md").exists():
         _compare_text(results / "README.md", results_readme(results).encode())
-    return _summary(results, total, controlled, experiments)
+    total += Checked(cells=learned.cells, underived=learned.underived)
+    return _summary(results, total, controlled, learned, experiments)
 
 
 def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
@@ -61,6 +64,12 @@ def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> lis
         ReplicationError: files lie where a run's record is missing.
     """
     return finished_folders(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*"))
+
+
+def by_evidence(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Split records into those of recorded inputs, and the bundles, whose evidence is a policy or the learning."""
+    inputs = [folder for folder in folders if evidence_of(read_unchecked(folder)) == "inputs"]
+    return inputs, [folder for folder in folders if folder not in inputs]
 
 
 def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:
@@ -117,7 +126,9 @@ def _compare_text(path: Path, expected: bytes) -> int:
     raise ReplicationError(f"{path}: {where}: not what the runs give; render it again, or look for who changed it")
 
 
-def _summary(results: Path, total: Checked, control: CheckedControl, experiments: Sequence[str]) -> str:
+def _summary(
+    results: Path, total: Checked, control: CheckedControl, bundles: CheckedBundles, experiments: Sequence[str]
+) -> str:
     lines = [
         f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {total.frames:,} frames played again, "
         f"{total.cells:,} cells derived again",
@@ -129,6 +140,7 @@ def _summary(results: Path, total: Checked, control: CheckedControl, experiments
             if control.networks
             else []
         ),
+        *([bundles.in_words()] if bundles.bundles else []),
         f"tables, figures and pages of {len(experiments)} experiments: {', '.join(experiments) or 'none'}",
     ]
     if total.underived:

@@ -166,7 +166,12 @@ def _named(options: argparse.Namespace) -> list[Run]:
             )
         if options.experiment in known_control_experiments():
             raise ReplicationError(f"{options.experiment} is made in minutes: `control {options.experiment}` does it")
-        return first_seeds_first(load_experiment(options.experiment), options.seeds)
+        experiment = load_experiment(options.experiment)
+        if any(run.family.bundles for run in experiment.runs()):
+            raise ReplicationError(
+                f"{options.experiment}: runs of seconds need no queue; `run {options.experiment}` does"
+            )
+        return first_seeds_first(experiment, options.seeds)
     absent = [f"--{name}" for name, value in single.items() if value is None]
     if absent:
         known = ", ".join(known_experiments())
