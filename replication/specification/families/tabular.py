@@ -33,4 +33,5 @@ FACTS = FamilyFacts(
     bundles=True,
     evidence="learning",
     streams=(),
+    seconds_a_seed=0.05,
 )
