@@ -24,7 +24,7 @@ from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
 from replication.foundation.validation import Count, Settings, shown, validated
 from replication.report.captions import read_caption
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
-from replication.specification.run import Run
+from replication.specification.run import Run, one_a_record
 from replication.specification.run_arguments import run_arguments
 
 _SETTINGS = ("algorithms", "protocols", "presets", "originals")
@@ -77,6 +77,7 @@ class Jobs:
 
     experiment: Experiment
     runs: tuple[Run, ...]
+    """One for each record; one of a bundle stands for all of it."""
     cohorts: tuple[tuple[Run, ...], ...]
     """Runs that train in one process: all of one variant, budget, preset and protocol, a full grid of games x seeds."""
     missing: tuple[Run, ...]
@@ -95,8 +96,8 @@ class Jobs:
     @property
     def finished_runs(self) -> list[str]:
         """The records that are there. No rule has them as outputs, so nothing ever deletes them."""
-        missing = {run.result_digest for run in self.missing}
-        return [str(record_path(run, self.results)) for run in self.runs if run.result_digest not in missing]
+        missing = {run.record_digest for run in self.missing}
+        return [str(record_path(run, self.results)) for run in self.runs if run.record_digest not in missing]
 
     @property
     def made_runs(self) -> list[str]:
@@ -112,10 +113,10 @@ class Jobs:
     def made_by(self, run: Run) -> list[str]:
         """Return the marker of the job that makes a run; an empty list where the run is finished."""
         for cohort in self.cohorts:
-            if run.result_digest in {lane.result_digest for lane in cohort}:
+            if run.record_digest in {lane.record_digest for lane in cohort}:
                 return [self.cohort_marker(cohort)]
-        alone = {each.result_digest for each in self.alone}
-        return [run_marker(run, self.results)] if run.result_digest in alone else []
+        alone = {each.record_digest for each in self.alone}
+        return [run_marker(run, self.results)] if run.record_digest in alone else []
 
     def cohort_marker(self, cohort: Sequence[Run]) -> str:
         """Return the marker of a cohort's job."""
@@ -124,8 +125,8 @@ class Jobs:
     @property
     def alone(self) -> list[Run]:
         """Missing runs that are in no cohort."""
-        together = {run.result_digest for cohort in self.cohorts for run in cohort}
-        return [run for run in self.missing if run.result_digest not in together]
+        together = {run.record_digest for cohort in self.cohorts for run in cohort}
+        return [run for run in self.missing if run.record_digest not in together]
 
     @classmethod
     def pattern(cls, key: str, runs: Iterable[Run]) -> str:
@@ -160,7 +161,7 @@ class Jobs:
         """Return the shell command that trains and evaluates runs, with the settings they have now and no others."""
         arguments = run_arguments(runs, self.results)
         train = f"python -m replication train {arguments}"
-        train += f" --expect {' '.join(run.result_digest[:12] for run in runs)}"
+        train += f" --expect {' '.join(run.record_digest[:12] for run in runs)}"
         if self.gpus(runs[0]):
             train += f" --device {shlex.quote(self.device)}"
             train += f" --workers {self.workers}" if self.workers else ""
@@ -200,7 +201,7 @@ class Jobs:
     def inventory(self) -> str:
         """A file named after the set of runs: another set of runs is another file, whatever the times of files say."""
         made = [finished_as(run, self.results) or run for run in self.runs]
-        digest = sha256(canonical_json(sorted(run.result_digest for run in made)))
+        digest = sha256(canonical_json(sorted(run.record_digest for run in made)))
         return str(self.results / self.experiment.experiment / "inventory" / f"{digest[:12]}.txt")
 
     @property
@@ -248,16 +249,16 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
     experiment = load_experiment(config.experiment)
-    runs = experiment.runs()
+    runs = tuple(one_a_record(experiment.runs()))
     results, state = Path(config.results), state_root()
     # In this order: a record is older than its marker. Where the marker is there and after that the record is not, it
     # was removed; a job that another Snakemake is just finishing is not mistaken for one.
     markers = markers_there(results)
     missing = tuple(unfinished(runs, results))
     cohorts = form_cohorts(runs, missing, lambda run: _most_lanes(run, config))
-    wanted = {run.result_digest for run in missing}
+    wanted = {run.record_digest for run in missing}
     views = [run for run in runs if _is_embedded(run)]
-    viewed = tuple(run for run in views if run.result_digest in wanted or lacks_views(run, results, state))
+    viewed = tuple(run for run in views if run.record_digest in wanted or lacks_views(run, results, state))
     limit = config.max_seconds
     jobs = Jobs(experiment, runs, cohorts, missing, viewed, results, config.device, config.workers, limit)
     remove_markers(markers & {*jobs.made_runs, *jobs.made_views})
@@ -266,7 +267,7 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
 
 def _is_embedded(run: Run) -> bool:
     """Return whether a network of the run is evaluated, so that its states can be shown."""
-    return run.family.trains and run.protocol.final_evaluation is not None
+    return run.family.trains and run.task.kind == "atari" and run.protocol.final_evaluation is not None
 
 
 def _most_lanes(run: Run, config: WorkflowConfig) -> int:

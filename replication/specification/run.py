@@ -8,7 +8,7 @@ A run has a record of its own. Where runs take seconds, the runs of consecutive 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +91,11 @@ class Run:
     @cached_property
     def record_digest(self) -> str:
         """The result digest that its record has: of the bundle, where it is part of one."""
-        return self.result_digest if self.bundle is None else record_digests(self.record_identity())[1]
+        return self._record_digests[1]
+
+    @cached_property
+    def _record_digests(self) -> tuple[str, str]:
+        return self._digests if self.bundle is None else record_digests(self.record_identity())
 
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
@@ -148,14 +152,18 @@ class Run:
         return results / "runs" / self.place
 
     def state_folder(self, state: Path) -> Path:
-        """Return the folder of checkpoints, weights and periodic evaluations."""
-        return state / self.variant.variant / self.task.name / f"seed{self.seed}" / self.training_digest[:12]
+        """Return the folder of checkpoints, weights and periodic evaluations; one for all of a bundle."""
+        return state / self._of_seeds / self._record_digests[0][:12]
 
     @property
     def place(self) -> Path:
         """The folder of its record among all records: variant, task, seed or seeds, digest."""
+        return self._of_seeds / self.record_digest[:12]
+
+    @property
+    def _of_seeds(self) -> Path:
         seeds = f"seed{self.seed}" if self.bundle is None else f"seeds{self.bundle}"
-        return Path(self.variant.variant, self.task.name, seeds, self.record_digest[:12])
+        return Path(self.variant.variant, self.task.name, seeds)
 
     @property
     def name(self) -> str:
@@ -197,6 +205,11 @@ class Run:
         if final.epsilon is not None:
             return final.epsilon
         return float(getattr(self.settings, "evaluation_epsilon", 0.0))
+
+
+def one_a_record(runs: Iterable[Run]) -> list[Run]:
+    """Choose one run of each record, the first named; only the runs of a bundle share one."""
+    return list({run.record_digest: run for run in reversed(list(runs))}.values())[::-1]
 
 
 def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:

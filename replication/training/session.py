@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 from replication.evidence.records import finished_as, unfinished
 from replication.evidence.run_files import Outcome, write_results
@@ -21,7 +22,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
 from replication.foundation.progress import progress_bar, say
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
-from replication.specification.run import Run
+from replication.specification.run import Run, one_a_record
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.training.contract import Cohort, Trainee, load_family
 from replication.training.machine.capacity import ensure_disk
@@ -39,6 +40,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     Raises:
         ReplicationError: an error that a user can mend.
     """
+    runs = one_a_record(runs)
     missing = unfinished(runs, machine.results)
     for run in runs:
         if run not in missing:
@@ -101,14 +103,15 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         Stopped: a stop was asked for; checkpoints are written.
     """
     trainees = cohort.trainees
-    frames_a_step = trainees[0].run.training_frames // trainees[0].run.training_steps
+    lengths = [_length(trainee.run) for trainee in trainees]
+    unit, units_a_step = lengths[0].unit, lengths[0].units_a_step
     steps = sum(trainee.step for trainee in trainees)
     with progress_bar(
-        sum(trainee.run.training_frames for trainee in trainees),
-        "frames",
+        sum(length.units for length in lengths),
+        unit,
         ", ".join(trainee.run.name for trainee in trainees),
         quiet=machine.quiet,
-        initial=steps * frames_a_step,
+        initial=steps * units_a_step,
         unit_scale=True,
         smoothing=0.05,
     ) as bar:
@@ -118,7 +121,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
             for _ in cohort.train(play):
                 stop.progressed = True
                 now, taken = time.monotonic(), sum(trainee.step for trainee in trainees) - steps
-                bar.update(taken * frames_a_step)
+                bar.update(taken * units_a_step)
                 steps += taken
                 if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(_latest(trainees), refresh=False)
@@ -136,6 +139,23 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
             _save_all(trainees, machine, stop)
             raise Stopped("checkpoints are written, ") from None
         _save_all(trainees, machine, stop)
+
+
+class _Length(NamedTuple):
+    """The length of a training, for its progress bar."""
+
+    units: int
+    unit: str
+    units_a_step: int
+    """A step is what `Trainee.step` counts."""
+
+
+def _length(run: Run) -> _Length:
+    if run.family.bundles:
+        return _Length(run.bundle.count if run.bundle else 1, "seeds", 1)
+    if run.training_frames:
+        return _Length(run.training_frames, "frames", run.training_frames // run.training_steps)
+    return _Length(run.training_steps, "steps", 1)
 
 
 def _save_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:

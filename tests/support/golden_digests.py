@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
 
 
 def current_digests() -> dict[str, Any]:
-    """Digests by variant (under its own protocol, on a task of its kind with seed 1) and by experiment (all its runs, in order)."""
+    """Digests by variant (its own protocol, a task of its kind, seed 1) and by experiment (all its runs, in order)."""
     return {
         "numerics_version": {name: facts.numerics_version for name, facts in FAMILIES.items()},
         "variants": {name: _digests(_own_run(name)) for name in known_names("algorithms")},

@@ -163,7 +163,12 @@ def _named(options: argparse.Namespace) -> list[Run]:
             raise ReplicationError(
                 f"--{given[0].replace('_', '-')}: an experiment names its runs itself; leave it out, or the experiment"
             )
-        return first_seeds_first(load_experiment(options.experiment), options.seeds)
+        experiment = load_experiment(options.experiment)
+        if any(run.family.bundles for run in experiment.runs()):
+            raise ReplicationError(
+                f"{options.experiment}: runs of seconds need no queue; `run {options.experiment}` does"
+            )
+        return first_seeds_first(experiment, options.seeds)
     absent = [f"--{name}" for name, value in single.items() if value is None]
     if absent:
         known = ", ".join(known_experiments())

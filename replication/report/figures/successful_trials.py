@@ -37,8 +37,8 @@ def _shares(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
     ours = finished_trials(finished)
     for variant in variants_of(experiment):
         for episodes in training_episodes(experiment):
-            if trials := ours.get((variant, episodes)):
-                counts.append((variant, episodes, trials.successful, trials.count))
+            if found := ours.get((variant, episodes)):
+                counts.append((variant, episodes, found.successful, found.count))
     rows = []
     for series, episodes, successful, trials in counts:
         low, high = (100.0 * share for share in wilson_interval(successful, trials, LEVEL))

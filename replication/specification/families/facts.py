@@ -43,6 +43,8 @@ class FamilyFacts:
 
     streams: tuple[str, ...]
     """Names of the random streams that live as long as training does; their states are part of a checkpoint."""
+    seconds_a_seed: float = 0.0
+    """Assumed for plans, on one core: the time of a run, where runs of all lengths take about as long (bundles)."""
 
     @property
     def trains(self) -> bool:

@@ -52,4 +52,5 @@ FACTS = FamilyFacts(
     bundles=True,
     evidence="policy",
     streams=(),
+    seconds_a_seed=1.2,
 )
