@@ -7,9 +7,7 @@ import os
 
 from replication.commands.arguments import add_folders, at_least_one
 from replication.commands.snakemake import known_profiles, run_snakemake, snakemake_command
-from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import state_root
-from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments, load_experiment
 
 HELP = "bring an experiment from nothing to its page"
@@ -46,8 +44,6 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: no such experiment, or a bad one; scores of other programs that it names are not there or are
             damaged.
     """
-    if options.experiment in known_control_experiments():
-        raise ReplicationError(f"{options.experiment} is no Atari experiment; `control {options.experiment}` makes it")
     experiment = load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
     if experiment.others:  # pandas is loaded where it is needed
         from replication.analysis.other_scores import load_others

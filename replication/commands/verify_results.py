@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.commands.verify_control import CheckedControl, check_control, control_folders
+from replication.commands.verify_bundles import CheckedBundles, check_bundles
 from replication.evidence.records import evidence_of, finished_folders, read_unchecked
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import Checked, check_run, compare_csv
@@ -20,9 +20,7 @@ from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
 from replication.report import render
 from replication.report.pages.readmes import results_readme
-from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
-from replication.commands.verify_bundles import CheckedBundles, check_bundles
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -33,7 +31,7 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     Args:
         results: the folder that holds runs/, judged/ and a folder for each experiment.
         processes: runs played at a time; None: one a core.
-        learn_again: also learn the networks of control experiments again.
+        learn_again: also learn every seed of every bundle again.
         quiet: no progress bar.
 
     Returns: what was checked, in words.
@@ -41,20 +39,17 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
         ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
     """
     folders, bundles = by_evidence(run_folders(results))
-    known = [*known_experiments(), *known_control_experiments()]
-    experiments = [name for name in known if (results / name).is_dir()]
-    control = control_folders(results)
-    if not folders and not bundles and not experiments and not control:
+    experiments = [name for name in known_experiments() if (results / name).is_dir()]
+    if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)
     learned = check_bundles(bundles, processes or os.cpu_count() or 1, learn_all=learn_again, quiet=quiet)
-    controlled = check_control(control, processes or os.cpu_count() or 1, learn_again=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     if (results / "README.md").exists():
         _compare_text(results / "README.md", results_readme(results).encode())
     total += Checked(cells=learned.cells, underived=learned.underived)
-    return _summary(results, total, controlled, learned, experiments)
+    return _summary(results, total, learned, experiments)
 
 
 def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
@@ -93,7 +88,7 @@ def check_experiment(name: str, results: Path) -> Checked:
     Raises:
         ReplicationError: the first cell that differs; a file that is missing.
     """
-    shown = render.rendering(name, results)
+    shown = render.Rendering(name, results)
     folder = results / name
     cells = 0
     for table in shown.tables:
@@ -126,20 +121,10 @@ def _compare_text(path: Path, expected: bytes) -> int:
     raise ReplicationError(f"{path}: {where}: not what the runs give; render it again, or look for who changed it")
 
 
-def _summary(
-    results: Path, total: Checked, control: CheckedControl, bundles: CheckedBundles, experiments: Sequence[str]
-) -> str:
+def _summary(results: Path, total: Checked, bundles: CheckedBundles, experiments: Sequence[str]) -> str:
     lines = [
         f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {total.frames:,} frames played again, "
         f"{total.cells:,} cells derived again",
-        *(
-            [
-                f"{control.networks:,} networks of control experiments verified: {control.episodes:,} test episodes "
-                f"played again, {control.cells:,} cells derived again"
-            ]
-            if control.networks
-            else []
-        ),
         *([bundles.in_words()] if bundles.bundles else []),
         f"tables, figures and pages of {len(experiments)} experiments: {', '.join(experiments) or 'none'}",
     ]

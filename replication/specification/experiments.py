@@ -15,7 +15,8 @@ from replication.foundation.validation import Count, Settings, read_yaml, valida
 from replication.specification.budget import Budget
 from replication.specification.needs import check_needs
 from replication.specification.run import Run, Seeds, checked_task, resolve_run
-from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
+from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
+from replication.specification.tasks.registry import find_task
 
 NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "table"})
 """Modules beside the tables and figures that make none: what these have in common."""
@@ -41,14 +42,34 @@ class PublishedSource(Settings):
 class Finding(Settings):
     """A finding about a difference from the published scores; on the page and in results/README.md."""
 
-    games: Annotated[tuple[str, ...], Field(min_length=1)]
+    games: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Tasks, where they are games; exactly one of the two is given."""
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     what: str
     """The best explanation there is."""
     checked: str
     """What was looked at, and against what."""
 
+    @model_validator(mode="after")
+    def _one_list_of_tasks(self) -> Finding:
+        _check_one_list(self.games, self.tasks)
+        return self
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks that it is about."""
+        names = self.games or self.tasks
+        assert names is not None
+        return names
+
 
 _Seed = Annotated[int, Field(ge=0)]
+
+
+def _check_one_list(games: object, tasks: object) -> None:
+    if (games is None) == (tasks is None):
+        found = "neither" if games is None else "both"
+        raise ValueError(f"tasks: expected tasks or games, which are tasks too, found {found}")
 
 
 class SeedRange(Settings):
@@ -102,9 +123,7 @@ class RunGroup(Settings):
 
     @model_validator(mode="after")
     def _one_list_of_tasks(self) -> RunGroup:
-        if (self.games is None) == (self.tasks is None):
-            found = "neither" if self.games is None else "both"
-            raise ValueError(f"tasks: expected tasks or games, which are tasks too, found {found}")
+        _check_one_list(self.games, self.tasks)
         return self
 
     @property
@@ -263,8 +282,8 @@ def _check_names(experiment: Experiment, path: Path) -> None:
         for key in ("agents", "aggregates", "curves"):
             for variant in getattr(experiment.published, key).keys() - variants:
                 raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")
-    for game in {game for finding in experiment.findings for game in finding.games}:
+    for task in {task for finding in experiment.findings for task in finding.task_names}:
         try:
-            find_game(game)
+            find_task(task)
         except ReplicationError as error:
             raise ReplicationError(f"{path}: findings: {error}") from None

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from replication.foundation.files import canonical_json
 from replication.foundation.validation import Settings, validated
-from replication.specification.families import off_policy_modules, tabular, untrained
+from replication.specification.families import fitted_q, off_policy_modules, tabular, untrained
 from replication.specification.families.facts import FamilyFacts
 from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Deviation
@@ -24,7 +24,7 @@ class Variant(Settings):
     title: str
     module: str
     """Module of replication.algorithms that holds the network and the loss."""
-    family: Literal["off_policy", "untrained", "tabular"]
+    family: Literal["fitted_q", "off_policy", "tabular", "untrained"]
     paper: str
     original: str
     """The program it is compared with, row by row: a file of workflow/originals."""
@@ -75,6 +75,6 @@ class Preset(Settings):
 
 
 FAMILIES: dict[str, FamilyFacts] = {
-    facts.name: facts for facts in (off_policy_modules.FACTS, untrained.FACTS, tabular.FACTS)
+    facts.name: facts for facts in (off_policy_modules.FACTS, fitted_q.FACTS, tabular.FACTS, untrained.FACTS)
 }
 """The facts of each family, by the name that YAMLs and records give it."""

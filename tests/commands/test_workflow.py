@@ -56,15 +56,6 @@ def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_control_experiments_can_be_planned(tmp_path: Path) -> None:
-    assert scheduled(ROOT, "control", config=f"experiment=quickstart results={tmp_path}") == {
-        "control": 1,
-        "control_variant": 5,
-        "control_page_nfq_2005": 1,
-    }
-
-
-@pytest.mark.slow
 def test_the_profile_of_a_gpu_trains_cohorts_on_it(tmp_path: Path) -> None:
     config = f"experiment=nature_table2 results={tmp_path} lanes=20"  # --config adds to what the profile says
     done = snakemake(ROOT, "-n", "--printshellcmds", "runs", config, profile="gpu")

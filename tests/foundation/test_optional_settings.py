@@ -46,7 +46,7 @@ LATER = {
         "class C51Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0",
         "class SPRConfig(C51Config, DrQConfig):": "later_heads: Count = Field(default=1)",
     },
-    "replication/specification/control_experiments.py": {
+    "replication/specification/families/fitted_q.py": {
         "class RpropSettings(Settings):": "later_weight_decay: float = 0.0"
     },
 }

@@ -1,51 +1,44 @@
-"""The figure of a control experiment: shares of successful trials by number of training episodes."""
+"""Shares of successful trials by number of training episodes, ours and the published."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from replication.analysis.control_trials import (
-    coverage,
+from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.proportions import wilson_interval
+from replication.analysis.successful_trials import (
+    finished_trials,
     published_trials,
     success_text,
-    successes,
-    trials_after,
+    training_episodes,
+    variants_of,
 )
-from replication.analysis.proportions import wilson_interval
 from replication.analysis.verdicts import LEVEL
-from replication.evidence.control_files import FIGURES
-from replication.foundation.errors import unknown_name
 from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, FigureResult, house_style
-from replication.specification.control_experiments import ControlExperiment
+from replication.specification.experiments import Experiment
 
+NEEDS = {"source": ("nfq_2005_table1",)}
 _PUBLISHED = "published"
 """The series of the published numbers."""
 
 
-def build_figure(experiment: ControlExperiment, name: str, finished: Mapping[str, pd.DataFrame]) -> FigureResult:
-    """Draw one of the figures that `FIGURES` names.
-
-    Raises:
-        ReplicationError: no such figure.
-    """
-    if name not in FIGURES:
-        raise unknown_name("figure", name, FIGURES)
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
+    """Draw the figure: a point a series and number of training episodes."""
     data = _shares(experiment, finished)
     with house_style():
         figure = _draw(data)
-    return FigureResult(name, figure, data, _caption(experiment, finished))
+    return FigureResult("successful_trials", figure, data, _caption(experiment, finished))
 
 
-def _shares(experiment: ControlExperiment, finished: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _shares(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
     """Gather every number drawn: a row a series and number of training episodes, in percent with 95 % intervals."""
     counts = [(_PUBLISHED, episodes, *counted) for episodes, counted in published_trials(experiment).items()]
-    for variant, found in finished.items():
-        for episodes in experiment.training_episodes:
-            ours = trials_after(found, episodes)
-            counts.append((variant, episodes, successes(ours), len(ours)))
+    ours = finished_trials(finished)
+    for variant in variants_of(experiment):
+        for episodes in training_episodes(experiment):
+            if found := ours.get((variant, episodes)):
+                counts.append((variant, episodes, found.successful, found.count))
     rows = []
     for series, episodes, successful, trials in counts:
         low, high = (100.0 * share for share in wilson_interval(successful, trials, LEVEL))
@@ -87,12 +80,15 @@ def _draw(data: pd.DataFrame) -> Figure:
     return figure
 
 
-def _caption(experiment: ControlExperiment, finished: Mapping[str, pd.DataFrame]) -> str:
-    meanings = "; ".join(f"{name}: {experiment.variants[name].title}" for name in finished)
-    ours = f"Ours: {meanings}." if finished else "No repetition of ours is finished yet."
+def _caption(experiment: Experiment, finished: FinishedRuns) -> str:
+    variants = variants_of(experiment)
+    begun = {variant for variant, _ in finished_trials(finished)}
+    meanings = "; ".join(f"{name}: {run.variant.title}" for name, run in variants.items() if name in begun)
+    ours = f"Ours: {meanings}." if begun else "No run of ours is finished yet."
+    seeds = len({run.seed for run in experiment.runs()})
     return (
         "Share of successful trials by the number of random training episodes. "
         f"{coverage(experiment, finished)} finished. Published: {experiment.paper}, Table 1. {ours} "
-        f"{success_text(experiment)} {experiment.repetitions} trials a point; bars are {LEVEL:.0%} score intervals of "
-        "each point alone. Points of one number of episodes stand side by side; the horizontal axis is not to scale."
+        f"{success_text(next(iter(variants.values())))} {seeds} trials a point; bars are {LEVEL:.0%} score intervals "
+        "of each point alone. Points of one number of episodes stand side by side; the horizontal axis is not to scale."
     )
