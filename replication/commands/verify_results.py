@@ -42,6 +42,8 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     folders = run_folders(results)
     known = [*known_experiments(), *known_control_experiments()]
     experiments = [name for name in known if (results / name).is_dir()]
+    changed = (path.name for path in results.glob("*+*") if path.is_dir())  # by `run --set`
+    experiments += sorted(name for name in changed if name.partition("+")[0] in known)
     control = control_folders(results)
     if not folders and not experiments and not control:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
