@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from replication.commands.verify_bundles import CheckedBundles, check_bundles
 from replication.commands.verify_control import CheckedControl, check_control, control_folders
 from replication.evidence.records import evidence_of, finished_folders, read_unchecked
 from replication.evidence.trace_file import read_trace
@@ -22,7 +23,6 @@ from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
-from replication.commands.verify_bundles import CheckedBundles, check_bundles
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -43,6 +43,8 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     folders, bundles = by_evidence(run_folders(results))
     known = [*known_experiments(), *known_control_experiments()]
     experiments = [name for name in known if (results / name).is_dir()]
+    changed = (path.name for path in results.glob("*+*") if path.is_dir())  # by `run --set`
+    experiments += sorted(name for name in changed if name.partition("+")[0] in known)
     control = control_folders(results)
     if not folders and not bundles and not experiments and not control:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
