@@ -76,10 +76,14 @@ def _scored(run: Run) -> str:
         return "training returns of the last iteration"
     if not run.family.trains:
         return f"{final.num_episodes} episodes"
-    network = (
-        "best network of the periodic evaluations" if final.network == "best" else "network at the end of training"
+    learned = "policy" if run.family.evidence == "learning" else "network"  # that of a table is computed, not stored
+    chosen = (
+        f"best {learned} of the periodic evaluations"
+        if final.network == "best"
+        else f"{learned} at the end of training"
     )
-    return f"{network}, {final.num_episodes} episodes at epsilon {run.final_epsilon(final):g}"
+    episodes = f"{final.num_episodes} episode{'s' * (final.num_episodes != 1)}"
+    return f"{chosen}, {episodes} at epsilon {run.final_epsilon(final):g}"
 
 
 def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
@@ -162,7 +166,7 @@ def cost(finished: Sequence[FinishedRun]) -> str:
     known = [seconds for seconds in map(_seconds, made) if seconds is not None]
     unknown = f" (of {len(made) - len(known)} runs it is not known)" if len(known) < len(made) else ""
     frames = f", {sum(map(_frames, made)):,} frames of training" if any(map(_plays_frames, made)) else ""
-    return f"{len(finished):,} run{'s' if len(finished) > 1 else ''}{frames}, {hours(sum(known))} hours{unknown}"
+    return f"{len(finished):,} run{'s' if len(finished) > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
 
 
 def _plays_frames(found: FinishedRun) -> bool:
@@ -172,6 +176,10 @@ def _plays_frames(found: FinishedRun) -> bool:
 def hours(seconds: float) -> str:
     """Format seconds as hours without the unit, to three significant digits below a hundred."""
     return f"{seconds / 3600:,.0f}" if seconds >= 360_000 else f"{seconds / 3600:.3g}"
+
+
+def _time(seconds: float) -> str:
+    return f"{hours(seconds)} hours" if seconds >= 60.0 else f"{seconds:.3g} seconds"
 
 
 def _seconds(found: FinishedRun) -> float | None:
