@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -70,7 +70,7 @@ def _known() -> list[str]:
 
 
 def _protocol_lines(protocol: Protocol) -> Iterator[str]:
-    step = protocol.training.frame_skip
+    step = _frames_a_step(protocol)
     yield f"Protocol {protocol.protocol}: {protocol.title}"
     fields = {key: field for key, field in type(protocol).model_fields.items() if key not in _SHOWN_ELSEWHERE}
     parts = [key for key, field in fields.items() if _is_part(field.annotation)]
@@ -93,7 +93,7 @@ def _protocol_lines(protocol: Protocol) -> Iterator[str]:
 def _variant_lines(name: str) -> Iterator[str]:
     variant = load_variant(name)
     protocol = load_protocol(variant.protocol)
-    step = protocol.training.frame_skip
+    step = _frames_a_step(protocol)
     yield f"Variant {name}: {variant.title}"
     yield from _wrapped("  ", f"Paper: {variant.paper}")
     yield from _wrapped("  ", f"Held against: {load_original(variant.original).title}")
@@ -101,7 +101,7 @@ def _variant_lines(name: str) -> Iterator[str]:
         "  ", f"Protocol of its paper: {variant.protocol} (python -m replication describe {variant.protocol})"
     )
     yield f"  Algorithm: replication/algorithms/{variant.family}/{variant.module}.py"
-    if variant.facts.trains and protocol.kind == "atari":
+    if variant.facts.trains and step:
         yield from _wrapped("  ", f"A step is an agent's decision, {step} emulator frames; a row is a frame in memory.")
     fields = variant.settings_class.model_fields
     for heading, keys in _grouped(list(variant.config)).items():
@@ -111,6 +111,11 @@ def _variant_lines(name: str) -> Iterator[str]:
             meaning = fields[key].description if key in fields else None
             yield from _setting(key, variant.config[key], meaning, variant.sources.get(key), step)
     yield from _deviation_lines(variant.deviations)
+
+
+def _frames_a_step(protocol: Protocol) -> int:
+    """Return the emulator frames of a step; 0 where there is no emulator."""
+    return protocol.training.frame_skip if protocol.kind == "atari" else 0
 
 
 def _grouped(keys: Sequence[str]) -> dict[str, list[str]]:
@@ -159,7 +164,7 @@ def _value(key: str, value: Any, step: int) -> str:
     words = f"{words} {unit.removesuffix('s') if value == 1 else unit}"
     if unit == "frames" and value >= FRAMES_PER_SECOND:
         words += f" = {_time(value / FRAMES_PER_SECOND)} at {FRAMES_PER_SECOND} a second"
-    return f"{words} = {value * step:,} frames" if unit == "steps" else words
+    return f"{words} = {value * step:,} frames" if unit == "steps" and step else words
 
 
 def _nested(value: Mapping[str, Any]) -> str:
@@ -181,8 +186,11 @@ def _nested(value: Mapping[str, Any]) -> str:
 
 def _is_part(annotation: Any) -> bool:
     """Return whether a field holds settings of its own, or may."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
+    if get_origin(annotation) in (Union, UnionType):
+        return any(map(_is_part, get_args(annotation)))
+    if get_origin(annotation) is Annotated:  # one of several kinds, with its name
+        return _is_part(get_args(annotation)[0])
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _heading(key: str) -> str:

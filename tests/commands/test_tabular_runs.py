@@ -85,6 +85,12 @@ def test_a_seed_is_the_same_alone_in_other_bundles_and_in_this_one(whole: Path, 
     assert (record_of(tmp_path) / "scores.csv").read_text().splitlines() == [rows[0], *rows[7:9]]
 
 
+def test_r5b_commit_packages_machine_and_command_are_recorded(whole: Path) -> None:
+    origin = json.loads((record_of(whole) / "run.json").read_bytes())["provenance"]
+    assert origin.keys() == {"command", "commit", "cores", "packages", "python", "system"}
+    assert {"numba", "numpy"} <= origin["packages"].keys() and "torch" not in origin["packages"]
+
+
 def test_true_results_pass(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(whole / "results"), "--quiet", "--policy"]) == 0
     assert f"{SEEDS} seeds learned again" in capsys.readouterr().out
