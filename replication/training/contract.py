@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.run_files import Outcome
 from replication.evidence.scores import CurvePoint
 from replication.evidence.trace_file import Trace
+from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play
@@ -123,6 +127,21 @@ class Cohort(Protocol):
         """
 
 
+class Network(Protocol):
+    """The network of a run, to play with and to be looked into."""
+
+    def policy(self, epsilon: float) -> Policy:
+        """Return the policy that takes this share of random actions, and else what the network chooses."""
+
+    def action_values(self, stack: NDArray[np.uint8], stream: np.random.Generator) -> NDArray[np.float32]:
+        """Compute the value of each action in a state, float32 [actions]; what it needs is drawn from `stream`."""
+
+    def activations(
+        self, states: NDArray[np.uint8], stream: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compute the last hidden layer and the value of each state, float32 [n, units] and float32 [n]."""
+
+
 class Family(Protocol):
     """The behaviour of a family: the module `training/NAME/family.py`."""
 
@@ -142,6 +161,20 @@ class Family(Protocol):
 
         Raises:
             ReplicationError: the file cannot be read or is not the network of such a run.
+        """
+
+    def viewing(self, run: Run, presentation: Presentation) -> Viewing:
+        """Return what a run's agent is shown of a game that is presented like this; for families that play Atari."""
+
+    def open_network(self, run: Run, path: Path) -> Network:
+        """Open the network of a run; for families that train one.
+
+        Args:
+            run: of the same settings as the one whose network it is.
+            path: file of the network that was evaluated, or a checkpoint.
+
+        Raises:
+            ReplicationError: it cannot be read or is not the network of such a run.
         """
 
     def measure_speed(self, run: Run, seconds: float) -> tuple[float, float]:

@@ -144,7 +144,7 @@ def _hours_left(entry: Entry, folder: QueueFolder, step: int, seconds: float) ->
         if not run.family.trains:
             return seconds_to_go(run, None, folder.state) / 3600
         speed = known_speed(run, folder.results, folder.state)
-        if seconds and step >= LONG_ENOUGH * run.off_policy_config.replay_start.count:
+        if seconds and step >= LONG_ENOUGH * run.off_policy_config.steps_before_learning:
             speed = Speed(step / seconds, speed.playing, includes_evaluations=True, origin="its own")
         return seconds_to_go(run, speed, folder.state) / 3600
     except ReplicationError:
