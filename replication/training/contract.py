@@ -53,6 +53,14 @@ class Trainee(Protocol):
         """Agent steps taken, or the unit its family counts budgets in; a checkpoint is named after it."""
 
     @property
+    def progress(self) -> int:
+        """How far training is, in the unit that the cohort shows."""
+
+    @property
+    def progress_end(self) -> int:
+        """How far it is once the budget is spent."""
+
+    @property
     def active(self) -> bool:
         """True while budget is left and nothing has failed."""
 
@@ -111,6 +119,10 @@ class Cohort(Protocol):
     @property
     def trainees(self) -> Sequence[Trainee]:
         """Its runs in training, in the order in which they were given; none where the family does not train."""
+
+    @property
+    def progress_unit(self) -> str:
+        """What progress is counted in, as people who look on know it: "frames", "episodes"."""
 
     def train(self, play: Play) -> Iterator[None]:
         """Train all that are active by one turn after the other; between two turns each can be stored and continued.

@@ -101,14 +101,13 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         Stopped: a stop was asked for; checkpoints are written.
     """
     trainees = cohort.trainees
-    frames_a_step = trainees[0].run.training_frames // trainees[0].run.training_steps
-    steps = sum(trainee.step for trainee in trainees)
+    reached = sum(trainee.progress for trainee in trainees)
     with progress_bar(
-        sum(trainee.run.training_frames for trainee in trainees),
-        "frames",
+        sum(trainee.progress_end for trainee in trainees),
+        cohort.progress_unit,
         ", ".join(trainee.run.name for trainee in trainees),
         quiet=machine.quiet,
-        initial=steps * frames_a_step,
+        initial=reached,
         unit_scale=True,
         smoothing=0.05,
     ) as bar:
@@ -117,9 +116,9 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         try:
             for _ in cohort.train(play):
                 stop.progressed = True
-                now, taken = time.monotonic(), sum(trainee.step for trainee in trainees) - steps
-                bar.update(taken * frames_a_step)
-                steps += taken
+                now, before_turn = time.monotonic(), reached
+                reached = sum(trainee.progress for trainee in trainees)
+                bar.update(reached - before_turn)
                 if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(_latest(trainees), refresh=False)
                     described = now

@@ -43,6 +43,12 @@ class Counter:
     checkpoint_names = frozenset({"count.json"})
     recent_return = None
 
+    progress_end = 600
+
+    @property
+    def progress(self) -> int:
+        return self.step
+
     @property
     def active(self) -> bool:
         return self.failure is None and self.step < self.run.training_steps
@@ -79,7 +85,9 @@ class Counters:
     @contextmanager
     def open_cohort(self, runs: Sequence[Run], machine: Machine) -> Iterator[Any]:
         trainees = [Counter(run, self.sick.get(run.seed)) for run in runs]
-        yield SimpleNamespace(trainees=trainees, train=self._train(trainees), finish=self._finish(trainees))
+        yield SimpleNamespace(
+            progress_unit="numbers", trainees=trainees, train=self._train(trainees), finish=self._finish(trainees)
+        )
 
     def _train(self, trainees: Sequence[Counter]) -> Callable[[Play], Iterator[None]]:
         def train(play: Play) -> Iterator[None]:
@@ -111,7 +119,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
 
     def train(family: Counters, *seeds: int) -> int:
         monkeypatch.setattr(session, "load_family", lambda name: family)
-        machine = Machine(tmp_path / "results", tmp_path / "state", "cpu", "lz4", 600.0, None, quiet=True)
+        machine = Machine(tmp_path / "results", tmp_path / "state", "cpu", "lz4", 600.0, None, quiet=False)
         return execute([smoke_run(seed=seed) for seed in seeds], machine)
 
     return train
@@ -128,6 +136,7 @@ def test_a_family_without_traces_is_trained_stored_and_written(
         assert (folder / "counted.bin").read_bytes() == bytes([6])
         assert [step for step, _ in checkpoints(run.state_folder(tmp_path / "state"))] == [600]
         assert f"{run.name}: {folder}" in said and f"{run.name}: step 300: score 7.0 (1 episodes), best so far" in said
+    assert "/1.20k [" in said and "numbers/s" in said
     assert not list(tmp_path.rglob("*.trace"))
 
 

@@ -41,6 +41,8 @@ class OffPolicyCohort:
         machine: with the device they are on.
     """
 
+    progress_unit = "frames"
+
     def __init__(self, trainees: Sequence[Trainee], machine: Machine) -> None:
         self.trainees = trainees
         self._machine = machine

@@ -33,6 +33,7 @@ class UntrainedCohort:
     """
 
     trainees = ()
+    progress_unit = "episodes"
 
     def __init__(self, runs: Sequence[Run], *, quiet: bool) -> None:
         self._runs = runs
