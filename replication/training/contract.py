@@ -61,10 +61,6 @@ class Trainee(Protocol):
         """How far it is once the budget is spent."""
 
     @property
-    def active(self) -> bool:
-        """True while budget is left and nothing has failed."""
-
-    @property
     def recent_return(self) -> float | None:
         """Mean return of the last few training episodes, for the progress bar; None before the first has ended."""
 
@@ -125,7 +121,7 @@ class Cohort(Protocol):
         """What progress is counted in, as people who look on know it: "frames", "episodes"."""
 
     def train(self, play: Play) -> Iterator[None]:
-        """Train all that are active by one turn after the other; between two turns each can be stored and continued.
+        """Train those with budget left, one turn after the other; between two turns each can be stored and continued.
 
         Raises:
             Stopped: by `play`, within a periodic evaluation; each can be stored there too.

@@ -61,6 +61,7 @@ class Trainee:
 
     @property
     def active(self) -> bool:
+        """True while the run has steps left to train."""
         return self.failure is None and not self.lane.done
 
     @property
