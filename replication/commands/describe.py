@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -181,8 +181,9 @@ def _nested(value: Mapping[str, Any]) -> str:
 
 def _is_part(annotation: Any) -> bool:
     """Return whether a field holds settings of its own, or may."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return any(map(_is_part, get_args(annotation)))
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _heading(key: str) -> str:

@@ -6,6 +6,7 @@ This is evaluated at every start of Snakemake, so nothing here imports torch, nu
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from replication.foundation.files import canonical_json, sha256
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
 from replication.foundation.validation import Count, Settings, shown, validated
 from replication.report.captions import read_caption
-from replication.specification.experiments import Experiment, known_experiments, load_experiment
+from replication.specification.experiments import Experiment, experiment_path, known_experiments, load_experiment
 from replication.specification.run import Run, one_a_record
 from replication.specification.run_arguments import run_arguments
 
@@ -41,7 +42,7 @@ class WorkflowConfig(Settings):
     """The keys of `snakemake --config`."""
 
     experiment: str
-    """Name of a file of workflow/experiments."""
+    """Name of a file of workflow/experiments; +KEY=VALUE after it changes a setting."""
     results: str
     """Root of the results."""
     lanes: Annotated[int | Literal["auto"], BeforeValidator(_lanes)]
@@ -131,7 +132,7 @@ class Jobs:
     @classmethod
     def pattern(cls, key: str, runs: Iterable[Run]) -> str:
         """Return a regex of exactly the values that a wildcard (variant, task, seeds, digest) takes among runs."""
-        return "|".join(sorted({cls._wildcards(run)[key] for run in runs})) or "none"
+        return "|".join(sorted({re.escape(cls._wildcards(run)[key]) for run in runs})) or "none"
 
     def run_of(self, wildcards: Mapping[str, str]) -> Run:
         """Find the run of these wildcards.
@@ -207,7 +208,7 @@ class Jobs:
     @property
     def shared_sources(self) -> list[str]:
         """Files that any table or figure may be made from: experiment, settings, published numbers, statistics."""
-        experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
+        experiment = experiment_path(self.experiment.experiment)
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]

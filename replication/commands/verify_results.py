@@ -39,7 +39,10 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
         ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
     """
     folders, bundles = by_evidence(run_folders(results))
-    experiments = [name for name in known_experiments() if (results / name).is_dir()]
+    known = known_experiments()
+    experiments = [name for name in known if (results / name).is_dir()]
+    changed = (path.name for path in results.glob("*+*") if path.is_dir())  # by `run --set`
+    experiments += sorted(name for name in changed if name.partition("+")[0] in known)
     if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)

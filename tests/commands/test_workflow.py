@@ -136,6 +136,24 @@ def test_the_page_of_all_names_the_finished_one(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_experiment_with_a_changed_setting_has_runs_and_a_page_of_its_own(clone: Path) -> None:
+    before = {path: path.read_bytes() for path in (clone / "results/smoke").rglob("*") if path.is_file()}
+    command = [sys.executable, "-m", "replication", "run", "smoke", "--cores", "2", "--set", "discount=0.9"]
+    done = subprocess.run(command, cwd=clone, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    name = "smoke+discount=0.9"
+    page = (clone / "results" / name / "index.html").read_text(encoding="utf-8")
+    assert "3 of 3 runs" in page and "changed by hand: discount 0.9" in page and f"run {name}" in page
+    runs = [path.parts[-5] for path in (clone / "results/runs").glob("*/*/*/*/run.json")]
+    assert sorted(runs) == ["dqn_quickstart"] * 2 + ["dqn_quickstart+discount=0.9"] * 2 + ["random_10hz"]
+    assert {path: path.read_bytes() for path in before} == before
+    assert scheduled(clone, config=f"experiment={name}") == {}
+    check = [sys.executable, "-m", "replication", "verify", "results"]
+    done = subprocess.run(check, cwd=clone, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and name in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_the_report_of_snakemake_shows_everything_with_captions_from_the_data(finished: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
