@@ -186,10 +186,8 @@ def _nested(value: Mapping[str, Any]) -> str:
 
 def _is_part(annotation: Any) -> bool:
     """Return whether a field holds settings of its own, or may."""
-    if get_origin(annotation) in (Union, UnionType):
+    if get_origin(annotation) in (Annotated, Union, UnionType):
         return any(map(_is_part, get_args(annotation)))
-    if get_origin(annotation) is Annotated:  # one of several kinds, with its name
-        return _is_part(get_args(annotation)[0])
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 

@@ -53,7 +53,7 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     return load_experiment("cliff_walking")
 
 
-def test_r2b_a_bundle_stopped_after_some_seeds_ends_in_the_same_bytes(
+def test_a_bundle_stopped_after_some_seeds_ends_in_the_same_bytes(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned: list[int] = []
@@ -85,7 +85,7 @@ def test_a_seed_is_the_same_alone_in_other_bundles_and_in_this_one(whole: Path, 
     assert (record_of(tmp_path) / "scores.csv").read_text().splitlines() == [rows[0], *rows[7:9]]
 
 
-def test_r5b_commit_packages_machine_and_command_are_recorded(whole: Path) -> None:
+def test_commit_packages_machine_and_command_are_recorded(whole: Path) -> None:
     origin = json.loads((record_of(whole) / "run.json").read_bytes())["provenance"]
     assert origin.keys() == {"command", "commit", "cores", "packages", "python", "system"}
     assert {"numba", "numpy"} <= origin["packages"].keys() and "torch" not in origin["packages"]

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from replication.foundation.validation import Probability, Settings
-from replication.specification.families.facts import FamilyFacts
+from replication.foundation.validation import Probability
+from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
-class TabularConfig(Settings):
+class TabularConfig(FamilySettings):
     """An agent with a table of action values, all 0 at first."""
 
     step_size: Annotated[float, Field(gt=0.0, le=1.0)]
