@@ -47,7 +47,7 @@ def line_of(key: str, text: str) -> str:
 
 def leaves(part: dict[str, Any]) -> list[tuple[str, Any]]:
     """The settings of a part of a protocol, and of the parts it has."""
-    nested = [leaf for name in ("presentation", "plant") for leaf in leaves(part.get(name, {}))]
+    nested = [leaf for name in ("presentation", "plant") if name in part for leaf in leaves(part[name])]
     return [*((key, value) for key, value in part.items() if key not in ("presentation", "plant")), *nested]
 
 

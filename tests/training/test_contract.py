@@ -28,13 +28,13 @@ def test_the_contract_names_functions() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_is_found_by_its_name(name: str) -> None:
     expected, facts = functions(Family), FAMILIES[name]
-    if not facts.trains or facts.bundles:  # a seed is learned in seconds: its speed is that of finished ones
-        del expected["measure_speed"], expected["open_network"]
-    if facts.evidence != "inputs":
-        del expected["player"]
+    needless = {"measure_speed"} if not facts.trains or facts.bundles else set()  # a seed is learned in seconds
+    needless |= {"open_network"} if not facts.trains else set()
+    needless |= {"player", "viewing", "open_network"} if facts.evidence != "inputs" else set()
     if facts.bundles:
-        of_seeds = functions(BundledFamily)
-        expected |= of_seeds if facts.evidence == "policy" else {"learn": of_seeds["learn"]}
+        expected |= functions(BundledFamily)
+        needless |= {"evaluate"} if facts.evidence == "learning" else set()
+    expected = {each: arguments for each, arguments in expected.items() if each not in needless}
     for module, wanted in ((load_family(name), expected), (load_footprint(name), functions(Footprint))):
         found = {each: list(inspect.signature(getattr(module, each)).parameters) for each in wanted}
         assert found == wanted
