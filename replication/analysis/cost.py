@@ -12,7 +12,6 @@ from typing import Any
 
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import identity_config
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
@@ -80,7 +79,7 @@ def known_speed(run: Run, results: Path, state: Path) -> Speed:
         return _speed_of_bundles(run, results)
     measured = _measured(run, state)
     playing = measured[1] if measured else ASSUMED_PLAYING
-    enough = LONG_ENOUGH * run.settings_as(OffPolicyConfig).steps_before_learning
+    enough = LONG_ENOUGH * run.settings.steps_before_learning
     longest = max(
         (record for record in _records_here(run, results) if record["counts"]["steps"] >= enough),
         key=lambda record: record["counts"]["steps"],

@@ -17,9 +17,9 @@ from typing import Any
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
-from replication.foundation.validation import Settings, SettingsT
+from replication.foundation.validation import SettingsT
 from replication.specification.budget import UNITS, Budget, checked_budget
-from replication.specification.families.facts import BudgetUnit, FamilyFacts
+from replication.specification.families.facts import BudgetUnit, FamilyFacts, FamilySettings
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
 from replication.specification.tasks.registry import find_task
@@ -194,7 +194,7 @@ class Run:
         return self.training_steps * of_atari(self.protocol.training).frame_skip if self._is_atari else 0
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> FamilySettings:
         """The settings of its algorithm, an object of the algorithm's own class."""
         return self.variant.settings
 
@@ -204,9 +204,9 @@ class Run:
         assert isinstance(settings, model), f"{self.name}: its settings are of the class {type(settings).__name__}"
         return settings
 
-    def final_epsilon(self, final: FinalEvaluation) -> float:
-        """Return the protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
-        if final.epsilon is not None:
+    def final_epsilon(self, final: FinalEvaluation | None) -> float:
+        """Return the protocol's exploration rate, or the variant's own where the protocol leaves it open."""
+        if final is not None and final.epsilon is not None:
             return final.epsilon
         return float(getattr(self.settings, "evaluation_epsilon", 0.0))
 

@@ -89,9 +89,14 @@ class Bundle:
         return len(self.learned)
 
     @property
-    def active(self) -> bool:
-        """True while seeds are left."""
-        return self.failure is None and self.step < self._seeds.count
+    def progress(self) -> int:
+        """Seeds that have been learned."""
+        return self.step
+
+    @property
+    def progress_end(self) -> int:
+        """Seeds of the bundle."""
+        return self._seeds.count
 
     @property
     def recent_return(self) -> float | None:
@@ -179,13 +184,15 @@ class Bundle:
 class BundleCohort:
     """Bundles that are learned one after the other."""
 
+    progress_unit = "seeds"
+
     def __init__(self, trainees: Sequence[Bundle]) -> None:
         self.trainees = trainees
 
     def train(self, play: Play) -> Iterator[None]:
         """Take a turn: the next seed, from nothing to its row."""
         for bundle in self.trainees:
-            while bundle.active:
+            while bundle.failure is None and bundle.progress < bundle.progress_end:
                 bundle.learn_next()
                 yield
 

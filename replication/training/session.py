@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
 
 from replication.evidence.records import finished_as, unfinished
 from replication.evidence.run_files import Outcome, write_results
@@ -103,15 +102,13 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         Stopped: a stop was asked for; checkpoints are written.
     """
     trainees = cohort.trainees
-    lengths = [_length(trainee.run) for trainee in trainees]
-    unit, units_a_step = lengths[0].unit, lengths[0].units_a_step
-    steps = sum(trainee.step for trainee in trainees)
+    reached = sum(trainee.progress for trainee in trainees)
     with progress_bar(
-        sum(length.units for length in lengths),
-        unit,
+        sum(trainee.progress_end for trainee in trainees),
+        cohort.progress_unit,
         ", ".join(trainee.run.name for trainee in trainees),
         quiet=machine.quiet,
-        initial=steps * units_a_step,
+        initial=reached,
         unit_scale=True,
         smoothing=0.05,
     ) as bar:
@@ -120,9 +117,9 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         try:
             for _ in cohort.train(play):
                 stop.progressed = True
-                now, taken = time.monotonic(), sum(trainee.step for trainee in trainees) - steps
-                bar.update(taken * units_a_step)
-                steps += taken
+                now, before_turn = time.monotonic(), reached
+                reached = sum(trainee.progress for trainee in trainees)
+                bar.update(reached - before_turn)
                 if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(_latest(trainees), refresh=False)
                     described = now
@@ -139,23 +136,6 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
             _save_all(trainees, machine, stop)
             raise Stopped("checkpoints are written, ") from None
         _save_all(trainees, machine, stop)
-
-
-class _Length(NamedTuple):
-    """The length of a training, for its progress bar."""
-
-    units: int
-    unit: str
-    units_a_step: int
-    """A step is what `Trainee.step` counts."""
-
-
-def _length(run: Run) -> _Length:
-    if run.family.bundles:
-        return _Length(run.bundle.count if run.bundle else 1, "seeds", 1)
-    if run.training_frames:
-        return _Length(run.training_frames, "frames", run.training_frames // run.training_steps)
-    return _Length(run.training_steps, "steps", 1)
 
 
 def _save_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
-from replication.specification.families.facts import FamilyFacts
+from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
 class RpropSettings(Settings):
@@ -23,7 +23,7 @@ class RpropSettings(Settings):
     greatest_step: Positive
 
 
-class FittedQConfig(Settings):
+class FittedQConfig(FamilySettings):
     """Neural fitted Q iteration."""
 
     iterations: Count
