@@ -152,8 +152,12 @@ class Run:
         return results / "runs" / self.place
 
     def state_folder(self, state: Path) -> Path:
-        """Return the folder of checkpoints, weights and periodic evaluations; one for all of a bundle."""
-        return state / self._of_seeds / self._record_digests[0][:12]
+        """Return the folder of checkpoints, weights and periodic evaluations; one for all of a bundle.
+
+        The state of a bundle is its finished seeds, with which a longer budget could not go on.
+        """
+        training, result = self._record_digests
+        return state / self._of_seeds / (training if self.bundle is None else result)[:12]
 
     @property
     def place(self) -> Path:

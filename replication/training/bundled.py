@@ -128,7 +128,11 @@ class Bundle:
     def checkpoint_files(self) -> dict[str, bytes]:
         """Return the seeds so far."""
         rows = [
-            {"score": each.score, "columns": dict(each.columns), "curve": [[*point] for point in each.curve.items()]}
+            {
+                "score": each.score,
+                "columns": [[*column] for column in each.columns.items()],  # JSON's own keys would be sorted
+                "curve": [[*point] for point in each.curve.items()],
+            }
             for each in self.learned
         ]
         files = {_ROWS: readable_json({"seeds": rows})}

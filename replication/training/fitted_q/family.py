@@ -37,12 +37,12 @@ def learn(run: Run) -> Learned:
 
 
 def evaluate(run: Run, policy: NDArray[np.float64]) -> Learned:
-    """Test a stored controller; the transitions are made again, and nothing is learned."""
+    """Evaluate a stored controller; the transitions are made again, and nothing is learned."""
     return _outcome(run, _transitions(run), policy)
 
 
 def _outcome(run: Run, data: Transitions, weights: NDArray[np.float64]) -> Learned:
-    """Test a controller.
+    """Evaluate a controller.
 
     Source: Riedmiller 2005, caption of Table 1: a controller is successful that balanced the pole for all the test
         cases for the maximum time.
