@@ -123,7 +123,9 @@ def load_runs(experiment: Experiment, results: Path) -> FinishedRuns:
         record = records.read_or_none(runs[0], results)
         if record is not None:
             folder = records.finished_folder(runs[0], results)
-            found += _of_bundle(runs, folder, record) if runs[0].bundle else [_finished(runs[0], folder, record)]
+            found += (
+                _of_bundle(runs, folder, record) if runs[0].family.bundles else [_finished(runs[0], folder, record)]
+            )
     return FinishedRuns(experiment, results, tuple(found))
 
 

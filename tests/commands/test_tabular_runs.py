@@ -132,6 +132,20 @@ def test_the_table_says_each_mean_with_its_interval(experiment: Experiment, whol
     assert missing["seeds"] == f"0 of {SEEDS}" and missing["mean score"] == missing["95 % interval"] == "missing"
 
 
+def test_seeds_named_one_by_one_have_records_of_their_own(experiment: Experiment, tmp_path: Path) -> None:
+    path = paths.WORKFLOW / "experiments" / "cliff_walking.yaml"
+    path.write_text(path.read_text().replace(f"seeds: {{first: 1, last: {SEEDS}}}", "seeds: [3, 5]"))
+    words = ["train", "--variant=q_learning", "--task=cliff_walking", "--seed=5", "--budget-episodes=60", "--quiet"]
+    assert main([*words, f"--results={tmp_path / 'results'}", f"--state={tmp_path / 'state'}"]) == 0
+    loaded = load_experiment("cliff_walking")
+    finished = load_runs(loaded, tmp_path / "results")
+    assert [found.run.seed for found in finished] == [5] and record_of(tmp_path).parent.name == "seed5"
+    (shown,) = returns.build(loaded, finished).frame.to_dict("records")
+    assert shown["seeds"] == "1 of 2" and shown["95 % interval"] == "none" and shown["lowest"] == shown["mean score"]
+    # One seed has no interval.
+    assert bundle_curves.build(loaded, finished).data["low"].equals(bundle_curves.build(loaded, finished).data["mean"])
+
+
 def test_the_figure_draws_every_point_of_the_record(experiment: Experiment, whole: Path) -> None:
     result = bundle_curves.build(experiment, load_runs(experiment, whole / "results"))
     stored = list(csv.DictReader((record_of(whole) / "curve.csv").read_text().splitlines()))

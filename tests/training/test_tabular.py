@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from replication.algorithms.tabular.q_learning import td_error
+from replication.commands.verify_bundles import check_bundle
 from replication.environments.gridworlds.gridworld import transitions_of
-from replication.specification.run import Run, resolve_run
+from replication.foundation.paths import WORKFLOW
+from replication.specification.families.tabular import NUMERICS_VERSION
+from replication.specification.run import Run, Seeds, resolve_run
 from replication.specification.tasks.gridworlds import CLIFF_WALKING
 from replication.training.tabular import family
 from replication.training.tabular.family import _choose, _play, learn
@@ -45,6 +48,14 @@ def test_a_seed_is_learned_again_to_the_same_numbers_and_another_seed_is_another
     assert learn(_run(3, 50)) == learn(_run(3, 50)) != learn(_run(4, 50))
     # A longer training begins as a shorter one.
     assert dict(list(learn(_run(3, 60)).curve.items())[:50]) == learn(_run(3, 50)).curve
+
+
+def test_numbers_move_only_with_the_numerics_version() -> None:
+    """Committed seeds, learned again; raise NUMERICS_VERSION of the family where this fails, and make them again."""
+    run = resolve_run(variant="q_learning", task="cliff_walking", seed=1, seeds=Seeds(1, 100), budget_episodes=500)
+    folder = run.results_folder(WORKFLOW.parent / "results")
+    assert check_bundle(folder).learned == 10
+    assert (NUMERICS_VERSION, folder.name) == (1, "0ff2810da006")
 
 
 def test_evaluating_moves_no_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def _points(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
     """Gather every number drawn, a row a point; the interval is Student's, over seeds."""
     parts = []
     for found in {found.folder: found for found in finished}.values():
-        if found.curve is not None and found.run.bundle is not None:
+        if found.curve is not None and found.run.family.bundles:
             part = found.curve.copy()
             error = part["deviation"] / np.sqrt(part["count"])
             half = error * stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1))
