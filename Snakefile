@@ -39,12 +39,10 @@ localrules:
     runs,
     tables,
     figures,
-    control,
 
 
 include: "workflow/rules/run.smk"
 include: "workflow/rules/render.smk"
-include: "workflow/rules/control.smk"
 
 
 # Everything is named, not the page alone: Snakemake lets a missing file be as long as what is made from it is there.

@@ -123,6 +123,7 @@ def test_what_runs_every_family_knows_none() -> None:
     families = {path.stem for path in (PACKAGE / "specification" / "families").glob("*.py")} - {"__init__", "facts"}
     of_a_family = re.compile(rf"replication\.(algorithms|(training|specification\.families)\.({'|'.join(families)}))\b")
     generic = [path for folder in ("", "machine", "workers") for path in (PACKAGE / "training" / folder).glob("*.py")]
+    generic += [PACKAGE / "commands" / f"{name}.py" for name in ("plan", "doctor", "jobs", "network_views", "verify")]
     wrong = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in generic

@@ -48,16 +48,16 @@ class Cell:
 
 def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:
     """Return every cell of an experiment, by game, agent and the length of training at which it is judged."""
-    groups: dict[tuple[str, str, str, int, int], list[Run]] = {}
+    groups: dict[tuple[str, str, str, Budget], list[Run]] = {}
     for run in experiment.runs():
         shown = f"{run.protocol.protocol} {run.preset}"
         for budget in experiment.judged_budgets(run):
-            key = (run.game, run.variant.variant, shown, budget.steps, budget.iterations)
+            key = (run.task.name, run.variant.variant, shown, budget)
             groups.setdefault(key, []).append(run)
     done = {found.run.result_digest: found for found in finished}
     return [
-        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done), Budget(*length))
-        for (_, _, _, *length), runs in sorted(groups.items(), key=lambda group: group[0])
+        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done), judged_at)
+        for (_, _, _, judged_at), runs in sorted(groups.items(), key=lambda group: group[0])
     ]
 
 
@@ -69,6 +69,8 @@ def run_score(finished: FinishedRun, judged_at: Budget) -> float:
     """
     if finished.run.protocol.published_quantity == "training_iterations":
         return iteration_of(finished, judged_at.iterations)[1]
+    if finished.row is not None:
+        return float(finished.row["score"])
     assert finished.episodes is not None
     return float(finished.episodes["return"].mean())
 

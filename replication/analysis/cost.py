@@ -12,7 +12,6 @@ from typing import Any
 
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import identity_config
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
@@ -32,7 +31,7 @@ LONG_ENOUGH = 5
 
 @dataclass(frozen=True)
 class Speed:
-    """Agent steps a second on one core, and where the numbers come from."""
+    """Agent steps a second on one core, or seeds where a family bundles them, and where the numbers come from."""
 
     training: float
     playing: float
@@ -56,6 +55,8 @@ def assumed_seconds(run: Run) -> float:
 
 
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
+    if run.family.bundles:
+        return 1.0 / speed.training if speed else 0.0
     final = run.protocol.final_evaluation
     final_frames = final.num_episodes * (of_atari(final.presentation).episode_cap_frames or 0) if final else 0
     if speed is None:
@@ -74,9 +75,11 @@ def steps_to_go(run: Run, state: Path) -> int:
 
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
     """Return the speed of a variant here: that of its longest finished run, else as measured, else assumed."""
+    if run.family.bundles:
+        return _speed_of_bundles(run, results)
     measured = _measured(run, state)
     playing = measured[1] if measured else ASSUMED_PLAYING
-    enough = LONG_ENOUGH * run.settings_as(OffPolicyConfig).steps_before_learning
+    enough = LONG_ENOUGH * run.settings.steps_before_learning
     longest = max(
         (record for record in _records_here(run, results) if record["counts"]["steps"] >= enough),
         key=lambda record: record["counts"]["steps"],
@@ -88,6 +91,23 @@ def known_speed(run: Run, results: Path, state: Path) -> Speed:
     if measured:
         return Speed(*measured, includes_evaluations=False, origin="measured on this machine")
     return _assumed_speed(run)
+
+
+def _speed_of_bundles(run: Run, results: Path) -> Speed:
+    """Return the seeds a second of a family that bundles them: of its finished records here, else assumed."""
+    found = [record for record in _records_here(run, results) if record.get("totals")]
+    if not found:
+        return _assumed_speed(run)
+    seeds, seconds = (sum(of(record) for record in found) for of in (_seeds_in, _seconds_in))
+    return Speed(seeds / seconds, seeds / seconds, includes_evaluations=True, origin="of finished runs")
+
+
+def _seeds_in(record: dict[str, Any]) -> float:
+    return float(record["totals"]["count"])
+
+
+def _seconds_in(record: dict[str, Any]) -> float:
+    return float(record["cost"]["seconds"])
 
 
 def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
@@ -115,6 +135,9 @@ def _measured(run: Run, state: Path) -> tuple[float, float] | None:
 
 
 def _assumed_speed(run: Run) -> Speed:
+    if run.family.bundles:
+        rate = 1.0 / run.family.seconds_a_seed
+        return Speed(rate, rate, includes_evaluations=True, origin="assumed")
     training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
     return Speed(training, ASSUMED_PLAYING, includes_evaluations=False, origin="assumed")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
@@ -29,6 +30,9 @@ COLUMNS = {
 }
 """Tables a run may have, with their columns."""
 
+BUNDLE_CURVE = ["point", "count", "mean", "deviation"]
+"""Columns of curve.csv in a bundle's record: over all its seeds."""
+
 _NOT_NUMBERS = {"ending", "is_best", "policy"}
 _MAY_BE_BLANK = {"score", "held_out_value", "held_out_td_error"}
 """A periodic evaluation that completed no episode has no score."""
@@ -47,10 +51,13 @@ class FinishedRun:
     episodes: pd.DataFrame | None
     """The final evaluation, an episode a row (scores.csv)."""
     curve: pd.DataFrame | None
+    """Periodic evaluations; in a bundle the means over its seeds (BUNDLE_CURVE)."""
     training: pd.DataFrame | None
     iterations: pd.DataFrame | None
     embedding: pd.DataFrame | None
     embedding_policies: pd.DataFrame | None
+    row: Mapping[str, Any] | None = None
+    """Of a run in a bundle: its row of scores.csv (seed, score and its family's own columns)."""
 
     @property
     def mark(self) -> str:
@@ -110,12 +117,32 @@ def load_runs(experiment: Experiment, results: Path) -> FinishedRuns:
     Raises:
         ReplicationError: a file is damaged, belongs to another run, or is missing although the protocol makes it.
     """
-    found = []
-    for run in experiment.runs():
-        record = records.read_or_none(run, results)
+    found: list[FinishedRun] = []
+    for _, group in groupby(experiment.runs(), key=lambda run: run.record_digest):
+        runs = list(group)
+        record = records.read_or_none(runs[0], results)
         if record is not None:
-            found.append(_finished(run, records.finished_folder(run, results), record))
+            folder = records.finished_folder(runs[0], results)
+            found += (
+                _of_bundle(runs, folder, record) if runs[0].family.bundles else [_finished(runs[0], folder, record)]
+            )
     return FinishedRuns(experiment, results, tuple(found))
+
+
+def _of_bundle(runs: Sequence[Run], folder: Path, record: dict[str, Any]) -> Iterator[FinishedRun]:
+    """Yield the runs of a bundle that have a row, and its curve with each."""
+    digests = record.get("files", {})
+    rows = _read_table(folder / "scores.csv", None, digests.get("scores.csv"))
+    curve = _read_table(folder / "curve.csv", BUNDLE_CURVE, digests.get("curve.csv"))
+    if rows is None or list(rows.columns[:2]) != ["seed", "score"]:
+        raise ReplicationError(
+            f"{folder / 'scores.csv'}: expected a row a seed, with columns seed and score first; remove {folder} to "
+            "make it again"
+        )
+    by_seed = {int(row["seed"]): {str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")}
+    for run in runs:
+        if run.seed in by_seed:
+            yield FinishedRun(run, folder, record, None, curve, None, None, None, None, by_seed[run.seed])
 
 
 def coverage(experiment: Experiment, finished: Sequence[FinishedRun]) -> Coverage:
@@ -172,15 +199,15 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
                 f"{folder / name}.csv: found {what}, expected what protocol {run.protocol.protocol} scores; remove "
                 f"{folder} to make it again"
             )
-    return FinishedRun(run, folder, record, tables.pop("scores"), **tables)
+    return FinishedRun(run, folder, record, tables.pop("scores"), **tables, row=None)
 
 
-def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame | None:
+def _read_table(path: Path, columns: list[str] | None, digest: object) -> pd.DataFrame | None:
     """Read and check a table of a run; None where it has no such table.
 
     Args:
         path: the file.
-        columns: those it must have, in order.
+        columns: those it must have, in order; None: whichever it has.
         digest: of the file, from the run's record; None where the record does not name it.
     """
     if not path.exists():
@@ -203,14 +230,17 @@ def _read_table(path: Path, columns: list[str], digest: object) -> pd.DataFrame 
             # Without index_col=False the first cells of rows that have one too many are no column, and nothing is said.
             table = pd.read_csv(io.BytesIO(data), index_col=False, low_memory=False)
     except pd.errors.ParserWarning:
+        most = "columns" if columns is None else f"{len(columns)} cells"
         raise ReplicationError(
-            f"{path}: found rows of more than {len(columns)} cells; remove {path.parent} to make it again"
+            f"{path}: found rows of more than {most}; remove {path.parent} to make it again"
         ) from None
     except (ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ReplicationError(
             f"{path}: not readable as CSV ({reason}); remove {path.parent} to make it again"
         ) from None
+    if columns is None:
+        return table
     if list(table.columns) != columns:
         found = ", ".join(name if name.isprintable() else repr(name) for name in map(str, table.columns))
         raise ReplicationError(f"{path}: columns: found {found}, expected {', '.join(columns)}")

@@ -96,7 +96,7 @@ def budget_text(run: Run) -> str:
     """Return the length of a training in words."""
     if run.budget.iterations:
         return f"{run.budget.iterations:,} iteration{'s' * (run.budget.iterations > 1)}"
-    return f"{run.training_frames:,} frames" if run.family.trains else "no training"
+    return f"{run.training_frames:,} frames" if run.training_frames else run.budget.in_words
 
 
 def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from replication.commands import control, describe, doctor, embed, fidelity, film, judge, render, run, train, verify
+from replication.commands import describe, doctor, embed, fidelity, film, judge, render, run, train, verify
 from replication.commands.benchmark import command as benchmark
 from replication.commands.check_algorithm import command as check_algorithm
 from replication.commands.parser import Command, build_parser
@@ -27,12 +27,11 @@ COMMANDS: dict[str, Command] = {
     "verify": verify,
     "benchmark": benchmark,
     "judge": judge,
-    "control": control,
     "film": film,
     "render": render,
 }
 """The commands by name, in the order of `--help`."""
-CONTINUED = ("run", "train", "control")
+CONTINUED = ("run", "train")
 """Commands that go on where they were stopped."""
 
 

@@ -31,7 +31,7 @@ def form_cohorts(
     """
     groups: dict[bytes, list[Run]] = {}
     for run in runs:
-        if run.family.trains:
+        if run.family.trains and not run.family.bundles:
             groups.setdefault(canonical_json(shared_arguments(run)), []).append(run)
     wanted = {run.result_digest for run in missing}
     cohorts: list[tuple[Run, ...]] = []

@@ -1,4 +1,4 @@
-"""The command `describe`: a protocol, a variant or a control experiment in words, with units, meanings and sources."""
+"""The command `describe`: a protocol or a variant in words, with units, meanings and sources."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from replication.foundation.errors import unknown_name
-from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.fidelity import in_words, load_original
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.protocols import Deviation, Protocol
@@ -21,7 +20,7 @@ HELP = "the settings of a protocol or variant in words"
 DESCRIPTION = "Print what a protocol or variant does, in words, with units and sources."
 FRAMES_PER_SECOND = 60
 
-_UNITS = ("frames", "steps", "rows", "updates", "episodes", "seconds")
+_UNITS = ("frames", "steps", "rows", "updates", "episodes", "seconds", "cycles")
 """A key ends with the unit of its value."""
 _GROUPS = {
     "What a state is": ("frame_", "reward_", "life_loss_clears_frames"),
@@ -53,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def description(name: str) -> str:
-    """Describe a protocol, a variant or a control experiment in words.
+    """Describe a protocol or a variant in words.
 
     Raises:
         ReplicationError: no such name; the nearest one is offered.
@@ -62,18 +61,16 @@ def description(name: str) -> str:
         return "\n".join(_protocol_lines(load_protocol(name)))
     if name in known_names("algorithms"):
         return "\n".join(_variant_lines(name))
-    if name in known_control_experiments():
-        return "\n".join(_control_lines(name, min(100, shutil.get_terminal_size().columns)))
     raise unknown_name("protocol or variant", name, _known())
 
 
 def _known() -> list[str]:
     """Return every name that can be described."""
-    return [*known_names("protocols"), *known_names("algorithms"), *known_control_experiments()]
+    return [*known_names("protocols"), *known_names("algorithms")]
 
 
 def _protocol_lines(protocol: Protocol) -> Iterator[str]:
-    step = protocol.training.frame_skip
+    step = _frames_a_step(protocol)
     yield f"Protocol {protocol.protocol}: {protocol.title}"
     fields = {key: field for key, field in type(protocol).model_fields.items() if key not in _SHOWN_ELSEWHERE}
     parts = [key for key, field in fields.items() if _is_part(field.annotation)]
@@ -95,15 +92,16 @@ def _protocol_lines(protocol: Protocol) -> Iterator[str]:
 
 def _variant_lines(name: str) -> Iterator[str]:
     variant = load_variant(name)
-    step = load_protocol(variant.protocol).training.frame_skip
+    protocol = load_protocol(variant.protocol)
+    step = _frames_a_step(protocol)
     yield f"Variant {name}: {variant.title}"
     yield from _wrapped("  ", f"Paper: {variant.paper}")
     yield from _wrapped("  ", f"Held against: {load_original(variant.original).title}")
     yield from _wrapped(
         "  ", f"Protocol of its paper: {variant.protocol} (python -m replication describe {variant.protocol})"
     )
-    yield f"  Algorithm: replication/algorithms/{variant.module}.py"
-    if variant.facts.trains:
+    yield f"  Algorithm: replication/algorithms/{variant.family}/{variant.module}.py"
+    if variant.facts.trains and step:
         yield from _wrapped("  ", f"A step is an agent's decision, {step} emulator frames; a row is a frame in memory.")
     fields = variant.settings_class.model_fields
     for heading, keys in _grouped(list(variant.config)).items():
@@ -115,27 +113,9 @@ def _variant_lines(name: str) -> Iterator[str]:
     yield from _deviation_lines(variant.deviations)
 
 
-def _control_lines(name: str, width: int) -> Iterator[str]:
-    """Yield title, details, variants and sources of workflow/control/NAME.yaml, in lines of at most `width`."""
-    experiment = load_control_experiment(name)
-
-    def paragraph(text: str) -> str:
-        return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="    ")
-
-    yield experiment.title
-    yield paragraph(experiment.paper)
-    for detail in experiment.details:
-        yield f"\n{detail.detail}: {detail.status}"
-        yield paragraph(f"the paper: {detail.paper}")
-        yield paragraph(f"here: {detail.here}")
-        yield paragraph(f"why: {detail.why}")
-        yield paragraph(f"expected effect: {detail.expected_effect}")
-    yield "\nVariants"
-    for variant, chosen in experiment.variants.items():
-        yield paragraph(f"{variant}: {chosen.title}; {chosen.why}")
-    yield "\nSources"
-    for part, source in experiment.sources.items():
-        yield paragraph(f"{part}: {source}")
+def _frames_a_step(protocol: Protocol) -> int:
+    """Return the emulator frames of a step; 0 where there is no emulator."""
+    return protocol.training.frame_skip if protocol.kind == "atari" else 0
 
 
 def _grouped(keys: Sequence[str]) -> dict[str, list[str]]:
@@ -184,7 +164,7 @@ def _value(key: str, value: Any, step: int) -> str:
     words = f"{words} {unit.removesuffix('s') if value == 1 else unit}"
     if unit == "frames" and value >= FRAMES_PER_SECOND:
         words += f" = {_time(value / FRAMES_PER_SECOND)} at {FRAMES_PER_SECOND} a second"
-    return f"{words} = {value * step:,} frames" if unit == "steps" else words
+    return f"{words} = {value * step:,} frames" if unit == "steps" and step else words
 
 
 def _nested(value: Mapping[str, Any]) -> str:
@@ -206,8 +186,9 @@ def _nested(value: Mapping[str, Any]) -> str:
 
 def _is_part(annotation: Any) -> bool:
     """Return whether a field holds settings of its own, or may."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return any(map(_is_part, get_args(annotation)))
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _heading(key: str) -> str:

@@ -20,7 +20,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW, state_root
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
-from replication.specification.run import Run
+from replication.specification.run import Run, one_a_record
 from replication.specification.tasks.atari_games import ATARI57
 
 HELP = "check that this machine can do what is asked of it"
@@ -219,7 +219,7 @@ def check_memory(runs: Sequence[Run], results: Path, cores: int) -> Iterator[Fin
         left = unfinished(runs, results)
     except ReplicationError:
         return  # said already
-    sizes = [load_footprint(run.family.name).memory_bytes(run, "lz4") for run in left]
+    sizes = [load_footprint(run.family.name).memory_bytes(run, "lz4") for run in one_a_record(left)]
     each = sorted(PROGRAM_BYTES + size for size in sizes)
     largest, available = each[-cores:], available_memory_bytes()
     if not left:

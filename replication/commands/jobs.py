@@ -6,6 +6,7 @@ This is evaluated at every start of Snakemake, so nothing here imports torch, nu
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from replication.foundation.files import canonical_json, sha256
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
 from replication.foundation.validation import Count, Settings, shown, validated
 from replication.report.captions import read_caption
-from replication.specification.experiments import Experiment, known_experiments, load_experiment
-from replication.specification.run import Run
+from replication.specification.experiments import Experiment, experiment_path, known_experiments, load_experiment
+from replication.specification.run import Run, one_a_record
 from replication.specification.run_arguments import run_arguments
 
 _SETTINGS = ("algorithms", "protocols", "presets", "originals")
@@ -41,7 +42,7 @@ class WorkflowConfig(Settings):
     """The keys of `snakemake --config`."""
 
     experiment: str
-    """Name of a file of workflow/experiments."""
+    """Name of a file of workflow/experiments; +KEY=VALUE after it changes a setting."""
     results: str
     """Root of the results."""
     lanes: Annotated[int | Literal["auto"], BeforeValidator(_lanes)]
@@ -77,6 +78,7 @@ class Jobs:
 
     experiment: Experiment
     runs: tuple[Run, ...]
+    """One for each record; one of a bundle stands for all of it."""
     cohorts: tuple[tuple[Run, ...], ...]
     """Runs that train in one process: all of one variant, budget, preset and protocol, a full grid of games x seeds."""
     missing: tuple[Run, ...]
@@ -95,8 +97,8 @@ class Jobs:
     @property
     def finished_runs(self) -> list[str]:
         """The records that are there. No rule has them as outputs, so nothing ever deletes them."""
-        missing = {run.result_digest for run in self.missing}
-        return [str(record_path(run, self.results)) for run in self.runs if run.result_digest not in missing]
+        missing = {run.record_digest for run in self.missing}
+        return [str(record_path(run, self.results)) for run in self.runs if run.record_digest not in missing]
 
     @property
     def made_runs(self) -> list[str]:
@@ -112,10 +114,10 @@ class Jobs:
     def made_by(self, run: Run) -> list[str]:
         """Return the marker of the job that makes a run; an empty list where the run is finished."""
         for cohort in self.cohorts:
-            if run.result_digest in {lane.result_digest for lane in cohort}:
+            if run.record_digest in {lane.record_digest for lane in cohort}:
                 return [self.cohort_marker(cohort)]
-        alone = {each.result_digest for each in self.alone}
-        return [run_marker(run, self.results)] if run.result_digest in alone else []
+        alone = {each.record_digest for each in self.alone}
+        return [run_marker(run, self.results)] if run.record_digest in alone else []
 
     def cohort_marker(self, cohort: Sequence[Run]) -> str:
         """Return the marker of a cohort's job."""
@@ -124,13 +126,13 @@ class Jobs:
     @property
     def alone(self) -> list[Run]:
         """Missing runs that are in no cohort."""
-        together = {run.result_digest for cohort in self.cohorts for run in cohort}
-        return [run for run in self.missing if run.result_digest not in together]
+        together = {run.record_digest for cohort in self.cohorts for run in cohort}
+        return [run for run in self.missing if run.record_digest not in together]
 
     @classmethod
     def pattern(cls, key: str, runs: Iterable[Run]) -> str:
         """Return a regex of exactly the values that a wildcard (variant, task, seeds, digest) takes among runs."""
-        return "|".join(sorted({cls._wildcards(run)[key] for run in runs})) or "none"
+        return "|".join(sorted({re.escape(cls._wildcards(run)[key]) for run in runs})) or "none"
 
     def run_of(self, wildcards: Mapping[str, str]) -> Run:
         """Find the run of these wildcards.
@@ -160,7 +162,7 @@ class Jobs:
         """Return the shell command that trains and evaluates runs, with the settings they have now and no others."""
         arguments = run_arguments(runs, self.results)
         train = f"python -m replication train {arguments}"
-        train += f" --expect {' '.join(run.result_digest[:12] for run in runs)}"
+        train += f" --expect {' '.join(run.record_digest[:12] for run in runs)}"
         if self.gpus(runs[0]):
             train += f" --device {shlex.quote(self.device)}"
             train += f" --workers {self.workers}" if self.workers else ""
@@ -200,13 +202,13 @@ class Jobs:
     def inventory(self) -> str:
         """A file named after the set of runs: another set of runs is another file, whatever the times of files say."""
         made = [finished_as(run, self.results) or run for run in self.runs]
-        digest = sha256(canonical_json(sorted(run.result_digest for run in made)))
+        digest = sha256(canonical_json(sorted(run.record_digest for run in made)))
         return str(self.results / self.experiment.experiment / "inventory" / f"{digest[:12]}.txt")
 
     @property
     def shared_sources(self) -> list[str]:
         """Files that any table or figure may be made from: experiment, settings, published numbers, statistics."""
-        experiment = WORKFLOW / "experiments" / f"{self.experiment.experiment}.yaml"
+        experiment = experiment_path(self.experiment.experiment)
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
         settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
@@ -248,16 +250,16 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
     experiment = load_experiment(config.experiment)
-    runs = experiment.runs()
+    runs = tuple(one_a_record(experiment.runs()))
     results, state = Path(config.results), state_root()
     # In this order: a record is older than its marker. Where the marker is there and after that the record is not, it
     # was removed; a job that another Snakemake is just finishing is not mistaken for one.
     markers = markers_there(results)
     missing = tuple(unfinished(runs, results))
     cohorts = form_cohorts(runs, missing, lambda run: _most_lanes(run, config))
-    wanted = {run.result_digest for run in missing}
+    wanted = {run.record_digest for run in missing}
     views = [run for run in runs if _is_embedded(run)]
-    viewed = tuple(run for run in views if run.result_digest in wanted or lacks_views(run, results, state))
+    viewed = tuple(run for run in views if run.record_digest in wanted or lacks_views(run, results, state))
     limit = config.max_seconds
     jobs = Jobs(experiment, runs, cohorts, missing, viewed, results, config.device, config.workers, limit)
     remove_markers(markers & {*jobs.made_runs, *jobs.made_views})
@@ -266,7 +268,7 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
 
 def _is_embedded(run: Run) -> bool:
     """Return whether a network of the run is evaluated, so that its states can be shown."""
-    return run.family.trains and run.protocol.final_evaluation is not None
+    return run.family.trains and run.task.kind == "atari" and run.protocol.final_evaluation is not None
 
 
 def _most_lanes(run: Run, config: WorkflowConfig) -> int:

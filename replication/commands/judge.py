@@ -19,8 +19,9 @@ from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, ensure_folder
-from replication.foundation.validation import Count, Settings
+from replication.foundation.validation import Count
 from replication.specification.budget import Budget
+from replication.specification.families.facts import FamilySettings
 from replication.specification.loading import known_names, load_preset, load_protocol
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
 from replication.specification.run import Run, checked_task
@@ -90,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-class JudgedConfig(Settings):
+class JudgedConfig(FamilySettings):
     """How another program's policy sees the game, and the messages it is asked in."""
 
     frame_pipeline: Literal["nature", "dopamine"]
@@ -102,7 +103,7 @@ class _Judged(Variant):
     """Another program's agent."""
 
     @property
-    def settings_class(self) -> type[Settings]:
+    def settings_class(self) -> type[FamilySettings]:
         """The settings class of a judged agent, whose algorithm nobody here knows."""
         return JudgedConfig
 

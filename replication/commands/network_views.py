@@ -36,13 +36,10 @@ from replication.foundation.files import csv_bytes, write_atomically
 from replication.foundation.random_streams import named_stream
 from replication.report.views.evaluation_views import Moment, Stretch, view, write_screens, write_stretch
 from replication.report.views.screens import Screen
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import known_names, load_protocol
 from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run, resolve_run
-from replication.training.off_policy.acting import greedy_policy
-from replication.training.off_policy.learner import Learner, prepare_torch
-from replication.training.off_policy.networks import load_learner
+from replication.training.contract import Network, load_family
 
 PLAYED_STEPS = 4_500
 """Five minutes: the play of a checkpoint, and the most of random play, which is no longer than the evaluation."""
@@ -60,7 +57,6 @@ def embed(path: Path, state: Path, output: Path | None = None) -> list[Path]:
     Raises:
         ReplicationError: neither a run nor a checkpoint; nothing to embed lies in the state; a damaged file.
     """
-    prepare_torch()
     if (path / "run.json").exists():
         return embed_run(path, state)
     if (path / "manifest.json").exists():
@@ -83,28 +79,32 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
     target = folder / "embedding.csv"
     if not target.exists():
         write_atomically(target, csv_bytes(embedding_rows(read_activations(activations))))
-    learner = stored_network(run, state)
+    family, network = load_family(run.family.name), stored_network(run, state)
     screens, values, policies = (
         folder / f"{name}.csv" for name in ("embedding_screens", "value_stretch", "embedding_policies")
     )
-    if not screens.exists() or (learner is not None and not values.exists()):
+    if not screens.exists() or (network is not None and not values.exists()):
         points, moments = _read_embedding(target)
         path = folder / "evaluation.trace"
         shown, stretch = _view(
-            read_trace(path), of_atari(final.presentation), path, moments, run.settings_as(OffPolicyConfig)
+            read_trace(path),
+            of_atari(final.presentation),
+            path,
+            moments,
+            family.viewing(run, of_atari(final.presentation)),
         )
         if not screens.exists():
             write_screens(folder, shown, points)
-        if learner is not None:
+        if network is not None:
             write_stretch(
-                folder, stretch, action_values(learner, stretch, run), open_emulator(run.game).minimal_actions
+                folder, stretch, action_values(network, stretch, run), open_emulator(run.game).minimal_actions
             )
-    if learner is not None and not policies.exists():
+    if network is not None and not policies.exists():
         agent = read_activations(activations)
         evaluated_frames = sum(episode.scored_frames for episode in read_trace(folder / "evaluation.trace").episodes)
         steps = min(PLAYED_STEPS, max(1, evaluated_frames // final.presentation.frame_skip))
         half = len(agent.values) // 2
-        _, random = play(run, learner, _presentation(run), steps, epsilon=1.0, most_states=half)
+        _, random = play(run, network, _presentation(run), steps, epsilon=1.0, most_states=half)
         write_atomically(policies, csv_bytes(policy_rows(agent, random)))
     return [path for path in (target, screens, values, policies) if path.exists()]
 
@@ -120,14 +120,15 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
     from replication.report.figures.figure import write_figure  # only here: matplotlib takes a second
 
     run = run_of_checkpoint(path)
-    learner = load_learner(run, path / "tensors.safetensors", "online")
+    family = load_family(run.family.name)
+    network = family.open_network(run, path)
     presentation = _presentation(run)
     final = run.protocol.final_evaluation
-    epsilon = run.final_epsilon(final) if final else run.settings_as(OffPolicyConfig).evaluation_epsilon
-    trace, found = play(run, learner, presentation, PLAYED_STEPS, epsilon=epsilon, most_states=POINTS)
+    epsilon = run.final_epsilon(final)
+    trace, found = play(run, network, presentation, PLAYED_STEPS, epsilon=epsilon, most_states=POINTS)
     write_atomically(folder / "embedding.csv", csv_bytes(embedding_rows(found)))
     points, moments = _read_embedding(folder / "embedding.csv")
-    shown, _ = _view(trace, presentation, path, moments, run.settings_as(OffPolicyConfig))
+    shown, _ = _view(trace, presentation, path, moments, family.viewing(run, presentation))
     write_screens(folder, shown, points)
     step = json.loads((path / "manifest.json").read_bytes())["step"]
     played = (
@@ -140,13 +141,13 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
 
 
 def play(
-    run: Run, learner: Learner, presentation: Presentation, steps: int, *, epsilon: float, most_states: int
+    run: Run, network: Network, presentation: Presentation, steps: int, *, epsilon: float, most_states: int
 ) -> tuple[Trace, Activations]:
     """Play so many steps epsilon-greedily, and compute the network's activations in evenly spaced states.
 
     Args:
         run: whose game is played.
-        learner: its online network acts and looks.
+        network: it acts and looks.
         presentation: rules of the game.
         steps: of play.
         epsilon: share of random actions; 1 is random play, an action every step.
@@ -155,30 +156,29 @@ def play(
     Returns: the trace, and the activations.
     """
     sample = StateSample(max(1, most_states))
-    greedy = greedy_policy(learner, epsilon)
+    greedy = network.policy(epsilon)
 
     def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
         sample.see(stack)
         return greedy(stack, stream)
 
-    config = run.settings_as(OffPolicyConfig)
-    viewing = Viewing(config.frame_pipeline, config.frame_stack, presentation.frame_skip)
+    viewing = load_family(run.family.name).viewing(run, presentation)
     trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_steps=steps))
     stream = named_stream(run.seed, run.game, "activations")
-    seen = learner.activations(np.stack(sample.states), stream)
+    seen = network.activations(np.stack(sample.states), stream)
     return trace, Activations(*seen, *moments_of_steps(trace, np.array(sample.steps)))
 
 
-def action_values(learner: Learner, stretch: Stretch, run: Run) -> NDArray[np.float32]:
+def action_values(network: Network, stretch: Stretch, run: Run) -> NDArray[np.float32]:
     """Compute Q(s, .) of every state of a stretch, float32 [steps, actions]."""
     stream = named_stream(run.seed, run.game, "stretch")
-    return np.stack([learner.action_values(s, learner.acting_draws(stream, evaluating=True)) for s in stretch.stacks])
+    return np.stack([network.action_values(state, stream) for state in stretch.stacks])
 
 
-def stored_network(run: Run, state: Path) -> Learner | None:
+def stored_network(run: Run, state: Path) -> Network | None:
     """Load the network that the final evaluation of a run played; None where it is not in the state."""
     path = network_path(run, state)
-    return load_learner(run, path) if path.exists() else None
+    return load_family(run.family.name).open_network(run, path) if path.exists() else None
 
 
 def run_of_checkpoint(path: Path) -> Run:
@@ -217,10 +217,10 @@ def run_of_checkpoint(path: Path) -> Run:
 
 
 def _view(
-    trace: Trace, presentation: Presentation, path: Path, moments: Sequence[Moment], config: OffPolicyConfig
+    trace: Trace, presentation: Presentation, path: Path, moments: Sequence[Moment], viewing: Viewing
 ) -> tuple[list[Screen], Stretch]:
-    pipeline = frame_pipeline(config.frame_pipeline, presentation.frame_skip)
-    return view(trace, presentation, path, moments, pipeline, config.frame_stack)
+    pipeline = frame_pipeline(viewing.frame_pipeline, presentation.frame_skip)
+    return view(trace, presentation, path, moments, pipeline, viewing.frame_stack)
 
 
 def _presentation(run: Run) -> Presentation:

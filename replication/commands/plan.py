@@ -17,7 +17,7 @@ from replication.evidence.records import finished_as, unfinished
 from replication.foundation.durations import hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
 from replication.specification.experiments import load_experiment
-from replication.specification.run import Run
+from replication.specification.run import Run, one_a_record
 from replication.training.footprints import load_footprint
 
 
@@ -39,6 +39,16 @@ class VariantPlan:
     """Memory of one run, in words; '' where it is not worth one."""
     state_bytes: int
     """Bytes of the checkpoints of the runs left."""
+    in_seeds: bool = False
+    """True where its speed counts seeds, not steps: its runs take seconds."""
+
+    @property
+    def speed_text(self) -> str:
+        """The speed and where it comes from, in words."""
+        if self.speed is None:
+            return "does not train"
+        rate = f"{1.0 / self.speed.training:.2g} s a seed" if self.in_seeds else f"{self.speed.training:,.0f}"
+        return f"{rate} ({self.speed.origin})"
 
 
 def print_plan(experiment: str, results: Path, state: Path, cores: int | None = None) -> None:
@@ -58,9 +68,8 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     lines = [f"{experiment}: {loaded.title}", loaded.question, ""]
     rows = [("variant", "runs done", "frames to go", "core hours", "agent steps a second")]
     for plan in plans:
-        speed = f"{plan.speed.training:,.0f} ({plan.speed.origin})" if plan.speed else "does not train"
         covered = f"{plan.done} of {plan.total}"
-        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", hours_text(plan.seconds), speed))
+        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", hours_text(plan.seconds), plan.speed_text))
     done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
     seconds = sum(plan.seconds for plan in plans)
     frames = sum(plan.frames_to_go for plan in plans)
@@ -84,7 +93,7 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
             lines.append(f"memory, each {plan.variant} run: {plan.memory}")
     disk = sum(plan.state_bytes for plan in plans)
     lines.append(f"disk: {disk / 1e9:.2f} GB of checkpoints in {state}")
-    if any(plan.speed and plan.speed.origin == "assumed" and plan.seconds for plan in plans):
+    if any(plan.speed and plan.speed.origin == "assumed" and plan.seconds and not plan.in_seeds for plan in plans):
         lines.append(
             "assumed speeds are those of a 2-core cloud machine; "
             f"measure yours in seconds: python -m replication run {experiment} -n --measure"
@@ -109,15 +118,20 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
                 variant=name,
                 total=len(members),
                 done=len(members) - len(left),
-                frames_to_go=sum(steps_to_go(run, state) * run.protocol.training.frame_skip for run in left),
+                frames_to_go=sum(_frames_to_go(run, state) for run in left),
                 seconds=sum(seconds),
                 longest_seconds=max(seconds, default=0.0),
                 speed=speed,
                 memory=footprint.memory_text(members[0], "lz4"),
-                state_bytes=sum(footprint.checkpoint_bytes(run) for run in left),
+                state_bytes=sum(footprint.checkpoint_bytes(run) for run in one_a_record(left)),
+                in_seeds=members[0].family.bundles,
             )
         )
     return plans
+
+
+def _frames_to_go(run: Run, state: Path) -> int:
+    return steps_to_go(run, state) * run.protocol.training.frame_skip if run.training_frames else 0
 
 
 def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:
@@ -140,7 +154,7 @@ def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:
 
     runs = {run.variant.variant: run for run in load_experiment(experiment).runs()}
     for run in runs.values():
-        if run.family.trains:
+        if run.family.trains and not run.family.bundles:
             training, playing = load_family(run.family.name).measure_speed(run, seconds)
             found = speed_conditions(run) | {"training": training, "playing": playing}
             write_atomically(speed_path(run, state), readable_json(found))

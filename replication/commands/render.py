@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from replication.foundation.errors import ReplicationError
-from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
 
 HELP = "make a table, a figure or the page of an experiment, the page of all, or the READMEs"
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "experiment",
         nargs="?",
-        help=f"one of: {', '.join([*known_experiments(), *known_control_experiments()])}; none for index and readme",
+        help=f"one of: {', '.join(known_experiments())}; none for index and readme",
     )
     parser.add_argument("name", nargs="?", help="which table or figure")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")

@@ -7,10 +7,8 @@ import os
 
 from replication.commands.arguments import add_folders, at_least_one
 from replication.commands.snakemake import known_profiles, run_snakemake, snakemake_command
-from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import state_root
-from replication.specification.control_experiments import known_control_experiments
-from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.experiments import changed_experiment, known_experiments, load_experiment
 
 HELP = "bring an experiment from nothing to its page"
 DESCRIPTION = (
@@ -35,6 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=known_profiles(),
         help="default: a run a core; gpu: all runs of a variant as lanes of a cohort",
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of each variant that has it, such as optimizer.learning_rate=1e-4; may be given again "
+        "for others. It makes variants of their own, with a departure declared and nothing published beside them, and "
+        "an experiment of its own, EXPERIMENT+KEY=VALUE: its tables, figures and page lie in a folder of that name, "
+        "and run, render, doctor and Snakemake's --config experiment= take the name too",
+    )
     add_folders(parser)
 
 
@@ -46,27 +54,26 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: no such experiment, or a bad one; scores of other programs that it names are not there or are
             damaged.
     """
-    if options.experiment in known_control_experiments():
-        raise ReplicationError(f"{options.experiment} is no Atari experiment; `control {options.experiment}` makes it")
-    experiment = load_experiment(options.experiment)  # what is wrong with it is said before Snakemake starts
+    name = changed_experiment(options.experiment, options.set)
+    experiment = load_experiment(name)  # what is wrong with it is said before Snakemake starts
     if experiment.others:  # pandas is loaded where it is needed
         from replication.analysis.other_scores import load_others
 
         load_others(experiment, options.results)
     if options.dry_run:
-        return _print_plan(options)
+        return _print_plan(name, options)
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
-    return run_snakemake(snakemake_command(options.experiment, options.results, options.cores, profile=options.profile))
+    return run_snakemake(snakemake_command(name, options.results, options.cores, profile=options.profile))
 
 
-def _print_plan(options: argparse.Namespace) -> int:
+def _print_plan(name: str, options: argparse.Namespace) -> int:
     from replication.commands.plan import measure_speeds, print_plan
 
     state = options.state or state_root()
     if options.measure:
-        measure_speeds(options.experiment, state)
-    print_plan(options.experiment, options.results, state, options.cores)
+        measure_speeds(name, state)
+    print_plan(name, options.results, state, options.cores)
     if options.profile != "default":
         print(f"hours are those of CPU cores; what profile {options.profile} takes, no run here has shown")
     return 0

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy",
         action="store_true",
-        help="also play stored networks again, which needs torch, and learn those of control experiments again",
+        help="also play stored networks again, which needs torch, and learn those that lie in records again",
     )
     parser.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.commands.verify_control import CheckedControl, check_control, control_folders
-from replication.evidence.records import finished_folders
+from replication.commands.verify_bundles import CheckedBundles, check_bundles
+from replication.evidence.records import evidence_of, finished_folders, read_unchecked
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
@@ -20,7 +20,6 @@ from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
 from replication.report import render
 from replication.report.pages.readmes import results_readme
-from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
@@ -32,26 +31,28 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     Args:
         results: the folder that holds runs/, judged/ and a folder for each experiment.
         processes: runs played at a time; None: one a core.
-        learn_again: also learn the networks of control experiments again.
+        learn_again: also learn every seed of every bundle again.
         quiet: no progress bar.
 
     Returns: what was checked, in words.
     Raises:
         ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
     """
-    folders = run_folders(results)
-    known = [*known_experiments(), *known_control_experiments()]
+    folders, bundles = by_evidence(run_folders(results))
+    known = known_experiments()
     experiments = [name for name in known if (results / name).is_dir()]
-    control = control_folders(results)
-    if not folders and not experiments and not control:
+    changed = (path.name for path in results.glob("*+*") if path.is_dir())  # by `run --set`
+    experiments += sorted(name for name in changed if name.partition("+")[0] in known)
+    if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)
-    controlled = check_control(control, processes or os.cpu_count() or 1, learn_again=learn_again, quiet=quiet)
+    learned = check_bundles(bundles, processes or os.cpu_count() or 1, learn_all=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     if (results / "README.md").exists():
         _compare_text(results / "README.md", results_readme(results).encode())
-    return _summary(results, total, controlled, experiments)
+    total += Checked(cells=learned.cells, underived=learned.underived)
+    return _summary(results, total, learned, experiments)
 
 
 def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:
@@ -61,6 +62,12 @@ def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> lis
         ReplicationError: files lie where a run's record is missing.
     """
     return finished_folders(path for kind in kinds for path in (results / kind).glob("*/*/seed*/*"))
+
+
+def by_evidence(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Split records into those of recorded inputs, and the bundles, whose evidence is a policy or the learning."""
+    inputs = [folder for folder in folders if evidence_of(read_unchecked(folder)) == "inputs"]
+    return inputs, [folder for folder in folders if folder not in inputs]
 
 
 def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:
@@ -84,7 +91,7 @@ def check_experiment(name: str, results: Path) -> Checked:
     Raises:
         ReplicationError: the first cell that differs; a file that is missing.
     """
-    shown = render.rendering(name, results)
+    shown = render.Rendering(name, results)
     folder = results / name
     cells = 0
     for table in shown.tables:
@@ -117,18 +124,11 @@ def _compare_text(path: Path, expected: bytes) -> int:
     raise ReplicationError(f"{path}: {where}: not what the runs give; render it again, or look for who changed it")
 
 
-def _summary(results: Path, total: Checked, control: CheckedControl, experiments: Sequence[str]) -> str:
+def _summary(results: Path, total: Checked, bundles: CheckedBundles, experiments: Sequence[str]) -> str:
     lines = [
         f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {total.frames:,} frames played again, "
         f"{total.cells:,} cells derived again",
-        *(
-            [
-                f"{control.networks:,} networks of control experiments verified: {control.episodes:,} test episodes "
-                f"played again, {control.cells:,} cells derived again"
-            ]
-            if control.networks
-            else []
-        ),
+        *([bundles.in_words()] if bundles.bundles else []),
         f"tables, figures and pages of {len(experiments)} experiments: {', '.join(experiments) or 'none'}",
     ]
     if total.underived:

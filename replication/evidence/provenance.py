@@ -7,7 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,7 @@ from replication.environments.atari.palette import palette_rgb
 from replication.foundation.files import sha256
 from replication.foundation.paths import PACKAGE
 from replication.specification.run import Run
+from replication.specification.tasks.task import Kind
 
 
 def provenance(run: Run) -> dict[str, Any]:
@@ -25,11 +26,29 @@ def provenance(run: Run) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "packages": {name: version(name) for name in ("ale-py", "gymnasium", "numpy", "torch")},
-        "rom_md5": rom_md5(run.game),
-        "palette_sha256": sha256(palette_rgb().tobytes()),
+        **_PLAYED_WITH[run.task.kind](run.task.name),
         "command": command_text(sys.argv[1:]),
     }
+
+
+def _atari(game: str) -> dict[str, Any]:
+    return {
+        "packages": _versions("ale-py", "gymnasium", "numpy", "torch"),
+        "rom_md5": rom_md5(game),
+        "palette_sha256": sha256(palette_rgb().tobytes()),
+    }
+
+
+def _compiled(task: str) -> dict[str, Any]:
+    return {"packages": _versions("numba", "numpy", "safetensors")}
+
+
+def _versions(*names: str) -> dict[str, str]:
+    return {name: version(name) for name in names}
+
+
+_PLAYED_WITH: dict[Kind, Callable[[str], dict[str, Any]]] = {"atari": _atari, "gridworld": _compiled, "pole": _compiled}
+"""What numbers of each kind of task rest on, beside this program: packages, and the ROM of a game."""
 
 
 def command_text(words: Sequence[str]) -> str:

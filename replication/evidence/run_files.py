@@ -19,7 +19,7 @@ from replication.evidence.scores import score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
 from replication.foundation.files import csv_bytes
 from replication.specification.fidelity import deviations_in_force
-from replication.specification.run import Run
+from replication.specification.run import Run, record_digests
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,14 @@ def write_results(outcome: Outcome, results: Path) -> Path:
 
 def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
     final = None if evaluation is None else score(evaluation)
-    identity = run.identity()
+    identity = run.record_identity()
+    training, result = record_digests(identity)
     return identity | {
         "format": records.FORMAT,
-        "result_digest": run.result_digest,
-        "training_digest": run.training_digest,
-        "budget": identity["budget"] | {"frames": run.training_frames},
+        "result_digest": result,
+        "training_digest": training,
+        "budget": identity["budget"] | ({"frames": run.training_frames} if "game" in identity else {}),
+        "evidence": run.family.evidence,
         "deviations": [deviation.model_dump() for deviation in deviations_in_force(run)],
         "score": None if final is None or math.isnan(final) else final,
         "provenance": provenance(run),

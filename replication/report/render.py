@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from replication.evidence.control_files import FIGURES, TABLES
 from replication.foundation.errors import unknown_name
-from replication.foundation.files import write_atomically
-from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.experiments import NOT_SHOWN, load_experiment
 
 if TYPE_CHECKING:  # pandas and matplotlib are loaded where they are needed
-    from pandas import DataFrame
-
     from replication.analysis.finished import FinishedRuns
     from replication.report.figures.figure import FigureResult
     from replication.report.tables.table import Table
@@ -82,74 +76,13 @@ class Rendering:
         return page_html(self._experiment, self._finished).encode()
 
 
-class ControlRendering:
-    """The same of a control experiment."""
-
-    def __init__(self, experiment: str, results: Path) -> None:
-        """Read the experiment.
-
-        Raises:
-            ReplicationError: no such experiment.
-        """
-        self._experiment = load_control_experiment(experiment)
-        self._results = results
-        self.tables, self.figures = TABLES, FIGURES
-
-    @cached_property
-    def _finished(self) -> Mapping[str, DataFrame]:
-        from replication.analysis.control_trials import finished_variants
-
-        return finished_variants(self._experiment, self._results)
-
-    def table(self, name: str) -> Table:
-        """Build one of the tables that `TABLES` names.
-
-        Raises:
-            ReplicationError: no such table; a damaged file.
-        """
-        from replication.report import control_tables
-
-        return control_tables.build_table(self._experiment, name, self._finished)
-
-    def figure(self, name: str) -> FigureResult:
-        """Draw one of the figures that `FIGURES` names.
-
-        Raises:
-            ReplicationError: no such figure; a damaged file.
-        """
-        from replication.report import control_figures
-
-        return control_figures.build_figure(self._experiment, name, self._finished)
-
-    def page(self) -> bytes:
-        """Build the page from the files of the tables and figures.
-
-        Raises:
-            ReplicationError: a table or figure is missing; a damaged file.
-        """
-        from replication.report.pages.control import control_page_html
-
-        return control_page_html(self._experiment, self._results, self._finished).encode()
-
-
-def rendering(experiment: str, results: Path) -> Rendering | ControlRendering:
-    """Return what makes the tables, figures and page of an experiment, of runs that it reads once.
-
-    Raises:
-        ReplicationError: no such experiment.
-    """
-    if experiment in known_control_experiments():
-        return ControlRendering(experiment, results)
-    return Rendering(experiment, results)
-
-
 def build_table(experiment: str, name: str, results: Path) -> Table:
     """Build one table of an experiment's finished runs.
 
     Raises:
         ReplicationError: no such experiment or table; a damaged run file.
     """
-    return rendering(experiment, results).table(name)
+    return Rendering(experiment, results).table(name)
 
 
 def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
@@ -158,7 +91,7 @@ def build_figure(experiment: str, name: str, results: Path) -> FigureResult:
     Raises:
         ReplicationError: no such experiment or figure; a damaged run file.
     """
-    return rendering(experiment, results).figure(name)
+    return Rendering(experiment, results).figure(name)
 
 
 def build_page(experiment: str, results: Path) -> bytes:
@@ -167,7 +100,7 @@ def build_page(experiment: str, results: Path) -> bytes:
     Raises:
         ReplicationError: no such experiment; a table or figure is missing; a damaged run file.
     """
-    return rendering(experiment, results).page()
+    return Rendering(experiment, results).page()
 
 
 def render_table(experiment: str, name: str, results: Path) -> None:
@@ -186,9 +119,6 @@ def render_figure(experiment: str, name: str, results: Path) -> None:
 
 def render_page(experiment: str, results: Path) -> None:
     """Write results/EXPERIMENT/index.html."""
-    if experiment in known_control_experiments():
-        write_atomically(results / experiment / "index.html", build_page(experiment, results))
-        return
     from replication.report.pages.experiment import write_page
 
     write_page(load_experiment(experiment), results)

@@ -14,7 +14,7 @@ from replication.specification.variants import Variant
 UNITS: tuple[BudgetUnit, ...] = get_args(BudgetUnit)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Budget:
     """The length of a training, in one unit; all zero: no training. Frames are kept as agent steps."""
 

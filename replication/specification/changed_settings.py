@@ -1,5 +1,7 @@
 """Variants made by hand: `dqn+optimizer.learning_rate=0.0001` is dqn with one setting changed (`train --set`).
 
+Experiments are named alike: `quickstart+discount=0.9` has it changed in all its variants that have it (`run --set`).
+
 The name holds all of the change, so that whoever reads it (a record, a command, an experiment) finds the same variant.
 It is safe in paths and shells: a value is one word or number.
 """
@@ -23,13 +25,13 @@ _LONGEST_NAME = 200
 """File systems end at 255 bytes, and files beside it are named after it."""
 
 
-def changed_name(variant: str, settings: Sequence[str]) -> str:
-    """Name a variant with settings changed, each as `KEY=VALUE`.
+def changed_name(name: str, settings: Sequence[str]) -> str:
+    """Name a variant, or an experiment, with settings changed, each as `KEY=VALUE`.
 
     Raises:
         ReplicationError: a setting that is none, or is changed twice.
     """
-    base, changes = changes_of(variant)
+    base, changes = changes_of(name)
     for setting in settings:
         key, value = _read(setting)
         if key in changes:
@@ -39,7 +41,7 @@ def changed_name(variant: str, settings: Sequence[str]) -> str:
 
 
 def changes_of(name: str) -> tuple[str, dict[str, Any]]:
-    """Split the name of a variant: the variant it was made of, and its changed settings by dotted key.
+    """Split the name of a variant or experiment: that it was made of, and its changed settings by dotted key.
 
     Raises:
         ReplicationError: a part after a `+` is no setting.
@@ -49,7 +51,7 @@ def changes_of(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def name_of(base: str, changes: Mapping[str, Any]) -> str:
-    """Write the name of a variant with changed settings: in the order of their keys, whatever order they came in.
+    """Write the name of what has changed settings: in the order of their keys, whatever order they came in.
 
     Raises:
         ReplicationError: the name is too long for a folder.
@@ -90,6 +92,18 @@ def value_at(config: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found
+
+
+def has_key(config: Mapping[str, Any], key: str) -> bool:
+    """Return whether there is a setting that a dotted key names, none included."""
+    *parts, last = key.split(".")
+    inside = value_at(config, ".".join(parts)) if parts else config
+    return isinstance(inside, Mapping) and last in inside
+
+
+def as_written(before: Any, value: Any) -> Any:
+    """Return a value as the setting it changes has it: 1 and 1.0 are one change, of one name and digest."""
+    return float(value) if isinstance(before, float) and type(value) is int else value
 
 
 def changes_in_words(changes: Mapping[str, Any]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,9 +14,12 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.validation import Count, Settings, read_yaml, validated
 from replication.specification.budget import Budget
+from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
+from replication.specification.changed_variants import changed_variants
 from replication.specification.needs import check_needs
 from replication.specification.run import Run, Seeds, checked_task, resolve_run
-from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49, find_game
+from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
+from replication.specification.tasks.registry import find_task
 
 NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "table"})
 """Modules beside the tables and figures that make none: what these have in common."""
@@ -37,18 +41,44 @@ class PublishedSource(Settings):
     curves: dict[str, str] = Field(default_factory=dict)
     """Variants to DQN Zoo's agents, whose median over 57 games is drawn beside ours, frame by frame."""
 
+    def of_variants(self, variants: Container[str]) -> PublishedSource:
+        """Return the source with the counterparts of these variants alone."""
+        maps = {name: getattr(self, name) for name in ("agents", "aggregates", "curves")}
+        left = {name: {key: one for key, one in given.items() if key in variants} for name, given in maps.items()}
+        return self.model_copy(update=left)
+
 
 class Finding(Settings):
     """A finding about a difference from the published scores; on the page and in results/README.md."""
 
-    games: Annotated[tuple[str, ...], Field(min_length=1)]
+    games: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Tasks, where they are games; exactly one of the two is given."""
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     what: str
     """The best explanation there is."""
     checked: str
     """What was looked at, and against what."""
 
+    @model_validator(mode="after")
+    def _one_list_of_tasks(self) -> Finding:
+        _check_one_list(self.games, self.tasks)
+        return self
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks that it is about."""
+        names = self.games or self.tasks
+        assert names is not None
+        return names
+
 
 _Seed = Annotated[int, Field(ge=0)]
+
+
+def _check_one_list(games: object, tasks: object) -> None:
+    if (games is None) == (tasks is None):
+        found = "neither" if games is None else "both"
+        raise ValueError(f"tasks: expected tasks or games, which are tasks too, found {found}")
 
 
 class SeedRange(Settings):
@@ -102,9 +132,7 @@ class RunGroup(Settings):
 
     @model_validator(mode="after")
     def _one_list_of_tasks(self) -> RunGroup:
-        if (self.games is None) == (self.tasks is None):
-            found = "neither" if self.games is None else "both"
-            raise ValueError(f"tasks: expected tasks or games, which are tasks too, found {found}")
+        _check_one_list(self.games, self.tasks)
         return self
 
     @property
@@ -142,6 +170,29 @@ class Experiment(Settings):
     others: tuple[str, ...] = ()
     """Scores of other programs, beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
     findings: tuple[Finding, ...] = ()
+
+    def changed(self, changes: Mapping[str, Any]) -> Experiment:
+        """Return the experiment with settings changed by hand, under a name that says so.
+
+        Changed variants have no published counterpart, and what was found of the others is not said of them.
+
+        Raises:
+            ReplicationError: a setting that no variant has, or a value that is not accepted.
+        """
+        named = [(variant, group.preset) for group in self.groups for variant in group.variants]
+        names, made = changed_variants(named, changes)
+        groups = tuple(
+            group.model_copy(
+                update={"variants": tuple(names.get((variant, group.preset), variant) for variant in group.variants)}
+            )
+            for group in self.groups
+        )
+        left = {variant for group in groups for variant in group.variants}
+        published = self.published and self.published.of_variants(left)
+        update = {"experiment": name_of(self.experiment, made), "title": f"{self.title}, {changes_in_words(made)}"}
+        copy = self.model_copy(update=update | {"groups": groups, "published": published, "findings": ()})
+        vars(copy).pop("_judged", None)  # the runs of the one it was made of
+        return copy
 
     def runs(self) -> tuple[Run, ...]:
         """List every run it names, in the order of the YAML.
@@ -220,22 +271,35 @@ def known_experiments() -> list[str]:
     return sorted(path.stem for path in (paths.WORKFLOW / "experiments").glob("*.yaml"))
 
 
+def experiment_path(name: str) -> Path:
+    """Return the YAML that an experiment is read from, or made of by changing settings."""
+    return paths.WORKFLOW / "experiments" / f"{changes_of(name)[0]}.yaml"
+
+
 def load_experiment(name: str) -> Experiment:
     """Read workflow/experiments/NAME.yaml.
+
+    Args:
+        name: of the YAML; `+KEY=VALUE` after it changes that setting of each variant that has it.
 
     Raises:
         ReplicationError: no such experiment; an unknown, missing or mistyped key; a run that cannot be; a table or
             figure that needs what the experiment lacks.
     """
-    if name not in known_experiments():
-        raise unknown_name("experiment", name, known_experiments())
-    path = paths.WORKFLOW / "experiments" / f"{name}.yaml"
+    base, changes = changes_of(name)
+    if base not in known_experiments():
+        raise unknown_name("experiment", base, known_experiments())
+    path = experiment_path(name)
     experiment = validated(Experiment, read_yaml(path), path)
-    if experiment.experiment != name:
+    if experiment.experiment != base:
         raise ReplicationError(
-            f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {name!r}"
+            f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {base!r}"
         )
     _check_names(experiment, path)
+    if changes:
+        experiment = experiment.changed(changes)
+        if experiment.experiment != name:  # folders are named after it
+            raise ReplicationError(f"{name}: expected {experiment.experiment}, which is the same; write it so")
     try:
         experiment.runs()
     except ReplicationError as error:
@@ -244,6 +308,18 @@ def load_experiment(name: str) -> Experiment:
         raise ReplicationError(f"{path}: {error}") from None
     check_needs(experiment, path)
     return experiment
+
+
+def changed_experiment(name: str, settings: Sequence[str]) -> str:
+    """Name an experiment with settings changed, each as `KEY=VALUE`, as `load_experiment` reads it.
+
+    Raises:
+        ReplicationError: no such experiment, or a bad one; a setting that is none, that no variant has, or whose value
+            is not accepted.
+    """
+    base, changes = changes_of(changed_name(name, settings))
+    experiment = load_experiment(base)
+    return experiment.changed(changes).experiment if changes else base
 
 
 def _check_names(experiment: Experiment, path: Path) -> None:
@@ -263,8 +339,8 @@ def _check_names(experiment: Experiment, path: Path) -> None:
         for key in ("agents", "aggregates", "curves"):
             for variant in getattr(experiment.published, key).keys() - variants:
                 raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")
-    for game in {game for finding in experiment.findings for game in finding.games}:
+    for task in {task for finding in experiment.findings for task in finding.task_names}:
         try:
-            find_game(game)
+            find_task(task)
         except ReplicationError as error:
             raise ReplicationError(f"{path}: findings: {error}") from None

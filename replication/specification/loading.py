@@ -18,7 +18,14 @@ from replication.foundation.validation import (
     validate_part,
     validated,
 )
-from replication.specification.changed_settings import changed, changes_in_words, changes_of, name_of, value_at
+from replication.specification.changed_settings import (
+    as_written,
+    changed,
+    changes_in_words,
+    changes_of,
+    name_of,
+    value_at,
+)
 from replication.specification.inheritance import inherited
 from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Protocol
@@ -66,8 +73,7 @@ def _changed(variant: Variant, changes: dict[str, Any]) -> Variant:
     """Make a variant of its own, by name and title too, of one with settings changed."""
     for key, value in changes.items():
         before = value_at(variant.config, key)
-        if isinstance(before, float) and type(value) is int:
-            changes = changes | {key: float(value)}  # 1 and 1.0 are one change, of one name and digest
+        changes = changes | {key: as_written(before, value)}
         if before == changes[key] and type(before) is type(changes[key]):
             raise ReplicationError(f"--set {key}: found {shown(value)}, which {variant.variant} has; leave it out")
     model = variant.settings_class

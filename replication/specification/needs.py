@@ -37,6 +37,8 @@ class Needs(Settings):
     games: Literal["all in reference_set", "one of nature49"] | None = None
     scores: Literal["normalised"] | None = None
     agents: Literal["one that trains"] | None = None
+    source: tuple[str, ...] | None = None
+    """The sources of published numbers that it can stand beside."""
     published: dict[str, dict[Literal["algorithm", "agents", "aggregates", "curves"], tuple[str, ...] | str]] = Field(
         default_factory=dict
     )
@@ -104,6 +106,9 @@ def _lacking(needs: Needs, experiment: Experiment) -> str:
     if needs.agents == "one that trains" and not any(run.family.trains for run in experiment.runs()):
         return "found no agent that trains, expected at least one; add one to runs"
     published = experiment.published
+    if needs.source is not None and (published is None or published.source not in needs.source):
+        found = "none" if published is None else repr(published.source)
+        return f"published.source: found {found}, expected one of {', '.join(needs.source)}; name it"
     for source in (published.source, ANY_SOURCE) if published else ():
         for key, accepted in needs.published.get(source, {}).items():
             value = getattr(published, key)

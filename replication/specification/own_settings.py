@@ -16,11 +16,10 @@ from types import ModuleType
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.foundation.optional_settings import in_force
-from replication.foundation.validation import Settings
-from replication.specification.families.facts import FamilyFacts
+from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
-def own_settings(facts: FamilyFacts, module: str, source: Path | None) -> type[Settings]:
+def own_settings(facts: FamilyFacts, module: str, source: Path | None) -> type[FamilySettings]:
     """Import a user's algorithm for its settings class: the `Config` of the file, or its family's where it has none.
 
     Args:

@@ -8,7 +8,7 @@ A run has a record of its own. Where runs take seconds, the runs of consecutive 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Any
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
-from replication.foundation.validation import Settings, SettingsT
+from replication.foundation.validation import SettingsT
 from replication.specification.budget import UNITS, Budget, checked_budget
-from replication.specification.families.facts import BudgetUnit, FamilyFacts
+from replication.specification.families.facts import BudgetUnit, FamilyFacts, FamilySettings
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
 from replication.specification.tasks.registry import find_task
@@ -91,7 +91,11 @@ class Run:
     @cached_property
     def record_digest(self) -> str:
         """The result digest that its record has: of the bundle, where it is part of one."""
-        return self.result_digest if self.bundle is None else record_digests(self.record_identity())[1]
+        return self._record_digests[1]
+
+    @cached_property
+    def _record_digests(self) -> tuple[str, str]:
+        return self._digests if self.bundle is None else record_digests(self.record_identity())
 
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
@@ -148,14 +152,22 @@ class Run:
         return results / "runs" / self.place
 
     def state_folder(self, state: Path) -> Path:
-        """Return the folder of checkpoints, weights and periodic evaluations."""
-        return state / self.variant.variant / self.task.name / f"seed{self.seed}" / self.training_digest[:12]
+        """Return the folder of checkpoints, weights and periodic evaluations; one for all of a bundle.
+
+        The state of a bundle is its finished seeds, with which a longer budget could not go on.
+        """
+        training, result = self._record_digests
+        return state / self._of_seeds / (training if self.bundle is None else result)[:12]
 
     @property
     def place(self) -> Path:
         """The folder of its record among all records: variant, task, seed or seeds, digest."""
+        return self._of_seeds / self.record_digest[:12]
+
+    @property
+    def _of_seeds(self) -> Path:
         seeds = f"seed{self.seed}" if self.bundle is None else f"seeds{self.bundle}"
-        return Path(self.variant.variant, self.task.name, seeds, self.record_digest[:12])
+        return Path(self.variant.variant, self.task.name, seeds)
 
     @property
     def name(self) -> str:
@@ -182,7 +194,7 @@ class Run:
         return self.training_steps * of_atari(self.protocol.training).frame_skip if self._is_atari else 0
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> FamilySettings:
         """The settings of its algorithm, an object of the algorithm's own class."""
         return self.variant.settings
 
@@ -192,11 +204,16 @@ class Run:
         assert isinstance(settings, model), f"{self.name}: its settings are of the class {type(settings).__name__}"
         return settings
 
-    def final_epsilon(self, final: FinalEvaluation) -> float:
-        """Return the protocol's exploration rate, or the variant's own where the protocol leaves it to the paper."""
-        if final.epsilon is not None:
+    def final_epsilon(self, final: FinalEvaluation | None) -> float:
+        """Return the protocol's exploration rate, or the variant's own where the protocol leaves it open."""
+        if final is not None and final.epsilon is not None:
             return final.epsilon
         return float(getattr(self.settings, "evaluation_epsilon", 0.0))
+
+
+def one_a_record(runs: Iterable[Run]) -> list[Run]:
+    """Choose one run of each record, the first named; only the runs of a bundle share one."""
+    return list({run.record_digest: run for run in reversed(list(runs))}.values())[::-1]
 
 
 def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:

@@ -11,8 +11,8 @@ from pydantic import PrivateAttr
 
 from replication.foundation.files import canonical_json
 from replication.foundation.validation import Settings, validated
-from replication.specification.families import off_policy_modules, untrained
-from replication.specification.families.facts import FamilyFacts
+from replication.specification.families import fitted_q, off_policy_modules, tabular, untrained
+from replication.specification.families.facts import FamilyFacts, FamilySettings
 from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Deviation
 
@@ -24,7 +24,7 @@ class Variant(Settings):
     title: str
     module: str
     """Module of replication.algorithms that holds the network and the loss."""
-    family: Literal["off_policy", "untrained"]
+    family: Literal["fitted_q", "off_policy", "tabular", "untrained"]
     paper: str
     original: str
     """The program it is compared with, row by row: a file of workflow/originals."""
@@ -49,19 +49,19 @@ class Variant(Settings):
         return FAMILIES[self.family]
 
     @property
-    def settings_class(self) -> type[Settings]:
+    def settings_class(self) -> type[FamilySettings]:
         """The settings class of its algorithm, whose file is imported where that is not one of this package's."""
         known = self.facts.modules.get(self.module) if self._source is None else None
         return known or own_settings(self.facts, self.module, self._source)
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> FamilySettings:
         """Its `config` as an object of its settings class, the same for all that have the same."""
         return _checked(self.settings_class, canonical_json(self.config), self.variant)
 
 
 @lru_cache(maxsize=1_000)  # an experiment has many runs of a variant, each with a copy of it
-def _checked(model: type[Settings], config: bytes, variant: str) -> Settings:
+def _checked(model: type[FamilySettings], config: bytes, variant: str) -> FamilySettings:
     return validated(model, json.loads(config), Path(f"variant {variant}"), "config")
 
 
@@ -74,5 +74,7 @@ class Preset(Settings):
     protocol: dict[str, Any]
 
 
-FAMILIES: dict[str, FamilyFacts] = {facts.name: facts for facts in (off_policy_modules.FACTS, untrained.FACTS)}
+FAMILIES: dict[str, FamilyFacts] = {
+    facts.name: facts for facts in (off_policy_modules.FACTS, fitted_q.FACTS, tabular.FACTS, untrained.FACTS)
+}
 """The facts of each family, by the name that YAMLs and records give it."""

@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.run_files import Outcome
 from replication.evidence.scores import CurvePoint
 from replication.evidence.trace_file import Trace
+from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play
@@ -49,8 +53,12 @@ class Trainee(Protocol):
         """Agent steps taken, or the unit its family counts budgets in; a checkpoint is named after it."""
 
     @property
-    def active(self) -> bool:
-        """True while budget is left and nothing has failed."""
+    def progress(self) -> int:
+        """How far training is, in the unit that the cohort shows."""
+
+    @property
+    def progress_end(self) -> int:
+        """How far it is once the budget is spent."""
 
     @property
     def recent_return(self) -> float | None:
@@ -108,8 +116,12 @@ class Cohort(Protocol):
     def trainees(self) -> Sequence[Trainee]:
         """Its runs in training, in the order in which they were given; none where the family does not train."""
 
+    @property
+    def progress_unit(self) -> str:
+        """What progress is counted in, as people who look on know it: "frames", "episodes"."""
+
     def train(self, play: Play) -> Iterator[None]:
-        """Train all that are active by one turn after the other; between two turns each can be stored and continued.
+        """Train those with budget left, one turn after the other; between two turns each can be stored and continued.
 
         Raises:
             Stopped: by `play`, within a periodic evaluation; each can be stored there too.
@@ -121,6 +133,21 @@ class Cohort(Protocol):
         Raises:
             Stopped: by `play`.
         """
+
+
+class Network(Protocol):
+    """The network of a run, to play with and to be looked into."""
+
+    def policy(self, epsilon: float) -> Policy:
+        """Return the policy that takes this share of random actions, and else what the network chooses."""
+
+    def action_values(self, stack: NDArray[np.uint8], stream: np.random.Generator) -> NDArray[np.float32]:
+        """Compute the value of each action in a state, float32 [actions]; what it needs is drawn from `stream`."""
+
+    def activations(
+        self, states: NDArray[np.uint8], stream: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compute the last hidden layer and the value of each state, float32 [n, units] and float32 [n]."""
 
 
 class Family(Protocol):
@@ -142,6 +169,20 @@ class Family(Protocol):
 
         Raises:
             ReplicationError: the file cannot be read or is not the network of such a run.
+        """
+
+    def viewing(self, run: Run, presentation: Presentation) -> Viewing:
+        """Return what a run's agent is shown of a game that is presented like this; for families that play Atari."""
+
+    def open_network(self, run: Run, path: Path) -> Network:
+        """Open the network of a run; for families that train one.
+
+        Args:
+            run: of the same settings as the one whose network it is.
+            path: file of the network that was evaluated, or a checkpoint.
+
+        Raises:
+            ReplicationError: it cannot be read or is not the network of such a run.
         """
 
     def measure_speed(self, run: Run, seconds: float) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
 from replication.foundation.progress import progress_bar, say
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
-from replication.specification.run import Run
+from replication.specification.run import Run, one_a_record
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.training.contract import Cohort, Trainee, load_family
 from replication.training.machine.capacity import ensure_disk
@@ -39,6 +39,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     Raises:
         ReplicationError: an error that a user can mend.
     """
+    runs = one_a_record(runs)
     missing = unfinished(runs, machine.results)
     for run in runs:
         if run not in missing:
@@ -101,14 +102,13 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         Stopped: a stop was asked for; checkpoints are written.
     """
     trainees = cohort.trainees
-    frames_a_step = trainees[0].run.training_frames // trainees[0].run.training_steps
-    steps = sum(trainee.step for trainee in trainees)
+    reached = sum(trainee.progress for trainee in trainees)
     with progress_bar(
-        sum(trainee.run.training_frames for trainee in trainees),
-        "frames",
+        sum(trainee.progress_end for trainee in trainees),
+        cohort.progress_unit,
         ", ".join(trainee.run.name for trainee in trainees),
         quiet=machine.quiet,
-        initial=steps * frames_a_step,
+        initial=reached,
         unit_scale=True,
         smoothing=0.05,
     ) as bar:
@@ -117,9 +117,9 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         try:
             for _ in cohort.train(play):
                 stop.progressed = True
-                now, taken = time.monotonic(), sum(trainee.step for trainee in trainees) - steps
-                bar.update(taken * frames_a_step)
-                steps += taken
+                now, before_turn = time.monotonic(), reached
+                reached = sum(trainee.progress for trainee in trainees)
+                bar.update(reached - before_turn)
                 if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(_latest(trainees), refresh=False)
                     described = now

@@ -93,7 +93,7 @@ def own_settings(variant: str) -> tuple:
     return (loaded.module, str({k: v for k, v in loaded.config.items() if k not in OffPolicyConfig.model_fields}))
 
 
-OFF_POLICY = [name for name in known_names("algorithms") if load_variant(name).facts.trains]
+OFF_POLICY = [name for name in known_names("algorithms") if load_variant(name).family == "off_policy"]
 ABLATED = [name for name in OFF_POLICY if name.startswith("rainbow_no_") and load_variant(name).module == "rainbow"]
 """Made of parts that others here have: OTRainbow is neither double nor dueling nor noisy."""
 LEARNERS = sorted({own_settings(name): name for name in reversed(OFF_POLICY) if name not in ABLATED}.values())

@@ -17,7 +17,7 @@ from replication.specification.loading import known_names, load_variant
 from tests.support.parameters import MADE_OF_OTHERS, first_of_each
 
 VARIANTS = {name: load_variant(name) for name in known_names("algorithms")}
-LEARNING = {name: variant.module for name, variant in VARIANTS.items() if variant.facts.trains}
+LEARNING = {name: variant.module for name, variant in VARIANTS.items() if variant.family == "off_policy"}
 
 
 def small(subject: Subject) -> Subject:

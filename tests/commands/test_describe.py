@@ -45,6 +45,12 @@ def line_of(key: str, text: str) -> str:
     return line
 
 
+def leaves(part: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The settings of a part of a protocol, and of the parts it has."""
+    nested = [leaf for name in ("presentation", "plant") if name in part for leaf in leaves(part[name])]
+    return [*((key, value) for key, value in part.items() if key not in ("presentation", "plant")), *nested]
+
+
 def check_values(key: str, value: Any, text: str) -> None:
     shown = line_of(key, text).partition(" -- ")[0].partition(": ")[2]
     for words in plain(value):
@@ -78,9 +84,8 @@ def test_a_protocol_is_told_whole(name: str) -> None:
         elif value is None:
             assert sections[key].partition("\n\n")[0] == "  none"
         else:
-            for inner, content in (value | value.get("presentation", {})).items():
-                if inner != "presentation":
-                    check_values(inner, content, sections[key])
+            for inner, content in leaves(value):
+                check_values(inner, content, sections[key])
     for key, source in protocol.sources.items():
         part, _, inner = key.rpartition(".")
         if key in PARTS:

@@ -88,7 +88,6 @@ def test_add_tells_what_is_there_already_and_doubles_nothing(tmp_path: Path, cap
     ("words", "expected"),
     [
         (["dopamine_curve"], "there is no experiment 'dopamine_curve'; did you mean 'dopamine_curves'?"),
-        (["nfq_2005"], "nfq_2005 is made in minutes: `control nfq_2005` does it"),
         (["quickstart", "--seed", "1"], "--seed: an experiment names its runs itself"),
         (["--variant", "dqn", "--game", "pong"], "--seed missing; or name an experiment"),
         (["--variant", "dqn", "--game", "pong", "--seed", "1"], "give --budget-frames"),

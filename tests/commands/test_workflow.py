@@ -56,15 +56,6 @@ def test_an_experiment_can_be_planned(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_control_experiments_can_be_planned(tmp_path: Path) -> None:
-    assert scheduled(ROOT, "control", config=f"experiment=quickstart results={tmp_path}") == {
-        "control": 1,
-        "control_variant": 5,
-        "control_page_nfq_2005": 1,
-    }
-
-
-@pytest.mark.slow
 def test_the_profile_of_a_gpu_trains_cohorts_on_it(tmp_path: Path) -> None:
     config = f"experiment=nature_table2 results={tmp_path} lanes=20"  # --config adds to what the profile says
     done = snakemake(ROOT, "-n", "--printshellcmds", "runs", config, profile="gpu")
@@ -142,6 +133,24 @@ def test_the_page_of_all_names_the_finished_one(finished: Path) -> None:
     rows = (finished / "results/index.html").read_text(encoding="utf-8").split("<tr>")
     [row] = [row for row in rows if "smoke/index.html" in row]
     assert "3 of 3" in row and "no reference" in row
+
+
+@pytest.mark.slow
+def test_an_experiment_with_a_changed_setting_has_runs_and_a_page_of_its_own(clone: Path) -> None:
+    before = {path: path.read_bytes() for path in (clone / "results/smoke").rglob("*") if path.is_file()}
+    command = [sys.executable, "-m", "replication", "run", "smoke", "--cores", "2", "--set", "discount=0.9"]
+    done = subprocess.run(command, cwd=clone, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    name = "smoke+discount=0.9"
+    page = (clone / "results" / name / "index.html").read_text(encoding="utf-8")
+    assert "3 of 3 runs" in page and "changed by hand: discount 0.9" in page and f"run {name}" in page
+    runs = [path.parts[-5] for path in (clone / "results/runs").glob("*/*/*/*/run.json")]
+    assert sorted(runs) == ["dqn_quickstart"] * 2 + ["dqn_quickstart+discount=0.9"] * 2 + ["random_10hz"]
+    assert {path: path.read_bytes() for path in before} == before
+    assert scheduled(clone, config=f"experiment={name}") == {}
+    check = [sys.executable, "-m", "replication", "verify", "results"]
+    done = subprocess.run(check, cwd=clone, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and name in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.slow

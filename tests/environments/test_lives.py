@@ -141,7 +141,8 @@ def test_a1_q1_t1_of_a_lane_that_keeps_its_frames_a_checkpoint_restores_every_ro
 def test_h12_f9_screens_are_forgotten_at_a_new_life_but_by_dopamines_agents() -> None:
     """Of agents whose lives end trajectories; DQN's program, which others build on, does so in GameScreen.lua:53-59."""
     variants = [load_variant(name) for name in known_names("algorithms")]
-    losing = [each for each in variants if load_protocol(each.protocol).training.life_loss_ends_trajectory]
+    shown = {each.variant: load_protocol(each.protocol).training for each in variants}
+    losing = [each for each in variants if getattr(shown[each.variant], "life_loss_ends_trajectory", False)]
     keeping = {each.variant for each in losing if not each.config.get("life_loss_clears_frames", True)}
     assert keeping == {"der_dopamine", "drq", "drq_eps", "otrainbow"}
     assert OffPolicyConfig.model_fields["life_loss_clears_frames"].default is True

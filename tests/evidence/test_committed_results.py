@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import csv
-import json
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from replication.commands.verify_results import check_experiment
 from replication.evidence import records
-from replication.evidence.control_records import REPETITIONS, read_networks, read_record
+from replication.evidence.bundle_files import POLICIES, read_policies
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import check_run
 from replication.foundation.paths import WORKFLOW
 from replication.report.fidelity_text import README
 from replication.report.pages.readmes import readme_with_results, results_readme
-from replication.specification.control_experiments import Method
-from replication.training.fitted_q.repetitions import check_repetition
+from replication.training.bundled import load_bundled, seeds_of
 
 ROOT = WORKFLOW.parent
 RESULTS = ROOT / "results"
@@ -58,6 +57,8 @@ def test_a_sample_of_committed_traces_is_played_again(sample_frames: int) -> Non
         if played_frames >= sample_frames:
             break
         traces = [read_trace(trace) for trace in path.parent.glob("*.trace")]
+        if not traces:  # another kind of evidence
+            continue
         if sum(episode.total_frames for trace in traces for episode in trace.episodes) > MOST_FRAMES:
             continue
         checked = check_run(path.parent)
@@ -67,21 +68,20 @@ def test_a_sample_of_committed_traces_is_played_again(sample_frames: int) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variants", [1, pytest.param(None, marks=pytest.mark.long)], ids=["one", "each"])
-def test_a_sample_of_committed_networks_is_learned_again(variants: int | None) -> None:
-    files = [ROOT / line for line in git("ls-files", "results/control").splitlines()]
-    folders = sorted({path.parent for path in files})
-    records = {folder: read_record(folder) for folder in folders}
-    assert [folder for folder in folders if str(records[folder]["provenance"]["commit"]).endswith("-dirty")] == []
+@pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=pytest.mark.long)], ids=["one", "five"])
+def test_a_sample_of_committed_policies_is_learned_again(seeds: int) -> None:
+    folders = [path.parent for path in committed_runs() if (path.parent / POLICIES).exists()]
     chance = random.Random(git("rev-parse", "HEAD"))
-    for folder in chance.sample(folders, variants or len(folders)):
-        rows = list(csv.DictReader((folder / REPETITIONS).read_text(encoding="utf-8").splitlines()))
-        weights = read_networks(folder, len(rows))
-        number = chance.randrange(len(rows))
-        method = Method.model_validate_json(json.dumps(records[folder]["method"]))
-        keys = int(rows[number]["training_episodes"]), int(rows[number]["repetition"])
-        derived, learned = check_repetition(method, *keys, weights[number], learn_again=True)
-        assert learned and {name: str(value) for name, value in derived.items()} == rows[number], (folder, keys)
+    for folder in chance.sample(folders, min(seeds, len(folders))):
+        run = records.run_of_folder(folder)
+        names = [*seeds_of(run)]
+        place = chance.randrange(len(names))
+        path = folder / POLICIES
+        stored = read_policies(path.read_bytes(), len(names), path)[place]
+        learned = load_bundled(run.family.name).learn(replace(run, seed=names[place]))
+        row = list(csv.DictReader((folder / "scores.csv").read_text(encoding="utf-8").splitlines()))[place]
+        assert learned.policy is not None and learned.policy.tobytes() == stored.tobytes(), (folder, names[place])
+        assert {name: str(value) for name, value in learned.row(names[place]).items()} == row
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STORED = json.loads(GOLDEN.read_bytes())
 LATER = {
     "replication/specification/families/untrained.py": {
-        "class UntrainedConfig(Settings):": "later_sleep_frames: int = 0",
+        "class UntrainedConfig(FamilySettings):": "later_sleep_frames: int = 0",
     },
     "replication/specification/protocols.py": {
         "class Protocol(Settings):": "later_pauses: bool = False",
@@ -40,13 +40,13 @@ LATER = {
         "class CenteredRMSPropConfig(Settings):": "later_hat: bool = False",
         "class ProportionalSampling(PrioritisedSampling):": "later_slices: bool = True",
         "class EpsilonConfig(Settings):": "later_shape: Literal['linear', 'cosine'] = 'linear'",
-        "class OffPolicyConfig(Settings):": "later_tau: Probability | None = None",
+        "class OffPolicyConfig(FamilySettings):": "later_tau: Probability | None = None",
     },
     "replication/specification/families/off_policy_modules.py": {
         "class C51Config(OffPolicyConfig):": "later_atoms: Annotated[int, Field(ge=0)] = 0",
         "class SPRConfig(C51Config, DrQConfig):": "later_heads: Count = Field(default=1)",
     },
-    "replication/specification/control_experiments.py": {
+    "replication/specification/families/fitted_q.py": {
         "class RpropSettings(Settings):": "later_weight_decay: float = 0.0"
     },
 }

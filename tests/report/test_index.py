@@ -8,7 +8,6 @@ import pytest
 
 from replication.analysis import cost
 from replication.report.pages.index import index_html
-from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments
 
 
@@ -22,7 +21,7 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
     html = index_html(tmp_path)
     assert html == index_html(tmp_path)
     rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', html)
-    assert len(rows) == len(known_experiments()) + len(known_control_experiments())
+    assert len(rows) == len(known_experiments())
     first, *others = rows
     assert first.startswith('<a href="nature_random/index.html">') and "0 of 196" in first
     assert re.findall(r">(\d+ \w+)</span>", first) == ["2 replicated", "1 differs"]

@@ -34,7 +34,7 @@ def test_every_run_is_read_once_for_all_tables_figures_and_the_page(
     monkeypatch.setattr(
         finished.records, "read_or_none", lambda run, results: read.append(run.name) or original(run, results)
     )
-    shown = render.rendering("made_up", tmp_path)
+    shown = render.Rendering("made_up", tmp_path)
     assert (shown.tables, shown.figures) == (TABLES, FIGURES)
     for name in shown.tables:
         write_table(shown.table(name), tmp_path / "made_up" / "tables")
@@ -45,7 +45,7 @@ def test_every_run_is_read_once_for_all_tables_figures_and_the_page(
 
 
 def test_one_at_a_time_gives_the_same_as_all_of_the_same_runs(experiment, tmp_path: Path) -> None:
-    shown = render.rendering("made_up", tmp_path)
+    shown = render.Rendering("made_up", tmp_path)
     for name in (*TABLES, *reversed(TABLES)):
         assert shown.table(name).files() == render.build_table("made_up", name, tmp_path).files()
 

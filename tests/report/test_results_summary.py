@@ -31,13 +31,13 @@ def test_games_are_told_apart_by_agent_and_verdict(tmp_path: Path) -> None:
         "c51_2017",
         "Pong,C51,differs\nAlien,C51,replicated\nBoxing,C51,differs\nKrull,C51,not run\nPong,DQN,inconclusive\n",
     )
-    found = {(each.agent, each.word): each.games for each in verdicts_of("c51_2017", tmp_path)}
+    found = {(each.agent, each.word): each.rows for each in verdicts_of(load_experiment("c51_2017"), tmp_path)}
     assert found == {
         ("C51", "replicated"): ("Alien",),
         ("C51", "differs"): ("Pong", "Boxing"),
         ("DQN", "inconclusive"): ("Pong",),
     }
-    assert verdicts_of("iqn_2018", tmp_path) == []
+    assert verdicts_of(load_experiment("iqn_2018"), tmp_path) == []
 
 
 def test_what_is_left_counts_runs_without_a_record(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_readmes_name_verdicts_findings_and_costs(tmp_path: Path) -> None:
     text = results_readme(tmp_path)
     assert "- Agent, differs (1): Road Runner." in text
     (finding, *_) = load_experiment("atari100k_der").findings
-    games = ", ".join(find_game(game).title for game in finding.games)
+    games = ", ".join(find_game(game).title for game in finding.task_names)
     assert f"On {games}: {finding.what} Checked: {finding.checked}" in text
     assert "| `atari100k_der` | 4 of 4 | 1,600,000 |" in text and "| `quickstart`" not in text
     line = "| [Atari 100k: data-efficient Rainbow on four games](results/atari100k_der/index.html) | 0 of 4 runs |"

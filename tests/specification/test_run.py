@@ -53,7 +53,9 @@ def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     assert learning.numerics_version == learning.family.numerics_version == learning.identity()["numerics_version"]
     assert {name: facts.name for name, facts in FAMILIES.items()} == {name: name for name in FAMILIES}
     for name, facts in FAMILIES.items():
-        assert facts.evidence == "inputs" and (ALGORITHMS / name).is_dir()
+        assert facts.bundles == (facts.evidence != "inputs") and (ALGORITHMS / name).is_dir()
+    kept = {"fitted_q": "policy", "off_policy": "inputs", "tabular": "learning", "untrained": "inputs"}
+    assert {name: facts.evidence for name, facts in FAMILIES.items()} == kept
 
 
 def test_settings_are_one_object_of_the_algorithm_s_class_for_all_runs_of_a_variant() -> None:

@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from replication.foundation.files import canonical_json, readable_json, sha256
-from replication.specification.control_experiments import known_control_experiments, load_control_experiment
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.run import Run, resolve_run
 from replication.specification.variants import FAMILIES
 
+_TASKS = {"atari": "pong", "gridworld": "cliff_walking", "pole": "pole"}
+_LENGTHS = {"episodes": 50, "frames": 400_000, "iterations": 2}
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
 
 
 def current_digests() -> dict[str, Any]:
-    """Digests by variant (under its own protocol, on Pong with seed 1) and by experiment (all its runs, in order)."""
+    """Digests by variant (its own protocol, a task of its kind, seed 1) and by experiment (all its runs, in order)."""
     return {
         "numerics_version": {name: facts.numerics_version for name, facts in FAMILIES.items()},
         "variants": {name: _digests(_own_run(name)) for name in known_names("algorithms")},
         "experiments": {name: _experiment(name) for name in known_experiments()},
-        "control_experiments": {name: _control(name) for name in known_control_experiments()},
     }
 
 
@@ -40,11 +40,10 @@ def keep_versions(versions: Mapping[str, int]) -> None:
 
 def _own_run(name: str) -> Run:
     variant = load_variant(name)
-    budget: dict[str, Any] = {}
-    if variant.facts.trains:
-        iterations = load_protocol(variant.protocol).iteration_steps is not None
-        budget = {"budget_iterations": 2} if iterations else {"budget_frames": 400_000}
-    return resolve_run(variant=name, task="pong", seed=1, **budget)
+    protocol = load_protocol(variant.protocol)
+    unit = protocol.budget_unit
+    budget: dict[str, Any] = {f"budget_{unit}": _LENGTHS[unit]} if variant.facts.trains else {}
+    return resolve_run(variant=name, task=_TASKS[protocol.kind], seed=1, **budget)
 
 
 def _digests(run: Run) -> dict[str, str]:
@@ -54,11 +53,6 @@ def _digests(run: Run) -> dict[str, str]:
 def _experiment(name: str) -> dict[str, Any]:
     found = [run.result_digest for run in load_experiment(name).runs()]
     return {"runs": len(found), "result_digests_sha256": sha256(canonical_json(found))}
-
-
-def _control(name: str) -> dict[str, str]:
-    experiment = load_control_experiment(name)
-    return {variant: experiment.digest(variant) for variant in experiment.variants}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from replication.specification.variants import FAMILIES
+from replication.training.bundled import BundledFamily
 from replication.training.contract import Family, load_family
 from replication.training.footprints import Footprint, load_footprint
 
@@ -26,9 +27,14 @@ def test_the_contract_names_functions() -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_is_found_by_its_name(name: str) -> None:
-    expected = functions(Family)
-    if not FAMILIES[name].trains:
-        del expected["measure_speed"]
+    expected, facts = functions(Family), FAMILIES[name]
+    needless = {"measure_speed"} if not facts.trains or facts.bundles else set()  # a seed is learned in seconds
+    needless |= {"open_network"} if not facts.trains else set()
+    needless |= {"player", "viewing", "open_network"} if facts.evidence != "inputs" else set()
+    if facts.bundles:
+        expected |= functions(BundledFamily)
+        needless |= {"evaluate"} if facts.evidence == "learning" else set()
+    expected = {each: arguments for each, arguments in expected.items() if each not in needless}
     for module, wanted in ((load_family(name), expected), (load_footprint(name), functions(Footprint))):
         found = {each: list(inspect.signature(getattr(module, each)).parameters) for each in wanted}
         assert found == wanted

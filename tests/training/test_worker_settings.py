@@ -13,8 +13,8 @@ from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import load_preset, load_variant, read_variant
 from replication.specification.variants import FAMILIES
 from replication.training.machine.settings import Machine
-from replication.training.workers.pool import open_lanes
-from replication.training.workers.process import sent_settings
+from replication.training.off_policy.lane_host import sent_settings
+from replication.training.off_policy.lane_in_worker import open_lanes
 from tests.support.lanes import maps_of_workers, smoke_run
 
 OWN = """

@@ -14,6 +14,7 @@ every epoch goes through all of D, which makes it stable and slow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.foundation.exact_arithmetic import sigmoid
-from replication.specification.control_experiments import LearningSettings, RpropSettings
+from replication.specification.families.fitted_q import FittedQConfig, RpropSettings
 
 INPUTS = 3
 """Angle, angular velocity, action."""
@@ -54,31 +55,44 @@ class Transitions:
     failed: NDArray[np.bool_]
 
 
-def fitted_q_iteration(
-    data: Transitions, first: Array, learning: LearningSettings, stream: np.random.Generator
-) -> Array:
+def fitted_q_iteration(data: Transitions, first: Array, config: FittedQConfig, stream: np.random.Generator) -> Array:
     """Run the main loop of NFQ, Fig. 1.
 
     Args:
         data: D.
         first: the weights of Q_0, float64 [56].
-        learning: the number of iterations N, the epochs of each, discount, Rprop.
+        config: the number of iterations N, the epochs of each, discount, Rprop.
         stream: draws the weights each iteration starts from, where the settings ask for new ones.
 
     Returns: the weights of Q_N, float64 [56].
     """
     weights = first
-    for _ in range(learning.iterations):
+    for _ in range(config.iterations):
         q_next = np.stack([q_values(weights, inputs) for inputs in data.next_inputs])
-        target = targets(data.failed, q_next, learning.discount)
-        start = initial_weights(stream, learning) if learning.starts_anew else weights
-        weights = rprop_training(start, data.inputs, target, learning)
+        target = targets(data.failed, q_next, config.discount)
+        start = initial_weights(stream, config) if config.starts_anew else weights
+        weights = rprop_training(start, data.inputs, target, config)
     return weights
 
 
-def initial_weights(stream: np.random.Generator, learning: LearningSettings) -> Array:
+def network_inputs(states: Array, forces: Array, config: FittedQConfig) -> Array:
+    """Build [3, patterns] from angle and angular velocity in rad and rad/s, [2, patterns], and the scaled force."""
+    return np.vstack([states, forces / config.force_scale_n])
+
+
+def greedy_actions(
+    weights: Array, states: Array, forces_n: Sequence[float], config: FittedQConfig
+) -> NDArray[np.int64]:
+    """Choose the action of least value, the first of equal ones: [2, states] to int64 [states]."""
+    count = states.shape[1]
+    values = [q_values(weights, network_inputs(states, np.full(count, force), config)) for force in forces_n]
+    actions: NDArray[np.int64] = np.stack(values).argmin(axis=0)
+    return actions
+
+
+def initial_weights(stream: np.random.Generator, config: FittedQConfig) -> Array:
     """Draw weights and biases, uniform around 0: float64 [56]."""
-    return learning.initial_weight * (2.0 * stream.random(WEIGHTS) - 1.0)
+    return config.initial_weight * (2.0 * stream.random(WEIGHTS) - 1.0)
 
 
 def targets(failed: NDArray[np.bool_], q_next: Array, discount: float) -> Array:
@@ -96,20 +110,20 @@ def targets(failed: NDArray[np.bool_], q_next: Array, discount: float) -> Array:
     return np.where(failed, FORBIDDEN_COST, discount * q_next.min(axis=0))
 
 
-def rprop_training(weights: Array, inputs: Array, target: Array, learning: LearningSettings) -> Array:
+def rprop_training(weights: Array, inputs: Array, target: Array, config: FittedQConfig) -> Array:
     """Train on a pattern set for `epochs_per_iteration` epochs, with update-values that start anew.
 
     Args:
         weights: those that training starts from, float64 [56].
         inputs: float64 [3, patterns].
         target: float64 [patterns].
-        learning: epochs, Rprop.
+        config: epochs, Rprop.
 
     Returns: the trained weights, in another array, float64 [56].
     """
     learned = weights.copy()
-    state, constants = np.zeros((4, WEIGHTS)), rprop_constants(learning.rprop)
-    _rprop_epochs(learned, inputs, target, learning.epochs_per_iteration, state, constants)
+    state, constants = np.zeros((4, WEIGHTS)), rprop_constants(config.rprop)
+    _rprop_epochs(learned, inputs, target, config.epochs_per_iteration, state, constants)
     return learned
 
 

@@ -14,7 +14,6 @@ from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.resources import usable_cpus
-from replication.specification.control_experiments import known_control_experiments
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.run import Run, resolve_run
 
@@ -164,9 +163,12 @@ def _named(options: argparse.Namespace) -> list[Run]:
             raise ReplicationError(
                 f"--{given[0].replace('_', '-')}: an experiment names its runs itself; leave it out, or the experiment"
             )
-        if options.experiment in known_control_experiments():
-            raise ReplicationError(f"{options.experiment} is made in minutes: `control {options.experiment}` does it")
-        return first_seeds_first(load_experiment(options.experiment), options.seeds)
+        experiment = load_experiment(options.experiment)
+        if any(run.family.bundles for run in experiment.runs()):
+            raise ReplicationError(
+                f"{options.experiment}: runs of seconds need no queue; `run {options.experiment}` does"
+            )
+        return first_seeds_first(experiment, options.seeds)
     absent = [f"--{name}" for name, value in single.items() if value is None]
     if absent:
         known = ", ".join(known_experiments())

@@ -18,7 +18,6 @@ from replication.commands.queue.worker import last_line
 from replication.evidence.records import read_unchecked
 from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
-from replication.specification.families.off_policy import OffPolicyConfig
 
 WIDTH = 100
 """Most columns of a terminal that the table takes."""
@@ -145,7 +144,7 @@ def _hours_left(entry: Entry, folder: QueueFolder, step: int, seconds: float) ->
         if not run.family.trains:
             return seconds_to_go(run, None, folder.state) / 3600
         speed = known_speed(run, folder.results, folder.state)
-        if seconds and step >= LONG_ENOUGH * run.settings_as(OffPolicyConfig).replay_start.count:
+        if seconds and step >= LONG_ENOUGH * run.settings.steps_before_learning:
             speed = Speed(step / seconds, speed.playing, includes_evaluations=True, origin="its own")
         return seconds_to_go(run, speed, folder.state) / 3600
     except ReplicationError:

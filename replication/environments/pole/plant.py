@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.foundation.exact_arithmetic import cosine, sine
-from replication.specification.control_experiments import PlantSettings
+from replication.specification.protocols import PlantSettings
 
 
 def plant_constants(plant: PlantSettings) -> NDArray[np.float64]:

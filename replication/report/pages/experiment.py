@@ -22,6 +22,7 @@ from replication.report.pages.runs import (
     cost,
     groups,
     missing_runs,
+    one_a_record,
     provenance,
     recorded_deviations,
     shown_clips,
@@ -31,10 +32,36 @@ from replication.report.pages.summary import findings_of
 from replication.report.pages.tables import above_random, read_table, verdicts
 from replication.report.pages.template import fill_page
 from replication.specification.experiments import Experiment
+from replication.specification.families.facts import Evidence
 from replication.specification.run_arguments import run_arguments
 
 MOST_BYTES = 15_000_000
 """The largest page: a browser on a phone still opens it."""
+_VERIFY: dict[Evidence, list[tuple[str, str]]] = {
+    "inputs": [
+        (
+            "python -m replication verify results",
+            "Play every stored episode again, without weights, and derive every score, table and verdict from them. "
+            "The first difference is named.",
+        )
+    ],
+    "policy": [
+        (
+            "python -m replication verify results",
+            "Evaluate every stored policy again, and derive every score, table and verdict. The first difference is "
+            "named.",
+        ),
+        ("python -m replication verify results --policy", "The same, and learn every policy again."),
+    ],
+    "learning": [
+        (
+            "python -m replication verify results",
+            "Learn a sample of the seeds again, and derive every table and verdict. The first difference is named.",
+        ),
+        ("python -m replication verify results --policy", "The same of all seeds."),
+    ],
+}
+"""How runs are checked, by what lies in their records."""
 
 
 def write_page(experiment: Experiment, results: Path) -> Path:
@@ -90,7 +117,9 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         deviations=deviations,
         deviation_ids={deviation.id for deviation, _ in deviations},
         fidelity=shown_fidelity(groups(experiment)),
-        provenance=[provenance(found) for found in finished],
+        provenance=[provenance(found) for found in one_a_record(finished)],
+        of_games=all(run.task.kind == "atari" for run in experiment.runs()),
+        evidence={run.family.evidence for run in experiment.runs()},
         versions=versions(finished),
         others=others_in_words(experiment, results),
         missing=missing_runs(experiment, finished),
@@ -110,14 +139,13 @@ def _command(experiment: Experiment, kind: str, name: str) -> str:
 def _commands(experiment: Experiment) -> list[tuple[str, str]]:
     """Return the commands to type, each with what it does."""
     name = experiment.experiment
+    runs = experiment.runs()
     given = [run_arguments(group, Path("results")) for group in groups(experiment)]
+    if runs[0].family.bundles:  # a line a record would be a page of them
+        given = given[:1]
     return [
         ("make venv && . .venv/bin/activate", "Build the environment from the lock."),
-        (
-            "python -m replication verify results",
-            "Play every stored episode again, without weights, and derive every score, table and verdict from them. "
-            "The first difference is named.",
-        ),
+        *_VERIFY[runs[0].family.evidence],
         (f"python -m replication run {name} -n", "Print what is missing and what it costs."),
         (
             f"python -m replication run {name}",

@@ -23,14 +23,18 @@ class ShownFidelity:
 
 def shown_fidelity(groups: Sequence[Sequence[Run]]) -> list[ShownFidelity]:
     """Return the tables of groups of runs that share variant, protocol, preset and budget; equal ones once."""
-    runs = [run for group in groups for run in group]
-    shown: list[ShownFidelity] = []
-    judged: list[tuple[str, list[JudgedRow]]] = []
+    judged: list[tuple[Run, list[JudgedRow]]] = []
     for run, *_ in groups:
         rows = judge_rows(run.variant, run.protocol, run.preset, run.training_frames or None)
-        if (run.variant.variant, rows) in judged:
-            continue
-        judged.append((run.variant.variant, rows))
-        agent = f"{agent_title(run, runs)} ({run.variant.variant})"
-        shown.append(ShownFidelity(agent, load_original(run.variant.original).title, counts_text(rows), rows))
-    return shown
+        if not any(run.variant == other.variant and rows == those for other, those in judged):
+            judged.append((run, rows))
+    runs = [run for run, _ in judged]  # what they differ in is said of each
+    return [
+        ShownFidelity(
+            f"{agent_title(run, runs)} ({run.variant.variant})",
+            load_original(run.variant.original).title,
+            counts_text(rows),
+            rows,
+        )
+        for run, rows in judged
+    ]

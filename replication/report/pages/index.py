@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from replication.analysis.cost import assumed_seconds
-from replication.evidence.control_records import read_variant
 from replication.evidence.records import unfinished
 from replication.foundation.durations import hours_text
 from replication.foundation.files import write_atomically
-from replication.report.pages.tables import counted_verdicts
+from replication.report.pages.tables import counted_verdicts, judged_rows
 from replication.report.pages.template import fill_page
-from replication.specification.control_experiments import (
-    ControlExperiment,
-    known_control_experiments,
-    load_control_experiment,
-)
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
 
 
@@ -56,7 +49,6 @@ def index_html(results: Path) -> str:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
     shown = [_shown(load_experiment(name), results) for name in known_experiments()]
-    shown += [_shown_control(load_control_experiment(name), results) for name in known_control_experiments()]
     shown.sort(key=lambda experiment: not experiment.has_page)
     return fill_page("index.html", experiments=shown)
 
@@ -71,31 +63,8 @@ def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
         paper=experiment.paper,
         done=len(runs) - len(left),
         total=len(runs),
-        verdicts=_verdicts(folder / "tables" / "scores.csv"),
+        verdicts=counted_verdicts(judged_rows(experiment, results)),
         has_page=(folder / "index.html").exists(),
         frames_to_go=sum(run.training_frames for run in left),
         core_hours_to_go=hours_text(sum(map(assumed_seconds, left))) if left else "",
     )
-
-
-def _shown_control(experiment: ControlExperiment, results: Path) -> ShownExperiment:
-    """Return a control experiment as the page shows it: its runs are its variants, and no emulator runs."""
-    folder = results / experiment.experiment
-    return ShownExperiment(
-        name=experiment.experiment,
-        title=experiment.title,
-        paper=experiment.paper,
-        done=sum(read_variant(experiment, variant, results) is not None for variant in experiment.variants),
-        total=len(experiment.variants),
-        verdicts=_verdicts(folder / "tables" / "table1.csv"),
-        has_page=(folder / "index.html").exists(),
-        frames_to_go=0,
-        core_hours_to_go="",
-    )
-
-
-def _verdicts(path: Path) -> list[tuple[str, int]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return counted_verdicts(csv.DictReader(file))

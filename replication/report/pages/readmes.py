@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
-
-from replication.analysis import control_trials
 from replication.analysis.finished import coverage, load_runs
 from replication.analysis.other_scores import MARKS
 from replication.foundation.files import write_atomically
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
-from replication.report.pages.summary import Left, Verdicts, days_text, findings_of, left_to_run, verdicts_of
+from replication.report.pages.summary import Left, days_text, findings_of, left_to_run, verdicts_of
+from replication.report.pages.tables import judged_rows
 from replication.report.pages.template import fill_markdown
-from replication.specification.control_experiments import (
-    ControlExperiment,
-    known_control_experiments,
-    load_control_experiment,
-)
-from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.experiments import Experiment, known_experiments, load_experiment
 
 _BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
 _MADE_BY_EVERY_CLONE = {"quickstart"}
@@ -69,45 +61,10 @@ def _experiments(results: Path) -> list[dict[str, object]]:
             continue
         experiment = load_experiment(name)
         covered = str(coverage(experiment, load_runs(experiment, results)))
-        verdicts = _verdicts(results / name)
+        verdicts = _verdicts(experiment, results)
         shown.append({"name": name, "title": experiment.title, "coverage": covered, "verdicts": verdicts})
-        shown[-1] |= {"judged": verdicts_of(name, results), "findings": findings_of(experiment)}
-    for name in known_control_experiments():
-        if (results / name / "index.html").exists():
-            shown.append(_shown_control(load_control_experiment(name), results))
+        shown[-1] |= {"judged": verdicts_of(experiment, results), "findings": findings_of(experiment)}
     return shown
-
-
-def _shown_control(experiment: ControlExperiment, results: Path) -> dict[str, object]:
-    """Return what the list says of a control experiment with a page, by the names of the template.
-
-    Raises:
-        ReplicationError: a damaged file.
-    """
-    table = pd.read_csv(results / experiment.experiment / "tables" / "table1.csv")
-    main = next(iter(experiment.variants))
-    counted = table["verdict"].value_counts().to_dict()
-    judged = []
-    for word in ("replicated", "differs", "inconclusive"):
-        if counted.get(word):
-            episodes = table.loc[table["verdict"] == word, "training episodes"]
-            judged.append(Verdicts(f"{main}, by random episodes", word, tuple(map(str, episodes))))
-    findings = [
-        {
-            "games": [f"{number} random episodes" for number in finding.training_episodes],
-            "what": finding.what,
-            "checked": finding.checked,
-        }
-        for finding in experiment.findings
-    ]
-    return {
-        "name": experiment.experiment,
-        "title": experiment.title,
-        "coverage": control_trials.coverage(experiment, control_trials.finished_variants(experiment, results)),
-        "verdicts": ", ".join(f"{number} {word}" for word, number in sorted(counted.items())),
-        "judged": judged,
-        "findings": findings,
-    }
 
 
 def _to_run(results: Path) -> list[tuple[str, Left, str]]:
@@ -121,10 +78,7 @@ def _to_run(results: Path) -> list[tuple[str, Left, str]]:
     return [(name, left, days_text(left.core_days)) for name, left in found if left.runs]
 
 
-def _verdicts(folder: Path) -> str:
-    path = folder / "tables" / "scores.csv"
-    if not path.exists():
-        return ""
-    with path.open(newline="") as file:
-        counted = Counter(row["verdict"] for row in csv.DictReader(file) if not row["agent"].endswith(MARKS))
+def _verdicts(experiment: Experiment, results: Path) -> str:
+    rows = judged_rows(experiment, results)
+    counted = Counter(row["verdict"] for row in rows if not row.get("agent", "").endswith(MARKS))
     return ", ".join(f"{number} {word}" for word, number in sorted(counted.items()))

@@ -5,22 +5,29 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from replication.analysis.finished import FinishedRun, marks_of
 from replication.analysis.learning_curves import full_budget_text
 from replication.foundation.files import sha256
 from replication.specification.experiments import Experiment
+from replication.specification.families.facts import Evidence
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.protocols import Deviation
 from replication.specification.run import Run
-from replication.specification.tasks.atari_games import find_game
 
 _MOST_CLIPS = 8
 _CLIPS_BYTES = 5_000_000
 """The most of all clips on a page together, as they are stored."""
 SHOWN_DIGITS = 12
 """Digits of a digest or a commit."""
+EVIDENCE: dict[Evidence, str] = {
+    "inputs": "what the simulator was given",
+    "policy": "the learned policies",
+    "learning": "settings and seeds",
+}
+"""What lies in a record for strangers to check, in a few words."""
 
 
 def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
@@ -30,12 +37,12 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
     for group in groups(experiment):
         run = group[0]
         made = [done[other.result_digest] for other in group if other.result_digest in done]
-        games = list(dict.fromkeys(find_game(other.game).title for other in group))
+        tasks = list(dict.fromkeys(other.task.title for other in group))
         rows.append(
             {
                 "agent": f"{run.variant.title} ({run.variant.variant})",
-                "games": ", ".join(games) if len(games) <= 6 else f"{len(games)} games",
-                "seeds": ", ".join(str(seed) for seed in sorted({other.seed for other in group})),
+                "tasks": ", ".join(tasks) if len(tasks) <= 6 else f"{len(tasks)} games",
+                "seeds": _seeds(group),
                 "budget": full_budget_text(run),
                 "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
                 "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
@@ -44,6 +51,13 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
             }
         )
     return rows
+
+
+def _seeds(group: Sequence[Run]) -> str:
+    """Return the seeds of runs, those of a bundle as a range."""
+    bundles = dict.fromkeys(run.bundle for run in group if run.bundle is not None)
+    alone = sorted({run.seed for run in group if run.bundle is None})
+    return ", ".join([*(f"{bundle.first} to {bundle.last}" for bundle in bundles), *map(str, alone)])
 
 
 def groups(experiment: Experiment) -> list[list[Run]]:
@@ -62,10 +76,14 @@ def _scored(run: Run) -> str:
         return "training returns of the last iteration"
     if not run.family.trains:
         return f"{final.num_episodes} episodes"
-    network = (
-        "best network of the periodic evaluations" if final.network == "best" else "network at the end of training"
+    learned = "policy" if run.family.evidence == "learning" else "network"  # that of a table is computed, not stored
+    chosen = (
+        f"best {learned} of the periodic evaluations"
+        if final.network == "best"
+        else f"{learned} at the end of training"
     )
-    return f"{network}, {final.num_episodes} episodes at epsilon {run.final_epsilon(final):g}"
+    episodes = f"{final.num_episodes} episode{'s' * (final.num_episodes != 1)}"
+    return f"{chosen}, {episodes} at epsilon {run.final_epsilon(final):g}"
 
 
 def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
@@ -74,7 +92,7 @@ def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation
     Records of runs of iterations were once made without the departure of their length: it is added.
     """
     variants: dict[Deviation, dict[str, None]] = {}
-    for found in finished:
+    for found in one_a_record(finished):
         recorded = [Deviation.model_validate_json(json.dumps(each)) for each in found.record["deviations"]]
         if found.run.budget.iterations and not any(each.id == "budget" for each in recorded):
             recorded += [each for each in deviations_in_force(found.run) if each.id == "budget"]
@@ -99,22 +117,36 @@ def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]],
         left -= len(clip)
         if left < 0:
             break
-        words = (
-            f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}{marks_of([found])}"
-        )
+        words = f"{found.run.task.title}, {found.run.variant.title}, seed {found.run.seed}{marks_of([found])}"
         shown.append((words, f"data:image/webp;base64,{base64.b64encode(clip).decode()}"))
     return shown, len(first) - len(shown)
 
 
+def one_a_record(finished: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Choose a run of each record; only the runs of a bundle share one."""
+    found: dict[Path, FinishedRun] = {}
+    for each in finished:
+        found.setdefault(each.folder, each)
+    return list(found.values())
+
+
+def record_name(run: Run) -> str:
+    """Return the name of a run's record: the run's own, or that of its bundle."""
+    if run.bundle is None:
+        return run.name
+    return f"{run.variant.variant} {run.task.name} seeds {run.bundle.first} to {run.bundle.last}, {run.budget.in_words}"
+
+
 def provenance(found: FinishedRun) -> dict[str, Any]:
-    """Return where the numbers of one run come from, and what they cost."""
+    """Return where the numbers of one record come from, and what they cost."""
     record, origin = found.record, found.record["provenance"]
     evaluated = record.get("evaluated_network")
     machine = record.get("machine") or {}
     seconds = _seconds(found)
     file = next((name for name in ("scores.csv", "iterations.csv") if (found.folder / name).exists()), None)
     return {
-        "run": f"{found.run.name}{marks_of([found])}",
+        "run": f"{record_name(found.run)}{marks_of([found])}",
+        "evidence": EVIDENCE[found.run.family.evidence],
         "digest": record["result_digest"][:SHOWN_DIGITS],
         "commit": short_commit(origin["commit"]),
         "device": f"{machine.get('card', machine.get('device', 'unknown'))}, {origin['cores']} cores",
@@ -130,18 +162,24 @@ def cost(finished: Sequence[FinishedRun]) -> str:
     """Sum up what all finished runs took, in frames of training and hours; empty where no run is finished."""
     if not finished:
         return ""
-    known = [seconds for seconds in map(_seconds, finished) if seconds is not None]
-    unknown = f" (of {len(finished) - len(known)} runs it is not known)" if len(known) < len(finished) else ""
-    frames = sum(map(_frames, finished))
-    return (
-        f"{len(finished)} run{'s' if len(finished) > 1 else ''}, {frames:,} frames of training, "
-        f"{hours(sum(known))} hours{unknown}"
-    )
+    made = one_a_record(finished)
+    known = [seconds for seconds in map(_seconds, made) if seconds is not None]
+    unknown = f" (of {len(made) - len(known)} runs it is not known)" if len(known) < len(made) else ""
+    frames = f", {sum(map(_frames, made)):,} frames of training" if any(map(_plays_frames, made)) else ""
+    return f"{len(finished):,} run{'s' if len(finished) > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
+
+
+def _plays_frames(found: FinishedRun) -> bool:
+    return found.run.task.kind == "atari"
 
 
 def hours(seconds: float) -> str:
     """Format seconds as hours without the unit, to three significant digits below a hundred."""
     return f"{seconds / 3600:,.0f}" if seconds >= 360_000 else f"{seconds / 3600:.3g}"
+
+
+def _time(seconds: float) -> str:
+    return f"{hours(seconds)} hours" if seconds >= 60.0 else f"{seconds:.3g} seconds"
 
 
 def _seconds(found: FinishedRun) -> float | None:
@@ -172,6 +210,6 @@ def versions(finished: Sequence[FinishedRun]) -> list[str]:
 
 
 def missing_runs(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[str]:
-    """Return the names of the runs that are not finished."""
+    """Return the names of the runs that are not finished, those of a bundle as one."""
     done = {found.run.result_digest for found in finished}
-    return [run.name for run in experiment.runs() if run.result_digest not in done]
+    return list(dict.fromkeys(record_name(run) for run in experiment.runs() if run.result_digest not in done))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 from replication.analysis.cost import assumed_seconds
 from replication.analysis.other_scores import MARKS
 from replication.evidence.records import unfinished
+from replication.report.pages.tables import judged_rows
 from replication.specification.experiments import Experiment
-from replication.specification.tasks.atari_games import find_game
+from replication.specification.tasks.registry import find_task
 
 _ORDER = ("replicated", "differs", "inconclusive")
 _SECONDS_A_DAY = 86_400.0
@@ -19,11 +19,11 @@ _SECONDS_A_DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Games of one agent by verdict, in words."""
+    """Rows of one agent by verdict, in words: the games, or what else tells the rows of a table apart."""
 
     agent: str
     word: str
-    games: tuple[str, ...]
+    rows: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,26 @@ class Left:
     core_days: float
 
 
-def verdicts_of(experiment: str, results: Path) -> list[Verdicts]:
-    """Read the verdicts of an experiment's score table by agent, those without a finished run or reference left out."""
-    path = results / experiment / "tables" / "scores.csv"
-    if not path.exists():
-        return []
-    games: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["verdict"] in _ORDER and not row["agent"].endswith(MARKS):
-                games[row["agent"], row["verdict"]].append(row["game"])
-    in_order = sorted(games.items(), key=lambda item: (item[0][0], _ORDER.index(item[0][1])))
+def verdicts_of(experiment: Experiment, results: Path) -> list[Verdicts]:
+    """Read the verdicts of an experiment by agent, those without a finished run or reference left out.
+
+    Where its table has no column of agents, the rows are those of its first variant, told apart by their first column.
+    """
+    judged: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in judged_rows(experiment, results):
+        first = next(iter(row))
+        agent = row.get("agent", f"{experiment.runs()[0].variant.variant}, by {first}")
+        if row["verdict"] in _ORDER and not agent.endswith(MARKS):
+            judged[agent, row["verdict"]].append(row.get("game", row[first]))
+    in_order = sorted(judged.items(), key=lambda item: (item[0][0], _ORDER.index(item[0][1])))
     return [Verdicts(agent, word, tuple(found)) for (agent, word), found in in_order]
 
 
 @dataclass(frozen=True)
 class ShownFinding:
-    """A finding of an experiment, its games by their titles."""
+    """A finding of an experiment, its tasks by their titles."""
 
-    games: tuple[str, ...]
+    tasks: tuple[str, ...]
     what: str
     checked: str
 
@@ -62,7 +63,7 @@ class ShownFinding:
 def findings_of(experiment: Experiment) -> list[ShownFinding]:
     """Return what was found out about differences from the published scores."""
     return [
-        ShownFinding(tuple(find_game(game).title for game in finding.games), finding.what, finding.checked)
+        ShownFinding(tuple(find_task(task).title for task in finding.task_names), finding.what, finding.checked)
         for finding in experiment.findings
     ]
 

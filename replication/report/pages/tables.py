@@ -12,8 +12,15 @@ from pathlib import Path
 from replication.analysis.other_scores import MARKS
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.foundation.errors import ReplicationError
+from replication.specification.experiments import Experiment
 
 _MARGIN = f"{MARGIN_POINTS:g} normalised points or {MARGIN_SHARE:.0%} of the published normalised score"
+_BESIDE_EACH_ROW = {
+    "replicated": "The whole interval of the difference lies within the margin of its row.",
+    "not run": "The runs of this row are not finished.",
+    "no reference": "Nothing was published to stand beside this row.",
+}
+"""Meanings of verdicts where a table gives the margin of each row, in place of those of `_VERDICTS`."""
 _VERDICTS = {
     "replicated": f"The whole interval of the difference lies within the margin: {_MARGIN}, whichever is larger.",
     "differs": "The whole interval of the difference lies outside the margin.",
@@ -126,8 +133,21 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
             if other == word and reason and not reason.startswith("difference ")
         )
         if word in given:
-            counted.append(ShownVerdict(word, given.count(word), meaning, why.most_common()))
+            here = _BESIDE_EACH_ROW.get(word, meaning) if "margin" in table.columns else meaning
+            counted.append(ShownVerdict(word, given.count(word), here, why.most_common()))
     return counted
+
+
+def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:
+    """Read the rows of an experiment's first table that has verdicts; none where no such table is made yet."""
+    for name in experiment.tables:
+        path = results / experiment.experiment / "tables" / f"{name}.csv"
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            if rows and "verdict" in rows[0]:
+                return rows
+    return []
 
 
 def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]:

@@ -17,15 +17,24 @@ BudgetUnit = Literal["frames", "steps", "iterations", "episodes", "sweeps"]
 """The units of the length of a training."""
 
 
+class FamilySettings(Settings):
+    """What the settings of every family answer."""
+
+    @property
+    def steps_before_learning(self) -> int:
+        """About so many agent steps pass before anything is learned; a speed is told by runs that are much longer."""
+        return 0
+
+
 @dataclass(frozen=True)
 class FamilyFacts:
     """One family of algorithms."""
 
     name: str
     """As YAMLs, records and the folders of `algorithms` and `training` have it."""
-    settings: type[Settings]
+    settings: type[FamilySettings]
     """What the settings of every variant must hold; an algorithm may have more."""
-    modules: Mapping[str, type[Settings]]
+    modules: Mapping[str, type[FamilySettings]]
     """The settings class of each module of this package. That of a user's own file stands in the file."""
     numerics_version: int
     """Raised by hand when a change of the code moves numbers (a fingerprint test fails when they move without it).
@@ -43,6 +52,8 @@ class FamilyFacts:
 
     streams: tuple[str, ...]
     """Names of the random streams that live as long as training does; their states are part of a checkpoint."""
+    seconds_a_seed: float = 0.0
+    """Assumed for plans, on one core: the time of a run, where runs of all lengths take about as long (bundles)."""
 
     @property
     def trains(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
+from replication.specification.families.facts import FamilySettings
 
 
 class Convolution(Settings):
@@ -116,7 +117,7 @@ ReplaySampling = Annotated[
 ]
 
 
-class OffPolicyConfig(Settings):
+class OffPolicyConfig(FamilySettings):
     """Everything the off-policy engine and the DQN family need; an algorithm may add fields of its own."""
 
     frame_pipeline: Literal["nature", "dopamine"]
@@ -171,7 +172,6 @@ class OffPolicyConfig(Settings):
 
     @property
     def steps_before_learning(self) -> int:
-        """About so many agent steps pass before anything is learned."""
         return self.replay_start.count
 
     @property

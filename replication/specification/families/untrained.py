@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from replication.foundation.validation import Count, Settings
-from replication.specification.families.facts import FamilyFacts
+from replication.foundation.validation import Count
+from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
-class UntrainedConfig(Settings):
+class UntrainedConfig(FamilySettings):
     """An agent that learns nothing."""
 
     action_period_frames: Count

@@ -12,11 +12,11 @@ from replication.environments.contract import Policy, Viewing
 from replication.evidence.run_files import Outcome
 from replication.foundation.progress import say
 from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run
 from replication.training.final_evaluation import final_evaluation_of
 from replication.training.machine.devices import leased_device
 from replication.training.machine.settings import Machine
-from replication.training.off_policy.acting import greedy_policy
 from replication.training.off_policy.batching import IN_TURN, InStacks, Networks
 from replication.training.off_policy.device_memory import ensure_device_memory
 from replication.training.off_policy.footprint import memory_text
@@ -24,13 +24,13 @@ from replication.training.off_policy.host_memory import ensure_memory
 from replication.training.off_policy.lane_in_worker import open_lanes
 from replication.training.off_policy.learner import Learner, prepare_torch
 from replication.training.off_policy.loop import train
-from replication.training.off_policy.networks import load_learner
+from replication.training.off_policy.networks import open_network
 from replication.training.off_policy.outcomes import finished
 from replication.training.off_policy.speed import measure_speed
 from replication.training.off_policy.trainee import Trainee
 from replication.training.resumable_play import Play
 
-__all__ = ["measure_speed", "open_cohort", "player"]
+__all__ = ["measure_speed", "open_cohort", "open_network", "player", "viewing"]
 
 
 class OffPolicyCohort:
@@ -40,6 +40,8 @@ class OffPolicyCohort:
         trainees: at least one.
         machine: with the device they are on.
     """
+
+    progress_unit = "frames"
 
     def __init__(self, trainees: Sequence[Trainee], machine: Machine) -> None:
         self.trainees = trainees
@@ -78,8 +80,11 @@ def open_cohort(runs: Sequence[Run], machine: Machine) -> Iterator[OffPolicyCoho
 def player(run: Run, network: Path | None) -> tuple[Policy, Viewing]:
     """Return the epsilon-greedy policy of an evaluated network, and what it is shown."""
     assert network is not None, "a run that trains has a network"
-    prepare_torch()
-    learner, final = load_learner(run, network), final_evaluation_of(run)
+    final = final_evaluation_of(run)
+    return open_network(run, network).policy(run.final_epsilon(final)), viewing(run, of_atari(final.presentation))
+
+
+def viewing(run: Run, presentation: Presentation) -> Viewing:
+    """Return the pipeline and the stack of the run's settings, at the frame skip of the presentation."""
     config = run.settings_as(OffPolicyConfig)
-    viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
-    return greedy_policy(learner, run.final_epsilon(final)), viewing
+    return Viewing(config.frame_pipeline, config.frame_stack, presentation.frame_skip)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from replication.evidence.evaluation import Evaluation, EvaluationRequest
 from replication.evidence.trace_file import Trace
+from replication.specification.families.facts import FamilyFacts
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
 from replication.training.off_policy.lane import Lane
@@ -34,9 +35,10 @@ NO_ACTION = -1
 
 
 class PlayingConfig(OffPolicyConfig):
-    """The settings that a lane needs.
+    """What a lane needs of the settings of a user's own algorithm.
 
-    An algorithm's own settings class would make the workers import its module, and torch with it.
+    Their class stands in the user's file: the workers would have to import it, and torch with it, and a file that lies
+    outside this package they would not find.
     """
 
     shown_later_states: int
@@ -46,8 +48,10 @@ class PlayingConfig(OffPolicyConfig):
         return self.shown_later_states
 
 
-def without_algorithm(config: OffPolicyConfig) -> PlayingConfig:
-    """Copy a variant's settings for its workers, into a class that needs no torch."""
+def sent_settings(config: OffPolicyConfig, facts: FamilyFacts) -> OffPolicyConfig:
+    """Return a variant's settings as its workers can read them: as they are, unless their class is a user's own."""
+    if type(config) in facts.modules.values():
+        return config
     shared = {name: getattr(config, name) for name in OffPolicyConfig.model_fields}
     return PlayingConfig.model_construct(**shared, shown_later_states=config.future_steps)
 
@@ -59,7 +63,7 @@ class LaneAssignment:
     runs: list[Run]
     places: list[int]
     """Places of these lanes in the cohort: where their arrays lie in the shared memory."""
-    config: PlayingConfig
+    config: OffPolicyConfig
     storage: Storage
     layout: Layout
     """Of the shared memory, in which all lanes of the cohort have their places."""

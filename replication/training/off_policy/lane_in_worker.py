@@ -32,7 +32,7 @@ from replication.training.off_policy.lane_host import (
     RENEW,
     WATCH,
     LaneAssignment,
-    without_algorithm,
+    sent_settings,
 )
 from replication.training.off_policy.shared_lanes import (
     AT_END,
@@ -61,11 +61,12 @@ def open_lanes(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -
     if not machine.workers:
         yield [Lane(run, config, build_frame_store(machine.storage, config.replay_capacity_rows)) for run in runs]
         return
-    wanted, base = min(machine.workers, len(runs)), without_algorithm(config)
+    wanted, sent = min(machine.workers, len(runs)), sent_settings(config, runs[0].family)
     layout = layout_of(len(runs), config.batch_size, config.frame_stack, config.future_steps)
     dealt = [list(range(first, len(runs), wanted)) for first in range(wanted)]
+    held = [[replace(runs[place]) for place in places] for places in dealt]  # copies, without settings that a run keeps
     assignments = [
-        LaneAssignment([runs[place] for place in places], places, base, machine.storage, layout) for places in dealt
+        LaneAssignment(some, places, sent, machine.storage, layout) for some, places in zip(held, dealt, strict=True)
     ]
     memory = shared_memory(layout)
     try:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.environments.atari.emulator import open_emulator
+from replication.environments.contract import Policy
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import sha256, write_atomically
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
-from replication.training.off_policy.learner import Learner
+from replication.training.off_policy.acting import greedy_policy
+from replication.training.off_policy.learner import Learner, prepare_torch
 
 
 def store_network(learner: Learner, path: Path) -> None:
@@ -29,22 +33,32 @@ def network_sha256(parameters: Mapping[str, Tensor]) -> str:
     return sha256(_content(parameters))
 
 
-def load_learner(run: Run, path: Path, part: str = "") -> Learner:
-    """Build the learner of a run, on the CPU, with the online network of a file.
+class EvaluatedNetwork:
+    """The online network of a learner; `training.contract.Network` says what its members mean."""
 
-    Args:
-        run: of the same settings as the one whose network it is.
-        path: of a stored network, or of the tensors of a checkpoint.
-        part: of the file ("online"); '': the whole file is the network.
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
 
-    Raises:
-        ReplicationError: the file cannot be read, or is not the network of such a run.
-    """
-    begin = f"{part}." if part else ""
+    def policy(self, epsilon: float) -> Policy:
+        return greedy_policy(self._learner, epsilon)
+
+    def action_values(self, stack: NDArray[np.uint8], stream: np.random.Generator) -> NDArray[np.float32]:
+        return self._learner.action_values(stack, self._learner.acting_draws(stream, evaluating=True))
+
+    def activations(
+        self, states: NDArray[np.uint8], stream: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self._learner.activations(states, stream)
+
+
+def open_network(run: Run, path: Path) -> EvaluatedNetwork:
+    """Open a stored network, or the online network of a checkpoint, on the CPU."""
+    prepare_torch()
+    file, begin = (path / "tensors.safetensors", "online.") if path.is_dir() else (path, "")
     try:
-        tensors = load(path.read_bytes())
+        tensors = load(file.read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
-        raise ReplicationError(f"{path}: cannot be read ({reason_of(error)}); remove it") from None
+        raise ReplicationError(f"{file}: cannot be read ({reason_of(error)}); remove it") from None
     algorithm = load_algorithm(run.variant.module)
     config, num_actions = run.settings_as(OffPolicyConfig), len(open_emulator(run.game).minimal_actions)
     streams = training_streams(run.seed, run.game, run.family.streams)
@@ -55,9 +69,9 @@ def load_learner(run: Run, path: Path, part: str = "") -> Learner:
         )
     except RuntimeError as error:
         raise ReplicationError(
-            f"{path}: not the network of {run.name} ({' '.join(str(error).split())[:80]}); remove it"
+            f"{file}: not the network of {run.name} ({' '.join(str(error).split())[:80]}); remove it"
         ) from None
-    return learner
+    return EvaluatedNetwork(learner)
 
 
 def _content(parameters: Mapping[str, Tensor]) -> bytes:

@@ -52,7 +52,16 @@ class Trainee:
         return self.lane.step
 
     @property
+    def progress(self) -> int:
+        return self.step * self.run.protocol.training.frame_skip
+
+    @property
+    def progress_end(self) -> int:
+        return self.run.training_frames
+
+    @property
     def active(self) -> bool:
+        """True while the run has steps left to train."""
         return self.failure is None and not self.lane.done
 
     @property

@@ -16,8 +16,9 @@ from replication.environments.contract import Policy, Viewing
 from replication.evidence.evaluation import begin_evaluation
 from replication.evidence.run_files import Outcome
 from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run
-from replication.training.final_evaluation import Finalist, play_final_evaluations
+from replication.training.final_evaluation import Finalist, final_evaluation_of, play_final_evaluations
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Choose, Play, Played
 
@@ -31,6 +32,7 @@ class UntrainedCohort:
     """
 
     trainees = ()
+    progress_unit = "episodes"
 
     def __init__(self, runs: Sequence[Run], *, quiet: bool) -> None:
         self._runs = runs
@@ -47,7 +49,7 @@ class UntrainedCohort:
 
     def _evaluate(self, run: Run, play: Play) -> Outcome:
         num_actions = len(open_emulator(run.game).minimal_actions)
-        choose_action, viewing = player(run, None)
+        choose_action, shown = player(run, None)
 
         def policy(played: Sequence[Played]) -> Choose:
             def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
@@ -56,7 +58,7 @@ class UntrainedCohort:
             return choose
 
         started = time.monotonic()
-        finalist = Finalist(run, partial(begin_evaluation, run, viewing), num_actions, network_sha256="")
+        finalist = Finalist(run, partial(begin_evaluation, run, shown), num_actions, network_sha256="")
         (trace,) = play_final_evaluations([finalist], policy, lambda place, stack: None, play, quiet=self._quiet)
         facts = {
             "evaluated_network": None,
@@ -73,11 +75,15 @@ def open_cohort(runs: Sequence[Run], machine: Machine) -> Iterator[UntrainedCoho
 
 
 def player(run: Run, network: Path | None) -> tuple[Policy, Viewing]:
-    """Return the policy that chooses uniformly among all actions, sees no frames and holds each for its own time."""
+    """Return the policy that chooses uniformly among all actions, whatever the frames are."""
     num_actions = len(open_emulator(run.game).minimal_actions)
-    config = run.settings_as(UntrainedConfig)
 
     def choose_action(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
         return int(stream.integers(num_actions))
 
-    return choose_action, Viewing("none", 1, config.action_period_frames)
+    return choose_action, viewing(run, of_atari(final_evaluation_of(run).presentation))
+
+
+def viewing(run: Run, presentation: Presentation) -> Viewing:
+    """Return the view of an agent that sees no frames and holds each action for its own number of frames."""
+    return Viewing("none", 1, run.settings_as(UntrainedConfig).action_period_frames)

@@ -1,0 +1,78 @@
+"""Returns while learning, where seeds share a record: the mean over seeds at each point, with its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.learning_curves import agent_title
+from replication.analysis.verdicts import LEVEL
+from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
+from replication.specification.experiments import Experiment
+
+_SHOWN_SHARE = 0.02
+"""Of the points, so many of the lowest means may lie below the axis: the first episodes would flatten all others."""
+
+
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
+    """Draw a panel a task and a line a record."""
+    data = _points(experiment, finished)
+    with house_style():
+        figure = _draw(data, sorted({run.protocol.budget_unit for run in experiment.runs()}))
+    return FigureResult("bundle_curves", figure, data, _caption(experiment, finished, data))
+
+
+def _points(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
+    """Gather every number drawn, a row a point; the interval is Student's, over seeds."""
+    parts = []
+    for found in {found.folder: found for found in finished}.values():
+        if found.curve is not None and found.run.family.bundles:
+            part = found.curve.copy()
+            error = part["deviation"] / np.sqrt(part["count"])
+            half = error * stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1))
+            part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+            part.insert(0, "agent", agent_title(found.run, experiment.runs()))
+            part.insert(0, "task", found.run.task.title)
+            parts.append(part)
+    columns = ["task", "agent", "point", "count", "mean", "deviation", "low", "high"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _draw(data: pd.DataFrame, units: list[str]) -> Figure:
+    tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
+    panels = max(1, len(tasks))
+    figure = Figure(figsize=(7.5, 3.4 * panels), layout="constrained")
+    for axes, task in zip(np.atleast_1d(figure.subplots(panels)), tasks, strict=False):
+        here = data[data["task"] == task]
+        for place, agent in enumerate(agents):
+            line, colour = here[here["agent"] == agent], AGENT_COLOURS[place % len(AGENT_COLOURS)]
+            axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+            axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
+        axes.set_title(task)
+        axes.set_ylim(_floor(here), here["high"].max() if len(here) else None)
+        axes.set_xlabel(f"{' or '.join(unit.removesuffix('s') for unit in units)} of training")
+        axes.set_ylabel("mean return over seeds")
+        axes.grid(axis="y")
+        axes.legend(loc="lower right")
+    return figure
+
+
+def _floor(data: pd.DataFrame) -> float:
+    """Choose the lower end of an axis, below all means but a few of the lowest, and below their intervals."""
+    shown = data[data["mean"] >= data["mean"].quantile(_SHOWN_SHARE)]
+    return float(shown["low"].min())
+
+
+def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame) -> str:
+    hidden = sum(int((part["mean"] < _floor(part)).sum()) for _, part in data.groupby("task"))
+    below = f" {hidden} points of the lowest means lie below the axis." if hidden else ""
+    seeds = f"{data['count'].min():,} to {data['count'].max():,}" if len(data) else "no"
+    counted = seeds if not len(data) or data["count"].min() != data["count"].max() else f"{data['count'].max():,}"
+    return (
+        f"Returns while learning, exploration included. {experiment.title}; {coverage(experiment, finished)} finished. "
+        f"Lines: mean over {counted} seeds at each point, not smoothed; bands: {LEVEL:.0%} intervals of it.{below} "
+        "Nothing published is drawn."
+    )

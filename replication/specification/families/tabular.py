@@ -1,0 +1,37 @@
+"""Settings of the tabular family: a value for each state and action, learned while acting epsilon-greedily."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from replication.foundation.validation import Probability
+from replication.specification.families.facts import FamilyFacts, FamilySettings
+
+
+class TabularConfig(FamilySettings):
+    """An agent with a table of action values, all 0 at first."""
+
+    step_size: Annotated[float, Field(gt=0.0, le=1.0)]
+    """alpha: the part of the error by which a value is moved."""
+    discount: Probability
+    """gamma: the worth of the next step's value; 1: undiscounted."""
+    epsilon: Probability
+    """Share of random actions while learning; the others are greedy, drawn among equal values."""
+
+
+NUMERICS_VERSION = 1
+
+FACTS = FamilyFacts(
+    name="tabular",
+    settings=TabularConfig,
+    modules={"q_learning": TabularConfig},
+    numerics_version=NUMERICS_VERSION,
+    kept_law={},
+    budget_units=("episodes",),
+    bundles=True,
+    evidence="learning",
+    streams=(),
+    seconds_a_seed=0.05,
+)

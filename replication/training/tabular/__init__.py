@@ -1,0 +1,1 @@
+"""Training on tables of action values."""

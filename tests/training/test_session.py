@@ -1,0 +1,184 @@
+"""The session with a family that nobody knows: no traces, no torch, a checkpoint that is one number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from replication.evidence import records
+from replication.evidence.run_files import Outcome
+from replication.evidence.scores import CurvePoint
+from replication.evidence.state_files import checkpoints, read_failure
+from replication.foundation.errors import ReplicationError
+from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stopped
+from replication.specification.run import Run
+from replication.training import session
+from replication.training.contract import EvaluatedPoint
+from replication.training.machine.settings import Machine
+from replication.training.resumable_play import Play
+from replication.training.session import execute
+from tests.support.lanes import smoke_run
+
+A_TURN = 100
+"""Steps; a family may take many a turn."""
+
+
+@dataclass
+class Counter:
+    """A run that learns to count."""
+
+    run: Run
+    sick_at: int | None
+    seconds: float = 0.0
+    failure: str | None = None
+    step: int = 0
+    evaluated: list[EvaluatedPoint] = field(default_factory=list)
+    checkpoint_names = frozenset({"count.json"})
+    recent_return = None
+
+    progress_end = 600
+
+    @property
+    def progress(self) -> int:
+        return self.step
+
+    @property
+    def active(self) -> bool:
+        return self.failure is None and self.step < self.run.training_steps
+
+    def take_evaluation(self) -> EvaluatedPoint | None:
+        return self.evaluated.pop() if self.evaluated else None
+
+    def defect(self) -> str | None:
+        return None if self.sick_at is None or self.step < self.sick_at else "it cannot count"
+
+    def checkpoint_files(self) -> dict[str, bytes]:
+        return {"count.json": json.dumps(self.step).encode()}
+
+    def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
+        return files == self.checkpoint_files()
+
+    def read_checkpoint(self, files: Mapping[str, bytes], folder: Path) -> Any:
+        return json.loads(files["count.json"])
+
+    def restore(self, stored: Any, folder: Path, check: Callable[[], object]) -> None:
+        if stored == self.sick_at:
+            raise ReplicationError(f"{folder}: counted by another")
+        self.step = stored
+
+
+class Counters:
+    """A family; `stops_at`: the step at which a stop is asked for."""
+
+    def __init__(self, stops_at: int | None = None, sick: Mapping[int, int] = {}) -> None:
+        self.stops_at = stops_at
+        self.sick = sick
+        self.turns = 0
+
+    @contextmanager
+    def open_cohort(self, runs: Sequence[Run], machine: Machine) -> Iterator[Any]:
+        trainees = [Counter(run, self.sick.get(run.seed)) for run in runs]
+        yield SimpleNamespace(
+            progress_unit="numbers", trainees=trainees, train=self._train(trainees), finish=self._finish(trainees)
+        )
+
+    def _train(self, trainees: Sequence[Counter]) -> Callable[[Play], Iterator[None]]:
+        def train(play: Play) -> Iterator[None]:
+            while any(trainee.active for trainee in trainees):
+                if self.stops_at == trainees[0].step:
+                    raise Stopped
+                self.turns += 1
+                for trainee in trainees:
+                    trainee.step += A_TURN
+                    point = CurvePoint(trainee.step, 7.0, 1, None, None, 0.0, True)
+                    trainee.evaluated.append(EvaluatedPoint(point, None))
+                yield
+
+        return train
+
+    def _finish(self, trainees: Sequence[Counter]) -> Callable[[Play], Iterator[Outcome]]:
+        def finish(play: Play) -> Iterator[Outcome]:
+            for trainee in trainees:
+                if trainee.failure is None:
+                    files = {"counted.bin": bytes([trainee.step // A_TURN])}
+                    yield Outcome(trainee.run, None, None, {"cost": {"seconds": 0.0}}, files=files)
+
+        return finish
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return a function that trains runs of a family."""
+
+    def train(family: Counters, *seeds: int) -> int:
+        monkeypatch.setattr(session, "load_family", lambda name: family)
+        machine = Machine(tmp_path / "results", tmp_path / "state", "cpu", "lz4", 600.0, None, quiet=False)
+        return execute([smoke_run(seed=seed) for seed in seeds], machine)
+
+    return train
+
+
+def test_a_family_without_traces_is_trained_stored_and_written(
+    trained: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained(Counters(), 1, 2) == 0
+    said = capsys.readouterr().err
+    for run in (smoke_run(seed=1), smoke_run(seed=2)):
+        folder = run.results_folder(tmp_path / "results")
+        assert records.read(folder)["files"].keys() == {"counted.bin"}
+        assert (folder / "counted.bin").read_bytes() == bytes([6])
+        assert [step for step, _ in checkpoints(run.state_folder(tmp_path / "state"))] == [600]
+        assert f"{run.name}: {folder}" in said and f"{run.name}: step 300: score 7.0 (1 episodes), best so far" in said
+    assert "/1.20k [" in said and "numbers/s" in said
+    assert not list(tmp_path.rglob("*.trace"))
+
+
+def test_it_goes_on_where_it_was_stopped(
+    trained: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained(Counters(stops_at=400), 1) == INTERRUPTED_EXIT_CODE
+    assert "checkpoints are written" in capsys.readouterr().err
+    rest = Counters()
+    assert trained(rest, 1) == 0
+    assert rest.turns == 2 and "continued at step 400" in capsys.readouterr().err
+    assert (smoke_run().results_folder(tmp_path / "results") / "counted.bin").read_bytes() == bytes([6])
+
+
+def test_a_run_with_a_defect_gets_no_checkpoint_and_its_neighbour_finishes(
+    trained: Callable[..., int], tmp_path: Path
+) -> None:
+    sick, sound = smoke_run(seed=1), smoke_run(seed=2)
+    with pytest.raises(ReplicationError, match="seed 1: it cannot count"):
+        trained(Counters(sick={1: 600}), 1, 2)
+    failure = read_failure(sick, tmp_path / "state")
+    assert failure is not None and failure["reason"] == "it cannot count"
+    assert checkpoints(sick.state_folder(tmp_path / "state")) == []
+    assert not sick.results_folder(tmp_path / "results").exists()
+    assert records.read(sound.results_folder(tmp_path / "results"))
+
+
+def test_a_checkpoint_that_is_whole_but_cannot_be_continued_stays(trained: Callable[..., int], tmp_path: Path) -> None:
+    assert trained(Counters(stops_at=400), 1) == INTERRUPTED_EXIT_CODE
+    with pytest.raises(ReplicationError, match="checkpoint_0000000400: counted by another"):
+        trained(Counters(sick={1: 400}), 1)
+    assert [step for step, _ in checkpoints(smoke_run().state_folder(tmp_path / "state"))] == [400]
+
+
+def test_a_checkpoint_with_other_files_is_set_aside(
+    trained: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained(Counters(stops_at=400), 1) == INTERRUPTED_EXIT_CODE
+    family = Counters()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Counter, "checkpoint_names", frozenset({"count.json", "other.json"}))
+        with pytest.raises(ReplicationError, match="no checkpoint is whole"):
+            trained(family, 1)
+    assert "found ['count.json'], expected ['count.json', 'other.json']; set aside" in capsys.readouterr().err
+    assert family.turns == 0
