@@ -233,6 +233,7 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
     from replication.environments.atari.emulator import open_emulator
     from replication.environments.contract import Viewing
     from replication.evidence.evaluation import EvaluationRequest, evaluate
+    from replication.evidence.traces import of_game
     from replication.foundation.progress import progress_bar
     from replication.training.exploration import explore
 
@@ -259,7 +260,7 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
         progress_bar(final.num_episodes, "episodes", run.name, quiet=quiet, mininterval=0.5) as bar,
         ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds) as process,
     ):
-        return evaluate(policy, run, viewing, request, finished)
+        return of_game(evaluate(policy, run, viewing, request, finished))
 
 
 def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:

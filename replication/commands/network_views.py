@@ -31,6 +31,7 @@ from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.records import run_of_folder
 from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace, read_trace
+from replication.evidence.traces import of_game
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, write_atomically
 from replication.foundation.random_streams import named_stream
@@ -160,10 +161,11 @@ def play(
 
     def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
         sample.see(stack)
-        return greedy(stack, stream)
+        return int(greedy(stack, stream))
 
     viewing = load_family(run.family.name).viewing(run, presentation)
-    trace = evaluate(policy, run, viewing, EvaluationRequest(presentation, "final_evaluation", num_steps=steps))
+    request = EvaluationRequest(presentation, "final_evaluation", num_steps=steps)
+    trace = of_game(evaluate(policy, run, viewing, request))
     stream = named_stream(run.seed, run.game, "activations")
     seen = network.activations(np.stack(sample.states), stream)
     return trace, Activations(*seen, *moments_of_steps(trace, np.array(sample.steps)))

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.commands.verify_bundles import CheckedBundles, check_bundles
-from replication.evidence.records import evidence_of, finished_folders, read_unchecked
-from replication.evidence.trace_file import read_trace
+from replication.evidence.records import evidence_of, finished_folders, read_unchecked, task_name
+from replication.evidence.trace_file import Episode
+from replication.evidence.traces import episodes_of, read_trace_of
 from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
 from replication.foundation.processes import map_in_processes
@@ -21,6 +22,7 @@ from replication.foundation.progress import progress_bar
 from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.experiments import known_experiments
+from replication.specification.tasks.registry import TASKS
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -77,11 +79,11 @@ def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) 
         ReplicationError: the first difference.
     """
     total = Checked()
-    frames = sum(_frames(folder) for folder in folders)
-    with progress_bar(frames, "frames", "verify", quiet=quiet, unit_scale=True, mininterval=0.5) as bar:
+    length = sum(_length(folder) for folder in folders)
+    with progress_bar(length, "frames", "verify", quiet=quiet, unit_scale=True, mininterval=0.5) as bar:
         for checked in map_in_processes(check_run, folders, processes, ended=_ENDED):
             total += checked
-            bar.update(checked.frames)
+            bar.update(checked.frames + checked.steps)
     return total
 
 
@@ -107,8 +109,28 @@ def check_experiment(name: str, results: Path) -> Checked:
     return Checked(cells=cells)
 
 
-def _frames(folder: Path) -> int:
-    return sum(episode.total_frames for path in folder.glob("*.trace") for episode in read_trace(path).episodes)
+def _length(folder: Path) -> int:
+    """Count the frames or steps of a run's traces; what is wrong with its record is said where it is checked."""
+    try:
+        name = task_name(read_unchecked(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+    if name not in TASKS:
+        return 0
+    traces = [read_trace_of(TASKS[name], path) for path in sorted(folder.glob("*.trace"))]
+    return sum(
+        episode.total_frames if isinstance(episode, Episode) else episode.steps
+        for trace in traces
+        for episode in episodes_of(trace)
+    )
+
+
+def _played(total: Checked) -> str:
+    """Write what was played again: frames of games, and steps of other tasks where there are any."""
+    frames, steps = f"{total.frames:,} frames", f"{total.steps:,} steps"
+    if not total.steps:
+        return frames
+    return f"{frames} and {steps}" if total.frames else steps
 
 
 def _compare_text(path: Path, expected: bytes) -> int:
@@ -126,7 +148,7 @@ def _compare_text(path: Path, expected: bytes) -> int:
 
 def _summary(results: Path, total: Checked, bundles: CheckedBundles, experiments: Sequence[str]) -> str:
     lines = [
-        f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {total.frames:,} frames played again, "
+        f"{results}: {total.runs} runs verified: {total.episodes:,} episodes of {_played(total)} played again, "
         f"{total.cells:,} cells derived again",
         *([bundles.in_words()] if bundles.bundles else []),
         f"tables, figures and pages of {len(experiments)} experiments: {', '.join(experiments) or 'none'}",

@@ -9,22 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from replication.foundation.validation import Settings
 
 
-@dataclass(frozen=True)
-class DiscreteActions:
+class DiscreteActions(Settings):
     """Actions that are numbers of a short list, a byte each."""
 
-    codes: tuple[int, ...]
-    """Every action there is, each 0..255."""
+    kind: Literal["discrete"] = "discrete"
+    codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(min_length=1)]
+    """Every action there is."""
 
-    def to_bytes(self, actions: Sequence[Any]) -> bytes:
+    @property
+    def bytes_a_step(self) -> int:
+        """Length of an action, in bytes."""
+        return 1
+
+    def to_bytes(self, actions: Sequence[Any] | NDArray[Any]) -> bytes:
         """Write actions one after the other."""
-        return bytes(actions)
+        return np.asarray(actions, np.uint8).tobytes()
 
     def from_bytes(self, data: bytes) -> NDArray[Any]:
         """Read actions, uint8 [steps].
@@ -39,16 +47,27 @@ class DiscreteActions:
         return actions
 
 
-@dataclass(frozen=True)
-class ContinuousActions:
+class ContinuousActions(Settings):
     """Actions that are vectors of numbers, float32."""
 
-    low: tuple[float, ...]
+    kind: Literal["continuous"] = "continuous"
+    low: Annotated[tuple[float, ...], Field(min_length=1)]
     """Least value of each dimension."""
-    high: tuple[float, ...]
+    high: Annotated[tuple[float, ...], Field(min_length=1)]
     """Greatest value of each dimension."""
 
-    def to_bytes(self, actions: Sequence[Any]) -> bytes:
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> ContinuousActions:
+        if len(self.low) != len(self.high) or any(low >= high for low, high in zip(self.low, self.high, strict=False)):
+            raise ValueError(f"expected low below high in each dimension, found {self.low} and {self.high}")
+        return self
+
+    @property
+    def bytes_a_step(self) -> int:
+        """Length of an action, in bytes."""
+        return 4 * len(self.low)
+
+    def to_bytes(self, actions: Sequence[Any] | NDArray[Any]) -> bytes:
         """Write actions one after the other, little-endian."""
         return np.asarray(actions, "<f4").tobytes()
 
@@ -58,10 +77,9 @@ class ContinuousActions:
         Raises:
             ValueError: the last is cut short, or one is no number or out of bounds.
         """
-        dimensions = len(self.low)
-        if len(data) % (4 * dimensions):
-            raise ValueError(f"found {len(data)} bytes, expected a multiple of {4 * dimensions}")
-        actions = np.frombuffer(data, "<f4").reshape(-1, dimensions)
+        if len(data) % self.bytes_a_step:
+            raise ValueError(f"found {len(data)} bytes, expected a multiple of {self.bytes_a_step}")
+        actions = np.frombuffer(data, "<f4").reshape(-1, len(self.low))
         low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
         inside = (actions >= low) & (actions <= high)  # False for what is no number
         if not inside.all():
@@ -70,7 +88,7 @@ class ContinuousActions:
         return actions
 
 
-ActionCodec = DiscreteActions | ContinuousActions
+ActionCodec = Annotated[DiscreteActions | ContinuousActions, Field(discriminator="kind")]
 """The actions of a task: which there are, and how a trace keeps them."""
 
 
@@ -170,5 +188,6 @@ class Viewing:
     frame_skip: int
 
 
-Policy = Callable[[NDArray[np.uint8], np.random.Generator], int]
-"""From the newest frames, uint8 [84, 84, stack] (newest last), and a stream to an index into the minimal action set."""
+Policy = Callable[[NDArray[Any], np.random.Generator], Any]
+"""From what is seen and a stream to an action. Of a game: from the newest frames, uint8 [84, 84, stack] (newest last),
+to an index into the minimal action set; of other tasks: from the observation to what `PresentedTask.step` takes."""

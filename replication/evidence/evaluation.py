@@ -1,35 +1,52 @@
-"""Playing a policy by a protocol, with a trace of everything the emulator was given.
+"""Playing a policy by a protocol, with a trace of everything the simulator was given.
 
-Every evaluation has a power-on emulator and streams of its own, so it neither disturbs training nor depends on
-when it is made. Its episodes are played one after another on that emulator, as on a console. Evaluations of many runs
-can be played side by side, a step at a time, so that one batched network can answer for all.
+Every evaluation has a fresh simulator and streams of its own, so it neither disturbs training nor depends on when it
+is made. Its episodes are played one after another on that simulator, as on a console. Evaluations of many runs can be
+played side by side, a step at a time, so that one batched network can answer for all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.environments.atari.emulator import open_emulator
-from replication.environments.atari.frames import frame_pipeline, push_frame
-from replication.environments.atari.presentation import PresentedGame
-from replication.environments.contract import Policy, Viewing
-from replication.evidence.recording import RecordingEmulator, new_trace
-from replication.evidence.trace_file import Trace
+from replication.environments.contract import Policy, StepResult, Viewing
+from replication.evidence.trace_container import Ending
+from replication.evidence.traces import AnyTrace
 from replication.foundation.random_streams import named_stream
-from replication.specification.protocols import AnyPresentation, of_atari
+from replication.specification.protocols import AnyPresentation, GymnasiumPresentation, of_atari
 from replication.specification.run import Run
 
 Purpose = Literal["final_evaluation", "periodic_evaluation"]
-Evaluation = Generator[NDArray[np.uint8] | None, int | None, Trace]
-"""Under way: it shows the newest frames, uint8 [84, 84, stack], is sent an action, and ends in its trace.
+Evaluation = Generator[NDArray[Any] | None, Any, AnyTrace]
+"""Under way: it shows what a policy sees, is sent an action, and ends in its trace.
 
 One that is played in another process shows None first, once it has passed the action on; sent None, it waits there.
 """
+
+
+class RecordedTask(Protocol):
+    """A task as a protocol shows it, whose episodes are recorded as they are played."""
+
+    @property
+    def shown(self) -> NDArray[Any]:
+        """What a policy sees now: the newest frames of a game, uint8 [84, 84, stack], or an observation."""
+
+    def begin_episode(self) -> None:
+        """Begin the next episode."""
+
+    def step(self, action: Any, /) -> StepResult:
+        """Take one agent step."""
+
+    def finish_episode(self, ending: Ending) -> None:
+        """Keep the episode under way."""
+
+    def trace(self) -> AnyTrace:
+        """Make the trace of the episodes that are kept."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +71,16 @@ class EvaluationRequest:
 def evaluate(
     policy: Policy,
     run: Run,
-    viewing: Viewing,
+    viewing: Viewing | None,
     request: EvaluationRequest,
     report: Callable[[int], object] = lambda episodes: None,
-) -> Trace:
+) -> AnyTrace:
     """Play an evaluation from its beginning to its end.
 
     Args:
-        policy: chooses an action from the newest frames.
-        run: whose game and seed are played.
-        viewing: how the policy sees the game.
+        policy: chooses an action from what it sees.
+        run: whose task and seed are played.
+        viewing: how the policy sees a game; None: it sees the observations of another task as they are.
         request: what is played.
         report: called with the number of finished episodes after each.
 
@@ -76,19 +93,19 @@ def evaluate(
 
 
 def play_side_by_side(
-    evaluations: Sequence[Evaluation], choose: Callable[[Mapping[int, NDArray[np.uint8]]], Mapping[int, int]]
-) -> list[Trace]:
+    evaluations: Sequence[Evaluation], choose: Callable[[Mapping[int, NDArray[Any]]], Mapping[int, Any]]
+) -> list[AnyTrace]:
     """Advance evaluations a step at a time until all have ended.
 
     Args:
         evaluations: not begun yet.
-        choose: from the newest frames of those still under way to their actions, by place in `evaluations`.
+        choose: from what those still under way show to their actions, by place in `evaluations`.
 
     Returns: their traces, in order.
     """
-    shown: dict[int, NDArray[np.uint8]] = {}
-    traces: dict[int, Trace] = {}
-    sent: Mapping[int, int | None] = dict.fromkeys(range(len(evaluations)))  # None begins a generator
+    shown: dict[int, NDArray[Any]] = {}
+    traces: dict[int, AnyTrace] = {}
+    sent: Mapping[int, Any] = dict.fromkeys(range(len(evaluations)))  # None begins a generator
     while sent:
         passed_on: dict[int, None] = {}
         for place, action in sent.items():
@@ -113,48 +130,46 @@ def exploration_stream(run: Run, purpose: Purpose, index: int) -> np.random.Gene
 
 def begin_evaluation(
     run: Run,
-    viewing: Viewing,
+    viewing: Viewing | None,
     request: EvaluationRequest,
     report: Callable[[int], object] = lambda episodes: None,
 ) -> Evaluation:
     """Begin an evaluation whose caller chooses the actions; the arguments are those of `evaluate`.
 
-    Yields: the newest frames; the array is overwritten in the next step.
+    Yields: what a policy sees; the array may be overwritten in the next step.
     Returns: the trace, one entry per episode.
     """
-    presentation, purpose = of_atari(request.presentation), request.purpose
-    streams = (
-        named_stream(run.seed, run.game, f"{purpose}/{name}", request.index) for name in ("noop_starts", "stickiness")
-    )
-    recorder = RecordingEmulator(open_emulator(run.game))
-    game = PresentedGame(
-        recorder,
-        presentation,
-        frame_pipeline(viewing.frame_pipeline, viewing.frame_skip),
-        viewing.frame_skip,
-        *streams,
-    )
-    stack = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
+    task = _open_task(run, viewing, request)
     steps = episodes = 0
     while episodes != request.num_episodes and steps != request.num_steps:
-        game.begin_episode()
-        push_frame(stack, game.observation, clear=True)
-        recorder.mark_scored(True)
-        ending: Literal["terminated", "truncated", "unfinished"] = "unfinished"
+        task.begin_episode()
+        ending: Ending = "unfinished"
         while ending == "unfinished" and steps != request.num_steps:
-            action = yield stack
+            action = yield task.shown
             assert action is not None, "a state was shown and no action sent"
-            result = game.step(action)
-            push_frame(stack, game.observation, clear=False)
+            result = task.step(action)
             steps += 1
             if result.ended:
                 ending = "terminated" if result.terminated else "truncated"
-        recorder.finish_episode(
-            raw_return=game.episode_return,
-            scored_frames=game.episode_frames,
-            noop_frames=game.noop_frames,
-            ending=ending,
-        )
+        task.finish_episode(ending)
         episodes += 1
         report(episodes)
-    return new_trace(recorder, run, presentation, viewing.frame_skip, purpose)
+    return task.trace()
+
+
+def _open_task(run: Run, viewing: Viewing | None, request: EvaluationRequest) -> RecordedTask:
+    """Open a fresh simulator of the run's task, presented as asked for; only what its kind needs is imported."""
+
+    def stream(name: str) -> np.random.Generator:
+        return named_stream(run.seed, run.game, f"{request.purpose}/{name}", request.index)
+
+    presentation, purpose = request.presentation, request.purpose
+    if isinstance(presentation, GymnasiumPresentation):
+        from replication.evidence.step_recording import RecordedSteps
+
+        return RecordedSteps(run, presentation, purpose, stream("starts"))
+    from replication.evidence.recording import RecordedGame
+
+    assert viewing is not None, f"{run.name}: a game was to be shown, and it was not said how"
+    shown = of_atari(presentation)
+    return RecordedGame(run, shown, purpose, viewing, stream("noop_starts"), stream("stickiness"))

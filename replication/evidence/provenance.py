@@ -13,9 +13,11 @@ from typing import Any
 
 from replication.environments.atari.emulator import rom_md5
 from replication.environments.atari.palette import palette_rgb
+from replication.environments.registry import open_simulator
 from replication.foundation.files import sha256
 from replication.foundation.paths import PACKAGE
 from replication.specification.run import Run
+from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Kind
 
 
@@ -43,11 +45,21 @@ def _compiled(task: str) -> dict[str, Any]:
     return {"packages": _versions("numba", "numpy", "safetensors")}
 
 
+def _gymnasium(task: str) -> dict[str, Any]:
+    simulator = open_simulator(find_task(task))
+    return {"packages": _versions("gymnasium", "numpy"), "simulator": dict(simulator.fingerprint)}
+
+
 def _versions(*names: str) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-_PLAYED_WITH: dict[Kind, Callable[[str], dict[str, Any]]] = {"atari": _atari, "gridworld": _compiled, "pole": _compiled}
+_PLAYED_WITH: dict[Kind, Callable[[str], dict[str, Any]]] = {
+    "atari": _atari,
+    "gridworld": _compiled,
+    "gymnasium": _gymnasium,
+    "pole": _compiled,
+}
 """What numbers of each kind of task rest on, beside this program: packages, and the ROM of a game."""
 
 

@@ -6,11 +6,22 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
-from replication.environments.atari.emulator import Emulator, ForwardingSimulator, emulator_digests, rom_md5
-from replication.evidence.trace_file import RESET, Ending, Episode, Purpose, Trace, TraceHeader
+from replication.environments.atari.emulator import (
+    Emulator,
+    ForwardingSimulator,
+    emulator_digests,
+    open_emulator,
+    rom_md5,
+)
+from replication.environments.atari.frames import frame_pipeline, push_frame
+from replication.environments.atari.presentation import PresentedGame
+from replication.environments.contract import StepResult, Viewing
+from replication.evidence.trace_container import Ending, Purpose
+from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
 from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 
@@ -143,6 +154,50 @@ class RecordingEmulator(ForwardingSimulator):
         lengths.setflags(write=False)
         ending: Ending = "terminated" if self._emulator.terminated else "unfinished"
         return Episode(codes, lengths, tuple(record.spans), 0.0, ending, *emulator_digests(self._emulator))
+
+
+class RecordedGame:
+    """A game as a protocol shows it, with the frames that a policy sees; what its console is given is kept."""
+
+    def __init__(
+        self,
+        run: Run,
+        presentation: Presentation,
+        purpose: Purpose,
+        viewing: Viewing,
+        noop_stream: np.random.Generator,
+        stickiness_stream: np.random.Generator,
+    ) -> None:
+        self._run, self._presentation, self._purpose = run, presentation, purpose
+        self._frame_skip = viewing.frame_skip
+        self._recorder = RecordingEmulator(open_emulator(run.game))
+        pipeline = frame_pipeline(viewing.frame_pipeline, viewing.frame_skip)
+        self._game = PresentedGame(
+            self._recorder, presentation, pipeline, viewing.frame_skip, noop_stream, stickiness_stream
+        )
+        self.shown = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
+
+    def begin_episode(self) -> None:
+        self._game.begin_episode()
+        push_frame(self.shown, self._game.observation, clear=True)
+        self._recorder.mark_scored(True)
+
+    def step(self, action: Any, /) -> StepResult:
+        result = self._game.step(action)
+        push_frame(self.shown, self._game.observation, clear=False)
+        return result
+
+    def finish_episode(self, ending: Ending) -> None:
+        game = self._game
+        self._recorder.finish_episode(
+            raw_return=game.episode_return,
+            scored_frames=game.episode_frames,
+            noop_frames=game.noop_frames,
+            ending=ending,
+        )
+
+    def trace(self) -> Trace:
+        return new_trace(self._recorder, self._run, self._presentation, self._frame_skip, self._purpose)
 
 
 def new_trace(

@@ -17,6 +17,7 @@ from replication.evidence import records
 from replication.evidence.provenance import provenance
 from replication.evidence.scores import score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
+from replication.evidence.traces import AnyTrace, trace_bytes
 from replication.foundation.files import csv_bytes
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run, record_digests
@@ -27,7 +28,7 @@ class Outcome:
     """What a finished run leaves: the content of its record."""
 
     run: Run
-    evaluation: Trace | None
+    evaluation: AnyTrace | None
     """Trace of the final evaluation, where the protocol has one that is traced."""
     training: Trace | None
     """Trace of the training episodes, where their returns are the published quantity."""
@@ -52,14 +53,14 @@ def write_results(outcome: Outcome, results: Path) -> Path:
     files = {f"{name}.csv": csv_bytes(table) for name, table in outcome.tables.items() if table} | dict(outcome.files)
     if outcome.evaluation is not None:
         files["scores.csv"] = csv_bytes(score_rows(outcome.evaluation))
-        files["evaluation.trace"] = serialise_trace(outcome.evaluation)
+        files["evaluation.trace"] = trace_bytes(outcome.evaluation)
     if outcome.training is not None:
         files["training.trace"] = serialise_trace(outcome.training)
     records.write(folder, _run_record(outcome.run, outcome.evaluation) | dict(outcome.facts), files)
     return folder
 
 
-def _run_record(run: Run, evaluation: Trace | None) -> dict[str, Any]:
+def _run_record(run: Run, evaluation: AnyTrace | None) -> dict[str, Any]:
     final = None if evaluation is None else score(evaluation)
     identity = run.record_identity()
     training, result = record_digests(identity)

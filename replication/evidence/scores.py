@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from replication.evidence.trace_file import Trace
+from replication.evidence.trace_file import Episode, Trace
+from replication.evidence.traces import AnyTrace, episodes_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class IterationRecord:
     mean_return: float
 
 
-def score(trace: Trace) -> float:
+def score(trace: AnyTrace) -> float:
     """Compute the mean raw return of the episodes played to their end or to the cap; NaN where no episode was.
 
     Source: google-deepmind/dqn dqn/train_agent.lua:110-142, which drops the unfinished episode (and records 0 where
@@ -55,16 +56,16 @@ def score(trace: Trace) -> float:
     return float(np.mean(returns)) if returns else math.nan
 
 
-def score_rows(evaluation: Trace) -> list[dict[str, Any]]:
-    """Build the rows of scores.csv from the trace of the final evaluation."""
+def score_rows(evaluation: AnyTrace) -> list[dict[str, Any]]:
+    """Build the rows of scores.csv from the trace of the final evaluation: the length of games is in frames."""
     return [
         {
             "episode": number,
             "return": episode.raw_return,
-            "frames": episode.scored_frames,
+            **({"frames": episode.scored_frames} if isinstance(episode, Episode) else {"steps": episode.steps}),
             "ending": episode.ending,
         }
-        for number, episode in enumerate(evaluation.episodes)
+        for number, episode in enumerate(episodes_of(evaluation))
     ]
 
 

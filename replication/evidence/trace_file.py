@@ -1,17 +1,8 @@
-"""The trace of a series of episodes: what an emulator was given, and the file that keeps it.
+"""The trace of a series of episodes of a game: what an emulator was given, and the file that keeps it.
 
-A file holds, in this order (integers little-endian):
-
-    bytes   content
-    8       magic: the ASCII letters RPLTRACE
-    2       uint16: version of the format, 1
-    4       uint32: number of bytes h of the header
-    h       header: JSON, UTF-8, keys sorted, no spaces: {"episodes": [...], "header": {...}}
-    ...     payload: one xz stream (LZMA2), up to the last 32 bytes of the file
-    32      SHA-256 of everything before
-
-"header" has the fields of `TraceHeader`. Each of "episodes" has the fields of `EpisodeEntry`; `runs` is the number of
-runs the episode takes from the payload. A run is an action code and the number of frames it was given for.
+The file is a container (trace_container.py). Its "header" has the fields of `TraceHeader`. Each of "episodes" has the
+fields of `EpisodeEntry`; `runs` is the number of runs the episode takes from the payload. A run is an action code and
+the number of frames it was given for.
 
 Decompressed, the payload is, over all episodes in order:
 
@@ -20,55 +11,47 @@ Decompressed, the payload is, over all episodes in order:
 
 An episode begins with a system reset that takes no run. Code 255 with 0 frames is a further reset, before the first
 frame that counts.
-Equal traces have equal bytes, as long as the same version of liblzma compresses them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import lzma
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from replication.evidence.trace_container import (
+    Digest,
+    Ending,
+    Purpose,
+    RunFields,
+    decompressed,
+    opened_file,
+    read_bytes,
+    sealed_file,
+)
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import canonical_json, write_atomically
-from replication.foundation.validation import Count, Probability, Settings, validated
-
-FORMAT_VERSION = 1
+from replication.foundation.files import write_atomically
+from replication.foundation.validation import Count, Probability, Settings
 
 RESET = 255
 """Stands among the action codes for a further system reset within the starting no-ops; takes no frame."""
 
-Purpose = Literal["final_evaluation", "periodic_evaluation", "training"]
-Ending = Literal["terminated", "truncated", "unfinished"]
-
-_MAGIC = b"RPLTRACE"
-_PREFIX = struct.Struct("<8sHI")
-_SEAL_BYTES = 32
 _LONG = 255
 _MOST_FRAMES = 2**31
 """Ten times the frames of a full training; what a file claims beyond that is not unpacked."""
-_UNPACKING_MEMORY_BYTES = 128 * 2**20
 _PRESETS: dict[Purpose, int] = {"final_evaluation": 6, "periodic_evaluation": 6, "training": 1}
 """How hard xz tries. The trace of a training grows to 50 million runs and is written at every checkpoint: preset 1
 takes a tenth of the time and about a tenth more space."""
 
 
-class TraceHeader(Settings):
+class TraceHeader(RunFields):
     """The run that the episodes belong to, and what is needed to play them again."""
 
-    variant: str
-    protocol: str
     game: str
-    seed: Annotated[int, Field(ge=0)]
-    purpose: Purpose
     rom_md5: str
     ale_py_version: str
     """The emulator that was used; another one may emulate differently."""
@@ -76,8 +59,6 @@ class TraceHeader(Settings):
     sticky_probability: Probability
     minimal_actions: Annotated[tuple[Annotated[int, Field(ge=0, lt=RESET)], ...], Field(min_length=1)]
     """Every action code a run may have."""
-    result_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """Digest of the run that the episodes belong to."""
 
 
 class EpisodeEntry(Settings):
@@ -87,8 +68,8 @@ class EpisodeEntry(Settings):
     raw_return: Annotated[float, Field(allow_inf_nan=False)]
     runs: Annotated[int, Field(ge=0)]
     spans: Annotated[tuple[Annotated[int, Field(ge=0, le=_MOST_FRAMES)], ...], Field(min_length=1)]
-    screen_digest: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-    ram_digest: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    screen_digest: Digest
+    ram_digest: Digest
 
     @model_validator(mode="after")
     def _fits_together(self) -> EpisodeEntry:
@@ -185,22 +166,15 @@ def read_trace(path: Path) -> Trace:
     Raises:
         ReplicationError: the file cannot be read, is none of ours, or is damaged.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ReplicationError(f"{path}: cannot be read ({error.strerror}); expected the file of a trace") from None
-    return parse_trace(data, path)
+    return parse_trace(read_bytes(path), path)
 
 
 def serialise_trace(trace: Trace) -> bytes:
     """Return the bytes of a trace's file."""
     content = _Content(header=trace.header, episodes=tuple(episode._entry() for episode in trace.episodes))
-    header = canonical_json(content.model_dump(mode="json"))
     # Runs are pairs of bytes, hence lp and pb 1; a byte tells little about the next, hence lc 0.
-    lzma2 = {"id": lzma.FILTER_LZMA2, "preset": _PRESETS[trace.header.purpose], "lc": 0, "lp": 1, "pb": 1}
-    payload = lzma.compress(_pack(trace.episodes), lzma.FORMAT_XZ, check=lzma.CHECK_NONE, filters=[lzma2])
-    body = _PREFIX.pack(_MAGIC, FORMAT_VERSION, len(header)) + header + payload
-    return body + hashlib.sha256(body).digest()
+    lzma2 = {"preset": _PRESETS[trace.header.purpose], "lc": 0, "lp": 1, "pb": 1}
+    return sealed_file(content, _pack(trace.episodes), lzma2)
 
 
 def parse_trace(data: bytes, path: Path) -> Trace:
@@ -213,27 +187,8 @@ def parse_trace(data: bytes, path: Path) -> Trace:
     Raises:
         ReplicationError: the bytes are no trace, or a damaged one.
     """
-    if data[: len(_MAGIC)] != _MAGIC:
-        raise ReplicationError(f"{path}: not a trace: it begins with {data[: len(_MAGIC)]!r}, expected {_MAGIC!r}")
-    if len(data) < _PREFIX.size + _SEAL_BYTES:
-        raise ReplicationError(f"{path}: cut short: found {len(data)} bytes, expected 46 or more; fetch it again")
-    _, version, header_bytes = _PREFIX.unpack_from(data)
-    if version != FORMAT_VERSION:
-        raise ReplicationError(f"{path}: version of the format: found {version}, this program reads {FORMAT_VERSION}")
-    body, seal = data[:-_SEAL_BYTES], data[-_SEAL_BYTES:]
-    found = hashlib.sha256(body).digest()
-    if found != seal:
-        raise ReplicationError(
-            f"{path}: damaged or cut short: the content has SHA-256 {found.hex()[:12]}, expected {seal.hex()[:12]} "
-            "(the file's last 32 bytes); fetch it again"
-        )
-    payload_start = _PREFIX.size + header_bytes
-    if payload_start > len(body):
-        raise ReplicationError(
-            f"{path}: header length: found {header_bytes}, expected at most {len(body) - _PREFIX.size} bytes"
-        )
-    content = _parse_header(body[_PREFIX.size : payload_start], path)
-    codes, lengths = _unpack(body[payload_start:], content.episodes, path)
+    content, payload = opened_file(_Content, data, path)
+    codes, lengths = _unpack(payload, content.episodes, path)
     _check_codes(codes, content.header, path)
     episodes = []
     start = 0
@@ -268,15 +223,6 @@ def _pack(episodes: tuple[Episode, ...]) -> bytes:
     return pairs.tobytes() + lengths[lengths >= _LONG].astype("<u4").tobytes()
 
 
-def _parse_header(data: bytes, path: Path) -> _Content:
-    try:
-        plain: Any = json.loads(data.decode())
-        return validated(_Content, plain, path, "header")
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ReplicationError(f"{path}: header: expected JSON, found something else ({reason})") from None
-
-
 def _unpack(
     payload: bytes, entries: tuple[EpisodeEntry, ...], path: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
@@ -284,14 +230,7 @@ def _unpack(
     frames, runs = sum(sum(entry.spans) for entry in entries), sum(entry.runs for entry in entries)
     if frames > _MOST_FRAMES:
         raise ReplicationError(f"{path}: header: found {frames} frames, expected at most {_MOST_FRAMES}")
-    most_bytes = 6 * runs
-    try:
-        unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_UNPACKING_MEMORY_BYTES)
-        raw = unpacking.decompress(payload, max_length=most_bytes + 1)
-    except lzma.LZMAError as error:
-        raise ReplicationError(f"{path}: payload: not readable as xz ({error})") from None
-    if len(raw) > most_bytes or not unpacking.eof or unpacking.unused_data:
-        raise ReplicationError(f"{path}: payload: expected one whole xz stream of at most {most_bytes} bytes")
+    raw = decompressed(payload, 6 * runs, path)
     pairs = np.frombuffer(raw, np.uint8, min(2 * runs, len(raw) // 2 * 2)).reshape(-1, 2)
     codes, lengths = pairs[:, 0].copy(), pairs[:, 1].astype(np.uint32)
     is_long = lengths == _LONG

@@ -272,6 +272,12 @@ def resolve_run(
         "episodes": budget_episodes,
         "sweeps": budget_sweeps,
     }
+    own_kind = presented.kind if presented.protocol == loaded.protocol else load_protocol(loaded.protocol).kind
+    if presented.kind != own_kind:
+        raise ReplicationError(
+            f"variant {loaded.variant}: protocol {presented.protocol} presents tasks of kind {presented.kind}, "
+            f"expected {own_kind} as its own protocol {loaded.protocol}; name a protocol that fits"
+        )
     played = checked_task(task, presented)
     if seeds is not None and not loaded.facts.bundles:
         raise ReplicationError(

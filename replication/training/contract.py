@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.run_files import Outcome
 from replication.evidence.scores import CurvePoint
-from replication.evidence.trace_file import Trace
+from replication.evidence.traces import AnyTrace
 from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.machine.settings import Machine
@@ -32,7 +32,7 @@ class EvaluatedPoint:
     """The outcome of a periodic evaluation."""
 
     point: CurvePoint
-    trace: Trace | None
+    trace: AnyTrace | None
     """What was played, for families that leave traces."""
 
 
@@ -160,8 +160,10 @@ class Family(Protocol):
             ReplicationError: too little memory, no such device, settings that are not accepted.
         """
 
-    def player(self, run: Run, network: Path | None) -> tuple[Policy, Viewing]:
-        """Return the policy that the final evaluation of a run plays, and what it is shown; for families with traces.
+    def player(self, run: Run, network: Path | None) -> tuple[Policy, Viewing | None]:
+        """Return the policy that the final evaluation of a run plays, and how it sees a game; for families with traces.
+
+        None where the task is no game: its observations are seen as they are.
 
         Args:
             run: finished, or of the same settings as a finished one.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from replication.environments.contract import ActionCodec
 from replication.evidence.evaluation import Evaluation, EvaluationRequest, Purpose, exploration_stream
-from replication.evidence.trace_file import Trace
+from replication.evidence.traces import AnyTrace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import progress_bar
 from replication.specification.protocols import FinalEvaluation
@@ -26,7 +27,8 @@ class Finalist:
     run: Run
     begin: Callable[[EvaluationRequest, Callable[[int], object]], Evaluation]
     """Begins an evaluation of it; the second argument is called whenever an episode has ended."""
-    num_actions: int
+    actions: ActionCodec
+    """What its policy chooses among."""
     network_sha256: str
     """Of the parameters it is played with; '' without a network."""
 
@@ -34,11 +36,11 @@ class Finalist:
 def play_final_evaluations(
     finalists: Sequence[Finalist],
     policy: Callable[[Sequence[Played]], Choose],
-    see: Callable[[int, NDArray[np.uint8]], object],
+    see: Callable[[int, NDArray[Any]], object],
     play: Play,
     *,
     quiet: bool,
-) -> list[Trace]:
+) -> list[AnyTrace]:
     """Play final evaluations side by side.
 
     Args:
@@ -73,4 +75,4 @@ def final_evaluation_of(run: Run) -> FinalEvaluation:
 
 def _to_be_played(finalist: Finalist, request: EvaluationRequest, report: Callable[[int], object]) -> Played:
     begun, stream = finalist.begin(request, report), exploration_stream(finalist.run, PURPOSE, 0)
-    return Played(begun, finalist.run, PURPOSE, 0, finalist.network_sha256, finalist.num_actions, stream)
+    return Played(begun, finalist.run, PURPOSE, 0, finalist.network_sha256, finalist.actions, stream)

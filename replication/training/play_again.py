@@ -8,7 +8,7 @@ from pathlib import Path
 from replication.evidence.evaluation import EvaluationRequest, evaluate
 from replication.evidence.records import run_of_folder
 from replication.evidence.state_files import network_path
-from replication.evidence.trace_file import Trace, read_trace
+from replication.evidence.traces import AnyTrace, episodes_of, read_trace_of
 from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import progress_bar
 from replication.specification.run import Run
@@ -42,8 +42,8 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
             absent += 1
             continue
         played += 1
-        stored = read_trace(path)
-        for number, (one, other) in enumerate(zip(stored.episodes, again.episodes, strict=True)):
+        stored = read_trace_of(run.task, path)
+        for number, (one, other) in enumerate(zip(episodes_of(stored), episodes_of(again), strict=True)):
             if one != other:
                 raise ReplicationError(
                     f"{path}: episode {number} (the first is 0): the stored network plays another one (return "
@@ -55,7 +55,7 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     return f"{played} policies played again, each left its trace{without}{others}"
 
 
-def evaluate_again(run: Run, state: Path) -> Trace | None:
+def evaluate_again(run: Run, state: Path) -> AnyTrace | None:
     """Play the final evaluation of a run again; return None where its network is not stored."""
     network = network_path(run, state) if run.family.trains else None
     if network is not None and not network.exists():

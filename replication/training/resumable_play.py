@@ -1,7 +1,7 @@
 """Evaluations that can be stopped and continued: their actions are kept in the state of a run and played again.
 
-All of an evaluation but its actions follows from the run's seed. So it continues from its actions so far, one byte
-each, and the state of the stream that its policy draws from: the emulator plays them again, without a network.
+All of an evaluation but its actions follows from the run's seed. So it continues from its actions so far and the state
+of the stream that its policy draws from: the simulator plays them again, without a network.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.environments.contract import ActionCodec
 from replication.evidence.evaluation import Evaluation, Purpose, play_side_by_side
 from replication.evidence.records import sealed_record
-from replication.evidence.trace_file import Trace
+from replication.evidence.traces import AnyTrace
 from replication.foundation.files import write_atomically
 from replication.foundation.progress import say
 from replication.foundation.random_streams import restore_stream, stream_state
@@ -41,7 +43,8 @@ class Played:
     """Which evaluation of this purpose it is."""
     network_sha256: str
     """Of the parameters it is played with; it cannot be continued from the actions of other parameters."""
-    num_actions: int
+    actions: ActionCodec
+    """What its policy chooses among."""
     stream: np.random.Generator
     """The stream of its policy, from which nothing has been drawn yet."""
 
@@ -53,21 +56,22 @@ class Played:
             "index": self.index,
             "network_sha256": self.network_sha256,
             "ale_py_version": version("ale-py"),
+            "gymnasium_version": version("gymnasium"),
         }
 
 
-Choose = Callable[[Mapping[int, NDArray[np.uint8]]], Mapping[int, int]]
-"""A policy of several evaluations: from the newest frames, uint8 [84, 84, stack], by place to actions by place."""
-Play = Callable[[Sequence[Played], Choose, Callable[[int, NDArray[np.uint8]], object]], list[Trace]]
+Choose = Callable[[Mapping[int, NDArray[Any]]], Mapping[int, Any]]
+"""A policy of several evaluations: from what each shows, by place, to actions by place."""
+Play = Callable[[Sequence[Played], Choose, Callable[[int, NDArray[Any]], object]], list[AnyTrace]]
 """A player of evaluations side by side; its third argument is called with each place and state."""
 
 
 def play_at_once(
-    played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[np.uint8]], object]
-) -> list[Trace]:
+    played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[Any]], object]
+) -> list[AnyTrace]:
     """Play evaluations from beginning to end, without keeping their actions."""
 
-    def answer(stacks: Mapping[int, NDArray[np.uint8]]) -> Mapping[int, int]:
+    def answer(stacks: Mapping[int, NDArray[Any]]) -> Mapping[int, Any]:
         for place, stack in stacks.items():
             see(place, stack)
         return choose(stacks)
@@ -90,8 +94,8 @@ class ResumablePlay:
         self._keep_seconds = keep_seconds
 
     def __call__(
-        self, played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[np.uint8]], object]
-    ) -> list[Trace]:
+        self, played: Sequence[Played], choose: Choose, see: Callable[[int, NDArray[Any]], object]
+    ) -> list[AnyTrace]:
         """Play evaluations to their end.
 
         Raises:
@@ -99,7 +103,7 @@ class ResumablePlay:
         """
         paths = [unfinished_path(each.run, self._state) for each in played]
         kept = [_kept_actions(each, path) for each, path in zip(played, paths, strict=True)]
-        chosen = [bytearray() for _ in played]
+        chosen: list[list[Any]] = [[] for _ in played]
         last = time.monotonic()
 
         def keep() -> None:
@@ -107,7 +111,7 @@ class ResumablePlay:
                 if len(actions) > len(before):
                     write_atomically(path, _content(each, actions))
 
-        def answer(stacks: Mapping[int, NDArray[np.uint8]]) -> Mapping[int, int]:
+        def answer(stacks: Mapping[int, NDArray[Any]]) -> Mapping[int, Any]:
             nonlocal last
             if self._stop.asked():
                 keep()
@@ -135,28 +139,27 @@ def unfinished_path(run: Run, state: Path) -> Path:
     return run.state_folder(state) / FILE
 
 
-def _content(played: Played, actions: bytearray) -> bytes:
-    packed = base64.b64encode(zlib.compress(bytes(actions))).decode()
+def _content(played: Played, actions: Sequence[Any]) -> bytes:
+    packed = base64.b64encode(zlib.compress(played.actions.to_bytes(actions))).decode()
     return sealed_record(played.identity() | {"actions": packed, "stream": stream_state(played.stream)})
 
 
-def _kept_actions(played: Played, path: Path) -> bytes:
+def _kept_actions(played: Played, path: Path) -> list[Any]:
     """Read the actions kept of this evaluation, empty if there are none, and restore its stream to their end."""
     try:
         data = path.read_bytes()
     except OSError:
-        return b""
+        return []
     try:
         record = json.loads(data)
         if data != sealed_record(record):
             raise ValueError("its entries do not give its seal")
         if {name: record.get(name) for name in played.identity()} != played.identity():
-            return b""
-        actions = zlib.decompress(base64.b64decode(record["actions"], validate=True))
-        if not set(actions) <= set(range(played.num_actions)):
-            raise ValueError(f"an action is none of {played.num_actions}")
+            return []
+        packed = zlib.decompress(base64.b64decode(record["actions"], validate=True))
+        actions: list[Any] = played.actions.from_bytes(packed).tolist()
         restore_stream(played.stream, record["stream"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
         say(f"{path}: not readable ({' '.join(str(error).split())}); the evaluation is played from its beginning")
-        return b""
+        return []
     return actions

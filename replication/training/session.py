@@ -16,7 +16,7 @@ from replication.evidence.records import finished_as, unfinished
 from replication.evidence.run_files import Outcome, write_results
 from replication.evidence.scores import score
 from replication.evidence.state_files import checkpoint_step, failure_path, read_failure
-from replication.evidence.trace_file import serialise_trace
+from replication.evidence.traces import trace_bytes
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
 from replication.foundation.progress import progress_bar, say
@@ -187,7 +187,7 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
     run, point = trainee.run, evaluated.point
     if evaluated.trace is not None:
         path = run.state_folder(machine.state) / "evaluations" / f"step_{point.step:010d}.trace"
-        write_atomically(path, serialise_trace(evaluated.trace))
+        write_atomically(path, trace_bytes(evaluated.trace))
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
 

@@ -143,6 +143,7 @@ def test_actions_of_another_network_or_damaged_ones_are_no_beginning(
 
 
 def test_what_is_played_again_costs_no_network_and_a_stop_within_it_keeps_the_rest(tmp_path: Path) -> None:
+    from replication.environments.contract import DiscreteActions
     from replication.evidence.evaluation import EvaluationRequest, begin_evaluation, exploration_stream
     from replication.training.resumable_play import Played
     from tests.evidence.test_evaluation import SEEN, _final  # the protocol and the view of these tests
@@ -152,7 +153,7 @@ def test_what_is_played_again_costs_no_network_and_a_stop_within_it_keeps_the_re
     def play(stop: Stop) -> object:
         stream = exploration_stream(run, "periodic_evaluation", 1)
         evaluation = begin_evaluation(run, SEEN, EvaluationRequest(_final(), "periodic_evaluation", 1, num_steps=60))
-        played = Played(evaluation, run, "periodic_evaluation", 1, "0" * 64, 3, stream)
+        played = Played(evaluation, run, "periodic_evaluation", 1, "0" * 64, DiscreteActions(codes=(0, 1, 2)), stream)
 
         def choose(stacks: object) -> dict[int, int]:
             asked.append(1)

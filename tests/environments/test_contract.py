@@ -103,14 +103,14 @@ def test_actions_are_read_from_bytes_as_they_were_written(pair) -> None:
 @pytest.mark.parametrize(
     ("actions", "data", "found"),
     [
-        (DiscreteActions((0, 3)), b"\x00\x01", r"found action 1, expected one of \[0, 3\]"),
-        (ContinuousActions((-1.0,), (1.0,)), b"\0\0\0", "found 3 bytes, expected a multiple of 4"),
+        (DiscreteActions(codes=(0, 3)), b"\x00\x01", r"found action 1, expected one of \[0, 3\]"),
+        (ContinuousActions(low=(-1.0,), high=(1.0,)), b"\0\0\0", "found 3 bytes, expected a multiple of 4"),
         (
-            ContinuousActions((-1.0,), (1.0,)),
+            ContinuousActions(low=(-1.0,), high=(1.0,)),
             np.float32([0, 1.5]).tobytes(),
             r"found action \[1.5\], expected \[-1.0\]",
         ),
-        (ContinuousActions((-1.0,), (1.0,)), np.float32([np.nan]).tobytes(), r"found action \[nan\]"),
+        (ContinuousActions(low=(-1.0,), high=(1.0,)), np.float32([np.nan]).tobytes(), r"found action \[nan\]"),
     ],
 )
 def test_actions_that_a_task_does_not_have_are_refused(actions, data: bytes, found: str) -> None:

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from replication.algorithms.off_policy import dqn
 from replication.analysis.finished import FinishedRun, load_runs
 from replication.evidence.records import sealed_record
+from replication.evidence.step_trace import parse_step_trace, serialise_step_trace
 from replication.evidence.trace_file import Episode, Trace, TraceHeader, parse_trace, serialise_trace
 from replication.foundation.optional_settings import with_nulls, without_defaults
 from replication.foundation.validation import Settings
@@ -37,6 +38,7 @@ from replication.specification.loading import load_preset, load_protocol, load_v
 from replication.specification.protocols import Protocol
 from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
+from tests.evidence.test_step_trace import CODES, VECTORS, made_up
 from tests.support.bad_input import copy_workflow, loaded, seal_record
 from tests.support.finished_runs import finish, made_up_experiment
 from tests.support.fuzzing import examples
@@ -298,14 +300,24 @@ def test_traces_whose_header_was_changed_and_their_digest_too(data: st.DataObjec
     )
     codes, lengths = np.array([0, 1, 3], dtype=np.uint8), np.array([3, 4, 300], dtype=np.uint32)
     episode = Episode(codes, lengths, (3, 304), 1.0, "terminated", "0" * 16, "0" * 16)
-    whole = serialise_trace(Trace(header, (episode, episode)))
+    check_changed_header(serialise_trace(Trace(header, (episode, episode))), parse_trace, data)
+
+
+@MANY
+@given(data=st.data(), actions=st.sampled_from([CODES, VECTORS]))
+def test_traces_of_steps_whose_header_was_changed_and_their_digest_too(data: st.DataObject, actions: Any) -> None:
+    check_changed_header(serialise_step_trace(made_up(actions)), parse_step_trace, data)
+
+
+def check_changed_header(whole: bytes, parse: Callable[[bytes, Path], Any], data: st.DataObject) -> None:
+    """A changed header is refused in one line, or read as it stands."""
     length = struct.unpack_from("<8sHI", whole)[2]
     content = json.loads(whole[14 : 14 + length])
     spoilt = data.draw(mutated_mapping(content))
     text = json.dumps(spoilt).encode()
     body = struct.pack("<8sHI", b"RPLTRACE", 1, len(text)) + text + whole[14 + length : -32]
     path = Path("some.trace")
-    found = loaded(lambda: parse_trace(body + hashlib.sha256(body).digest(), path), path)
+    found = loaded(lambda: parse(body + hashlib.sha256(body).digest(), path), path)
     if found is not None:
         assert json.loads(found.header.model_dump_json()) == spoilt["header"]
         assert [e.raw_return for e in found.episodes] == [e["raw_return"] for e in spoilt["episodes"]]

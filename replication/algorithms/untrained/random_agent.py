@@ -6,7 +6,7 @@ at 60 Hz at every frame. It learns nothing: its run is its final evaluation.
 
 from __future__ import annotations
 
-from replication.specification.families.untrained import UntrainedConfig
+from replication.specification.families.untrained import RandomAgentConfig
 
 PAPER = "Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518"
-Config = UntrainedConfig
+Config = RandomAgentConfig

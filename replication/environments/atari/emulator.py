@@ -130,7 +130,7 @@ class AtariEmulator:
 
     @property
     def actions(self) -> ActionCodec:
-        return DiscreteActions(self.minimal_actions)
+        return DiscreteActions(codes=self.minimal_actions)
 
     @property
     def terminated(self) -> bool:

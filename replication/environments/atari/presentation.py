@@ -45,7 +45,7 @@ class PresentedGame:
             life_loss_clears_frames: the pipeline forgets its screens where a lost life ends a trajectory.
         """
         self.num_actions = len(emulator.minimal_actions)
-        self.spaces = Spaces((84, 84), DiscreteActions(tuple(range(self.num_actions))))
+        self.spaces = Spaces((84, 84), DiscreteActions(codes=tuple(range(self.num_actions))))
         self.observation: NDArray[np.uint8] = np.zeros((84, 84), dtype=np.uint8)
         self.episode_return = 0.0
         self.episode_frames = 0

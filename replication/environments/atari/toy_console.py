@@ -19,7 +19,7 @@ class ToyConsole(toy_game.Catch):
 
     @property
     def actions(self) -> DiscreteActions:
-        return DiscreteActions(self.minimal_actions)
+        return DiscreteActions(codes=self.minimal_actions)
 
     @property
     def terminated(self) -> bool:

@@ -98,9 +98,9 @@ def arithmetic_digest() -> str:
 
 def _actions(space: Any, task: GymnasiumTask) -> ActionCodec:
     if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
-        return DiscreteActions(tuple(range(int(space.n))))
+        return DiscreteActions(codes=tuple(range(int(space.n))))
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.is_bounded():
-        return ContinuousActions(tuple(map(float, space.low)), tuple(map(float, space.high)))
+        return ContinuousActions(low=tuple(map(float, space.low)), high=tuple(map(float, space.high)))
     raise ReplicationError(
         f"task {task.name}: actions: found {space}, expected numbers from 0 on or one vector of bounded numbers"
     )

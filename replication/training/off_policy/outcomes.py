@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from replication.environments.contract import DiscreteActions
 from replication.evidence.activations import (
     PERPLEXITY,
     POINTS,
@@ -20,6 +21,7 @@ from replication.evidence.activations import (
 from replication.evidence.run_files import Outcome
 from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace
+from replication.evidence.traces import AnyTrace, of_game
 from replication.foundation.random_streams import named_stream
 from replication.training.final_evaluation import Finalist, final_evaluation_of, play_final_evaluations
 from replication.training.machine.devices import card
@@ -42,7 +44,7 @@ def finished(
         Stopped: by `play`.
     """
     evaluated = [_choose_network(trainee) for trainee in trainees]
-    evaluations: Sequence[Trace | None] = [None] * len(trainees)
+    evaluations: Sequence[AnyTrace | None] = [None] * len(trainees)
     if trainees and trainees[0].run.protocol.final_evaluation is not None:
         for trainee in trainees:
             store_network(trainee.learner, network_path(trainee.run, machine.state))
@@ -65,7 +67,7 @@ def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
     return {"network": "final", "step": trainee.step}
 
 
-def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: Networks, play: Play) -> list[Trace]:
+def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: Networks, play: Play) -> list[AnyTrace]:
     """Play the final evaluations of a cohort, and store the activations of some of their states for t-SNE."""
     samples = [StateSample(POINTS) for _ in trainees]
 
@@ -77,7 +79,7 @@ def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: 
         Finalist(
             trainee.run,
             trainee.lane.begin_evaluation,
-            trainee.learner.num_actions,
+            DiscreteActions(codes=tuple(range(trainee.learner.num_actions))),
             network_sha256(trainee.learner.online_parameters()),
         )
         for trainee in trainees
@@ -86,12 +88,12 @@ def _evaluate_networks(trainees: Sequence[Trainee], machine: Machine, networks: 
         finalists, policy, lambda place, stack: samples[place].see(stack), play, quiet=machine.quiet
     )
     for trainee, sample, trace in zip(trainees, samples, traces, strict=True):
-        _store_activations(trainee, sample, trace, machine)
+        _store_activations(trainee, sample, of_game(trace), machine)
     return traces
 
 
 def _outcome(
-    trainee: Trainee, evaluation: Trace | None, evaluated: dict[str, Any] | None, machine: Machine, lanes: int
+    trainee: Trainee, evaluation: AnyTrace | None, evaluated: dict[str, Any] | None, machine: Machine, lanes: int
 ) -> Outcome:
     lane, config = trainee.lane, trainee.lane.config
     past = lane.past()

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.environments.contract import DiscreteActions
 from replication.evidence.evaluation import EvaluationRequest, Purpose, exploration_stream
 from replication.evidence.scores import CurvePoint, score
-from replication.evidence.trace_file import Trace
+from replication.evidence.traces import AnyTrace
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.training.contract import EvaluatedPoint
@@ -67,7 +68,7 @@ def evaluate_periodically(
         trainee.evaluated = EvaluatedPoint(point, trace)
 
 
-def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play) -> list[Trace]:
+def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play) -> list[AnyTrace]:
     epsilons, played = [], []
     purpose: Purpose = "periodic_evaluation"
     for trainee in trainees:
@@ -78,7 +79,8 @@ def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play
         request = EvaluationRequest(periodic.presentation, purpose, index, num_steps=periodic.length_steps)
         begun, stream = lane.begin_evaluation(request), exploration_stream(lane.run, purpose, index)
         network = network_sha256(learner.online_parameters())
-        played.append(Played(begun, lane.run, purpose, index, network, learner.num_actions, stream))
+        actions = DiscreteActions(codes=tuple(range(learner.num_actions)))
+        played.append(Played(begun, lane.run, purpose, index, network, actions, stream))
     return play(played, evaluation_policy(trainees, played, epsilons, networks), lambda place, stack: None)
 
 

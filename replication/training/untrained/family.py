@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.environments.atari.emulator import open_emulator
-from replication.environments.contract import Policy, Viewing
+from replication.environments.contract import ActionCodec, DiscreteActions, Policy, Viewing
+from replication.environments.registry import open_simulator
 from replication.evidence.evaluation import begin_evaluation
 from replication.evidence.run_files import Outcome
-from replication.specification.families.untrained import UntrainedConfig
-from replication.specification.protocols import Presentation, of_atari
+from replication.specification.families.untrained import RandomAgentConfig
+from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.training.final_evaluation import Finalist, final_evaluation_of, play_final_evaluations
 from replication.training.machine.settings import Machine
@@ -48,17 +49,16 @@ class UntrainedCohort:
             yield self._evaluate(run, play)
 
     def _evaluate(self, run: Run, play: Play) -> Outcome:
-        num_actions = len(open_emulator(run.game).minimal_actions)
         choose_action, shown = player(run, None)
 
         def policy(played: Sequence[Played]) -> Choose:
-            def choose(stacks: Mapping[int, NDArray[np.uint8]]) -> dict[int, int]:
-                return {place: choose_action(stack, played[place].stream) for place, stack in stacks.items()}
+            def choose(seen: Mapping[int, NDArray[Any]]) -> dict[int, Any]:
+                return {place: choose_action(one, played[place].stream) for place, one in seen.items()}
 
             return choose
 
         started = time.monotonic()
-        finalist = Finalist(run, partial(begin_evaluation, run, shown), num_actions, network_sha256="")
+        finalist = Finalist(run, partial(begin_evaluation, run, shown), _choices(run), network_sha256="")
         (trace,) = play_final_evaluations([finalist], policy, lambda place, stack: None, play, quiet=self._quiet)
         facts = {
             "evaluated_network": None,
@@ -74,16 +74,25 @@ def open_cohort(runs: Sequence[Run], machine: Machine) -> Iterator[UntrainedCoho
     yield UntrainedCohort(runs, quiet=machine.quiet)
 
 
-def player(run: Run, network: Path | None) -> tuple[Policy, Viewing]:
-    """Return the policy that chooses uniformly among all actions, whatever the frames are."""
-    num_actions = len(open_emulator(run.game).minimal_actions)
+def player(run: Run, network: Path | None) -> tuple[Policy, Viewing | None]:
+    """Return the policy that chooses uniformly among all actions, whatever is seen."""
+    choices = _choices(run)
 
-    def choose_action(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
-        return int(stream.integers(num_actions))
+    def choose_action(seen: NDArray[Any], stream: np.random.Generator) -> Any:
+        if isinstance(choices, DiscreteActions):
+            return int(stream.integers(len(choices.codes)))
+        return stream.uniform(choices.low, choices.high).astype(np.float32)
 
-    return choose_action, viewing(run, of_atari(final_evaluation_of(run).presentation))
+    presentation = final_evaluation_of(run).presentation
+    return choose_action, viewing(run, presentation) if isinstance(presentation, Presentation) else None
 
 
 def viewing(run: Run, presentation: Presentation) -> Viewing:
     """Return the view of an agent that sees no frames and holds each action for its own number of frames."""
-    return Viewing("none", 1, run.settings_as(UntrainedConfig).action_period_frames)
+    return Viewing("none", 1, run.settings_as(RandomAgentConfig).action_period_frames)
+
+
+def _choices(run: Run) -> ActionCodec:
+    """Return what a policy chooses among: of actions that are codes, the place in their list."""
+    actions = open_simulator(run.task).actions
+    return DiscreteActions(codes=tuple(range(len(actions.codes)))) if isinstance(actions, DiscreteActions) else actions
