@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from replication.environments.contract import Simulator
+from typing import TYPE_CHECKING
+
+from replication.environments.contract import PresentedTask, Simulator
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.atari_games import Game
 from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 from replication.specification.tasks.task import Task
+
+if TYPE_CHECKING:  # what is presented of each kind keeps the contract
+    from replication.environments.atari.presentation import PresentedGame
+    from replication.environments.gymnasium.presentation import PresentedGymnasium
+
+    PRESENTED: tuple[type[PresentedTask], ...] = (PresentedGame, PresentedGymnasium)
 
 
 def open_simulator(task: Task) -> Simulator:
