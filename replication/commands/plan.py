@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from replication.analysis.cost import Speed, known_speed, seconds_to_go, speed_conditions, speed_path, steps_to_go
-from replication.evidence.records import finished_as, unfinished
+from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.foundation.durations import hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
 from replication.specification.experiments import load_experiment
@@ -81,6 +81,10 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     made = [finished_as(run, results) for run in loaded.runs()]
     if earlier := sum(run is not None and run.earlier_version is not None for run in made):
         lines += ["", f"done by an earlier numerics version of the same law, and not to be made again: {earlier}"]
+    changed = {run.variant.source.name: other for run in loaded.runs() if (other := _of_other_code(run, results))}
+    lines += [
+        f"{name} has changed since runs were made ({other}): they are other runs" for name, other in changed.items()
+    ]
     if done == total:
         return "\n".join([*lines, "", "every run is there; only tables, figures and the page may have to be made"])
     lines += [
@@ -132,6 +136,10 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
 
 def _frames_to_go(run: Run, state: Path) -> int:
     return steps_to_go(run, state) * run.protocol.training.frame_skip if run.training_frames else 0
+
+
+def _of_other_code(run: Run, results: Path) -> Path | None:
+    return made_by_other_code(run, results) if finished_as(run, results) is None else None
 
 
 def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:

@@ -25,6 +25,7 @@ def provenance(run: Run) -> dict[str, Any]:
     """Return where results come from: commit, versions, machine, ROM, command."""
     return {
         "commit": git_commit(),
+        "code": run.variant.code,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),

@@ -265,6 +265,19 @@ def record_path(run: Run, results: Path) -> Path:
     return finished_folder(run, results) / "run.json"
 
 
+def made_by_other_code(run: Run, results: Path) -> Path | None:
+    """Find a record that is this run's but for the algorithm's code; None where there is none."""
+    identity = run.record_identity()
+    budget = identity.pop("budget")
+    code = identity.pop("code", None)
+    for path in sorted(run.results_folder(results).parent.glob("*/run.json")):
+        for record in readable_records([path.parent]):
+            same = all(record.get(name) == value for name, value in identity.items())
+            if same and record.get("code") != code and budget.items() <= dict(record.get("budget", {})).items():
+                return path.parent
+    return None
+
+
 def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
     """List the runs that have no record yet, of the present numerics version or of an earlier one of the same law.
 
@@ -302,6 +315,12 @@ def run_of_folder(folder: Path) -> Run:
     for made in (run, *run.earlier()):
         if made.record_digest == record["result_digest"]:
             return made
+    if record.get("code") != run.record_identity().get("code"):
+        raise ReplicationError(
+            f"{folder}/run.json: {run.variant.source.name} has changed since this run was made: its code has digest "
+            f"{run.variant.code}, the run's had {record['provenance'].get('code', 'another')}; put the file back as it "
+            "was, or make the run again"
+        )
     version = record["numerics_version"]
     numbers = f" with numerics version {run.numerics_version}, it has {version}" * (version != run.numerics_version)
     raise ReplicationError(

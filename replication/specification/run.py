@@ -104,6 +104,7 @@ class Run:
             {"game": self.task.name} if self._is_atari else {"environment": self.task.kind, "task": self.task.name}
         )
         length = asdict(self.budget)
+        code = self.variant.unknown_code
         units = ("steps", "iterations") if self._is_atari else [unit for unit, number in length.items() if number]
         return {
             "variant": self.variant.variant,
@@ -119,6 +120,7 @@ class Run:
             "preset": self.preset.preset if self.preset else None,
             "budget": {unit: length[unit] for unit in units},
             "numerics_version": self.numerics_version,
+            **({} if code is None else {"code": code}),
         }
 
     def record_identity(self) -> dict[str, Any]:
@@ -228,6 +230,7 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
     played = ("game",) if "game" in record else ("environment", "task")
     seeds = "seeds" if "seeds" in record else "seed"
     parts = ("variant", "module", "family", "config", "protocol", *played, seeds, "preset", "numerics_version")
+    parts += ("code",) if "code" in record else ()
     needed = ("training", "iteration_steps", "periodic_evaluation")
     training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
     counted = ("steps", "iterations") if "game" in record else [unit for unit in UNITS if unit in record["budget"]]

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from pydantic import PrivateAttr
 
+from replication.foundation import paths
 from replication.foundation.files import canonical_json
 from replication.foundation.validation import Settings, validated
+from replication.specification.algorithm_code import code_digest, unknown_code
 from replication.specification.families import fitted_q, off_policy_modules, tabular, untrained
 from replication.specification.families.facts import FamilyFacts, FamilySettings
 from replication.specification.own_settings import own_settings
@@ -47,6 +49,21 @@ class Variant(Settings):
     def facts(self) -> FamilyFacts:
         """The facts of its family."""
         return FAMILIES[self.family]
+
+    @property
+    def source(self) -> Path:
+        """The algorithm's file."""
+        return self._source or paths.ALGORITHMS / self.family / f"{self.module}.py"
+
+    @property
+    def unknown_code(self) -> str | None:
+        """The digest of its algorithm's code where that names a run; None: it is known to learn the same."""
+        return unknown_code(self.family, self.module, self.source)
+
+    @property
+    def code(self) -> str | None:
+        """The digest of its algorithm's code; None where there is no file."""
+        return code_digest(self.source) if self.source.is_file() else None
 
     @property
     def settings_class(self) -> type[FamilySettings]:

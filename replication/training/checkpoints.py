@@ -38,6 +38,8 @@ class _Manifest(Settings):
     training_digest: str
     step: Annotated[int, Field(ge=0, lt=2**40)]
     sha256: dict[str, str]
+    code: str | None = None
+    """Digest of the algorithm's code that was trained; older checkpoints have none."""
 
 
 def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
@@ -60,6 +62,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         "training_digest": trainee.run.training_digest,
         "step": trainee.step,
         "sha256": {name: sha256(data) for name, data in files.items()},
+        "code": trainee.run.variant.code,
     }
     beside, replaced = part_of(final), part_of(final)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-from replication.evidence.records import finished_as, unfinished
+from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.evidence.run_files import Outcome, write_results
 from replication.evidence.scores import score
 from replication.evidence.state_files import checkpoint_step, failure_path, read_failure
@@ -47,6 +47,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
+    _say_changed_code(missing, machine)
     stop = Stop(machine.started, machine.max_seconds)
     try:
         with noting_signals(stop):
@@ -58,6 +59,13 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if failed:
         raise ReplicationError("; ".join(_failure_text(run, machine) for run in failed))
     return 0
+
+
+def _say_changed_code(runs: Sequence[Run], machine: Machine) -> None:
+    """Say where a run was finished already, with other code of its algorithm."""
+    for run in runs:
+        if (other := made_by_other_code(run, machine.results)) is not None:
+            say(f"{run.variant.source.name} has changed since {run.name} was made ({other}); this is another run")
 
 
 def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
