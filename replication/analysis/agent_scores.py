@@ -42,7 +42,7 @@ class AgentScores:
     @property
     def games(self) -> tuple[str, ...]:
         """The games of `scores`, in its order."""
-        return tuple(cell.run.game for cell in self.used)
+        return tuple(cell.run.task.name for cell in self.used)
 
     @property
     def complete(self) -> bool:
@@ -64,7 +64,7 @@ def agent_scores(
     runs = experiment.judged_runs()
     by_agent: dict[str, list[Cell]] = {agent_title(run, runs): [] for run in runs if run.family.trains}
     for cell in cells_of(experiment, finished):
-        if cell.trains and cell.run.game in references.random:
+        if cell.trains and cell.run.task.name in references.random:
             by_agent[agent_title(cell.run, runs)].append(cell)
     return [_of_agent(title, cells, references) for title, cells in by_agent.items() if cells]
 
@@ -78,7 +78,7 @@ def _of_agent(title: str, cells: Sequence[Cell], references: ReferenceSet) -> Ag
     used = tuple(cell for cell in cells if cell.finished)
     runs = min((len(cell.finished) for cell in used), default=0)
     left_out = sum(len(cell.finished) - runs for cell in used)
-    scores = score_matrix({cell.run.game: cell.normalized(references)[:runs] for cell in used}) if used else None
+    scores = score_matrix({cell.run.task.name: cell.normalized(references)[:runs] for cell in used}) if used else None
     return AgentScores(title, tuple(cells), used, runs, left_out, scores)
 
 

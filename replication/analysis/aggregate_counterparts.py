@@ -69,7 +69,7 @@ def find_aggregate(
         found = find_counterpart(asked, cell.run, references)
         if isinstance(found, str):
             return found
-        by_game[cell.run.game] = found
+        by_game[cell.run.task.name] = found
     if source.source == "atari100k_scores":
         return _atari100k(alone or source.agents[agent.run.variant.variant], statistic, {} if alone else by_game)
     return _of_paper(source, agent, statistic, by_game)
@@ -105,7 +105,7 @@ def _of_paper(
     wanted = (source.source, source.agents.get(agent.run.variant.variant, ""))
     if source.source == "nature_2015_table2":
         wanted = _NATURE_SCORES
-    games = {cell.run.game for cell in agent.cells}
+    games = {cell.run.task.name for cell in agent.cells}
     same = [one for one in published_aggregates() if one.source == wanted and one.statistic == statistic]
     found = next((one for one in same if set(one.scores) == games), None)
     if found is not None:
@@ -200,8 +200,8 @@ def _published_estimate(
 def _matrix(agent: AgentScores, convention: Convention | None, references: ReferenceSet) -> Scores:
     return score_matrix(
         {
-            cell.run.game: [
-                _normalized(score, cell.run.game, convention, references) for score in cell.scores[: agent.runs]
+            cell.run.task.name: [
+                _normalized(score, cell.run.task.name, convention, references) for score in cell.scores[: agent.runs]
             ]
             for cell in agent.used
         }

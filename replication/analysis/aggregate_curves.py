@@ -62,7 +62,7 @@ def dqn_zoo_curves(experiment: Experiment, agents: Sequence[AgentScores]) -> pd.
     parts = []
     for agent in agents:
         variant = agent.run.variant.variant
-        if variant not in named or {cell.run.game for cell in agent.cells} != set(ATARI57):
+        if variant not in named or {cell.run.task.name for cell in agent.cells} != set(ATARI57):
             continue
         curve = dqn_zoo_curve(named[variant])
         part = pd.DataFrame({"frames": 1e6 * curve["frames_millions"], "value": curve["median_over_seeds"]})
@@ -99,7 +99,7 @@ def _rows(agent: AgentScores, references: ReferenceSet) -> list[dict[str, object
         grid = grid[np.linspace(0, len(grid) - 1, _MOST_POINTS).astype(int)]
     scores = np.array(
         [
-            [_at(curve, cell.run.game, references, grid) for curve in game if curve is not None]
+            [_at(curve, cell.run.task.name, references, grid) for curve in game if curve is not None]
             for cell, game in zip(agent.used, curves, strict=True)
         ]
     ).swapaxes(0, 1)

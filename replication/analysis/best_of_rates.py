@@ -46,7 +46,7 @@ def compared(
     for place, (cell, comparison) in enumerate(zip(cells, found, strict=True)):
         name = published.agents.get(cell.run.variant.variant) if published else None
         if name is not None and comparison.counterpart is not None:
-            groups.setdefault((name, cell.run.game, cell.judged_at), []).append(place)
+            groups.setdefault((name, cell.run.task.name, cell.judged_at), []).append(place)
     for places in (places for places in groups.values() if len(places) > 1):
         tried = len(places)
         if any(len(cells[place].finished) < len(cells[place].runs) for place in places):

@@ -43,7 +43,7 @@ class Cell:
 
     def normalized(self, references: ReferenceSet) -> list[float]:
         """Return the normalised score of each finished run, in percent."""
-        return [normalized_score(score, self.run.game, references) for score in self.scores]
+        return [normalized_score(score, self.run.task.name, references) for score in self.scores]
 
 
 def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Cell]:

@@ -43,7 +43,7 @@ def judged_cells(
     experiment: Experiment, finished: Sequence[FinishedRun], references: ReferenceSet
 ) -> tuple[list[JudgedCell], float]:
     """Return the comparisons of trained agents as the score table orders them, and the level of its intervals."""
-    cells = [cell for cell in cells_of(experiment, finished) if cell.run.game in references.random]
+    cells = [cell for cell in cells_of(experiment, finished) if cell.run.task.name in references.random]
     counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
     found = compared(experiment.published, cells, counterparts)
     judged = []

@@ -19,7 +19,6 @@ from replication.published.references import reference_set
 from replication.published.schemas import DOPAMINE_GAMES
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
-from replication.specification.tasks.atari_games import find_game
 
 COLUMNS = ["game", "agent", "seed", "series", "frames", "value", "low", "high"]
 """The columns of the gathered table. agent: one of the experiment's; empty for references. seed: empty where it is no
@@ -68,8 +67,8 @@ def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], win
     """Gather every number that is drawn, in the columns `COLUMNS`; runs that are missing have no row."""
     runs = experiment.runs()
     rows: Rows = []
-    for game in dict.fromkeys(run.game for run in runs):
-        here = [found for found in finished if found.run.game == game]
+    for game in dict.fromkeys(run.task.name for run in runs):
+        here = [found for found in finished if found.run.task.name == game]
         for agent in dict.fromkeys(agent_title(run, runs) for run in runs):
             group = [found for found in here if agent_title(found.run, runs) == agent]
             rows += [{"game": game, "agent": agent} | row for row in _agent_rows(group, window_frames)]
@@ -108,7 +107,7 @@ def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:
     for run in runs:
         budgets = experiment.judged_budgets(run)
         if budgets != (run.budget,):
-            points.setdefault(tuple(budget.iterations for budget in budgets), []).append(find_game(run.game).title)
+            points.setdefault(tuple(budget.iterations for budget in budgets), []).append(run.task.title)
     found = [
         " and ".join(map(str, after)) + (f" ({', '.join(dict.fromkeys(games))})" if len(points) > 1 else "")
         for after, games in points.items()

@@ -48,10 +48,10 @@ def best_of_rates(
         game: ROM id.
         belongs: whether a run is of the agent; its runs differ by learning rate and seed.
     """
-    named = {learning_rate(run) for run in experiment.runs() if run.game == game and belongs(run)}
+    named = {learning_rate(run) for run in experiment.runs() if run.task.name == game and belongs(run)}
     highest: dict[float, list[float]] = {}
     for found in finished:
-        if found.run.game == game and belongs(found.run) and found.curve is not None:
+        if found.run.task.name == game and belongs(found.run) and found.curve is not None:
             scores = found.curve["score"].dropna()
             if len(scores):
                 highest.setdefault(learning_rate(found.run), []).append(float(scores.max()))

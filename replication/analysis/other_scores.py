@@ -155,7 +155,9 @@ def load_other(name: str, results: Path) -> list[OtherScore]:
 
 def comparable(others: Iterable[OtherScore], experiment: Experiment) -> list[OtherScore]:
     """Return the scores of games and protocols that the experiment runs."""
-    ours = {(run.game, run.protocol.protocol, run.preset.preset if run.preset else None) for run in experiment.runs()}
+    ours = {
+        (run.task.name, run.protocol.protocol, run.preset.preset if run.preset else None) for run in experiment.runs()
+    }
     return [other for other in others if (other.game, other.protocol, other.preset) in ours]
 
 

@@ -90,26 +90,26 @@ def _nature(run: Run, references: ReferenceSet) -> Counterpart | str:
     if run.protocol.protocol != "nature":
         return f"the published scores are of protocol nature, not {run.protocol.protocol}"
     table = published_table("nature_2015_table2").set_index("game").to_dict("index")
-    if run.game not in table:
-        return f"{run.game} is not in the published table"
+    if run.task.name not in table:
+        return f"{run.task.name} is not in the published table"
     if run.variant.variant == "random_10hz":
-        score = float(table[run.game]["random"])
-        return Counterpart(score, normalized_score(score, run.game, references), None, None, of_episodes=True)
+        score = float(table[run.task.name]["random"])
+        return Counterpart(score, normalized_score(score, run.task.name, references), None, None, of_episodes=True)
     if run.variant.variant not in ("dqn", "dqn_paper"):
         return "nothing was published for this agent"
     frames = run.training_frames
     if frames != NATURE_FRAMES:
         return f"the published score is at 200 million frames, this run has {frames / 1e6:g} million"
-    score = float(table[run.game]["dqn_mean"])
+    score = float(table[run.task.name]["dqn_mean"])
     # The printed deviation is over the episodes of one network; a deviation between runs was not published.
     return _one_number(score, run, references, "nature_2015_table2")
 
 
 def _one_number(score: float, run: Run, references: ReferenceSet, source: str) -> Counterpart:
     """Return the counterpart of a score whose spread between runs was not published."""
-    normalized = normalized_score(score, run.game, references)
+    normalized = normalized_score(score, run.task.name, references)
     try:
-        between = stand_in_cv(source, run.game, run.training_frames) * abs(normalized)
+        between = stand_in_cv(source, run.task.name, run.training_frames) * abs(normalized)
     except ReplicationError:
         between = None
     return Counterpart(score, normalized, between, None, of_episodes=False)
@@ -121,9 +121,9 @@ def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> 
     if algorithm is None:
         return "nothing was published for this agent"
     scores = [row for row in scores_by_game(published.source) if row.algorithm == algorithm]
-    found = next((row for row in scores if row.game == run.game), None)
+    found = next((row for row in scores if row.game == run.task.name), None)
     if found is None:
-        return f"{published.source} has no score of {algorithm} for {run.game}"
+        return f"{published.source} has no score of {algorithm} for {run.task.name}"
     if reason := _another_protocol(found, run, references):
         return reason
     frames = run.training_frames
@@ -136,9 +136,9 @@ def _by_game(published: PublishedSource, run: Run, references: ReferenceSet) -> 
     runs = _RUNS_IN.search(found.statistic)
     if found.std is None or runs is None:
         return _one_number(found.score, run, references, found.source_name)
-    scale = normalized_score(1.0, run.game, references) - normalized_score(0.0, run.game, references)
+    scale = normalized_score(1.0, run.task.name, references) - normalized_score(0.0, run.task.name, references)
     spread, count = abs(found.std * scale), float(runs[1])
-    normalized = normalized_score(found.score, run.game, references)
+    normalized = normalized_score(found.score, run.task.name, references)
     return Counterpart(found.score, normalized, spread, (spread / math.sqrt(count), count - 1), of_episodes=False)
 
 
@@ -168,19 +168,19 @@ def _dopamine(published: PublishedSource, run: Run, references: ReferenceSet) ->
     if run.protocol.protocol != "sticky":
         return f"the published curves are of protocol sticky, not {run.protocol.protocol}"
     try:
-        curve = dopamine_curve(run.game, agent).set_index("frames_millions").to_dict("index")
+        curve = dopamine_curve(run.task.name, agent).set_index("frames_millions").to_dict("index")
     except ReplicationError as error:
         return str(error)
     if run.budget.iterations not in curve:
         return f"the published curve has no point at iteration {run.budget.iterations}"
     point = curve[run.budget.iterations]
-    scale = normalized_score(1.0, run.game, references) - normalized_score(0.0, run.game, references)
+    scale = normalized_score(1.0, run.task.name, references) - normalized_score(0.0, run.task.name, references)
     count = float(point["runs"])
     spread = abs(float(point["score_std"]) * scale)
     score = float(point["score_mean"])
     return Counterpart(
         score,
-        normalized_score(score, run.game, references),
+        normalized_score(score, run.task.name, references),
         spread,
         (spread / math.sqrt(count), count - 1),
         of_episodes=False,

@@ -36,7 +36,7 @@ def form_cohorts(
     wanted = {run.result_digest for run in missing}
     cohorts: list[tuple[Run, ...]] = []
     for group in groups.values():
-        games, seeds = unique(run.game for run in group), unique(run.seed for run in group)
+        games, seeds = unique(run.task.name for run in group), unique(run.seed for run in group)
         if len(group) != len(games) * len(seeds):
             continue
         lanes = most_lanes(group[0])
@@ -44,7 +44,7 @@ def form_cohorts(
         many_games = max(1, lanes // len(seeds))
         for some_games in _chunks(games, many_games):
             for some_seeds in _chunks(seeds, many_seeds):
-                cohort = [run for run in group if run.game in some_games and run.seed in some_seeds]
+                cohort = [run for run in group if run.task.name in some_games and run.seed in some_seeds]
                 left = tuple(run for run in cohort if run.result_digest in wanted)
                 if len(left) > 1:
                     cohorts.append(left)

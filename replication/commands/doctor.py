@@ -140,7 +140,7 @@ def check_roms(runs: Sequence[Run]) -> Iterator[Finding]:
     """Check that the ROMs of the experiment are those results were made with; a wrong one of another game is a note."""
     from replication.environments.atari.emulator import rom_md5
 
-    games = {run.game for run in runs}
+    games = {run.task.name for run in runs}
     wrong = set()
     for game in sorted(games.union(ATARI57)):
         try:
@@ -157,7 +157,7 @@ def check_step(runs: Sequence[Run]) -> Iterator[Finding]:
     """Take one step in a game of the experiment."""
     from replication.environments.atari.emulator import open_emulator
 
-    game = runs[0].game
+    game = runs[0].task.name
     try:
         emulator = open_emulator(game)
         emulator.reset()

@@ -217,7 +217,7 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
     folder = run.results_folder(results)
     if (folder / "run.json").exists():
         raise ReplicationError(
-            f"{folder}: {run.variant.variant} was judged already on {run.game} with seed {run.seed}; give another "
+            f"{folder}: {run.variant.variant} was judged already on {run.task.name} with seed {run.seed}; give another "
             "--name or --seed, or remove the folder"
         )
     ensure_folder(results, "give --results a folder that can be written")
@@ -241,7 +241,7 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
     assert final is not None
     viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
     request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
-    codes = open_emulator(run.game).minimal_actions
+    codes = open_emulator(run.task.name).minimal_actions
     epsilon, begins_episode = run.final_epsilon(final), True
 
     def finished(episodes: int) -> None:

@@ -98,7 +98,7 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
             write_screens(folder, shown, points)
         if network is not None:
             write_stretch(
-                folder, stretch, action_values(network, stretch, run), open_emulator(run.game).minimal_actions
+                folder, stretch, action_values(network, stretch, run), open_emulator(run.task.name).minimal_actions
             )
     if network is not None and not policies.exists():
         agent = read_activations(activations)
@@ -166,14 +166,14 @@ def play(
     viewing = load_family(run.family.name).viewing(run, presentation)
     request = EvaluationRequest(presentation, "final_evaluation", num_steps=steps)
     trace = of_game(evaluate(policy, run, viewing, request))
-    stream = named_stream(run.seed, run.game, "activations")
+    stream = named_stream(run.seed, run.task.name, "activations")
     seen = network.activations(np.stack(sample.states), stream)
     return trace, Activations(*seen, *moments_of_steps(trace, np.array(sample.steps)))
 
 
 def action_values(network: Network, stretch: Stretch, run: Run) -> NDArray[np.float32]:
     """Compute Q(s, .) of every state of a stretch, float32 [steps, actions]."""
-    stream = named_stream(run.seed, run.game, "stretch")
+    stream = named_stream(run.seed, run.task.name, "stretch")
     return np.stack([network.action_values(state, stream) for state in stretch.stacks])
 
 

@@ -125,7 +125,7 @@ def play_side_by_side(
 
 def exploration_stream(run: Run, purpose: Purpose, index: int) -> np.random.Generator:
     """Return the stream that the policy of an evaluation draws from."""
-    return named_stream(run.seed, run.game, f"{purpose}/exploration", index)
+    return named_stream(run.seed, run.task.name, f"{purpose}/exploration", index)
 
 
 def begin_evaluation(
@@ -161,7 +161,7 @@ def _open_task(run: Run, viewing: Viewing | None, request: EvaluationRequest) ->
     """Open a fresh simulator of the run's task, presented as asked for; only what its kind needs is imported."""
 
     def stream(name: str) -> np.random.Generator:
-        return named_stream(run.seed, run.game, f"{request.purpose}/{name}", request.index)
+        return named_stream(run.seed, run.task.name, f"{request.purpose}/{name}", request.index)
 
     presentation, purpose = request.presentation, request.purpose
     if isinstance(presentation, GymnasiumPresentation):

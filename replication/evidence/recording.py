@@ -170,7 +170,7 @@ class RecordedGame:
     ) -> None:
         self._run, self._presentation, self._purpose = run, presentation, purpose
         self._frame_skip = viewing.frame_skip
-        self._recorder = RecordingEmulator(open_emulator(run.game))
+        self._recorder = RecordingEmulator(open_emulator(run.task.name))
         pipeline = frame_pipeline(viewing.frame_pipeline, viewing.frame_skip)
         self._game = PresentedGame(
             self._recorder, presentation, pipeline, viewing.frame_skip, noop_stream, stickiness_stream
@@ -206,7 +206,7 @@ def new_trace(
     """Make the trace of the episodes that a recorder has finished.
 
     Args:
-        recorder: wrapped around the emulator of `run.game`.
+        recorder: wrapped around the emulator of `run.task.name`.
         run: whose episodes they are.
         presentation: how the game was presented.
         frame_skip: emulator frames an action was held for.
@@ -215,10 +215,10 @@ def new_trace(
     header = TraceHeader(
         variant=run.variant.variant,
         protocol=run.protocol.protocol,
-        game=run.game,
+        game=run.task.name,
         seed=run.seed,
         purpose=purpose,
-        rom_md5=rom_md5(run.game),
+        rom_md5=rom_md5(run.task.name),
         ale_py_version=version("ale-py"),
         frame_skip=frame_skip,
         sticky_probability=presentation.sticky_probability,

@@ -193,7 +193,7 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
     if changes := changes_of(variant.variant)[1]:
         declared.append(departure_of_changes(variant, changes, moved.get(SET, [])))
     differences = [known for original in _lineage(variant.original) for known in original.game_differences]
-    declared += [_of_game(known) for known in differences if known.game == run.game]
+    declared += [_of_game(known) for known in differences if known.game == run.task.name]
     return tuple(declared)
 
 

@@ -65,11 +65,6 @@ class Run:
     """Numerics version of the code that made it, where that is not the present one."""
 
     @property
-    def game(self) -> str:
-        """The name of its task."""
-        return self.task.name
-
-    @property
     def family(self) -> FamilyFacts:
         """The facts of its algorithm's family."""
         return self.variant.facts

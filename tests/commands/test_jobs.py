@@ -94,10 +94,10 @@ def test_no_rule_declares_a_record_and_markers_of_what_is_gone_are_removed(tmp_p
 
 def test_cohorts_are_grids_of_at_most_so_many_lanes() -> None:
     runs = _named([(game, seed) for game in ("pong", "breakout", "freeway") for seed in (1, 2)])
-    names = [[(r.game, r.seed) for r in cohort] for cohort in _cohorts(runs, runs, 4)]
+    names = [[(r.task.name, r.seed) for r in cohort] for cohort in _cohorts(runs, runs, 4)]
     assert names == [[("pong", 1), ("pong", 2), ("breakout", 1), ("breakout", 2)], [("freeway", 1), ("freeway", 2)]]
     # Fewer lanes than seeds: one game, some seeds; a cohort of one is trained alone.
-    names = [[(r.game, r.seed) for r in c] for c in _cohorts(_named([("pong", s) for s in (1, 2, 3)]), runs, 2)]
+    names = [[(r.task.name, r.seed) for r in c] for c in _cohorts(_named([("pong", s) for s in (1, 2, 3)]), runs, 2)]
     assert names == [[("pong", 1), ("pong", 2)]]
     assert _cohorts(runs, runs, 1) == ()
     # About equally long: a short cohort would leave a device idle at the end.

@@ -24,7 +24,7 @@ from replication.training.off_policy.footprint import checkpoint_bytes, paramete
 def _record(run: Run, **changes) -> dict:
     record = {
         "result_digest": run.result_digest,
-        "game": run.game,
+        "game": run.task.name,
         "config": identity_config(run.variant),
         "counts": {"steps": run.budget.steps},
         "cost": {"seconds": 200.0},

@@ -28,11 +28,11 @@ def _ids(queue: Queue) -> list[int]:
 
 def test_first_seeds_of_all_cells_come_before_second_ones() -> None:
     experiment = load_experiment("dopamine_curves")
-    named = [(run.seed, run.game) for run in experiment.runs()]
+    named = [(run.seed, run.task.name) for run in experiment.runs()]
     assert [seed for seed, _ in named][:3] == [1, 2, 1]  # the YAML gives both seeds of a game one after the other
-    ordered = [(run.seed, run.game) for run in first_seeds_first(experiment)]
+    ordered = [(run.seed, run.task.name) for run in first_seeds_first(experiment)]
     assert ordered == [cell for seed in (1, 2) for cell in named if cell[0] == seed]
-    assert [run.game for run in first_seeds_first(experiment, [2])] == [game for seed, game in named if seed == 2]
+    assert [run.task.name for run in first_seeds_first(experiment, [2])] == [game for seed, game in named if seed == 2]
     with pytest.raises(ReplicationError, match=r"--seeds 3: dopamine_curves has no such seed; it has 1, 2"):
         first_seeds_first(experiment, [3])
 

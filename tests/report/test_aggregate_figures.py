@@ -43,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Path
     experiment = made_up_experiment([group, group | {"variants": ["double_dqn"]}])
     results = tmp_path_factory.mktemp("results")
     for run in experiment.runs():
-        write_finished(run, results, [score(run.variant.variant, run.game, run.seed)] * 2)
+        write_finished(run, results, [score(run.variant.variant, run.task.name, run.seed)] * 2)
     return experiment, results
 
 

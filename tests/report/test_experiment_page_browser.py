@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         published={"source": "nature_2015_table2", "algorithm": "random", "agents": {"random_10hz": "random"}},
     )
     for run in made.runs():
-        if run.game != "name_this_game":  # missing cells have to be put somewhere
+        if run.task.name != "name_this_game":  # missing cells have to be put somewhere
             folder = finish(run, results, points=30 if run.family.trains else 0)
     Image.new("RGB", (320, 234), "navy").save(folder / "clip.webp")
     write_table(scores.build(made, load_runs(made, results)), results / "made_up" / "tables")

@@ -48,7 +48,7 @@ def test_figure_2_shows_the_articles_score_at_its_place(tmp_path):
 def test_figure_3_is_sorted_by_the_printed_percentage_and_counts_human_level(tmp_path):
     experiment = made_up_experiment([FULL | {"games": ["pong", "alien"], "seeds": [1, 2]}, RANDOM_AGENT])
     for run in experiment.runs():
-        if run.game == "pong":
+        if run.task.name == "pong":
             finish(run, tmp_path)
     result = nature_figure3.build(experiment, load_runs(experiment, tmp_path))
     printed = published_table("nature_2015_table2")["dqn_normalized_percent"].sort_values(ascending=False)

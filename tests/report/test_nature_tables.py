@@ -55,7 +55,7 @@ def test_table_2_is_the_articles_with_ours_beside_it(tmp_path):
     groups = [{"games": ["pong", "breakout"], "seeds": [1, 2]}, {"variants": ["random_10hz"], "budget_frames": None}]
     experiment = made_up_experiment(groups)
     for run in experiment.runs():
-        if run.game == "pong":
+        if run.task.name == "pong":
             finish(run, tmp_path)
     table = nature_table2.build(experiment, load_runs(experiment, tmp_path))
     rows = table.frame.set_index("game")
@@ -76,7 +76,7 @@ def test_table_2_is_the_articles_with_ours_beside_it(tmp_path):
 
 def test_table_3_takes_the_best_rate_of_those_that_are_finished(tmp_path):
     experiment = load_experiment("nature_table3")
-    mine = [run for run in experiment.runs() if run.variant.variant in RATES and run.game == "enduro"]
+    mine = [run for run in experiment.runs() if run.variant.variant in RATES and run.task.name == "enduro"]
     for run in mine[:2]:
         finish(run, tmp_path)
     curve = mine[1].results_folder(tmp_path) / "curve.csv"
@@ -97,7 +97,7 @@ def test_table_3_takes_the_best_rate_of_those_that_are_finished(tmp_path):
 def test_table_4_keeps_the_linear_learner_apart(tmp_path):
     experiment = load_experiment("nature_table4")
     for run in experiment.runs():
-        if run.variant.variant in ("linear_2015", "dqn") and run.game == "seaquest":
+        if run.variant.variant in ("linear_2015", "dqn") and run.task.name == "seaquest":
             finish(run, tmp_path)
     row = nature_table4.build(experiment, load_runs(experiment, tmp_path)).frame.set_index("game").loc["Seaquest"]
     dqn, linear = (highest(found.run, tmp_path, experiment) for found in load_runs(experiment, tmp_path))

@@ -15,8 +15,8 @@ def test_a_change_is_the_normalised_scores_by_hand(tmp_path: Path) -> None:
     experiment = made_up_experiment(groups, published={"source": "nature_2015_table2", "algorithm": "random"})
     scores = {("random_10hz", "breakout"): 1.8, ("random_60hz", "breakout"): 11.8, ("random_10hz", "pong"): -20.7}
     for run in experiment.runs():
-        if (run.variant.variant, run.game) in scores:
-            write_finished(run, tmp_path, [scores[run.variant.variant, run.game]] * 30)
+        if (run.variant.variant, run.task.name) in scores:
+            write_finished(run, tmp_path, [scores[run.variant.variant, run.task.name]] * 30)
     table = build(experiment, load_runs(experiment, tmp_path))
     breakout, pong = table.frame.to_dict("records")
     # DQN 401.2, human 31.8: 100 (401.2 - 1.8) / 30 = 1331.3; 100 (401.2 - 11.8) / 20 = 1947.0, 46.2 % more.

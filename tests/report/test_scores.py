@@ -54,10 +54,10 @@ def _rows(experiment: Experiment, results: Path) -> dict[tuple[str, str], dict[s
 def test_a_full_budget_is_judged_and_a_missing_run_is_shown_as_missing(tmp_path: Path) -> None:
     experiment = _experiment()
     for run in experiment.runs():
-        if run.game == "breakout" and run.variant.variant == "dqn":
+        if run.task.name == "breakout" and run.variant.variant == "dqn":
             # Published 401.2; (score - 1.7) / (31.8 - 1.7) in percent: 1327.2.
             write_finished(run, tmp_path, [400.0 + run.seed, 402.0 - run.seed])
-        elif run.game == "breakout":
+        elif run.task.name == "breakout":
             write_finished(run, tmp_path, [0.0, 1.0, 2.0, 3.0] * 8)
     rows = _rows(experiment, tmp_path)
     breakout = rows["Breakout", "DQN (released program)"]
@@ -157,7 +157,7 @@ def test_the_best_of_three_rates_is_compared_with_the_best_of_three(tmp_path: Pa
     """Extended Data Table 4, Breakout: DQN 316.8; the rates are tried here with 310, 330 and 320."""
     experiment = load_experiment("nature_table4")
     scores = {"dqn": 310.0, "dqn_lr_half": 330.0, "dqn_lr_double": 320.0}
-    runs = [run for run in experiment.runs() if run.game == "breakout" and run.variant.variant in scores]
+    runs = [run for run in experiment.runs() if run.task.name == "breakout" and run.variant.variant in scores]
     for run in runs[:2]:
         write_finished(run, tmp_path, [scores[run.variant.variant]] * 2)
     rows = _rows(experiment, tmp_path)

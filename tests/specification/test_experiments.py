@@ -48,7 +48,7 @@ def test_every_experiment_names_its_runs_once(name: str, runs: int) -> None:
 
 def test_s1_the_published_table_is_49_games_at_200_million_frames() -> None:
     trained = [run for run in load_experiment("nature_table2").runs() if run.variant.variant == "dqn"]
-    assert [run.game for run in trained] == list(NATURE49)
+    assert [run.task.name for run in trained] == list(NATURE49)
     assert {run.budget.steps * 4 for run in trained} == {200_000_000}
     assert {run.protocol.protocol for run in trained} == {"nature"}
     assert {run.preset for run in trained} == {None}
@@ -128,7 +128,7 @@ def test_one_training_is_judged_once_at_a_length(workflow: Path) -> None:
 
 def test_dopamine_rainbow_is_judged_on_krull_after_one_million_frames_too() -> None:
     experiment = load_experiment("dopamine_rainbow")
-    judged = {(run.game, run.budget.iterations, run.seed) for run in experiment.judged_runs()}
+    judged = {(run.task.name, run.budget.iterations, run.seed) for run in experiment.judged_runs()}
     # Seeds 2 and 3 of Krull end after one iteration.
     assert judged == {("krull", 1, seed) for seed in (1, 2, 3, 4)} | {
         (game, 3, seed) for game, seeds in (("krull", (1, 4)), ("assault", (1, 2))) for seed in seeds

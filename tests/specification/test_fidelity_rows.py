@@ -254,7 +254,7 @@ def test_r4_settings_are_those_of_the_golden_file() -> None:
 def test_v15_the_articles_comparisons_have_their_length_their_rates_and_no_cap_of_five_minutes(experiment: str) -> None:
     runs = load_experiment(experiment).runs()
     assert {run.budget.steps for run in runs} == {10_000_000}
-    rates = [{run.variant.config["optimizer"]["learning_rate"] for run in runs if run.game == "seaquest"}]
+    rates = [{run.variant.config["optimizer"]["learning_rate"] for run in runs if run.task.name == "seaquest"}]
     assert rates == [{0.000125, 0.00025, 0.0005}]
     for run in runs:
         periodic = run.protocol.periodic_evaluation

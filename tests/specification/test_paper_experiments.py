@@ -46,7 +46,7 @@ def test_each_names_its_runs_its_protocol_and_its_published_scores(
     experiment = load_experiment(name)
     runs = experiment.runs()
     references = reference_set(experiment.reference_set)
-    cells = {(run.variant.variant, run.game): run for run in runs}
+    cells = {(run.variant.variant, run.task.name): run for run in runs}
     found = [find_counterpart(experiment.published, run, references) for run in cells.values()]
     compared = sum(isinstance(each, Counterpart) for each in found)
     protocols = {run.protocol.protocol for run in runs}
@@ -79,7 +79,7 @@ def test_what_has_no_reference_says_why() -> None:
 def test_the_first_drq_explores_more_in_evaluation_than_its_successors() -> None:
     """DrQ.gin has 0.05, DrQ_eps.gin 0.001; each is compared under its own rule alone."""
     experiment, references = load_experiment("atari100k"), reference_set("atari57_30min")
-    runs = {run.variant.variant: run for run in experiment.runs() if run.game == "pong" and run.seed == 1}
+    runs = {run.variant.variant: run for run in experiment.runs() if run.task.name == "pong" and run.seed == 1}
     finals = {name: run.final_epsilon(run.protocol.final_evaluation) for name, run in runs.items()}
     assert finals == dict.fromkeys(runs, 0.001) | {"drq": 0.05}
     assert isinstance(find_counterpart(experiment.published, runs["drq"], references), Counterpart)
@@ -114,10 +114,10 @@ def test_scores_of_tables_with_layouts_of_their_own() -> None:
 
 def test_the_spread_between_published_runs_is_used_where_it_is_printed() -> None:
     experiment = load_experiment("atari100k")
-    run = next(run for run in experiment.runs() if run.variant.variant == "drq_eps" and run.game == "pong")
+    run = next(run for run in experiment.runs() if run.variant.variant == "drq_eps" and run.task.name == "pong")
     found = find_counterpart(experiment.published, run, reference_set("atari57_30min"))
     assert isinstance(found, Counterpart) and found.error is not None and found.error[1] == 99
-    quoted = next(run for run in experiment.runs() if run.variant.variant == "drq" and run.game == "pong")
+    quoted = next(run for run in experiment.runs() if run.variant.variant == "drq" and run.task.name == "pong")
     found = find_counterpart(experiment.published, quoted, reference_set("atari57_30min"))
     assert isinstance(found, Counterpart) and found.stand_in
 

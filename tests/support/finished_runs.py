@@ -46,7 +46,7 @@ def finish(run: Run, results: Path, *, points: int = 0) -> Path:
     folder.mkdir(parents=True)
     skip = run.protocol.training.frame_skip
     steps = run.training_steps
-    level = 100.0 * (1 + len(run.game))
+    level = 100.0 * (1 + len(run.task.name))
     if run.protocol.final_evaluation is not None:
         returns = np.round(level * (1 + stream.random(run.protocol.final_evaluation.num_episodes)), 0)
         rows = [(i, value, 1000, "terminated") for i, value in enumerate(returns)]
@@ -79,7 +79,7 @@ def finish(run: Run, results: Path, *, points: int = 0) -> Path:
         "result_digest": run.result_digest,
         "variant": run.variant.variant,
         "protocol": run.protocol.protocol,
-        "game": run.game,
+        "game": run.task.name,
         "seed": run.seed,
         "preset": run.preset.preset if run.preset else None,
         "budget": {"steps": run.budget.steps, "frames": run.budget.steps * skip, "iterations": run.budget.iterations},

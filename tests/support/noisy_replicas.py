@@ -22,11 +22,11 @@ def replicate(experiment: Experiment, results: Path, *, factor: float = 1.0, run
     references = reference_set(experiment.reference_set)
     for run in experiment.runs() if runs is None else runs:
         stream = np.random.default_rng(int(run.result_digest[:8], 16))
-        random, human = references.random[run.game], references.human[run.game]
+        random, human = references.random[run.task.name], references.human[run.task.name]
         found = find_counterpart(experiment.published, run, references)
         score = found.score if isinstance(found, Counterpart) else random + 0.4 * (human - random)
         try:
-            coefficient = min(between_run_cv(run.game), 0.6)
+            coefficient = min(between_run_cv(run.task.name), 0.6)
         except ReplicationError:
             coefficient = 0.2
         level = random + factor * (score - random) * (1.0 + coefficient * stream.standard_normal())

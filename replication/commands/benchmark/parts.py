@@ -107,14 +107,14 @@ def checkpoint_bytes(trainee: Trainee, folder: Path) -> int:
 def _second_learner(trainee: Trainee, config: OffPolicyConfig) -> Learner:
     """Build networks like the lane's, which can be trained without changing its run."""
     run = trainee.lane.run
-    streams = training_streams(run.seed, run.game, run.family.streams)
+    streams = training_streams(run.seed, run.task.name, run.family.streams)
     return Learner(load_algorithm(run.variant.module), config, trainee.lane.num_actions, streams, "cpu")
 
 
 def _emulation(trainee: Trainee) -> Part:
     """Build the part that emulates frames of random play and reads no screen."""
     run = trainee.lane.run
-    emulator = open_emulator(run.game)
+    emulator = open_emulator(run.task.name)
     emulator.reset()
     chance = np.random.default_rng(0)
 
@@ -134,7 +134,7 @@ def _emulation(trainee: Trainee) -> Part:
 def _frames(trainee: Trainee, config: OffPolicyConfig) -> Part:
     """Build the part that makes the agent's frames, from screens that stand still."""
     run = trainee.lane.run
-    emulator = open_emulator(run.game)
+    emulator = open_emulator(run.task.name)
     emulator.reset()
     skip = run.protocol.training.frame_skip
     pipeline = frame_pipeline(config.frame_pipeline, skip)
@@ -154,9 +154,9 @@ def _play(trainee: Trainee, config: OffPolicyConfig) -> Part:
     """Build the part that plays at random as training presents the game: emulation, frames, no-ops, lives."""
     run = trainee.lane.run
     shown = of_atari(run.protocol.training)
-    streams = training_streams(run.seed, run.game, run.family.streams)
+    streams = training_streams(run.seed, run.task.name, run.family.streams)
     game = PresentedGame(
-        open_emulator(run.game),
+        open_emulator(run.task.name),
         shown,
         frame_pipeline(config.frame_pipeline, shown.frame_skip),
         shown.frame_skip,

@@ -192,7 +192,7 @@ def first_seeds_first(experiment: Experiment, seeds: Sequence[int] | None = None
     ranked = []
     for run in runs:
         preset = run.preset.preset if run.preset else None
-        cell = (run.variant.variant, run.protocol.protocol, run.game, run.budget, preset)
+        cell = (run.variant.variant, run.protocol.protocol, run.task.name, run.budget, preset)
         met[cell] = met.get(cell, 0) + 1
         if seeds is None or run.seed in seeds:
             ranked.append((met[cell], run))

@@ -32,7 +32,6 @@ from replication.report.figures.figure import (
 from replication.report.views.screens import Picture, load_screens
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
-from replication.specification.tasks.atari_games import find_game
 
 MOST_PANELS = 4
 
@@ -70,7 +69,7 @@ class Panel:
     @property
     def title(self) -> str:
         """Game, agent and seed."""
-        return f"{find_game(self.run.game).title}, {self.run.variant.title}, seed {self.run.seed}"
+        return f"{self.run.task.title}, {self.run.variant.title}, seed {self.run.seed}"
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
@@ -136,7 +135,7 @@ def gather(shown: Sequence[Panel]) -> pd.DataFrame:
         numbers = {point: number for number, (point, _) in panel.screens.items()}
         named = panel.points.assign(
             variant=run.variant.variant,
-            game=run.game,
+            game=run.task.name,
             seed=run.seed,
             screen=[numbers.get(row, "") for row in panel.points.index],
         )

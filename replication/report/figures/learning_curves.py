@@ -89,11 +89,11 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     panels = [
         Panel(
             game,
-            sum(found.run.game == game for found in finished),
-            sum(run.game == game for run in runs),
+            sum(found.run.task.name == game for found in finished),
+            sum(run.task.name == game for run in runs),
             data[data["game"] == game],
         )
-        for game in dict.fromkeys(run.game for run in runs)
+        for game in dict.fromkeys(run.task.name for run in runs)
     ]
     agents = list(dict.fromkeys(agent_title(run, runs) for run in runs))
     with house_style():

@@ -26,7 +26,7 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     """Write everything needed to read the figure, from what was run and drawn."""
     runs = experiment.runs()
     series = set(data["series"])
-    games = list(dict.fromkeys(run.game for run in runs))
+    games = list(dict.fromkeys(run.task.name for run in runs))
     which = find_game(games[0]).title if len(games) == 1 else f"{len(games)} games"
     parts = [f"Return against emulator frames of training on {which}; {coverage(experiment, finished)} finished."]
     for agent in dict.fromkeys(agent_title(run, runs) for run in runs):

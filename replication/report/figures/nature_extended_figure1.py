@@ -29,7 +29,6 @@ from replication.report.figures.figure import (
     tsne_settings,
 )
 from replication.specification.experiments import Experiment
-from replication.specification.tasks.atari_games import find_game
 
 MOST_RUNS = 3
 NEIGHBOURS = 10
@@ -54,7 +53,9 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 def gather(shown: Sequence[FinishedRun]) -> pd.DataFrame:
     """Gather the points drawn: coordinates without unit, value in clipped discounted reward, frame in its episode."""
     tables = [
-        found.embedding_policies.assign(variant=found.run.variant.variant, game=found.run.game, seed=found.run.seed)
+        found.embedding_policies.assign(
+            variant=found.run.variant.variant, game=found.run.task.name, seed=found.run.seed
+        )
         for found in shown
         if found.embedding_policies is not None
     ]
@@ -86,7 +87,7 @@ def draw(shown: Sequence[FinishedRun]) -> Figure:
                 marker=marker,
                 linewidths=0,
             )
-        left.set_title(f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}")
+        left.set_title(f"{found.run.task.title}, {found.run.variant.title}, seed {found.run.seed}")
         left.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, markerscale=2)
         for axes in (left, right):
             axes.set_aspect("equal", adjustable="datalim")
@@ -131,7 +132,7 @@ def caption(shown: Sequence[FinishedRun], with_points: int, trained: int) -> str
         assert points is not None
         share, counts = shared_neighbours(points), points["policy"].value_counts()
         texts.append(
-            f"{find_game(found.run.game).title}, {found.run.variant.title}, seed {found.run.seed}, trained for "
+            f"{found.run.task.title}, {found.run.variant.title}, seed {found.run.seed}, trained for "
             f"{trained_frames(found):,} frames, protocol {found.run.protocol.protocol}: {counts.get('agent', 0):,} "
             f"states of the agent's final evaluation and {counts.get('random', 0):,} of random play; of the "
             f"{NEIGHBOURS} states nearest to one of random play, {share:.0%} are the agent's."

@@ -28,7 +28,6 @@ from replication.report.figures.figure import (
 )
 from replication.report.views.screens import Picture, cut
 from replication.specification.experiments import Experiment
-from replication.specification.tasks.atari_games import find_game
 
 MOST_RUNS = 3
 _FRAMES_PER_SECOND = 60
@@ -109,7 +108,7 @@ def gather(shown: Sequence[Stretch]) -> pd.DataFrame:
     tables = []
     for stretch in shown:
         run = stretch.run.run
-        named = stretch.steps.assign(variant=run.variant.variant, game=run.game, seed=run.seed)
+        named = stretch.steps.assign(variant=run.variant.variant, game=run.task.name, seed=run.seed)
         named["value"] = stretch.values.max(axis=1)
         named["marked"] = [_letter(number) for number in named["marked"]]
         tables.append(named[[*_COLUMNS, *(f"value {name}" for name in stretch.actions)]])
@@ -142,7 +141,7 @@ def _draw_block(figure: Figure, block: SubplotSpec, stretch: Stretch) -> None:
     top.plot(seconds, best, color=colour, linewidth=1.6)
     run = stretch.run.run
     episode = int(stretch.steps["episode"].iloc[0])
-    top.set_title(f"{find_game(run.game).title}, {run.variant.title}, seed {run.seed}, episode {episode}")
+    top.set_title(f"{run.task.title}, {run.variant.title}, seed {run.seed}, episode {episode}")
     top.set_xlabel("seconds into the episode")
     top.set_ylabel("max Q(s, a)", color=colour)
     top.margins(x=0.01, y=0.15)
@@ -195,7 +194,7 @@ def caption(
     for stretch in shown:
         run, steps = stretch.run.run, stretch.steps
         texts.append(
-            f"{find_game(run.game).title}, {run.variant.title}, seed {run.seed}: {len(steps)} steps of episode "
+            f"{run.task.title}, {run.variant.title}, seed {run.seed}: {len(steps)} steps of episode "
             f"{int(steps['episode'].iloc[0])} of its final evaluation, trained for {trained_frames(stretch.run):,} "
             f"frames, protocol {run.protocol.protocol}."
         )

@@ -45,7 +45,7 @@ _MOST_COLUMNS = 4
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the periodic evaluations of the runs that are finished."""
     data = gather(experiment, finished)
-    games = list(dict.fromkeys(run.game for run in experiment.runs()))
+    games = list(dict.fromkeys(run.task.name for run in experiment.runs()))
     published = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
     levels = {game: float(published[game]) for game in games if game in published.index}
     with house_style():
@@ -60,7 +60,7 @@ def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFr
         if found.curve is not None:
             curve = found.curve.rename(columns={"held_out_value": "predicted_value"})
             named = curve.assign(
-                game=found.run.game,
+                game=found.run.task.name,
                 agent=agent_title(found.run, experiment.runs()),
                 seed=found.run.seed,
                 epoch=curve["step"] / EPOCH_STEPS,

@@ -101,7 +101,7 @@ def _values(
     episodes = [
         found.episodes["return"].to_numpy(np.float64)
         for found in finished
-        if found.episodes is not None and found.run.game == game and agent_title(found.run, runs) == agent
+        if found.episodes is not None and found.run.task.name == game and agent_title(found.run, runs) == agent
     ]
     if len(episodes) > 1:
         return np.array([values.mean() for values in episodes])

@@ -15,7 +15,6 @@ import numpy as np
 from replication.analysis.finished import FinishedRun
 from replication.report.pages.template import fill_fragment
 from replication.report.views.screens import TILE_COLUMNS, TILE_HEIGHT, TILE_WIDTH, StateScreens, load_screens
-from replication.specification.tasks.atari_games import find_game
 
 _MOST_VIEWS = 4
 _WIDTH, _HEIGHT, _MARGIN = 600, 450, 14
@@ -72,7 +71,7 @@ def _view(found: FinishedRun, screens: StateScreens) -> dict[str, Any]:
     run = found.run
     return {
         "name": run.result_digest[:12],
-        "title": f"{find_game(run.game).title}, {run.variant.title}, seed {run.seed}",
+        "title": f"{run.task.title}, {run.variant.title}, seed {run.seed}",
         "states": len(points),
         "with_screen": len(screens.tiles),
         "low": f"{values.min():.3g}",

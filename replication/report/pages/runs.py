@@ -109,7 +109,7 @@ def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]],
     first: dict[tuple[str, str], FinishedRun] = {}
     for found in finished:
         if (found.folder / "clip.webp").exists():
-            first.setdefault((found.run.variant.variant, found.run.game), found)
+            first.setdefault((found.run.variant.variant, found.run.task.name), found)
     shown: list[tuple[str, str]] = []
     left = _CLIPS_BYTES
     for found in list(first.values())[:_MOST_CLIPS]:

@@ -27,7 +27,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     references = reference_set("nature49_5min")
     agents = _agents(experiment)
     trained = [agent for agent, run in agents.items() if run.family.trains]
-    games = {run.game for run in experiment.runs()}
+    games = {run.task.name for run in experiment.runs()}
     rows = []
     for printed in published_table("nature_2015_table2").to_dict("records"):
         game = printed["game"]
@@ -74,7 +74,7 @@ def _score(
     episodes = [
         found.episodes["return"].to_numpy(np.float64)
         for found in finished
-        if found.episodes is not None and found.run.game == game and agent_title(found.run, runs) == agent
+        if found.episodes is not None and found.run.task.name == game and agent_title(found.run, runs) == agent
     ]
     if not episodes:
         return None, 0.0, ""

@@ -12,7 +12,6 @@ from replication.analysis.published_counterparts import stand_in_text
 from replication.analysis.verdicts import margin_points
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
-from replication.specification.tasks.atari_games import find_game
 
 _COLUMNS = (
     "game",
@@ -62,7 +61,7 @@ def _row(experiment: Experiment, one: JudgedCell, level: float) -> tuple[str, ..
         found = seeds_needed(published, one.spread, one.published_runs, level)
         needed = (_seeds(found.replicated), _seeds(found.differs))
     return (
-        find_game(run.game).title,
+        run.task.title,
         agent_title(run, experiment.judged_runs()),
         f"{published:z,.1f}",
         f"{margin_points(published):.1f}",

@@ -31,7 +31,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row for every game of the article that the experiment plays at both rates."""
     references = reference_set("nature49_5min")
     published = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
-    games = [game for game in dict.fromkeys(run.game for run in experiment.runs()) if game in published.index]
+    games = [game for game in dict.fromkeys(run.task.name for run in experiment.runs()) if game in published.index]
     rows, large = [], []
     for game in games:
         means = [_mean(finished, rate, game) for rate in RATES]
@@ -61,7 +61,7 @@ def _mean(finished: Sequence[FinishedRun], variant: str, game: str) -> float | N
     scores = [
         float(found.episodes["return"].mean())
         for found in finished
-        if found.episodes is not None and (found.run.variant.variant, found.run.game) == (variant, game)
+        if found.episodes is not None and (found.run.variant.variant, found.run.task.name) == (variant, game)
     ]
     return float(np.mean(scores)) if scores else None
 

@@ -61,10 +61,11 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     references = reference_set(experiment.reference_set)
     cells = cells_of(experiment, finished)
     for cell in cells:
-        if cell.run.game not in references.random:
+        if cell.run.task.name not in references.random:
             raise ReplicationError(
-                f"experiment {experiment.experiment}: {cell.run.game} is not in the reference set {references.name} "
-                f"({references.title}); leave the game out of table scores, or name the set of its protocol"
+                f"experiment {experiment.experiment}: {cell.run.task.name} is not in the reference set "
+                f"{references.name} ({references.title}); leave the game out of table scores, or name the set of its "
+                "protocol"
             )
     counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
     comparisons = compared(experiment.published, cells, counterparts)
@@ -86,7 +87,7 @@ def _row(
     references: ReferenceSet,
     level: float,
 ) -> dict[str, str]:
-    game = cell.run.game
+    game = cell.run.task.name
     scores = cell.scores
     shown, unit = _shown_interval(cell)
     verdict = _verdict(cell, comparison, references, level)
@@ -123,7 +124,7 @@ def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level
         return Verdict("inconclusive", why)
     values, stand_in = cell.normalized(references), counterpart.stand_in
     if not cell.trains:
-        values = [normalized_score(value, cell.run.game, references) for value in cell.episode_returns]
+        values = [normalized_score(value, cell.run.task.name, references) for value in cell.episode_returns]
     ours = estimate(values)
     if ours is None or (cell.trains and ours.standard_error == 0.0):
         if counterpart.between_runs is None:
@@ -155,12 +156,12 @@ def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -
     """
     if not cell.trains:
         return ""
-    chance = [c for c in cells if c.run.game == cell.run.game and c.run.variant.variant == RANDOM_AGENT]
+    chance = [c for c in cells if c.run.task.name == cell.run.task.name and c.run.variant.variant == RANDOM_AGENT]
     cap = scored_cap_frames(chance[0].run) if chance else references.cap_frames
     if scored_cap_frames(cell.run) != cap:
         return NOT_COMPARABLE
     ours = _shown_interval(cell)[0]
-    published = references.random[cell.run.game]
+    published = references.random[cell.run.task.name]
     theirs = _shown_interval(chance[0])[0] if chance else (published, published)
     if ours is None or theirs is None:
         return "unknown"

@@ -43,7 +43,7 @@ def checkpoint_bytes(run: Run) -> int:
     Each has five copies of the parameters, held-out transitions and priorities.
     """
     config = run.settings_as(OffPolicyConfig)
-    num_actions = find_game(run.game).minimal_actions_count
+    num_actions = find_game(run.task.name).minimal_actions_count
     copies = 5 * 4 * parameter_count(config.network, config.frame_stack, num_actions)
     held_out = 2 * config.held_out_transitions * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
     priorities = priority_bytes(config) // 2  # the other half is computed from it

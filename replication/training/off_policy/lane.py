@@ -57,8 +57,8 @@ class Lane:
         """Open the game and begin the first episode."""
         self.run = run
         self.config = config
-        self.streams = training_streams(run.seed, run.game, run.family.streams)
-        emulator: Emulator = open_emulator(run.game)
+        self.streams = training_streams(run.seed, run.task.name, run.family.streams)
+        emulator: Emulator = open_emulator(run.task.name)
         self.recorder: RecordingEmulator | None = None
         if run.publishes_training:
             emulator = self.recorder = RecordingEmulator(emulator)

@@ -111,7 +111,7 @@ class LaneInWorker:
         self.run = run
         self.config = config
         self.num_actions = num_actions
-        self.streams = training_streams(run.seed, run.game, run.family.streams)
+        self.streams = training_streams(run.seed, run.task.name, run.family.streams)
         self.step = 0
         self.held_out: Transitions | None = None
         self._pool = pool

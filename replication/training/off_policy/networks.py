@@ -60,8 +60,8 @@ def open_network(run: Run, path: Path) -> EvaluatedNetwork:
     except (OSError, SafetensorError, ValueError) as error:
         raise ReplicationError(f"{file}: cannot be read ({reason_of(error)}); remove it") from None
     algorithm = load_algorithm(run.variant.module)
-    config, num_actions = run.settings_as(OffPolicyConfig), len(open_emulator(run.game).minimal_actions)
-    streams = training_streams(run.seed, run.game, run.family.streams)
+    config, num_actions = run.settings_as(OffPolicyConfig), len(open_emulator(run.task.name).minimal_actions)
+    streams = training_streams(run.seed, run.task.name, run.family.streams)
     learner = Learner(algorithm, config, num_actions, streams, "cpu")
     try:
         learner.online.load_state_dict(

@@ -120,6 +120,6 @@ def _outcome(
 def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace, machine: Machine) -> None:
     """Store the last hidden layer of evenly spaced states of the final evaluation, for t-SNE."""
     run = trainee.run
-    found = trainee.learner.activations(np.stack(sample.states), named_stream(run.seed, run.game, "activations"))
+    found = trainee.learner.activations(np.stack(sample.states), named_stream(run.seed, run.task.name, "activations"))
     moments = moments_of_steps(evaluation, np.array(sample.steps))
     store_activations(activations_path(run, machine.state), Activations(*found, *moments))

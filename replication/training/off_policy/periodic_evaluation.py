@@ -48,7 +48,7 @@ def evaluate_periodically(
         value = td_error = None
         if lane.held_out is not None:
             # A stream of its own, so that these statistics do not shift what training draws.
-            apart = named_stream(lane.run.seed, lane.run.game, "held_out_loss", _evaluation_index(lane))
+            apart = named_stream(lane.run.seed, lane.run.task.name, "held_out_loss", _evaluation_index(lane))
             value, td_error = learner.held_out_statistics(lane.held_out, apart)
         found = score(trace)
         earlier = [point.score for point in trainee.curve if point.score is not None]
