@@ -21,7 +21,7 @@ from tests.support.bad_input import SMOKE, refused, train
 
 
 def run_named(variant: str, **changes: Any) -> Run:
-    return resolve_run(**{"variant": variant, "game": "breakout", "seed": 1, "budget_frames": 200_000_000} | changes)
+    return resolve_run(**{"variant": variant, "task": "breakout", "seed": 1, "budget_frames": 200_000_000} | changes)
 
 
 def test_a_run_with_a_changed_setting_is_trained_continued_and_verified(tmp_path: Path) -> None:
