@@ -72,11 +72,12 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
     runs = loaded.runs()
     cores = cores or os.cpu_count() or 1
     failed = False
+    of_games = [run for run in runs if run.task.kind == "atari"]
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "Python": check_python,
         "packages": check_packages,
-        "ROMs": lambda: check_roms(runs),
-        "the emulator": lambda: check_step(runs),
+        "ROMs": lambda: check_roms(of_games),
+        "the emulator": lambda: check_step(of_games),
         "torch": check_device,
         "results": lambda: check_results(runs, results),
         "scores of other programs": lambda: check_others(loaded, results),
@@ -137,7 +138,12 @@ def check_packages() -> Iterator[Finding]:
 
 
 def check_roms(runs: Sequence[Run]) -> Iterator[Finding]:
-    """Check that the ROMs of the experiment are those results were made with; a wrong one of another game is a note."""
+    """Check that the ROMs of the experiment are those results were made with; a wrong one of another game is a note.
+
+    Args: `runs` are those of games.
+    """
+    if not runs:
+        return
     from replication.environments.atari.emulator import rom_md5
 
     games = {run.task.name for run in runs}
@@ -154,7 +160,9 @@ def check_roms(runs: Sequence[Run]) -> Iterator[Finding]:
 
 
 def check_step(runs: Sequence[Run]) -> Iterator[Finding]:
-    """Take one step in a game of the experiment."""
+    """Take one step in a game of the experiment; none where it plays no game."""
+    if not runs:
+        return
     from replication.environments.atari.emulator import open_emulator
 
     game = runs[0].task.name

@@ -155,6 +155,8 @@ def test_a_finished_experiment_is_verified_planned_and_shown(results, tmp_path, 
     capsys.readouterr()
     assert main(["run", "nfq_2005", "-n", "--results", str(results), "--state", str(tmp_path / "state")]) == 0
     assert "8 of 8" in capsys.readouterr().out
+    assert main(["doctor", "nfq_2005", "--results", str(results), "--state", str(tmp_path)]) == 0
+    assert "8 of 8 runs are finished" in (said := capsys.readouterr().out) and "ROM" not in said
 
 
 def test_fq17_a_record_says_what_made_it_and_nothing_of_this_machine_s_folders(results, tmp_path):
