@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: no such experiment, or a bad one; scores of other programs that it names are not there or are
             damaged.
     """
-    name = changed_experiment(options.experiment, options.set)
+    name = changed_experiment(options.experiment, options.set) if options.set else options.experiment
     experiment = load_experiment(name)  # what is wrong with it is said before Snakemake starts
     if experiment.others:  # pandas is loaded where it is needed
         from replication.analysis.other_scores import load_others

@@ -87,7 +87,7 @@ def test_a_seed_is_the_same_alone_in_other_bundles_and_in_this_one(whole: Path, 
 
 def test_commit_packages_machine_and_command_are_recorded(whole: Path) -> None:
     origin = json.loads((record_of(whole) / "run.json").read_bytes())["provenance"]
-    assert origin.keys() == {"command", "commit", "cores", "packages", "python", "system"}
+    assert origin.keys() == {"code", "command", "commit", "cores", "packages", "python", "system"}
     assert {"numba", "numpy"} <= origin["packages"].keys() and "torch" not in origin["packages"]
 
 

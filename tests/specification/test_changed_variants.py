@@ -24,7 +24,7 @@ def test_each_variant_with_the_setting_is_changed_and_the_others_are_as_they_wer
     assert {run.variant.variant for run in after[2:]} == {"random_10hz"}
     trained = resolve_run(
         variant="dqn_quickstart+discount=0.9",
-        task=before[0].game,
+        task=before[0].task.name,
         seed=1,
         preset="quickstart",
         budget_frames=before[0].training_frames,

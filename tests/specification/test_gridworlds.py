@@ -59,7 +59,7 @@ def test_what_cannot_be_run_is_one_line() -> None:
         (
             "protocol",
             "nature",
-        ): "protocol nature has frames|task cliff_walking: found one of kind gridworld, expected atari",
+        ): "protocol nature presents tasks of kind atari, expected gridworld as its own protocol",
         (
             "budget_episodes",
             None,

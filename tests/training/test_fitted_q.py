@@ -101,10 +101,10 @@ FINGERPRINT = "ddcedde79c7b62e8"
 def fingerprint() -> str:
     run = quick_run(seed=3, episodes=60)
     weights = learn(run).policy
-    return hashlib.sha256(weights.tobytes() + tested(run, weights).tobytes()).hexdigest()[:16]
+    return hashlib.sha256(weights.tobytes() + balanced_of(run, weights).tobytes()).hexdigest()[:16]
 
 
-def tested(run: Run, weights: np.ndarray) -> np.ndarray:
+def balanced_of(run: Run, weights: np.ndarray) -> np.ndarray:
     final = run.protocol.final_evaluation
     stream = named_stream(run.seed, "pole", "test", run.budget.episodes)
     return balanced_cycles(weights, final.presentation, config_of(run), final.num_episodes, stream)
@@ -135,7 +135,9 @@ def test_fq14_tests_do_not_depend_on_what_was_learned():
         final = run.protocol.final_evaluation
         plant = final.presentation.plant.model_copy(update={"forces_n": (side * 50.0, 0.0, -side * 50.0)})
         pushed = final.model_copy(update={"presentation": final.presentation.model_copy(update={"plant": plant})})
-        balanced = tested(replace(run, protocol=run.protocol.model_copy(update={"final_evaluation": pushed})), constant)
+        balanced = balanced_of(
+            replace(run, protocol=run.protocol.model_copy(update={"final_evaluation": pushed})), constant
+        )
         assert balanced.shape == (TEST_EPISODES,) and balanced.min() >= 1 and balanced.max() < 20
         # a push to the side it leans to keeps a pole up a little longer
         assert balanced[side * start > 0].mean() > balanced[side * start < 0].mean()

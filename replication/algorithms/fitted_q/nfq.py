@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from replication.foundation.exact_arithmetic import sigmoid
 from replication.specification.families.fitted_q import FittedQConfig, RpropSettings
 
+Config = FittedQConfig
 INPUTS = 3
 """Angle, angular velocity, action."""
 HIDDEN = 5
