@@ -37,6 +37,7 @@ from replication.specification.experiments import load_experiment
 from replication.specification.loading import load_preset, load_protocol, load_variant
 from replication.specification.protocols import Protocol
 from replication.specification.run import Run
+from replication.specification.tasks.registry import find_task
 from replication.specification.variants import Preset, Variant
 from tests.evidence.test_step_trace import CODES, VECTORS, made_up
 from tests.support.bad_input import copy_workflow, loaded, seal_record
@@ -65,7 +66,7 @@ OUTSIDE: dict[type[Settings], set[str]] = {
 
 
 def digest_of(variant: Variant, protocol: Protocol, preset: Preset | None) -> str:
-    return Run(variant, protocol, "pong", 1, preset, Budget(steps=100)).result_digest
+    return Run(variant, protocol, find_task("pong"), 1, preset, Budget(steps=100)).result_digest
 
 
 FILES = {"variant": "algorithms/dqn.yaml", "protocol": "protocols/nature.yaml", "preset": "presets/smoke.yaml"}
