@@ -16,21 +16,19 @@ from replication.analysis.table_verdicts import Spreads, aggregate_estimate, own
 from replication.analysis.verdicts import Verdict, judge
 from replication.foundation.errors import ReplicationError
 from replication.published.aggregates import conventional_score, published_aggregates
+from replication.published.judges import find_judge
 from replication.published.loader import published_table
 from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.published.schemas import Convention
 from replication.specification.experiments import Experiment, PublishedSource
 
-_NATURE_SCORES = ("mnih2015_nature", "DQN")
-_ATARI100K_COLUMNS = {
+_SHARE_COLUMNS = {
     "median": "published_median",
     "interquartile mean": "iqm_recomputed",
     "mean": "published_mean",
     "optimality gap": "recomputed_optimality_gap",
 }
-"""Columns of atari100k_aggregates.csv, in shares of one."""
-_ATARI100K_VERSIONS = {"rliable per-run data (Agarwal 2021)": "rliable re-evaluation"}
-"""Versions in atari100k_scores.csv that atari100k_aggregates.csv names otherwise."""
+"""Columns of a source's own table of aggregates, in shares of one."""
 _NORMAL_95 = 1.959964
 
 
@@ -60,18 +58,21 @@ def find_aggregate(
     source = experiment.published
     if source is None:
         return "the experiment names no published source"
-    alone = source.aggregates.get(agent.run.variant.variant)
+    variant = agent.run.variant.variant
+    alone = variant in source.aggregates and variant not in source.agents
     asked = source
-    if alone is not None:  # no scores by game: those of any agent of the source have its protocol and frames
-        asked = source.model_copy(update={"agents": {agent.run.variant.variant: source.algorithm}})
+    if alone:  # no scores by game: those of any agent of the source have its protocol and frames
+        asked = source.model_copy(update={"agents": {variant: source.algorithm}})
     by_game: dict[str, Counterpart] = {}
     for cell in agent.cells:
         found = find_counterpart(asked, cell.run, references)
         if isinstance(found, str):
             return found
         by_game[cell.run.task.name] = found
-    if source.source == "atari100k_scores":
-        return _atari100k(alone or source.agents[agent.run.variant.variant], statistic, {} if alone else by_game)
+    own = find_judge(source.source).aggregates
+    if own:
+        name = source.aggregates.get(variant) or source.agents[variant]
+        return _of_own_table(own, name, statistic, {} if alone else by_game)
     return _of_paper(source, agent, statistic, by_game)
 
 
@@ -103,8 +104,6 @@ def _of_paper(
     source: PublishedSource, agent: AgentScores, statistic: str, by_game: Mapping[str, Counterpart]
 ) -> AggregateCounterpart | str:
     wanted = (source.source, source.agents.get(agent.run.variant.variant, ""))
-    if source.source == "nature_2015_table2":
-        wanted = _NATURE_SCORES
     games = {cell.run.task.name for cell in agent.cells}
     same = [one for one in published_aggregates() if one.source == wanted and one.statistic == statistic]
     found = next((one for one in same if set(one.scores) == games), None)
@@ -115,17 +114,18 @@ def _of_paper(
     return f"no {statistic} over these games is published, or none that the published scores confirm"
 
 
-def _atari100k(name: str, statistic: str, by_game: Mapping[str, Counterpart]) -> AggregateCounterpart | str:
+def _of_own_table(
+    file: str, name: str, statistic: str, by_game: Mapping[str, Counterpart]
+) -> AggregateCounterpart | str:
     algorithm, _, version = name.partition(", ")
-    version = _ATARI100K_VERSIONS.get(version, version)
-    table = published_table("atari100k_aggregates").set_index(["algorithm", "version"]).to_dict("index")
+    table = published_table(file).set_index(["algorithm", "version"]).to_dict("index")
     if (algorithm, version) not in table:
         raise ReplicationError(
-            f"atari100k_aggregates.csv: found no row {algorithm}, {version}, expected 'algorithm, version' of one of "
+            f"{file}.csv: found no row {algorithm}, {version}, expected 'algorithm, version' of one of "
             "its rows; correct published.aggregates of the experiment"
         )
     row = table[algorithm, version]
-    share = float(row[_ATARI100K_COLUMNS[statistic]])
+    share = float(row[_SHARE_COLUMNS[statistic]])
     if math.isnan(share):
         return f"no {statistic} of {algorithm}, {version} is published"
     error = None

@@ -1,7 +1,7 @@
 """The best of several learning rates of an agent, chosen as the published score was.
 
 Source: Mnih et al. 2015, Extended Data Tables 3 and 4: for each game and agent the best of three learning rates. An
-experiment says so by naming one published agent for several variants.
+experiment names one published agent for several variants; that its scores are such is said in judges.csv.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from replication.analysis.cells import Cell
 from replication.analysis.published_counterparts import Counterpart
+from replication.published.judges import find_judge
 from replication.specification.budget import Budget
 from replication.specification.experiments import PublishedSource
 
@@ -42,9 +43,10 @@ def compared(
     Returns: one for each cell, in their order.
     """
     found = [Comparison(None, c) if isinstance(c, str) else Comparison(c) for c in counterparts]
+    judged_by_best = published is not None and find_judge(published.source).best_of
     groups: dict[tuple[str, str, Budget], list[int]] = {}
     for place, (cell, comparison) in enumerate(zip(cells, found, strict=True)):
-        name = published.agents.get(cell.run.variant.variant) if published else None
+        name = published.agents.get(cell.run.variant.variant) if published and judged_by_best else None
         if name is not None and comparison.counterpart is not None:
             groups.setdefault((name, cell.run.task.name, cell.judged_at), []).append(place)
     for places in (places for places in groups.values() if len(places) > 1):

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from replication.analysis.finished import FinishedRun, iteration_of
 from replication.analysis.intervals import estimate, interval
-from replication.published.curves import dopamine_curve
+from replication.published.curves import curve_games, training_curve
+from replication.published.judges import find_judge
 from replication.published.layouts import scores_by_game
-from replication.published.loader import published_table
 from replication.published.references import reference_set
-from replication.published.schemas import DOPAMINE_GAMES
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
@@ -203,7 +202,7 @@ def _judged_rows(experiment: Experiment, group: Sequence[FinishedRun]) -> Rows:
 def published_curve_series(experiment: Experiment) -> dict[str, str]:
     """Return the agents with published curves that the experiment names, each with its `series` in the table."""
     published = experiment.published
-    if published is None or published.source != "dopamine_curves":
+    if published is None or find_judge(published.source).layout != "curves":
         return {}
     agents = list(dict.fromkeys(published.agents.values())) or [published.algorithm]
     return {agent: "published curve" + (f", {agent}" if len(agents) > 1 else "") for agent in agents}
@@ -215,23 +214,19 @@ def _reference_rows(experiment: Experiment, game: str) -> Rows:
     if game in references.random:
         rows = [{"series": name, "value": getattr(references, name)[game]} for name in ("random", "human")]
     published = experiment.published
-    if published is None or (published.source, published.algorithm) == ("nature_2015_table2", "random"):
+    if published is None or (published.source, published.algorithm) == references.random_agent:
         return rows
-    if published.source == "dopamine_curves":
-        if game not in DOPAMINE_GAMES:
+    if find_judge(published.source).layout == "curves":
+        if game not in curve_games(published.source):
             return rows
         kept = {"frames_millions": "frames", "score_mean": "value", "score_min": "low", "score_max": "high"}
         for agent, series in published_curve_series(experiment).items():
-            points = dopamine_curve(game, agent)[list(kept)].rename(columns=kept).assign(series=series)
+            points = (
+                training_curve(published.source, game, agent)[list(kept)].rename(columns=kept).assign(series=series)
+            )
             points["frames"] = points["frames"].astype("float64") * 1e6
             rows += [{str(key): value for key, value in row.items()} for row in points.to_dict("records")]
         return rows
-    if published.source == "nature_2015_table2":
-        table = published_table("nature_2015_table2").set_index("game")
-        if game not in table.index:
-            return rows
-        score = float(table[f"{published.algorithm}_mean"][game])
-        return [*rows, {"series": "published", "frames": 200e6, "value": score}]
     # Papers leave games out: such a game has no published score, which is no error.
     scores = scores_by_game(published.source)
     found = next((row for row in scores if (row.game, row.algorithm) == (game, published.algorithm)), None)

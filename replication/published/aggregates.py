@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from replication.published.loader import PUBLISHED, published_scores, published_table
+from replication.published.layouts import scores_by_game
+from replication.published.loader import PUBLISHED, published_table
 from replication.published.references import ReferenceSet, reference_set
 from replication.published.schemas import CONVENTIONS, Convention
 from replication.specification.tasks.atari_games import ATARI57, NATURE49
@@ -104,7 +105,7 @@ def _of_row(row: Mapping[Any, Any], folder: Path) -> list[PublishedAggregate]:
     games = NATURE49 if row["games"] == len(NATURE49) else ATARI57
     scores = {
         score.game: score.score
-        for score in published_scores(row["scores_file"], folder=folder)
+        for score in scores_by_game(row["scores_file"], folder)
         if score.algorithm == row["scores_algorithm"] and score.game in games
     }
     percents = {game: conventional_score(score, game, convention, references) for game, score in scores.items()}

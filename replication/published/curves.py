@@ -9,17 +9,23 @@ import pandas as pd
 
 from replication.foundation.errors import unknown_name
 from replication.published.loader import PUBLISHED, published_table
-from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES, DQN_ZOO_AGENTS
+from replication.published.schemas import DQN_ZOO_AGENTS
 
 _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
 
 
-def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
-    """Return the training return of one of Dopamine's agents at every million frames.
+def curve_games(source: str, folder: Path = PUBLISHED) -> set[str]:
+    """Return the games that a source has learning curves of."""
+    return {game for game, _ in _all_curves(source, folder)}
+
+
+def training_curve(source: str, game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
+    """Return the published training return of an agent at every million frames.
 
     Args:
+        source: a table of learning curves, `dopamine_curves`.
         game: ROM id.
-        agent: DQN, C51, Rainbow, IQN, DQN_Adam_MSE_JAX or Quantile_JAX.
+        agent: as the source names it.
         folder: where the files lie.
 
     Returns:
@@ -32,11 +38,12 @@ def dopamine_curve(game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFr
 
     Source: google/dopamine baselines/atari/data (Castro et al. 2018).
     """
-    if game not in DOPAMINE_GAMES:
-        raise unknown_name("game among the Dopamine curves", game, DOPAMINE_GAMES)
-    if agent not in DOPAMINE_AGENTS:
-        raise unknown_name("agent among the Dopamine curves", agent, DOPAMINE_AGENTS)
-    return _all_curves(folder)[game, agent].copy()
+    curves = _all_curves(source, folder)
+    if game not in curve_games(source, folder):
+        raise unknown_name(f"game in {source}", game, curve_games(source, folder))
+    if (game, agent) not in curves:
+        raise unknown_name(f"agent in {source}", agent, {of for at, of in curves if at == game})
+    return curves[game, agent].copy()
 
 
 def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
@@ -64,8 +71,8 @@ def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
 
 
 @cache
-def _all_curves(folder: Path) -> dict[tuple[str, str], pd.DataFrame]:
+def _all_curves(source: str, folder: Path) -> dict[tuple[str, str], pd.DataFrame]:
     """Read the whole file by game and agent, once a process; only copies are handed out."""
-    table = published_table("dopamine_curves", folder=folder).sort_values("frames_millions")
+    table = published_table(source, folder=folder).sort_values("frames_millions")
     curves = table.groupby(["game", "agent"])
     return {(str(game), str(agent)): rows[_CURVE].reset_index(drop=True) for (game, agent), rows in curves}

@@ -1,4 +1,4 @@
-"""Per-game scores from tables with layouts of their own, in the form of all others: ablations, linear, Atari 100k."""
+"""Per-game scores from tables with layouts of their own, in the form of all others: Nature's, Atari 100k."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from replication.published.loader import PUBLISHED, PublishedScore, published_scores, published_sources, published_table
+from replication.published.judges import Judge, find_judge
+from replication.published.loader import PUBLISHED, PublishedScore, published_scores, published_table
+from replication.published.schemas import Layout
 
 _NATURE_STATISTIC = "highest average over evaluations, best of 3 learning rates; episodes not cut at 5 minutes"
 _FRAMES_A_STEP = 4
@@ -18,31 +20,57 @@ def scores_by_game(source: str, folder: Path = PUBLISHED) -> tuple[PublishedScor
 
     A source of another kind has none.
 
-    Algorithms of the tables are named: `replay on, target network off` and the like; `linear`; and by algorithm and
-    version for Atari 100k, as in `DER, as quoted in later papers`.
+    Algorithms of the tables are named: `random` and `dqn`; `replay on, target network off` and the like; `linear`;
+    and by algorithm and version for Atari 100k, as in `DER, as quoted in later papers`.
 
     Raises:
-        ReplicationError: the file is damaged.
+        ReplicationError: judges.csv has no such source, or a file is damaged.
     """
-    if source in published_sources(folder):
+    judge = find_judge(source, folder)
+    if judge.layout == "scores":
         return published_scores(source, folder=folder)
-    if source not in _LAYOUTS:
+    scores_of = _LAYOUTS.get(judge.layout)
+    if scores_of is None:
         return ()
     return tuple(
-        score for row in published_table(source, folder=folder).to_dict("records") for score in _LAYOUTS[source](row)
+        score for row in published_table(source, folder=folder).to_dict("records") for score in scores_of(row, judge)
     )
 
 
-def _ablation(row: dict[Any, Any]) -> list[PublishedScore]:
+def _table2(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
+    """Return random play and DQN; the printed deviation of DQN is over the episodes of one network, not over runs."""
+    return [
+        PublishedScore(
+            game=row["game"],
+            algorithm=algorithm,
+            score=float(row[column]),
+            std=None,
+            frames_millions=frames,
+            start="noop30",
+            cap_frames=18_000,
+            epsilon_eval=None,
+            statistic=f"mean of {judge.episodes} episodes",
+            reference_set="nature49_5min",
+            source=judge.title,
+            confirmed=row["confirmed"],
+            origin="transcribed",
+            note="",
+            source_name=judge.name,
+        )
+        for algorithm, column, frames in (("random", "random", None), ("dqn", "dqn_mean", judge.frames_millions))
+    ]
+
+
+def _ablation(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
     name = f"replay {row['replay']}, target network {row['target_network']}"
-    return [_nature(row, name, row["score"], "nature_2015_table3_ablation")]
+    return [_nature(row, name, row["score"], judge)]
 
 
-def _linear(row: dict[Any, Any]) -> list[PublishedScore]:
-    return [_nature(row, name, row[name], "nature_2015_table4_linear") for name in ("dqn", "linear")]
+def _linear(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
+    return [_nature(row, name, row[name], judge) for name in ("dqn", "linear")]
 
 
-def _nature(row: dict[Any, Any], algorithm: str, score: float, source: str) -> PublishedScore:
+def _nature(row: dict[Any, Any], algorithm: str, score: float, judge: Judge) -> PublishedScore:
     return PublishedScore(
         game=row["game"],
         algorithm=algorithm,
@@ -58,11 +86,11 @@ def _nature(row: dict[Any, Any], algorithm: str, score: float, source: str) -> P
         confirmed=row["confirmed"],
         origin="transcribed",
         note="the references are those of episodes cut at 5 minutes: they serve as a scale",
-        source_name=source,
+        source_name=judge.name,
     )
 
 
-def _atari100k(row: dict[Any, Any]) -> list[PublishedScore]:
+def _versions(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
     spread = float(row["std_over_runs"])
     return [
         PublishedScore(
@@ -70,7 +98,7 @@ def _atari100k(row: dict[Any, Any]) -> list[PublishedScore]:
             algorithm=f"{row['algorithm']}, {row['version']}",
             score=float(row["score"]),
             std=None if math.isnan(spread) else spread,
-            frames_millions=0.4,
+            frames_millions=judge.frames_millions,
             start=None,
             cap_frames=108_000,
             epsilon_eval=None,
@@ -80,13 +108,14 @@ def _atari100k(row: dict[Any, Any]) -> list[PublishedScore]:
             confirmed=row["confirmed"],
             origin=row["origin"],
             note="",
-            source_name="atari100k_scores",
+            source_name=judge.name,
         )
     ]
 
 
-_LAYOUTS: dict[str, Callable[[dict[Any, Any]], list[PublishedScore]]] = {
-    "nature_2015_table3_ablation": _ablation,
-    "nature_2015_table4_linear": _linear,
-    "atari100k_scores": _atari100k,
+_LAYOUTS: dict[Layout, Callable[[dict[Any, Any], Judge], list[PublishedScore]]] = {
+    "nature table 2": _table2,
+    "nature table 3": _ablation,
+    "nature table 4": _linear,
+    "agents and versions": _versions,
 }

@@ -25,6 +25,7 @@ class ReferenceSet:
         name: as protocols and published scores name it.
         title: what captions print.
         random: game to score.
+        random_agent: the source and its agent that `random` are the scores of.
         human: game to score.
         source: where the numbers were printed.
         cap_frames: emulator frames after which its episodes were cut; None: the source does not say.
@@ -33,6 +34,7 @@ class ReferenceSet:
     name: ReferenceSetName
     title: str
     random: Mapping[str, float]
+    random_agent: tuple[str, str]
     human: Mapping[str, float]
     source: str
     cap_frames: int | None
@@ -81,7 +83,7 @@ def reference_set(name: ReferenceSetName | None, folder: Path = PUBLISHED) -> Re
     def by_game(column: str) -> Mapping[str, float]:
         return MappingProxyType(dict(zip(table["game"], table[column].astype(float), strict=True)))
 
-    return ReferenceSet(name, title, by_game(random), by_game(human), source, cap_frames)
+    return ReferenceSet(name, title, by_game(random), (table_name, random), by_game(human), source, cap_frames)
 
 
 def normalized_score(score: float, game: str, references: ReferenceSet) -> float:

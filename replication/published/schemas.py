@@ -11,6 +11,9 @@ from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NA
 ReferenceSetName = Literal["nature49_5min", "atari57_30min", "atari57_human_starts"]
 Start = Literal["noop30", "human_starts", "sticky"]
 Origin = Literal["transcribed", "derived", "memory"]
+Layout = Literal[
+    "scores", "curves", "agents and versions", "nature table 2", "nature table 3", "nature table 4", "trials"
+]
 
 DOPAMINE_AGENTS: Final = ("DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX")
 _UNSCORED_GAMES: Final = ("air_raid", "carnival", "elevator_action", "journey_escape", "pooyan")
@@ -184,6 +187,20 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
                 "agent": DOPAMINE_AGENTS,
                 "frames_millions": tuple(str(frames) for frames in range(1, 200)),
             },
+        ),
+    ),
+    "judges": (
+        "judges.csv",
+        Schema(
+            {"name": _TEXT, "layout": Column(accepted=get_args(Layout))}
+            | dict.fromkeys(("protocol", "other_protocols", "best_of", "stand_in", "stand_in_agent"), _REMARK)
+            | {
+                "frames_millions": Column("number", blank=True, low=0.0),
+                "episodes": Column("count", blank=True, low=1.0),
+            }
+            | dict.fromkeys(("aggregates", "title", "short_title"), _REMARK)
+            | {"origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
+            key=("name",),
         ),
     ),
     "nfq_2005_table1": (

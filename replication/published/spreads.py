@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from replication.foundation.errors import unknown_name
-from replication.published.curves import dopamine_curve
+from replication.foundation.errors import ReplicationError, unknown_name
+from replication.published.curves import training_curve
+from replication.published.judges import find_judge
 from replication.published.loader import PUBLISHED, published_table
 from replication.published.references import reference_set
-from replication.specification.tasks.atari_games import ATARI100K26
 
 _CV_POINTS = 10
 """Points of a curve, the last ones, that the coefficient of variation is taken over."""
@@ -33,17 +33,37 @@ def stand_in_cv(source: str, game: str, frames: int, folder: Path = PUBLISHED) -
     Raises:
         ReplicationError: none is known for this game, or a file is damaged.
     """
-    if source == "atari100k_scores":
-        return hundred_cv(game, folder)
-    return between_run_cv(game, frames_millions=frames // 1_000_000, folder=folder)
+    judge = find_judge(source, folder)
+    if not judge.stand_in:
+        raise ReplicationError(
+            f"{folder / 'judges.csv'}: {source}: stand_in: found none, expected the source whose spread stands in; "
+            "name it"
+        )
+    if find_judge(judge.stand_in, folder).layout == "curves":
+        return between_run_cv(judge.stand_in, game, judge.stand_in_agent, frames // 1_000_000, folder)
+    return median_run_cv(judge.stand_in, game, folder)
+
+
+def stand_in_text(source: str, folder: Path = PUBLISHED) -> str:
+    """Say for a caption where a spread between runs comes from that a source does not print."""
+    judge = find_judge(source, folder)
+    if not judge.stand_in:
+        return "No spread between runs stands in where none was published."
+    other = find_judge(judge.stand_in, folder)
+    if other.layout == "curves":
+        return f"A stand-in spread is that of {other.short_title} of the same game, after as many frames of training."
+    return (
+        f"A stand-in spread is the median one of the agents of {other.short_title} whose single runs are published, "
+        "on the same game."
+    )
 
 
 def between_run_cv(
-    game: str, agent: str = "DQN", frames_millions: int = _CURVE_ENDS_MILLIONS, folder: Path = PUBLISHED
+    source: str, game: str, agent: str, frames_millions: int = _CURVE_ENDS_MILLIONS, folder: Path = PUBLISHED
 ) -> float:
     """Compute the coefficient of variation between runs of a game, a plain ratio (0.1 = 10 %).
 
-    With mean(t) and std(t) over the runs at the 10 points t of Dopamine's curve up to `frames_millions` (190 to 199
+    With mean(t) and std(t) over the runs at the 10 points t of the source's curve up to `frames_millions` (190 to 199
     million frames for longer trainings), and random and human of the 30-minute, 57-game set:
 
         cv = sqrt(average of std(t)^2) / max(|average of mean(t) - random|, 0.01 |human - random|)
@@ -56,7 +76,7 @@ def between_run_cv(
     Raises:
         ReplicationError: no such curve, or a file is damaged.
     """
-    curve = dopamine_curve(game, agent, folder)
+    curve = training_curve(source, game, agent, folder)
     end = curve[curve["frames_millions"] <= max(frames_millions, 1)].tail(_CV_POINTS)
     references = reference_set("atari57_30min", folder)
     random, human = references.random[game], references.human[game]
@@ -65,23 +85,23 @@ def between_run_cv(
 
 
 @cache
-def hundred_cv(game: str, folder: Path = PUBLISHED) -> float:
-    """Compute the coefficient of variation between runs of a game after 400,000 frames, a plain ratio.
+def median_run_cv(source: str, game: str, folder: Path = PUBLISHED) -> float:
+    """Compute the coefficient of variation between runs of a game over the agents of a source, a plain ratio.
 
-    The median over the agents of Atari 100k whose single runs are published (CURL, DrQ(eps), SPR, SimPLe; 5 to 100 runs
+    The median over the agents whose single runs are published (Atari 100k: CURL, DrQ(eps), SPR, SimPLe; 5 to 100 runs
     each), of the standard deviation over runs by the distance of their mean from random play, at least 0.01 of that
     of the human tester. Runs differ far more after two hours of play than after 200 million frames: on Road Runner by
     0.35 to 0.70 of their mean, where those of `between_run_cv` differ by 0.06.
 
     Raises:
-        ReplicationError: no game of Atari 100k, or the file is damaged.
+        ReplicationError: no game of the source, or the file is damaged.
 
     Source: google-research/rliable 3ccd9f4 (Agarwal et al. 2021), as atari100k_scores.csv has it.
     """
-    if game not in ATARI100K26:
-        raise unknown_name("game of Atari 100k", game, ATARI100K26)
     references = reference_set("atari57_30min", folder)
-    table = published_table("atari100k_scores", folder=folder)
+    table = published_table(source, folder=folder)
+    if game not in set(table["game"]):
+        raise unknown_name(f"game in {source}", game, set(table["game"]))
     rows = table[(table["game"] == game) & table["std_over_runs"].notna()]
     return float(
         np.median(

@@ -16,7 +16,7 @@ from replication.foundation.validation import Count, Settings, read_yaml, valida
 from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
 from replication.specification.changed_variants import changed_variants
-from replication.specification.needs import check_needs
+from replication.specification.needs import check_needs, names_in
 from replication.specification.run import Run, Seeds, checked_task, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
@@ -30,14 +30,14 @@ class PublishedSource(Settings):
     """The source of the numbers beside ours."""
 
     source: str
-    """A table of replication/published."""
+    """A source that judges: a row of replication/published/judges.csv."""
     algorithm: str
     """As the source names it; figures show its level."""
     agents: dict[str, str] = Field(default_factory=dict)
-    """Variants to the source's names of the same agents, for a source of scores by game or of Dopamine's curves; a
-    variant that is not named here has no counterpart there."""
+    """Variants to the source's names of the same agents; a variant that is not named here has no counterpart there."""
     aggregates: dict[str, str] = Field(default_factory=dict)
-    """Variants to the source's aggregates over games, of agents it has no scores by game of."""
+    """Variants to the source's aggregates over games, where `agents` does not name them: of agents it has no scores by
+    game of, or whose aggregates it names otherwise."""
     curves: dict[str, str] = Field(default_factory=dict)
     """Variants to DQN Zoo's agents, whose median over 57 games is drawn beside ours, frame by frame."""
 
@@ -331,7 +331,7 @@ def _check_names(experiment: Experiment, path: Path) -> None:
             if name not in known:
                 raise ReplicationError(f"{path}: {kind}: {unknown_name(kind.removesuffix('s'), name, known)}")
     if experiment.published is not None:
-        sources = [file.name.partition(".")[0] for file in (paths.PACKAGE / "published").rglob("*.csv*")]
+        sources = names_in("judges.csv: name")
         if experiment.published.source not in sources:
             hint = unknown_name("published source", experiment.published.source, sources)
             raise ReplicationError(f"{path}: published.source: {hint}")

@@ -112,7 +112,7 @@ def _lacking(needs: Needs, experiment: Experiment) -> str:
     for source in (published.source, ANY_SOURCE) if published else ():
         for key, accepted in needs.published.get(source, {}).items():
             value = getattr(published, key)
-            known = _names_in(accepted) if isinstance(accepted, str) else accepted
+            known = names_in(accepted) if isinstance(accepted, str) else accepted
             for name in [value] if isinstance(value, str) else value.values():
                 if name not in known:
                     return f"published.{key}: found {name!r}, expected one of {', '.join(map(repr, known))}; correct it"
@@ -120,7 +120,8 @@ def _lacking(needs: Needs, experiment: Experiment) -> str:
 
 
 @cache
-def _names_in(place: str) -> tuple[str, ...]:
+def names_in(place: str) -> tuple[str, ...]:
+    """List the names in columns of a file of published numbers, `FILE.csv: COLUMN, COLUMN`."""
     file, _, columns = place.partition(": ")
     with (paths.PACKAGE / "published" / file).open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))

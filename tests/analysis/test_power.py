@@ -34,7 +34,9 @@ def nature() -> tuple[np.ndarray, np.ndarray]:
     references = reference_set("nature49_5min")
     scores = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
     published = np.array([normalized_score(float(scores[game]), game, references) for game in NATURE49])
-    return published, np.array([between_run_cv(game) for game in NATURE49]) * np.abs(published)
+    return published, np.array([between_run_cv("dopamine_curves", game, "DQN") for game in NATURE49]) * np.abs(
+        published
+    )
 
 
 @pytest.mark.parametrize(("seeds", "runs"), [(1, None), (2, None), (5, None), (2, 100), (5, 5)])

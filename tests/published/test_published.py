@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from replication.foundation.errors import ReplicationError
-from replication.published.curves import dopamine_curve, dqn_zoo_curve
+from replication.published.curves import dqn_zoo_curve, training_curve
 from replication.published.loader import find_published, published_scores, published_table
 from replication.published.references import normalize_published, normalized_score, reference_set
 from replication.published.schemas import DOPAMINE_AGENTS, DOPAMINE_GAMES
-from replication.published.spreads import between_run_cv, hundred_cv, stand_in_cv
+from replication.published.spreads import between_run_cv, median_run_cv, stand_in_cv
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,7 +194,7 @@ def test_atari100k_repeats_the_references():
 
 
 def test_a_dopamine_curve_has_every_million_frames():
-    curve = dopamine_curve("breakout", "DQN")
+    curve = training_curve("dopamine_curves", "breakout", "DQN")
     assert list(curve.columns) == ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
     assert list(curve.frames_millions) == list(range(1, 200))
     assert (curve.score_min <= curve.score_mean).all()
@@ -203,9 +203,9 @@ def test_a_dopamine_curve_has_every_million_frames():
 
 
 def test_a_curve_is_a_copy():
-    curve = dopamine_curve("breakout", "DQN")
+    curve = training_curve("dopamine_curves", "breakout", "DQN")
     curve["score_mean"] = 0.0
-    assert dopamine_curve("breakout", "DQN").score_mean.max() > 50
+    assert training_curve("dopamine_curves", "breakout", "DQN").score_mean.max() > 50
 
 
 def test_dqn_zoos_curve_has_every_million_frames_inside_its_band():
@@ -221,25 +221,28 @@ def test_dopamine_scores_are_the_ends_of_their_curves():
     scores = published_scores("castro2018_dopamine")
     assert len(scores) == len(DOPAMINE_AGENTS) * len(SCORED_GAMES)
     for score in scores:
-        end = dopamine_curve(score.game, score.algorithm.removeprefix("Dopamine ")).score_mean.tail(10)
+        agent = score.algorithm.removeprefix("Dopamine ")
+        end = training_curve("dopamine_curves", score.game, agent).score_mean.tail(10)
         assert end.mean() == pytest.approx(score.score, rel=1e-4, abs=0.01), score
 
 
 def test_between_run_cv_by_hand():
-    end = dopamine_curve("breakout", "DQN").tail(10)
+    end = training_curve("dopamine_curves", "breakout", "DQN").tail(10)
     assert list(end.frames_millions) == list(range(190, 200))
     variances = [deviation**2 for deviation in end.score_std]
     expected = math.sqrt(sum(variances) / 10) / (sum(end.score_mean) / 10 - 1.7)
-    assert between_run_cv("breakout") == pytest.approx(expected)
-    assert between_run_cv("breakout", "C51") != between_run_cv("breakout")
+    assert between_run_cv("dopamine_curves", "breakout", "DQN") == pytest.approx(expected)
+    assert between_run_cv("dopamine_curves", "breakout", "C51") != between_run_cv("dopamine_curves", "breakout", "DQN")
 
 
 def test_a_shorter_trainings_spread_is_that_of_the_curve_so_far():
-    early = dopamine_curve("breakout", "DQN").query("31 <= frames_millions <= 40")
+    early = training_curve("dopamine_curves", "breakout", "DQN").query("31 <= frames_millions <= 40")
     expected = math.sqrt((early.score_std**2).mean()) / (early.score_mean.mean() - 1.7)
-    assert between_run_cv("breakout", frames_millions=40) == pytest.approx(expected)
+    assert between_run_cv("dopamine_curves", "breakout", "DQN", frames_millions=40) == pytest.approx(expected)
     assert stand_in_cv("nature_2015_table3_ablation", "breakout", 40_000_000) == pytest.approx(expected)
-    assert stand_in_cv("nature_2015_table2", "breakout", 200_000_000) == between_run_cv("breakout")
+    assert stand_in_cv("nature_2015_table2", "breakout", 200_000_000) == between_run_cv(
+        "dopamine_curves", "breakout", "DQN"
+    )
 
 
 def test_after_two_hours_runs_differ_as_the_agents_of_atari_100k_do():
@@ -247,28 +250,32 @@ def test_after_two_hours_runs_differ_as_the_agents_of_atari_100k_do():
     table = published_table("atari100k_scores").query("game == 'road_runner' and std_over_runs.notna()")
     assert set(table.algorithm) == {"CURL", "DrQ(eps)", "SPR", "SimPLe"}
     ratios = sorted(row.std_over_runs / (row.score - 11.5) for row in table.itertuples())
-    assert hundred_cv("road_runner") == pytest.approx((ratios[1] + ratios[2]) / 2)
-    assert stand_in_cv("atari100k_scores", "road_runner", 400_000) == hundred_cv("road_runner")
-    assert hundred_cv("road_runner") > 5 * between_run_cv("road_runner")
-    spreads = {game: hundred_cv(game) for game in ATARI100K26}
+    assert median_run_cv("atari100k_scores", "road_runner") == pytest.approx((ratios[1] + ratios[2]) / 2)
+    assert stand_in_cv("atari100k_scores", "road_runner", 400_000) == median_run_cv("atari100k_scores", "road_runner")
+    assert median_run_cv("atari100k_scores", "road_runner") > 5 * between_run_cv(
+        "dopamine_curves", "road_runner", "DQN"
+    )
+    spreads = {game: median_run_cv("atari100k_scores", game) for game in ATARI100K26}
     assert all(spread > 0 for spread in spreads.values())
     assert max(spreads, key=spreads.get) == "chopper_command"  # whose means lie next to random play
     with pytest.raises(ReplicationError, match="seaquests"):
-        hundred_cv("seaquests")
+        median_run_cv("atari100k_scores", "seaquests")
 
 
 def test_between_run_cv_is_finite_where_nothing_is_learned():
     for agent in ("DQN", "Rainbow"):
-        values = {game: between_run_cv(game, agent) for game in SCORED_GAMES}
+        values = {game: between_run_cv("dopamine_curves", game, agent) for game in SCORED_GAMES}
         assert all(math.isfinite(value) and value >= 0 for value in values.values())
-    spread = math.sqrt((dopamine_curve("montezuma_revenge", "DQN").tail(10).score_std ** 2).mean())
-    assert between_run_cv("montezuma_revenge") == pytest.approx(spread / 47.533)  # 1 % of human, 4753.3, random being 0
+    spread = math.sqrt((training_curve("dopamine_curves", "montezuma_revenge", "DQN").tail(10).score_std ** 2).mean())
+    assert between_run_cv("dopamine_curves", "montezuma_revenge", "DQN") == pytest.approx(
+        spread / 47.533
+    )  # 1 % of human, 4753.3, random being 0
 
 
 @pytest.mark.parametrize(("game", "agent"), [("defender", "DQN"), ("catch", "DQN"), ("breakout", "PPO")])
 def test_a_curve_that_does_not_exist(game, agent):
-    with pytest.raises(ReplicationError, match="among the Dopamine curves"):
-        dopamine_curve(game, agent)
+    with pytest.raises(ReplicationError, match="in dopamine_curves"):
+        training_curve("dopamine_curves", game, agent)
 
 
 def test_dqn_zoo_curves():

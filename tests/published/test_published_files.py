@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from replication.foundation.errors import ReplicationError
-from replication.published.curves import dopamine_curve
+from replication.published.curves import training_curve
 from replication.published.loader import PUBLISHED, find_published, published_scores, published_sources, published_table
 from replication.published.references import reference_set
 from replication.published.schemas import TABLES
@@ -238,7 +238,7 @@ def test_a_cut_compressed_file(tmp_path):
     content = (PUBLISHED / "dopamine_curves.csv.gz").read_bytes()
     (tmp_path / "dopamine_curves.csv.gz").write_bytes(content[:5000])
     with pytest.raises(ReplicationError, match=r"dopamine_curves\.csv\.gz: not readable as CSV"):
-        dopamine_curve("breakout", "DQN", folder=tmp_path)
+        training_curve("dopamine_curves", "breakout", "DQN", folder=tmp_path)
 
 
 @pytest.mark.slow
@@ -248,7 +248,7 @@ def test_a_curve_with_a_hole(tmp_path):
     text = "".join(",".join(row) + "\n" for row in kept).encode()
     (tmp_path / "dopamine_curves.csv.gz").write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
     with pytest.raises(ReplicationError, match="found no row for pong, DQN, 77, expected 71640 rows"):
-        dopamine_curve("breakout", "DQN", folder=tmp_path)
+        training_curve("dopamine_curves", "breakout", "DQN", folder=tmp_path)
 
 
 def test_names_that_do_not_exist():

@@ -133,7 +133,7 @@ def test_the_interval_of_a_table_misses_the_truth_as_often_as_it_says(statistic:
     references = reference_set("nature49_5min")
     scores = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
     truth = np.array([normalized_score(float(scores[game]), game, references) for game in NATURE49])
-    coefficients = np.array([between_run_cv(game) for game in NATURE49])
+    coefficients = np.array([between_run_cv("dopamine_curves", game, "DQN") for game in NATURE49])
     stream, function, tables, missed = np.random.default_rng(7), STATISTICS[statistic], 400, 0
     for _ in range(tables):
         published = truth + coefficients * np.abs(truth) * stream.standard_normal(len(truth))

@@ -15,7 +15,7 @@ from replication.analysis.judged_games import judged_cells
 from replication.analysis.learning_curves import learning_curves
 from replication.analysis.verdicts import LEVEL
 from replication.foundation.errors import ReplicationError
-from replication.published.curves import dopamine_curve
+from replication.published.curves import training_curve
 from replication.published.references import reference_set
 from replication.report.figures.learning_curves import build as draw_curves
 from replication.report.tables import power, scores, verdict_errors
@@ -56,7 +56,7 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
     assert [row["agent"] for row in rows] == [f"Rainbow (Dopamine), {n}" for n in ("1 iteration", "3 iterations")]
     assert [row["frames"] for row in rows] == ["1,000,000", "3,000,000"]
     assert [row["seeds"] for row in rows] == ["2 of 2"] * 2
-    curve = dopamine_curve("pong", "Rainbow").set_index("frames_millions")["score_mean"]
+    curve = training_curve("dopamine_curves", "pong", "Rainbow").set_index("frames_millions")["score_mean"]
     for row, point in zip(rows, (1, 3), strict=True):
         assert row["score"] == f"{returns.loc[point - 1].mean():.1f}"
         assert row["published"] == f"{curve[point]:.1f}" and row["verdict"] != "no reference"
@@ -130,7 +130,7 @@ def test_two_agents_stand_beside_the_published_curve_of_each(tmp_path: Path) -> 
     group = {"variants": ["dqn_dopamine", "dqn_dopamine_adam"], "games": ["breakout"], "budget_iterations": 2}
     experiment = experiment_of(group, published=OPTIMISERS)
     finished_in(experiment, tmp_path)
-    curves = {agent: dopamine_curve("breakout", agent) for agent in ("DQN", "DQN_Adam_MSE_JAX")}
+    curves = {agent: training_curve("dopamine_curves", "breakout", agent) for agent in ("DQN", "DQN_Adam_MSE_JAX")}
     rows = scores.build(experiment, load_runs(experiment, tmp_path)).frame
     assert rows["agent"].to_list() == ["DQN (Dopamine)", "DQN with Adam (Dopamine)"]
     assert rows["published"].to_list() == [f"{curve['score_mean'][1]:.1f}" for curve in curves.values()]

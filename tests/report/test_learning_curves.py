@@ -6,7 +6,7 @@ import pytest
 
 from replication.analysis.finished import load_runs
 from replication.analysis.learning_curves import learning_curves, moving_mean, smoothing_window_frames
-from replication.published.curves import dopamine_curve
+from replication.published.curves import training_curve
 from replication.report.figures.figure import write_figure
 from replication.report.figures.learning_curves import build, layout
 from tests.support.finished_runs import finish, made_up_experiment
@@ -103,7 +103,7 @@ def test_iterations_stand_beside_the_published_band(tmp_path):
         finish(run, tmp_path)
     table = table_of(experiment, tmp_path)
     band = table[table["series"] == "published curve"]
-    curve = dopamine_curve("pong", "DQN")
+    curve = training_curve("dopamine_curves", "pong", "DQN")
     assert band["frames"].iloc[0] == 1e6
     assert band["low"].to_list() == curve["score_min"].to_list()
     assert "training" not in set(table["series"])

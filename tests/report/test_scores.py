@@ -19,6 +19,8 @@ from replication.report.tables.table import write_table
 from replication.specification.experiments import Experiment, load_experiment
 from tests.support.synthetic import write_finished
 
+NATURE_AGENTS = {"dqn": "dqn", "random_10hz": "random"}
+
 
 def _experiment(**changes: object) -> Experiment:
     group = {
@@ -35,7 +37,7 @@ def _experiment(**changes: object) -> Experiment:
         "paper": "none",
         "question": "None?",
         "reference_set": "nature49_5min",
-        "published": {"source": "nature_2015_table2", "algorithm": "dqn"},
+        "published": {"source": "nature_2015_table2", "algorithm": "dqn", "agents": NATURE_AGENTS},
         "runs": [
             group | {"variants": ["dqn"], "budget_frames": 200_000_000, "seeds": [1, 2, 3]} | changes,
             group | {"variants": ["random_10hz"]},
@@ -113,7 +115,7 @@ def test_one_seed_is_judged_by_a_spread_worked_by_hand(tmp_path: Path) -> None:
         write_finished(run, tmp_path, [19.0, 18.0, 20.0])
     # Dopamine's runs of Pong: cv 0.11433, so the error of the difference is 132 * 0.11433 * sqrt(2) = 21.34. Four cells
     # have a reference: the level is 1 - 0.05 / 4, the normal point 2.49771, the interval 1 / 3 +- 53.31.
-    error = between_run_cv("pong") * 132 * math.sqrt(2)
+    error = between_run_cv("dopamine_curves", "pong", "DQN") * 132 * math.sqrt(2)
     assert error == pytest.approx(21.34, abs=0.01)
     low, high = 1 / 3 - 2.49771 * error, 1 / 3 + 2.49771 * error
     pong = _rows(experiment, tmp_path)["Pong", "DQN (released program)"]

@@ -15,7 +15,7 @@ from replication.foundation.errors import ReplicationError
 from replication.published.references import reference_set
 from replication.published.schemas import DOPAMINE_AGENTS, DQN_ZOO_AGENTS
 from replication.specification.experiments import NOT_SHOWN, load_experiment
-from replication.specification.needs import REFERENCE_GAMES, Needs, _names_in, needs_of
+from replication.specification.needs import REFERENCE_GAMES, Needs, names_in, needs_of
 from tests.support.finished_runs import made_up_experiment
 
 REPORT = paths.PACKAGE / "report"
@@ -38,6 +38,7 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write(workflow: Path, group: dict[str, object], changes: dict[str, object]) -> None:
     content = made_up_experiment([{}]).model_dump(mode="json", by_alias=True)
     content["runs"][0] |= group
+    content["published"]["agents"] = {}
     content = content | {"tables": [], "figures": []} | changes
     (workflow / "experiments" / "made_up.yaml").write_text(yaml.safe_dump(content))
 
@@ -135,7 +136,7 @@ def test_names_that_stand_here_and_in_published_are_the_same() -> None:
     curves = needs_of(REPORT / "figures" / "learning_curves.py").published["dopamine_curves"]
     assert curves == {"algorithm": DOPAMINE_AGENTS, "agents": DOPAMINE_AGENTS}
     (zoo,) = needs_of(REPORT / "figures" / "aggregate_curves.py").published["any source"].values()
-    assert isinstance(zoo, str) and set(_names_in(zoo)) == set(DQN_ZOO_AGENTS)
+    assert isinstance(zoo, str) and set(names_in(zoo)) == set(DQN_ZOO_AGENTS)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def test_the_first_drq_explores_more_in_evaluation_than_its_successors() -> None
     assert runs["spr"].protocol.protocol == "atari100k_spr"  # its own program's starts and lives
     assert isinstance(find_counterpart(experiment.published, runs["spr"], references), Counterpart)
     other = replace(runs["drq_eps"], protocol=runs["drq"].protocol)
-    assert find_counterpart(experiment.published, other, references) == "the published scores are of protocol atari100k"
+    reason = find_counterpart(experiment.published, other, references)
+    assert reason == f"the published scores are of protocol atari100k, not {other.protocol.protocol}"
 
 
 def test_a_published_score_without_its_frames_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,7 @@ def test_a_published_score_without_its_frames_is_no_reference(monkeypatch: pytes
     run = c51.runs()[0]
     assert isinstance(find_counterpart(c51.published, run, references), Counterpart)
     unsaid = [replace(row, frames_millions=None) for row in scores_by_game("bellemare2017_c51")]
-    monkeypatch.setattr("replication.analysis.published_counterparts.scores_by_game", lambda source: unsaid)
+    monkeypatch.setattr("replication.analysis.published_counterparts.scores_by_game", lambda source, folder: unsaid)
     reason = find_counterpart(c51.published, run, references)
     assert reason == "the published score does not state its number of frames"
 

@@ -25,13 +25,16 @@ def made_up_experiment(runs: Sequence[Mapping[str, object]], **changes: object) 
         "protocol": None,
         "preset": None,
     }
+    variants = {name for changed in runs for name in changed.get("variants", group["variants"])}  # type: ignore[attr-defined]
+    named = {"dqn": "dqn", "random_10hz": "random"}
+    agents = {variant: agent for variant, agent in named.items() if variant in variants}
     content = {
         "experiment": "made_up",
         "title": "A made-up experiment",
         "paper": "None",
         "question": "Is it drawn?",
         "reference_set": "nature49_5min",
-        "published": {"source": "nature_2015_table2", "algorithm": "dqn"},
+        "published": {"source": "nature_2015_table2", "algorithm": "dqn", "agents": agents},
         "runs": [group | dict(changed) for changed in runs],
         "tables": ["scores"],
         "figures": ["learning_curves", "embedding"],

@@ -26,7 +26,7 @@ def replicate(experiment: Experiment, results: Path, *, factor: float = 1.0, run
         found = find_counterpart(experiment.published, run, references)
         score = found.score if isinstance(found, Counterpart) else random + 0.4 * (human - random)
         try:
-            coefficient = min(between_run_cv(run.task.name), 0.6)
+            coefficient = min(between_run_cv("dopamine_curves", run.task.name, "DQN"), 0.6)
         except ReplicationError:
             coefficient = 0.2
         level = random + factor * (score - random) * (1.0 + coefficient * stream.standard_normal())

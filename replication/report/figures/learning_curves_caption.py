@@ -14,6 +14,7 @@ from replication.analysis.learning_curves import (
     published_curve_series,
     trained_frames,
 )
+from replication.published.judges import find_judge
 from replication.published.references import reference_set
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.atari_games import find_game
@@ -60,23 +61,22 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
 def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame) -> list[str]:
     if experiment.published is None:
         return []
-    source, algorithm = experiment.published.source, experiment.published.algorithm
-    if source == "dopamine_curves":
+    judge, algorithm = find_judge(experiment.published.source), experiment.published.algorithm
+    if judge.layout == "curves":
         agents = list(published_curve_series(experiment))
         runs, band, line = f"runs of {agents[0]}", "The grey band spans", "the black line is their mean"
         if len(agents) > 1:
             runs, line = f"runs of each agent ({', '.join(agents)})", "broken lines are their means"
             band = "Pale bands in the colour of ours span"
         return [
-            f"{band} the least and the greatest of the published {runs} at each million frames, {line} (Castro et al. "
-            "2018, google/dopamine baselines: training returns of 5 runs)."
+            f"{band} the least and the greatest of the published {runs} at each million frames, {line} "
+            f"({judge.title}: training returns of 5 runs)."
         ]
     levels = data[data["series"] == "published"]
     if levels.empty:
         return []
-    shown = "Mnih et al. 2015, Extended Data Table 2" if source == "nature_2015_table2" else source
     at_frames, ours = float(levels["frames"].max()), max((trained_frames(found) for found in finished), default=0)
-    parts = [f"Published: {algorithm}, {shown}."]
+    parts = [f"Published: {algorithm}, {judge.title}."]
     if at_frames > ours:
         parts.append(
             f"The published score is that after {at_frames / 1e6:g} million frames: it is no reference for runs that "

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.analysis.intervals import estimate, interval
 from replication.analysis.learning_curves import agent_title
+from replication.published.judges import find_judge
 from replication.published.loader import published_table
 from replication.published.references import normalized_score, reference_set
 from replication.report.figures.figure import (
@@ -88,8 +89,8 @@ def gather(experiment: Experiment, finished: Sequence[FinishedRun]) -> pd.DataFr
 
 def _agents(experiment: Experiment) -> dict[str, None]:
     """Return the agents that train and are scored as the article's are."""
-    runs = experiment.runs()
-    shown = {agent_title(run, runs): None for run in runs if run.family.trains and run.protocol.protocol == "nature"}
+    runs, own = experiment.runs(), find_judge("nature_2015_table2").protocol
+    shown = {agent_title(run, runs): None for run in runs if run.family.trains and run.protocol.protocol == own}
     return dict(list(shown.items())[:_MOST_AGENTS])
 
 

@@ -8,8 +8,8 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.judged_games import JudgedCell, comparisons_judged
 from replication.analysis.learning_curves import agent_title
 from replication.analysis.power import SEED_COUNTS, TRUE_DIFFERENCE_MARGINS, WANTED_SHARE, seeds_needed
-from replication.analysis.published_counterparts import stand_in_text
 from replication.analysis.verdicts import margin_points
+from replication.published.spreads import stand_in_text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
@@ -44,11 +44,12 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         f"tables. For `differs`: agents {TRUE_DIFFERENCE_MARGINS:g} margins apart are. Tried: "
         f"{', '.join(map(str, SEED_COUNTS))} seeds. Assumed: seeds are normal and ours vary as the published ones do; "
         "one published number has the error of one run, which no number of our seeds makes smaller. Spread between "
-        f"runs in normalised points: published, or stood in for. {stand_in_text(experiment.published)} Two to four "
-        "seeds may conclude less than one: their own spread, which they hardly know, takes the place of one stood in. "
+        f"runs in normalised points: published, or stood in for. {stand_in_text(experiment.published.source)} Two to "
+        "four seeds may conclude less than one: their own spread, which they hardly know, takes the place of one stood "
+        "in. "
         f"Each verdict's interval is at {level:.2%}, so that all hold together at 95 %. `replicated` can be reached "
         f"for {conclusive} of {len(rows)} games and agents."
-        if rows
+        if rows and experiment.published
         else f"{experiment.title}: no trained agent of it has a published score, so no verdict needs any seeds."
     )
     return Table("power", pd.DataFrame(rows, columns=list(_COLUMNS)), caption)

@@ -19,12 +19,15 @@ from replication.published.loader import published_table
 from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
+from replication.specification.families.untrained import RandomAgentConfig
+from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 NEEDS = {"games": "one of nature49"}
 NAMED_BY_THE_ARTICLE = ("boxing", "breakout", "crazy_climber", "demon_attack", "krull", "robotank")
 LARGE_PERCENT = 5.0
-RATES = ("random_10hz", "random_60hz")
+_FRAMES_A_SECOND = 60
+RATES_HZ = (10, 60)
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
@@ -34,7 +37,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     games = [game for game in dict.fromkeys(run.task.name for run in experiment.runs()) if game in published.index]
     rows, large = [], []
     for game in games:
-        means = [_mean(finished, rate, game) for rate in RATES]
+        means = [_mean(finished, rate, game) for rate in RATES_HZ]
         row = {"game": find_game(game).title, "DQN (published)": f"{published[game]:,.1f}"}
         for rate, mean in zip(("10 Hz", "60 Hz"), means, strict=True):
             row[f"random, {rate}"] = "missing" if mean is None else f"{mean:z,.1f}"
@@ -56,14 +59,20 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     return Table("random_rates", pd.DataFrame(rows), _caption(experiment, finished, games, large))
 
 
-def _mean(finished: Sequence[FinishedRun], variant: str, game: str) -> float | None:
+def _mean(finished: Sequence[FinishedRun], rate_hz: int, game: str) -> float | None:
     """Return the mean over seeds of the mean returns; None where a rate has no finished run."""
     scores = [
         float(found.episodes["return"].mean())
         for found in finished
-        if found.episodes is not None and (found.run.variant.variant, found.run.task.name) == (variant, game)
+        if found.episodes is not None and (_rate_hz(found.run), found.run.task.name) == (rate_hz, game)
     ]
     return float(np.mean(scores)) if scores else None
+
+
+def _rate_hz(run: Run) -> float | None:
+    """Return the actions a second of a random agent; None for any other agent."""
+    settings = run.settings
+    return _FRAMES_A_SECOND / settings.action_period_frames if isinstance(settings, RandomAgentConfig) else None
 
 
 def _change(

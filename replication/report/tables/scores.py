@@ -15,10 +15,11 @@ from replication.analysis.finished import FinishedRun, FinishedRuns, coverage, m
 from replication.analysis.intervals import Estimate, estimate, family_level, interval
 from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
 from replication.analysis.other_scores import others_caption, with_others
-from replication.analysis.published_counterparts import find_counterpart, stand_in_text
+from replication.analysis.published_counterparts import find_counterpart
 from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.foundation.errors import ReplicationError
 from replication.published.references import ReferenceSet, normalized_score, reference_set
+from replication.published.spreads import stand_in_text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
@@ -26,7 +27,6 @@ from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 NEEDS = {"games": "all in reference_set"}
-RANDOM_AGENT = "random_10hz"
 NOT_COMPARABLE = "not comparable"
 """Under `above random`: the episodes were cut at another time than the random agent's."""
 _PAPER_COLUMNS = (
@@ -70,8 +70,10 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
     comparisons = compared(experiment.published, cells, counterparts)
     level = family_level(LEVEL, comparison_count(comparisons))
+    named = experiment.published.agents if experiment.published else {}
+    chance = [cell for cell in cells if not cell.trains and cell.run.variant.variant in named]
     rows = [
-        _row(cell, agent_title(cell.run, experiment.judged_runs()), comparison, cells, references, level)
+        _row(cell, agent_title(cell.run, experiment.judged_runs()), comparison, chance, references, level)
         for cell, comparison in zip(cells, comparisons, strict=True)
     ]
     rows = with_others(rows, experiment, finished.results, references)
@@ -83,7 +85,7 @@ def _row(
     cell: Cell,
     agent: str,
     comparison: Comparison,
-    cells: Sequence[Cell],
+    chance: Sequence[Cell],
     references: ReferenceSet,
     level: float,
 ) -> dict[str, str]:
@@ -101,7 +103,7 @@ def _row(
         "95 % interval": "missing" if not scores else _range(shown),
         "interval over": unit,
         "normalized %": _number(normalized_score(float(np.mean(scores)), game, references) if scores else None),
-        "above random": _above_random(cell, cells, references),
+        "above random": _above_random(cell, chance, references),
         "random (published)": _number(references.random[game]),
         "human (published)": _number(references.human[game]),
         "published": _number(known.score) if known else "",
@@ -149,20 +151,21 @@ def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
     return (interval(found, LEVEL) if found else None), (unit if found else "")
 
 
-def _above_random(cell: Cell, cells: Sequence[Cell], references: ReferenceSet) -> str:
+def _above_random(cell: Cell, chance: Sequence[Cell], references: ReferenceSet) -> str:
     """Say whether the interval lies wholly above the random agent's, or its published score where it is not run.
 
+    The random agent is one that does not train and that the published source has too: `chance` are its cells.
     Scores of episodes of another length than the random agent's tell nothing about it.
     """
     if not cell.trains:
         return ""
-    chance = [c for c in cells if c.run.task.name == cell.run.task.name and c.run.variant.variant == RANDOM_AGENT]
-    cap = scored_cap_frames(chance[0].run) if chance else references.cap_frames
+    played = [c for c in chance if c.run.task.name == cell.run.task.name]
+    cap = scored_cap_frames(played[0].run) if played else references.cap_frames
     if scored_cap_frames(cell.run) != cap:
         return NOT_COMPARABLE
     ours = _shown_interval(cell)[0]
     published = references.random[cell.run.task.name]
-    theirs = _shown_interval(chance[0])[0] if chance else (published, published)
+    theirs = _shown_interval(played[0])[0] if played else (published, published)
     if ours is None or theirs is None:
         return "unknown"
     return "yes" if ours[0] > theirs[1] else "no"
@@ -206,8 +209,8 @@ def _caption(
         if any(found.mark for found in finished)
         else "",
         f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. "
-        f"{stand_in_text(experiment.published)} For the random agent it is ours between episodes."
-        if judged
+        f"{stand_in_text(experiment.published.source)} For the random agent it is ours between episodes."
+        if judged and experiment.published
         else "Nothing here has a reference.",
     ]
     return " ".join(part for part in parts if part)
