@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import sys
 from pathlib import Path
 
 _MEMORY = Path("/proc/meminfo")
+_PROCESSORS = Path("/proc/cpuinfo")
+_MODEL = re.compile(r"^(?:model name|cpu family|model|CPU implementer|CPU part)\s*:\s*(.*\S)\s*$", re.MULTILINE)
+
+
+def processor_model() -> str:
+    """Return the processor's name, with the numbers of its family and model: clouds give many models one name."""
+    first, _, _ = (_PROCESSORS.read_text() if _PROCESSORS.exists() else "").strip().partition("\n\n")
+    return " ".join(_MODEL.findall(first)) or platform.processor()
 
 
 def usable_cpus() -> int:
