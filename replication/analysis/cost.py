@@ -17,13 +17,14 @@ from replication.specification.families.facts import Work
 from replication.specification.loading import identity_config
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
-from replication.specification.tasks.atari_games import find_game
 
 REFERENCE_TRAINING, REFERENCE_PLAYING = 150.0, 700.0
 """Agent steps a second of `dqn`, of training and of evaluation, on one core, both cores of a 2-core cloud machine busy
 (2.5 GHz class, 2026). What is assumed of others follows their arithmetic."""
-REFERENCE_WORK = Work(act=9_346_048, update=1_091_436_544, updates_a_step=0.25)
-"""The arithmetic of `dqn` in a game of 6 actions."""
+REFERENCE_ACTIONS = 18
+"""The most that a game has: one number for all games of a variant."""
+REFERENCE_WORK = Work(act=9_352_192, update=1_092_222_976, updates_a_step=0.25)
+"""The arithmetic of `dqn` with so many actions."""
 ASSUMED_RANDOM_FRAMES = 8_000.0
 """Emulator frames a second of a random agent, on the same machine."""
 _SECONDS_A_MULTIPLY_ADD = (1.0 / REFERENCE_TRAINING - 1.0 / REFERENCE_PLAYING) / (
@@ -156,7 +157,7 @@ def _assumed_speed(run: Run) -> Speed:
     if run.family.work is None:
         rate = 1.0 / run.family.seconds_a_seed
         return Speed(rate, rate, includes_evaluations=True, origin="assumed")
-    work = run.family.work(run.variant.module, run.settings, find_game(run.task.name).minimal_actions_count)
+    work = run.family.work(run.variant.module, run.settings, REFERENCE_ACTIONS)
     playing = _SECONDS_BESIDE + _SECONDS_A_MULTIPLY_ADD * work.act
     training = playing + _SECONDS_A_MULTIPLY_ADD * work.updates_a_step * work.update
     return Speed(1.0 / training, 1.0 / playing, includes_evaluations=False, origin="assumed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ from replication.analysis.cost import REFERENCE_PLAYING, Speed, known_speed, sec
 from replication.commands import plan
 from replication.commands.plan import plan_text
 from replication.evidence.records import sealed_record
+from replication.foundation.durations import days_text
 from replication.foundation.paths import WORKFLOW
+from replication.report.pages.index import index_html
+from replication.report.pages.summary import left_to_run
 from replication.specification.experiments import load_experiment
 from replication.specification.loading import identity_config
 from replication.specification.run import Run, resolve_run
@@ -117,7 +121,7 @@ def test_what_is_assumed_follows_the_arithmetic_of_the_variant() -> None:
 
     reference = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=4_000_000)
     assert reference.family.work is not None
-    assert reference.family.work("dqn", reference.settings, 6) == cost.REFERENCE_WORK
+    assert reference.family.work("dqn", reference.settings, cost.REFERENCE_ACTIONS) == cost.REFERENCE_WORK
     assert assumed("dqn").training == pytest.approx(150.0) and assumed("dqn").playing == pytest.approx(700.0)
     # 15.7 times the arithmetic of an update; an action takes 32 samples of the head beside the emulator.
     assert assumed("iqn").training == pytest.approx(11.8, abs=0.1)
@@ -158,6 +162,18 @@ def test_parameters_are_counted_as_torch_builds_them(variant: str) -> None:
     shared = run.settings
     count = parameter_count(shared.network, shared.frame_stack, 6)
     assert count == sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.slow
+def test_one_number_everywhere(tmp_path: Path) -> None:
+    """The plan of a machine without a measurement, the doctor, the list of what is left and the index."""
+    experiment = load_experiment("iqn_2018")
+    seconds = sum(item.seconds for item in plan.plan_variants(experiment.runs(), tmp_path, tmp_path))
+    assert seconds == pytest.approx(left_to_run(experiment, tmp_path).core_seconds)
+    text = plan_text("iqn_2018", tmp_path, tmp_path, cores=2)
+    assert f"slow: {days_text(seconds)} of one core; " in text
+    assert "slow: " not in plan_text("quickstart", tmp_path, tmp_path, cores=2)
+    assert re.search(rf">iqn_2018<.*>{days_text(seconds)}<", index_html(tmp_path))
 
 
 @pytest.mark.slow
