@@ -6,7 +6,6 @@ Packages are imported inside the checks that need them: a missing one is what a 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from replication.commands.arguments import add_folders, at_least_one
 from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.resources import usable_cpus
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
 from replication.specification.run import Run, one_a_record
@@ -70,7 +70,7 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
     """
     loaded = load_experiment(experiment)
     runs = loaded.runs()
-    cores = cores or os.cpu_count() or 1
+    cores = cores or usable_cpus()
     found = set()
     of_games = [run for run in runs if run.task.kind == "atari"]
     checks: dict[str, Callable[[], Iterator[Finding]]] = {

@@ -6,7 +6,6 @@ else from assumed speeds, and the text says which. Only `measure_speeds` imports
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +15,7 @@ from replication.analysis.cost import Speed, known_speed, seconds_to_go, speed_c
 from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.foundation.durations import days_text, hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
+from replication.foundation.resources import usable_cpus
 from replication.specification.experiments import load_experiment
 from replication.specification.run import Run, one_a_record
 from replication.training.footprints import load_footprint
@@ -66,7 +66,7 @@ def print_plan(experiment: str, results: Path, state: Path, cores: int | None = 
 def plan_text(experiment: str, results: Path, state: Path, cores: int | None = None) -> str:
     """Describe the plan of an experiment: one line a variant, then time, memory and disk."""
     loaded = load_experiment(experiment)
-    cores = cores or os.cpu_count() or 1
+    cores = cores or usable_cpus()
     plans = plan_variants(loaded.runs(), results, state)
     lines = [f"{experiment}: {loaded.title}", loaded.question, ""]
     rows = [("variant", "runs done", "frames to go", "core hours", "agent steps a second")]
