@@ -13,25 +13,12 @@ from typing import Any
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
 from replication.foundation.resources import processor_model
-from replication.specification.families.facts import Work
+from replication.specification.assumed_speed import assumed_speed, longest_final_frames
 from replication.specification.loading import identity_config
-from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
-REFERENCE_TRAINING, REFERENCE_PLAYING = 150.0, 700.0
-"""Agent steps a second of `dqn`, of training and of evaluation, on one core, both cores of a 2-core cloud machine busy
-(2.5 GHz class, 2026). What is assumed of others follows their arithmetic."""
-REFERENCE_ACTIONS = 18
-"""The most that a game has: one number for all games of a variant."""
-REFERENCE_WORK = Work(act=9_352_192, update=1_092_222_976, updates_a_step=0.25)
-"""The arithmetic of `dqn` with so many actions."""
 ASSUMED_RANDOM_FRAMES = 8_000.0
 """Emulator frames a second of a random agent, on the same machine."""
-_SECONDS_A_MULTIPLY_ADD = (1.0 / REFERENCE_TRAINING - 1.0 / REFERENCE_PLAYING) / (
-    REFERENCE_WORK.updates_a_step * REFERENCE_WORK.update
-)
-_SECONDS_BESIDE = 1.0 / REFERENCE_PLAYING - _SECONDS_A_MULTIPLY_ADD * REFERENCE_WORK.act
-"""Of a step of any agent: the emulator, the frames, and calling a network."""
 LONG_ENOUGH = 5
 """A finished run tells a variant's speed if it trained this many times longer than until learning starts."""
 
@@ -64,8 +51,7 @@ def assumed_seconds(run: Run) -> float:
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     if run.family.bundles:
         return 1.0 / speed.training if speed else 0.0
-    final = run.protocol.final_evaluation
-    final_frames = final.num_episodes * (of_atari(final.presentation).episode_cap_frames or 0) if final else 0
+    final_frames = longest_final_frames(run)
     if speed is None:
         return final_frames / ASSUMED_RANDOM_FRAMES
     periodic = run.protocol.periodic_evaluation
@@ -153,14 +139,11 @@ def _measured(run: Run, state: Path) -> tuple[float, float] | None:
 
 
 def _assumed_speed(run: Run) -> Speed:
-    """Scale the reference by the arithmetic of the run's own variant; what an emulator takes is the same for all."""
-    if run.family.work is None:
+    assumed = assumed_speed(run)
+    if assumed is None:
         rate = 1.0 / run.family.seconds_a_seed
         return Speed(rate, rate, includes_evaluations=True, origin="assumed")
-    work = run.family.work(run.variant.module, run.settings, REFERENCE_ACTIONS)
-    playing = _SECONDS_BESIDE + _SECONDS_A_MULTIPLY_ADD * work.act
-    training = playing + _SECONDS_A_MULTIPLY_ADD * work.updates_a_step * work.update
-    return Speed(1.0 / training, 1.0 / playing, includes_evaluations=False, origin="assumed")
+    return Speed(*assumed, includes_evaluations=False, origin="assumed")
 
 
 def speed_path(run: Run, state: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.analysis import cost
-from replication.analysis.cost import REFERENCE_PLAYING, Speed, known_speed, seconds_to_go, steps_to_go
+from replication.analysis.cost import Speed, known_speed, seconds_to_go, steps_to_go
 from replication.commands import plan
 from replication.commands.plan import plan_text
 from replication.evidence.records import sealed_record
@@ -20,6 +20,7 @@ from replication.foundation.durations import days_text
 from replication.foundation.paths import WORKFLOW
 from replication.report.pages.index import index_html
 from replication.report.pages.summary import left_to_run
+from replication.specification.assumed_speed import REFERENCE_ACTIONS, REFERENCE_PLAYING, REFERENCE_WORK
 from replication.specification.experiments import load_experiment
 from replication.specification.loading import identity_config
 from replication.specification.run import Run, resolve_run
@@ -121,7 +122,7 @@ def test_what_is_assumed_follows_the_arithmetic_of_the_variant() -> None:
 
     reference = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=4_000_000)
     assert reference.family.work is not None
-    assert reference.family.work("dqn", reference.settings, cost.REFERENCE_ACTIONS) == cost.REFERENCE_WORK
+    assert reference.family.work("dqn", reference.settings, REFERENCE_ACTIONS) == REFERENCE_WORK
     assert assumed("dqn").training == pytest.approx(150.0) and assumed("dqn").playing == pytest.approx(700.0)
     # 15.7 times the arithmetic of an update; an action takes 32 samples of the head beside the emulator.
     assert assumed("iqn").training == pytest.approx(11.8, abs=0.1)
