@@ -29,6 +29,7 @@ class TimeLeft:
         self._reached = [trainee.progress for trainee in trainees]
         self._seen: dict[Phase, tuple[float, float]] = {}
         assumed = assumed_speed(trainees[0].run) if device == "cpu" else None
+        self._begun: set[Phase] = set()
         self._assumed: dict[Phase, float] = {}
         if assumed is not None:
             learning, playing = 1.0 / assumed.training, 1.0 / assumed.playing
@@ -66,6 +67,9 @@ class TimeLeft:
 
     def _note(self, phase: Phase, seconds: float, steps: float) -> None:
         if not steps:
+            return
+        if phase != "evaluation" and phase not in self._begun:
+            self._begun.add(phase)  # its first turn compiles what it needs
             return
         seen_seconds, seen_steps = self._seen.get(phase, (0.0, 0.0))
         half = 0.5 if seen_seconds > _SEEN_SECONDS else 1.0
