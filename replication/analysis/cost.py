@@ -12,17 +12,11 @@ from typing import Any
 
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
+from replication.foundation.resources import processor_model
+from replication.specification.assumed_speed import assumed_speed, longest_final_frames
 from replication.specification.loading import identity_config
-from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
-ASSUMED_TRAINING = {"dqn": 150.0, "dqn_paper": 150.0, "iqn": 17.0, "iqn_dopamine": 7.0, "munchausen_iqn": 7.0}
-"""Agent steps a second of training on one core, both cores of a 2-core cloud machine busy (2.5 GHz class, 2026).
-
-IQN's are counted, not measured: its update in Dopamine has 82 GFLOP, 15 times DQN's there, iqn's has 33."""
-ASSUMED_TRAINING_OTHERS = 100.0
-ASSUMED_PLAYING = 700.0
-"""Agent steps a second of evaluation, on the same machine."""
 ASSUMED_RANDOM_FRAMES = 8_000.0
 """Emulator frames a second of a random agent, on the same machine."""
 LONG_ENOUGH = 5
@@ -57,8 +51,7 @@ def assumed_seconds(run: Run) -> float:
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     if run.family.bundles:
         return 1.0 / speed.training if speed else 0.0
-    final = run.protocol.final_evaluation
-    final_frames = final.num_episodes * (of_atari(final.presentation).episode_cap_frames or 0) if final else 0
+    final_frames = longest_final_frames(run)
     if speed is None:
         return final_frames / ASSUMED_RANDOM_FRAMES
     periodic = run.protocol.periodic_evaluation
@@ -74,28 +67,28 @@ def steps_to_go(run: Run, state: Path) -> int:
 
 
 def known_speed(run: Run, results: Path, state: Path) -> Speed:
-    """Return the speed of a variant here: that of its longest finished run, else as measured, else assumed."""
+    """Return the speed of a variant here: as measured, else that of its longest run finished here, else assumed."""
     if run.family.bundles:
-        return _speed_of_bundles(run, results)
-    measured = _measured(run, state)
-    playing = measured[1] if measured else ASSUMED_PLAYING
+        return _speed_of_bundles(run, results, state)
+    if measured := _measured(run, state):
+        return Speed(*measured, includes_evaluations=False, origin="measured on this machine")
+    assumed = _assumed_speed(run)
     enough = LONG_ENOUGH * run.settings.steps_before_learning
     longest = max(
-        (record for record in _records_here(run, results) if record["counts"]["steps"] >= enough),
+        (record for record in _records_here(run, results, state) if record["counts"]["steps"] >= enough),
         key=lambda record: record["counts"]["steps"],
         default=None,
     )
     if longest is not None:
         rate = longest["counts"]["steps"] / longest["cost"]["seconds"]
-        return Speed(rate, playing, includes_evaluations=True, origin=f"of the finished run of {longest['game']}")
-    if measured:
-        return Speed(*measured, includes_evaluations=False, origin="measured on this machine")
-    return _assumed_speed(run)
+        origin = f"of the finished run of {longest['game']}"
+        return Speed(rate, assumed.playing, includes_evaluations=True, origin=origin)
+    return assumed
 
 
-def _speed_of_bundles(run: Run, results: Path) -> Speed:
+def _speed_of_bundles(run: Run, results: Path, state: Path) -> Speed:
     """Return the seeds a second of a family that bundles them: of its finished records here, else assumed."""
-    found = [record for record in _records_here(run, results) if record.get("totals")]
+    found = [record for record in _records_here(run, results, state) if record.get("totals")]
     if not found:
         return _assumed_speed(run)
     seeds, seconds = (sum(of(record) for record in found) for of in (_seeds_in, _seconds_in))
@@ -110,18 +103,29 @@ def _seconds_in(record: dict[str, Any]) -> float:
     return float(record["cost"]["seconds"])
 
 
-def _records_here(run: Run, results: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of finished runs of the same configuration, trained alone on the CPU of a machine like this."""
+def _records_here(run: Run, results: Path, state: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of finished runs of the same configuration, trained here, alone and on the CPU.
+
+    A record that came with the results, from another machine, says nothing of this one: that its system and number of
+    cores are the same is not enough, so the state must have been here too.
+    """
     here = speed_conditions(run)
-    places = sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json"))
-    for record in readable_records(path.parent for path in places):
-        try:
-            like_this = {key: record["provenance"][key] for key in here["machine"]} == here["machine"]
-            alone = record["machine"]["device"] == "cpu" and record["machine"]["lanes"] == 1
-            if like_this and alone and record["config"] == here["config"] and record["cost"]["seconds"] > 0:
-                yield record
-        except (KeyError, TypeError):
-            continue  # an estimate can do without it; the run it belongs to is refused where it is used
+    for path in sorted((results / "runs" / run.variant.variant).glob("*/*/*/run.json")):
+        for record in readable_records([path.parent]):
+            try:
+                like_this = all(record["provenance"][key] == here["machine"][key] for key in ("system", "cores"))
+                alone = record["machine"]["device"] == "cpu" and record["machine"]["lanes"] == 1
+                same = record["config"] == here["config"] and _has_state(path.parent, record, results, state)
+                if like_this and alone and same and record["cost"]["seconds"] > 0:
+                    yield record
+            except (KeyError, TypeError):
+                continue  # an estimate can do without it; the run it belongs to is refused where it is used
+
+
+def _has_state(folder: Path, record: dict[str, Any], results: Path, state: Path) -> bool:
+    """Return whether training left its folder in the state: of a run by its training, of a bundle by its record."""
+    place = folder.relative_to(results / "runs")
+    return any((state / place.parent / name[:12]).is_dir() for name in (record["training_digest"], place.name))
 
 
 def _measured(run: Run, state: Path) -> tuple[float, float] | None:
@@ -135,11 +139,11 @@ def _measured(run: Run, state: Path) -> tuple[float, float] | None:
 
 
 def _assumed_speed(run: Run) -> Speed:
-    if run.family.bundles:
+    assumed = assumed_speed(run)
+    if assumed is None:
         rate = 1.0 / run.family.seconds_a_seed
         return Speed(rate, rate, includes_evaluations=True, origin="assumed")
-    training = ASSUMED_TRAINING.get(run.variant.variant, ASSUMED_TRAINING_OTHERS)
-    return Speed(training, ASSUMED_PLAYING, includes_evaluations=False, origin="assumed")
+    return Speed(*assumed, includes_evaluations=False, origin="assumed")
 
 
 def speed_path(run: Run, state: Path) -> Path:
@@ -153,5 +157,6 @@ def speed_conditions(run: Run) -> dict[str, Any]:
 
 
 def this_machine() -> dict[str, Any]:
-    """Return the system and the number of cores of this machine."""
-    return {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count()}
+    """Return the system, the number of cores and the processor's model of this machine."""
+    system = f"{platform.system()} {platform.machine()}"
+    return {"system": system, "cores": os.cpu_count(), "processor": processor_model()}

@@ -6,7 +6,6 @@ Packages are imported inside the checks that need them: a missing one is what a 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from replication.commands.arguments import add_folders, at_least_one
 from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.resources import usable_cpus
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
 from replication.specification.run import Run, one_a_record
@@ -26,9 +26,9 @@ from replication.specification.tasks.atari_games import ATARI57
 HELP = "check that this machine can do what is asked of it"
 DESCRIPTION = "Check versions, ROMs, the emulator, the device, and memory, disk and hours against an experiment."
 
-OK, NOTE, FAIL = "ok", "note", "FAIL"
+OK, NOTE, SLOW, FAIL = "ok", "note", "slow", "FAIL"
 Finding = tuple[str, str]
-"""One of OK, NOTE and FAIL, and a line of words; after a semicolon, what to do."""
+"""One of OK, NOTE, SLOW and FAIL, and a line of words; after a semicolon, what to do."""
 
 ROOT = WORKFLOW.parent
 PROGRAM_BYTES = 1_000_000_000
@@ -70,8 +70,8 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
     """
     loaded = load_experiment(experiment)
     runs = loaded.runs()
-    cores = cores or os.cpu_count() or 1
-    failed = False
+    cores = cores or usable_cpus()
+    found = set()
     of_games = [run for run in runs if run.task.kind == "atari"]
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "Python": check_python,
@@ -88,9 +88,10 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
     for name, check in checks.items():
         for status, words in _found(name, check):
             print(f"{status:<5} {words}")
-            failed = failed or status == FAIL
-    print(f"{'something is missing' if failed else 'ready'} for {experiment}")
-    return not failed
+            found.add(status)
+    ready = "ready, but slow," if SLOW in found else "ready"
+    print(f"{'something is missing' if FAIL in found else ready} for {experiment}")
+    return FAIL not in found
 
 
 def _found(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -263,7 +264,7 @@ def check_disk(runs: Sequence[Run], results: Path, state: Path) -> Iterator[Find
 
 def check_hours(experiment: str, runs: Sequence[Run], results: Path, state: Path, cores: int) -> Iterator[Finding]:
     """Estimate the hours of what is left; this never fails."""
-    from replication.commands.plan import plan_variants, wall_seconds
+    from replication.commands.plan import plan_variants, slow_text, wall_seconds
     from replication.foundation.durations import hours_text, time_text
 
     try:
@@ -282,6 +283,8 @@ def check_hours(experiment: str, runs: Sequence[Run], results: Path, state: Path
         f"time: about {time_text(wall_seconds(plans, cores))} with {cores} at a time, {hours_text(seconds)} core hours "
         f"(speed: {', '.join(origins)}){measure}",
     )
+    if slow := slow_text(plans, cores):
+        yield SLOW, slow
 
 
 def _why_unwritable(folder: Path) -> str | None:

@@ -5,7 +5,6 @@ This is evaluated at every start of Snakemake, so nothing here imports torch, nu
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ from replication.evidence.state_files import lacks_views
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
+from replication.foundation.resources import usable_cpus
 from replication.foundation.validation import Count, Settings, shown, validated
 from replication.report.captions import read_caption
 from replication.specification.experiments import Experiment, experiment_path, known_experiments, load_experiment
@@ -156,7 +156,7 @@ class Jobs:
             run: on a CPU it takes one core; on a GPU one for each worker.
             cores: of the machine, as Snakemake knows them; None: it runs elsewhere.
         """
-        return (self.workers or cores or os.cpu_count() or 1) if self.gpus(run) else 1
+        return (self.workers or cores or usable_cpus()) if self.gpus(run) else 1
 
     def command(self, runs: Sequence[Run]) -> str:
         """Return the shell command that trains and evaluates runs, with the settings they have now and no others."""
@@ -279,7 +279,7 @@ def _most_lanes(run: Run, config: WorkflowConfig) -> int:
     from replication.training.machine.capacity import lanes_that_fit
 
     memory_bytes = total_memory_bytes() if config.memory_gb is None else int(config.memory_gb * 1e9)
-    return lanes_that_fit(run, memory_bytes, config.workers or os.cpu_count() or 1)
+    return lanes_that_fit(run, memory_bytes, config.workers or usable_cpus())
 
 
 def _relative(path: Path) -> str:

@@ -6,7 +6,6 @@ else from assumed speeds, and the text says which. Only `measure_speeds` imports
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,11 +13,15 @@ from pathlib import Path
 
 from replication.analysis.cost import Speed, known_speed, seconds_to_go, speed_conditions, speed_path, steps_to_go
 from replication.evidence.records import finished_as, made_by_other_code, unfinished
-from replication.foundation.durations import hours_text, time_text
+from replication.foundation.durations import days_text, hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
+from replication.foundation.resources import usable_cpus
 from replication.specification.experiments import load_experiment
 from replication.specification.run import Run, one_a_record
 from replication.training.footprints import load_footprint
+
+SLOW_SECONDS = 30 * 86_400.0
+"""On the clock; what takes longer is said to be slow."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def print_plan(experiment: str, results: Path, state: Path, cores: int | None = 
 def plan_text(experiment: str, results: Path, state: Path, cores: int | None = None) -> str:
     """Describe the plan of an experiment: one line a variant, then time, memory and disk."""
     loaded = load_experiment(experiment)
-    cores = cores or os.cpu_count() or 1
+    cores = cores or usable_cpus()
     plans = plan_variants(loaded.runs(), results, state)
     lines = [f"{experiment}: {loaded.title}", loaded.question, ""]
     rows = [("variant", "runs done", "frames to go", "core hours", "agent steps a second")]
@@ -92,6 +95,8 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
         f"time: about {time_text(wall_seconds(plans, cores))} with {cores} runs at a time; "
         "evaluations are taken at their longest",
     ]
+    if slow := slow_text(plans, cores):
+        lines.append(f"slow: {slow}")
     for plan in plans:
         if plan.memory and plan.done < plan.total:
             lines.append(f"memory, each {plan.variant} run: {plan.memory}")
@@ -145,6 +150,14 @@ def _of_other_code(run: Run, results: Path) -> Path | None:
 def wall_seconds(plans: Sequence[VariantPlan], cores: int) -> float:
     """Estimate the time on the clock with that many runs at a time: no less than the longest run takes alone."""
     return max([sum(plan.seconds for plan in plans) / cores, *(plan.longest_seconds for plan in plans)])
+
+
+def slow_text(plans: Sequence[VariantPlan], cores: int) -> str:
+    """Say that what is left takes longer than anybody waits for; '' where it does not."""
+    if wall_seconds(plans, cores) < SLOW_SECONDS:
+        return ""
+    seconds = sum(plan.seconds for plan in plans)
+    return f"{days_text(seconds)} of one core; take fewer games, seeds or frames, more cores, or a GPU"
 
 
 def measure_speeds(experiment: str, state: Path, seconds: float = 5.0) -> None:

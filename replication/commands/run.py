@@ -6,7 +6,7 @@ import argparse
 import os
 
 from replication.commands.arguments import add_folders, at_least_one
-from replication.commands.snakemake import known_profiles, run_snakemake, snakemake_command
+from replication.commands.snakemake import known_profiles, profile_cores, run_snakemake, snakemake_command
 from replication.foundation.paths import state_root
 from replication.specification.experiments import changed_experiment, known_experiments, load_experiment
 
@@ -64,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
         return _print_plan(name, options)
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
-    return run_snakemake(snakemake_command(name, options.results, options.cores, profile=options.profile))
+    cores = options.cores or profile_cores(options.profile)
+    return run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile))
 
 
 def _print_plan(name: str, options: argparse.Namespace) -> int:

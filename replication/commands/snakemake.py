@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
+from replication.foundation.resources import usable_cpus
 
 PROFILES = WORKFLOW / "profiles"
 
@@ -18,6 +20,15 @@ PROFILES = WORKFLOW / "profiles"
 def known_profiles() -> list[str]:
     """List the profiles of the workflow: the ways to run an experiment on one machine."""
     return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
+
+
+def profile_cores(profile: str) -> int | None:
+    """Count the cores of a profile that takes all: of Snakemake's count a container's limit is no part.
+
+    Returns: None where the profile says another number, or none.
+    """
+    takes_all = re.search(r"^cores: *all *$", (PROFILES / profile / "config.yaml").read_text(), re.MULTILINE)
+    return usable_cpus() if takes_all else None
 
 
 def snakemake_command(

@@ -6,7 +6,6 @@ torch, nor weights, nor a GPU.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
 from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
+from replication.foundation.resources import usable_cpus
 from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.experiments import known_experiments
@@ -47,8 +47,8 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     experiments += sorted(name for name in changed if name.partition("+")[0] in known)
     if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
-    total = check_runs(folders, processes or os.cpu_count() or 1, quiet=quiet)
-    learned = check_bundles(bundles, processes or os.cpu_count() or 1, learn_all=learn_again, quiet=quiet)
+    total = check_runs(folders, processes or usable_cpus(), quiet=quiet)
+    learned = check_bundles(bundles, processes or usable_cpus(), learn_all=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     if (results / "README.md").exists():

@@ -27,9 +27,12 @@ from replication.training.contract import Cohort, Trainee, load_family
 from replication.training.machine.capacity import ensure_disk
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play, ResumablePlay, unfinished_path
+from replication.training.time_left import TimeLeft
 
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
+"""Without the time left that follows from one speed: training has phases."""
 _DESCRIBE_SECONDS = 1.0
-"""Between two looks at the returns of training, which wait for what is being played."""
+"""Between two looks at the time left and the returns of training, which wait for what is being played."""
 
 
 def execute(runs: Sequence[Run], machine: Machine) -> int:
@@ -119,23 +122,27 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         initial=reached,
         unit_scale=True,
         smoothing=0.05,
+        bar_format=_BAR,
     ) as bar:
-        started = last = described = time.monotonic()
+        time_left = TimeLeft(trainees, machine.device)
+        now = started = last = described = time.monotonic()
         before = [trainee.seconds for trainee in trainees]
         try:
             for _ in cohort.train(play):
                 stop.progressed = True
-                now, before_turn = time.monotonic(), reached
+                turn_began, now, before_turn = now, time.monotonic(), reached
                 reached = sum(trainee.progress for trainee in trainees)
                 bar.update(reached - before_turn)
-                if now - described >= _DESCRIBE_SECONDS:
-                    bar.set_postfix_str(_latest(trainees), refresh=False)
-                    described = now
+                evaluated = 0
                 for trainee, spent in zip(trainees, before, strict=True):
                     trainee.seconds = spent + now - started
-                    _store_evaluation(trainee, machine)
+                    evaluated += _store_evaluation(trainee, machine)
                     if trainee.failure is not None and read_failure(trainee.run, machine.state) is None:
                         _freeze(trainee, machine)
+                time_left.note_turn(now - turn_began, evaluated)
+                if now - described >= _DESCRIBE_SECONDS:
+                    bar.set_postfix_str(f"{time_left.text()}, {_latest(trainees)}", refresh=False)
+                    described = now
                 stop.check()
                 if now - last >= machine.checkpoint_seconds:
                     _save_all(trainees, machine, stop)
@@ -187,17 +194,18 @@ def _failure_text(run: Run, machine: Machine) -> str:
     return f"{run.name}: {record['reason']}; {kept}change the settings, or remove {note} to try again"
 
 
-def _store_evaluation(trainee: Trainee, machine: Machine) -> None:
-    """Write the trace of a periodic evaluation to the state, and say its score."""
+def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
+    """Write the trace of a periodic evaluation to the state, and say its score; False where there was none."""
     evaluated = trainee.take_evaluation()
     if evaluated is None:
-        return
+        return False
     run, point = trainee.run, evaluated.point
     if evaluated.trace is not None:
         path = run.state_folder(machine.state) / "evaluations" / f"step_{point.step:010d}.trace"
         write_atomically(path, trace_bytes(evaluated.trace))
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
+    return True
 
 
 def _leave(outcome: Outcome, machine: Machine) -> None:

@@ -242,6 +242,14 @@ def test_hours_say_where_the_speed_comes_from(tmp_path: Path, capsys: pytest.Cap
     assert time.endswith("(speed: assumed, measured on this machine)")  # the random agent's is not measured
 
 
+def test_what_takes_months_is_said_to_be_slow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = examined(capsys, tmp_path, "iqn_2018")[1]
+    (slow,) = lines(said, "slow")
+    assert slow.startswith("slow  7.8 years of one core; ")
+    assert said.endswith(("ready, but slow, for iqn_2018\n", "something is missing for iqn_2018\n"))
+    assert not lines(examined(capsys, tmp_path)[1], "slow")
+
+
 def test_an_old_python_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
     assert next(doctor.check_python()) == ("FAIL", "Python 3.10.4, 3.11 or newer is needed; make venv PYTHON=...")

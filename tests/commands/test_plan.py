@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +12,15 @@ import pytest
 
 from replication.algorithms.off_policy.contract import load_algorithm
 from replication.analysis import cost
-from replication.analysis.cost import ASSUMED_PLAYING, Speed, known_speed, seconds_to_go, steps_to_go
+from replication.analysis.cost import Speed, known_speed, seconds_to_go, steps_to_go
 from replication.commands import plan
 from replication.commands.plan import plan_text
 from replication.evidence.records import sealed_record
+from replication.foundation.durations import days_text
 from replication.foundation.paths import WORKFLOW
+from replication.report.pages.index import index_html
+from replication.report.pages.summary import left_to_run
+from replication.specification.assumed_speed import REFERENCE_ACTIONS, REFERENCE_PLAYING, REFERENCE_WORK
 from replication.specification.experiments import load_experiment
 from replication.specification.loading import identity_config
 from replication.specification.run import Run, resolve_run
@@ -23,6 +29,7 @@ from replication.training.off_policy.footprint import checkpoint_bytes, paramete
 
 def _record(run: Run, **changes) -> dict:
     record = {
+        "training_digest": run.training_digest,
         "result_digest": run.result_digest,
         "game": run.task.name,
         "config": identity_config(run.variant),
@@ -34,7 +41,10 @@ def _record(run: Run, **changes) -> dict:
     return record | changes
 
 
-def _finish(run: Run, results: Path, **changes) -> None:
+def _finish(run: Run, results: Path, state: Path | None = None, **changes) -> None:
+    """Write a record; with `state`, as if this machine had made it."""
+    if state is not None:
+        run.state_folder(state).mkdir(parents=True, exist_ok=True)
     folder = run.results_folder(results)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_bytes(sealed_record(_record(run, **changes)))
@@ -46,7 +56,7 @@ def test_the_plan_counts_finished_runs_and_continues_from_checkpoints(tmp_path: 
     assert "dqn_quickstart     0 of 2       240,000" in before
     assert "assumed" in before
     assert "100,000 rows" in before
-    _finish(runs[0], tmp_path / "results")
+    _finish(runs[0], tmp_path / "results", tmp_path / "state")
     (runs[1].state_folder(tmp_path / "state") / "checkpoint_0000010000").mkdir(parents=True)
     assert steps_to_go(runs[1], tmp_path / "state") == 20_000
     after = plan_text("quickstart", tmp_path / "results", tmp_path / "state", cores=2)
@@ -72,10 +82,57 @@ def test_the_plan_counts_finished_runs_and_continues_from_checkpoints(tmp_path: 
 )
 def test_a_run_that_says_nothing_about_this_machine_is_not_a_measurement(tmp_path: Path, changes: dict) -> None:
     run = load_experiment("quickstart").runs()[0]
-    _finish(run, tmp_path)
-    assert known_speed(run, tmp_path, tmp_path).training == 150.0
-    _finish(run, tmp_path, **changes)
+    results, state = tmp_path / "results", tmp_path / "state"
+    _finish(run, results, state)
+    assert known_speed(run, results, state).training == 150.0
+    _finish(run, results, state, **changes)
+    assert known_speed(run, results, state).origin == "assumed"
+
+
+def test_a_run_that_came_with_the_results_decides_nothing(tmp_path: Path) -> None:
+    """Another machine made it: that its system and number of cores are the same is not enough."""
+    run = load_experiment("quickstart").runs()[0]
+    _finish(run, tmp_path / "results")
+    assert known_speed(run, tmp_path / "results", tmp_path / "state").origin == "assumed"
+
+
+def test_a_measurement_wins_over_finished_runs(tmp_path: Path) -> None:
+    run = load_experiment("quickstart").runs()[0]
+    _finish(run, tmp_path / "results", tmp_path / "state")
+    path = cost.speed_path(run, tmp_path / "state")
+    path.write_text(json.dumps(cost.speed_conditions(run) | {"training": 105.0, "playing": 500.0}))
+    found = known_speed(run, tmp_path / "results", tmp_path / "state")
+    assert (found.training, found.playing, found.origin) == (105.0, 500.0, "measured on this machine")
+
+
+def test_a_measurement_of_another_processor_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = load_experiment("quickstart").runs()[0]
+    path = cost.speed_path(run, tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(cost.speed_conditions(run) | {"training": 105.0, "playing": 500.0}))
+    assert known_speed(run, tmp_path, tmp_path).training == 105.0
+    monkeypatch.setattr(cost, "processor_model", lambda: "another")
     assert known_speed(run, tmp_path, tmp_path).origin == "assumed"
+
+
+def test_what_is_assumed_follows_the_arithmetic_of_the_variant() -> None:
+    def assumed(variant: str) -> Speed:
+        run = resolve_run(variant=variant, task="pong", seed=1, budget_frames=4_000_000)
+        return known_speed(run, Path("/nowhere"), Path("/nowhere"))
+
+    reference = resolve_run(variant="dqn", task="pong", seed=1, budget_frames=4_000_000)
+    assert reference.family.work is not None
+    assert reference.family.work("dqn", reference.settings, REFERENCE_ACTIONS) == REFERENCE_WORK
+    assert assumed("dqn").training == pytest.approx(150.0) and assumed("dqn").playing == pytest.approx(700.0)
+    # 15.7 times the arithmetic of an update; an action takes 32 samples of the head beside the emulator.
+    assert assumed("iqn").training == pytest.approx(11.8, abs=0.1)
+    assert assumed("iqn").playing == pytest.approx(398, abs=1)
+    # A variant of another name and the same settings is as fast.
+    assert assumed("dqn_paper").training == assumed("dqn").training
+    # Two updates a step, each of 11.2 GFLOP.
+    assert 4 < assumed("spr").training < 6
+    days = sum(map(cost.assumed_seconds, load_experiment("iqn_2018").runs())) / 86_400
+    assert 2_500 < days < 5_500  # on the core for which it is assumed; 354 by the time of an unknown variant
 
 
 def test_hours_are_training_plus_evaluations() -> None:
@@ -109,13 +166,25 @@ def test_parameters_are_counted_as_torch_builds_them(variant: str) -> None:
 
 
 @pytest.mark.slow
+def test_one_number_everywhere(tmp_path: Path) -> None:
+    """The plan of a machine without a measurement, the doctor, the list of what is left and the index."""
+    experiment = load_experiment("iqn_2018")
+    seconds = sum(item.seconds for item in plan.plan_variants(experiment.runs(), tmp_path, tmp_path))
+    assert seconds == pytest.approx(left_to_run(experiment, tmp_path).core_seconds)
+    text = plan_text("iqn_2018", tmp_path, tmp_path, cores=2)
+    assert f"slow: {days_text(seconds)} of one core; " in text
+    assert "slow: " not in plan_text("quickstart", tmp_path, tmp_path, cores=2)
+    assert re.search(rf">iqn_2018<.*>{days_text(seconds)}<", index_html(tmp_path))
+
+
+@pytest.mark.slow
 def test_speeds_are_measured_and_kept(tmp_path: Path) -> None:
     plan.measure_speeds("quickstart", tmp_path, seconds=0.3)
     run = load_experiment("quickstart").runs()[0]
     found = known_speed(run, tmp_path, tmp_path)
     assert found.origin == "measured on this machine"
     assert 5 < found.training < 5_000
-    assert found.playing not in (found.training, ASSUMED_PLAYING)
+    assert found.playing not in (found.training, REFERENCE_PLAYING)
     assert "measured on this machine" in plan_text("quickstart", tmp_path, tmp_path)
 
 

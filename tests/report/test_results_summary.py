@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from replication.foundation.durations import days_text
 from replication.foundation.errors import ReplicationError
 from replication.report.fidelity_text import README
 from replication.report.pages.readmes import readme_with_results, results_readme
-from replication.report.pages.summary import days_text, left_to_run, verdicts_of
+from replication.report.pages.summary import left_to_run, verdicts_of
 from replication.specification.experiments import load_experiment
 from replication.specification.tasks.atari_games import find_game
 from tests.support.finished_runs import made_up_experiment
@@ -47,11 +48,16 @@ def test_what_is_left_counts_runs_without_a_record(tmp_path: Path) -> None:
     after = left_to_run(experiment, tmp_path)
     assert (before.runs, before.total, before.frames) == (3, 3, 12_000_000)
     assert (after.runs, after.total, after.frames) == (2, 3, 8_000_000)
-    assert after.core_days == pytest.approx(2 / 3 * before.core_days) and after.core_days > 0
+    assert after.core_seconds == pytest.approx(2 / 3 * before.core_seconds) and after.core_seconds > 0
 
 
 def test_time_is_said_in_the_unit_that_suits_it() -> None:
-    assert [days_text(days) for days in (0.1, 1.9, 30.0, 800.0)] == ["2.4 hours", "45.6 hours", "30 days", "2.2 years"]
+    assert [days_text(86_400 * days) for days in (0.1, 1.9, 30.0, 800.0)] == [
+        "2.4 hours",
+        "45.6 hours",
+        "30 days",
+        "2.2 years",
+    ]
 
 
 def test_the_readmes_name_verdicts_findings_and_costs(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from textwrap import fill
 from typing import Any
@@ -31,7 +30,7 @@ from replication.commands.benchmark.loops import (
 from replication.commands.benchmark.our_loop import EPSILON
 from replication.commands.benchmark.pacing import LOOP, UPDATE_PERIOD_STEPS, WARM_UP_STEPS
 from replication.evidence.provenance import git_commit
-from replication.foundation.resources import total_memory_bytes
+from replication.foundation.resources import processor_model, total_memory_bytes
 from replication.report.tables.table import Table
 from replication.specification.loading import load_protocol
 from replication.specification.tasks.atari_games import find_game
@@ -232,15 +231,4 @@ def machine_text() -> str:
     held = f" ({usable} usable)" if usable not in (0, cores) else ""
     memory = f"{total_memory_bytes() / 1e9:.0f} GB of memory"
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return f"{_processor()}, {cores} cores{held}, {memory}, {system}, Python {platform.python_version()}"
-
-
-def _processor() -> str:
-    """Return the processor's name, with family and model, since several kinds share a name."""
-    described = Path("/proc/cpuinfo")
-    if described.exists():
-        pairs = [line.partition(":") for line in described.read_text().splitlines() if ":" in line]
-        told = {name.strip(): value.strip() for name, _, value in pairs}
-        if "model name" in told:
-            return f"{told['model name']} (family {told.get('cpu family')}, model {told.get('model')})"
-    return platform.processor() or "an unknown processor"
+    return f"{processor_model()}, {cores} cores{held}, {memory}, {system}, Python {platform.python_version()}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from replication.analysis.cost import assumed_seconds
 from replication.evidence.records import unfinished
-from replication.foundation.durations import hours_text
+from replication.foundation.durations import days_text
 from replication.foundation.files import write_atomically
+from replication.report.pages.summary import left_to_run
 from replication.report.pages.tables import counted_verdicts, judged_rows
 from replication.report.pages.template import fill_page
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
@@ -26,8 +26,8 @@ class ShownExperiment:
     verdicts: list[tuple[str, int]]
     has_page: bool
     frames_to_go: int
-    core_hours_to_go: str
-    """At assumed speeds, so that every machine writes the same page; empty where every run is finished."""
+    time_to_go: str
+    """Of one core, at assumed speeds, so that every machine writes the same page; empty where every run is finished."""
 
 
 def write_index(results: Path) -> Path:
@@ -66,5 +66,5 @@ def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
         verdicts=counted_verdicts(judged_rows(experiment, results)),
         has_page=(folder / "index.html").exists(),
         frames_to_go=sum(run.training_frames for run in left),
-        core_hours_to_go=hours_text(sum(map(assumed_seconds, left))) if left else "",
+        time_to_go=days_text(left_to_run(experiment, results).core_seconds) if left else "",
     )

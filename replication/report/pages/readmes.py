@@ -7,9 +7,10 @@ from pathlib import Path
 
 from replication.analysis.finished import coverage, load_runs
 from replication.analysis.other_scores import MARKS
+from replication.foundation.durations import days_text
 from replication.foundation.files import write_atomically
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
-from replication.report.pages.summary import Left, days_text, findings_of, left_to_run, verdicts_of
+from replication.report.pages.summary import Left, findings_of, left_to_run, verdicts_of
 from replication.report.pages.tables import judged_rows
 from replication.report.pages.template import fill_markdown
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
@@ -74,8 +75,8 @@ def _to_run(results: Path) -> list[tuple[str, Left, str]]:
         for name in known_experiments()
         if name not in _MADE_BY_EVERY_CLONE
     ]
-    found.sort(key=lambda item: item[1].core_days)
-    return [(name, left, days_text(left.core_days)) for name, left in found if left.runs]
+    found.sort(key=lambda item: item[1].core_seconds)
+    return [(name, left, days_text(left.core_seconds)) for name, left in found if left.runs]
 
 
 def _verdicts(experiment: Experiment, results: Path) -> str:

@@ -14,7 +14,6 @@ from replication.specification.experiments import Experiment
 from replication.specification.tasks.registry import find_task
 
 _ORDER = ("replicated", "differs", "inconclusive")
-_SECONDS_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Left:
     runs: int
     total: int
     frames: int
-    core_days: float
+    core_seconds: float
 
 
 def verdicts_of(experiment: Experiment, results: Path) -> list[Verdicts]:
@@ -76,12 +75,5 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
     """
     runs = experiment.runs()
     left = unfinished(runs, results)
-    days = sum(assumed_seconds(run) for run in left) / _SECONDS_A_DAY
-    return Left(len(left), len(runs), sum(run.training_frames for run in left), days)
-
-
-def days_text(core_days: float) -> str:
-    """Format the time of one core in the unit that suits it."""
-    if core_days < 2.0:
-        return f"{24 * core_days:,.1f} hours"
-    return f"{core_days:,.0f} days" if core_days < 730.0 else f"{core_days / 365.25:,.1f} years"
+    seconds = sum(map(assumed_seconds, left))
+    return Left(len(left), len(runs), sum(run.training_frames for run in left), seconds)

@@ -6,7 +6,7 @@ the names of families (tests/test_house.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,17 @@ class FamilySettings(Settings):
     def steps_before_learning(self) -> int:
         """About so many agent steps pass before anything is learned; a speed is told by runs that are much longer."""
         return 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """The multiply-adds of an agent on one task, by which plans scale a speed that they know."""
+
+    act: int
+    """Of choosing an action."""
+    update: int
+    """Of one update."""
+    updates_a_step: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class FamilyFacts:
     """Names of the random streams that live as long as training does; their states are part of a checkpoint."""
     seconds_a_seed: float = 0.0
     """Assumed for plans, on one core: the time of a run, where runs of all lengths take about as long (bundles)."""
+    work: Callable[[str, FamilySettings, int], Work] | None = None
+    """Count the arithmetic of a module with these settings and so many actions, where runs are no bundles."""
 
     @property
     def trains(self) -> bool:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from replication.foundation.validation import Count, Positive, Probability
 from replication.specification.families.facts import FamilyFacts
 from replication.specification.families.off_policy import KEPT_LAW, NUMERICS_VERSION, STREAMS, OffPolicyConfig
+from replication.specification.families.off_policy_work import off_policy_work
 
 
 class DQNConfig(OffPolicyConfig):
@@ -162,4 +163,5 @@ FACTS = FamilyFacts(
     bundles=False,
     evidence="inputs",
     streams=STREAMS,
+    work=off_policy_work,
 )

@@ -1,0 +1,48 @@
+"""The speed that is assumed of a variant where none was measured: counted arithmetic, scaled by one reference."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from replication.specification.families.facts import Work
+from replication.specification.protocols import of_atari
+from replication.specification.run import Run
+
+REFERENCE_TRAINING, REFERENCE_PLAYING = 150.0, 700.0
+"""Agent steps a second of `dqn`, of training and of evaluation, on one core, both cores of a 2-core cloud machine busy
+(2.5 GHz class, 2026). What is assumed of others follows their arithmetic."""
+REFERENCE_ACTIONS = 18
+"""The most that a game has: one number for all games of a variant."""
+REFERENCE_WORK = Work(act=9_352_192, update=1_092_222_976, updates_a_step=0.25)
+"""The arithmetic of `dqn` with so many actions."""
+_SECONDS_A_MULTIPLY_ADD = (1.0 / REFERENCE_TRAINING - 1.0 / REFERENCE_PLAYING) / (
+    REFERENCE_WORK.updates_a_step * REFERENCE_WORK.update
+)
+_SECONDS_BESIDE = 1.0 / REFERENCE_PLAYING - _SECONDS_A_MULTIPLY_ADD * REFERENCE_WORK.act
+"""Of a step of any agent: the emulator, the frames, and calling a network."""
+
+
+class AssumedSpeed(NamedTuple):
+    """Agent steps a second on one core."""
+
+    training: float
+    playing: float
+
+
+def assumed_speed(run: Run) -> AssumedSpeed | None:
+    """Scale the reference by the arithmetic of the run's own variant; what an emulator takes is the same for all.
+
+    Returns: None where the family counts no arithmetic.
+    """
+    if run.family.work is None:
+        return None
+    work = run.family.work(run.variant.module, run.settings, REFERENCE_ACTIONS)
+    playing = _SECONDS_BESIDE + _SECONDS_A_MULTIPLY_ADD * work.act
+    training = playing + _SECONDS_A_MULTIPLY_ADD * work.updates_a_step * work.update
+    return AssumedSpeed(1.0 / training, 1.0 / playing)
+
+
+def longest_final_frames(run: Run) -> int:
+    """Count the frames of the final evaluation at its longest; 0 where there is none."""
+    final = run.protocol.final_evaluation
+    return final.num_episodes * (of_atari(final.presentation).episode_cap_frames or 0) if final else 0

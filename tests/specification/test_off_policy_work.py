@@ -1,0 +1,79 @@
+"""The arithmetic that plans count without torch is what torch counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from replication.specification.families.facts import Work
+from replication.specification.families.off_policy import OffPolicyConfig
+from replication.specification.families.off_policy_work import off_policy_work
+from replication.specification.loading import load_variant
+from tests.support.stacks import NUM_ACTIONS, learner, minibatch
+
+GFLOP_AN_UPDATE = {
+    "c51": 2.2,
+    "der_2019": 0.5,
+    "der_dopamine": 4.9,
+    "double_dqn": 2.8,
+    "dqn": 2.2,
+    "dqn_dopamine": 3.9,
+    "drq": 4.9,
+    "dueling_double_dqn": 3.3,
+    "iqn": 34.3,
+    "iqn_dopamine": 83.1,
+    "linear_2015": 0.03,
+    "munchausen_dqn": 4.9,
+    "munchausen_iqn": 93.0,
+    "noisy_dqn": 2.2,
+    "qr_dqn": 2.3,
+    "rainbow": 3.4,
+    "rainbow_dopamine": 3.9,
+    "rainbow_no_distributional": 3.3,
+    "rainbow_no_double": 2.6,
+    "rainbow_no_dueling": 2.8,
+    "rainbow_no_noisy": 3.4,
+    "spr": 11.2,
+}
+"""In a game of six actions; every module is here, and every setting that changes the count."""
+
+
+def counted(variant: str) -> Work:
+    loaded = load_variant(variant)
+    return off_policy_work(loaded.module, loaded.settings, 6)
+
+
+def test_the_gflop_of_an_update() -> None:
+    found = {variant: 2 * counted(variant).update / 1e9 for variant in GFLOP_AN_UPDATE}
+    assert found == pytest.approx(GFLOP_AN_UPDATE, abs=0.06)
+
+
+@pytest.mark.parametrize("variant", GFLOP_AN_UPDATE)
+def test_an_update_is_counted_as_torch_counts_it(variant: str) -> None:
+    loaded = load_variant(variant)
+    config = loaded.settings.model_copy(update={"batch_size": 2})
+    assert isinstance(config, OffPolicyConfig)
+    built = learner(variant, seed=1, batch_size=2)
+    transitions = minibatch(np.random.default_rng(0), 2, config.future_steps)
+    with FlopCounterMode(display=False) as counter:
+        built.update(transitions, np.random.default_rng(0))
+    assert counter.get_total_flops() == 2 * off_policy_work(loaded.module, config, NUM_ACTIONS).update
+
+
+def test_how_many_updates_a_step_has() -> None:
+    assert counted("dqn").updates_a_step == 0.25
+    assert counted("spr").updates_a_step == 2.0  # two in every step
+
+
+def test_acting_with_samples_takes_a_head_for_each() -> None:
+    assert counted("dqn").act == 9_346_048
+    head = 3136 * 64 + 3136 * 512 + 512 * 6
+    assert counted("iqn").act == counted("dqn").act - (3136 * 512 + 512 * 6) + 32 * head
+
+
+def test_a_users_own_module_is_counted_by_its_settings() -> None:
+    settings = load_variant("iqn").settings
+    assert off_policy_work("mine", settings, 6) == off_policy_work("iqn", settings, 6)
+    settings = load_variant("dqn").settings
+    assert off_policy_work("mine", settings, 6) == off_policy_work("dqn", settings, 6)
