@@ -182,3 +182,39 @@ def test_a_checkpoint_with_other_files_is_set_aside(
             trained(family, 1)
     assert "found ['count.json'], expected ['count.json', 'other.json']; set aside" in capsys.readouterr().err
     assert family.turns == 0
+
+
+@pytest.mark.parametrize("shared", ["results", "state"])
+def test_a_run_has_one_process_a_results_folder_and_one_a_state(
+    trained: Callable[..., int], tmp_path: Path, shared: str
+) -> None:
+    """Two states may share one results folder: the slower process took away what the other was writing."""
+    folders = {name: tmp_path / (name if name == shared else "other") for name in ("results", "state")}
+    other = Machine(folders["results"], folders["state"], "cpu", "lz4", 600.0, None, quiet=True)
+    run = smoke_run(seed=1)
+    part = run.results_folder(folders["results"]) / ".run.json.0123abcd.part"
+    with session._locked(run, other):
+        part.parent.mkdir(parents=True)
+        part.write_text("half")
+        with pytest.raises(ReplicationError) as refused:
+            trained(Counters(), 1)
+        assert part.exists()
+    place = run.results_folder(tmp_path / shared) if shared == "results" else run.state_folder(tmp_path / shared)
+    assert str(refused.value) == f"{place}: another process is training this run; wait for it to end"
+    assert trained(Counters(), 1) == 0
+    records.read(run.results_folder(tmp_path / "results"))  # no file lies there that the record does not name
+
+
+def test_a_run_that_another_process_finished_before_the_lock_is_not_made_again(
+    trained: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    family = Counters()
+
+    def slowly(name: str) -> Counters:
+        assert trained(Counters(), 1) == 0
+        return family
+
+    monkeypatch.setattr(session, "load_family", slowly)
+    machine = Machine(tmp_path / "results", tmp_path / "late", "cpu", "lz4", 600.0, None, quiet=True)
+    assert execute([smoke_run(seed=1)], machine) == 0
+    assert family.turns == 0 and "finished, nothing to be done" in capsys.readouterr().err
