@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+from replication.evidence.provenance import git_commit
 from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.evidence.run_files import Outcome, write_results
 from replication.evidence.scores import score
@@ -47,6 +48,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
+    git_commit()  # asked now and kept: the files may be changed while it trains
     _say_changed_code(missing, machine)
     stop = Stop(machine.started, machine.max_seconds)
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from replication.evidence import records
+from replication.evidence import provenance, records
 from replication.evidence.run_files import Outcome
 from replication.evidence.scores import CurvePoint
 from replication.evidence.state_files import checkpoints, read_failure
@@ -218,3 +218,21 @@ def test_a_run_that_another_process_finished_before_the_lock_is_not_made_again(
     machine = Machine(tmp_path / "results", tmp_path / "late", "cpu", "lz4", 600.0, None, quiet=True)
     assert execute([smoke_run(seed=1)], machine) == 0
     assert family.turns == 0 and "finished, nothing to be done" in capsys.readouterr().err
+
+
+def test_a_record_has_the_commit_that_the_program_was_started_from(
+    trained: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REPLICATION_COMMIT", raising=False)
+    provenance._own_commit.cache_clear()
+    monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "at the start")
+
+    class Edited(Counters):
+        def open_cohort(self, runs: Sequence[Run], machine: Machine) -> Any:
+            monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "edited meanwhile")
+            return super().open_cohort(runs, machine)
+
+    assert trained(Edited(), 1) == 0
+    provenance._own_commit.cache_clear()
+    record = records.read(smoke_run(seed=1).results_folder(tmp_path / "results"))
+    assert record["provenance"]["commit"] == "at the start"
