@@ -191,9 +191,11 @@ def _finished_text(run: Run, machine: Machine) -> str:
 def _failure_text(run: Run, machine: Machine) -> str:
     record = read_failure(run, machine.state)
     assert record is not None
-    kept = f"its checkpoint of step {record['checkpoint_step']:,} is kept; " if record["checkpoint_step"] else ""
-    note = failure_path(run, machine.state)
-    return f"{run.name}: {record['reason']}; {kept}change the settings, or remove {note} to try again"
+    note, step = failure_path(run, machine.state), record["checkpoint_step"]
+    kept = f"its checkpoint of step {step:,} is kept; " if step else ""
+    again = f"remove {note} to go on from there, or {note.parent} to begin again" if step else f"remove {note}"
+    mend = "mend the settings or the code; with other settings or other code of its algorithm it is another run"
+    return f"{run.name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
 
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -162,6 +163,26 @@ def test_a_run_with_a_defect_gets_no_checkpoint_and_its_neighbour_finishes(
     assert checkpoints(sick.state_folder(tmp_path / "state")) == []
     assert not sick.results_folder(tmp_path / "results").exists()
     assert records.read(sound.results_folder(tmp_path / "results"))
+
+
+@pytest.mark.parametrize("begin_again", [False, True])
+def test_a_run_that_failed_is_tried_again_as_its_message_says(
+    trained: Callable[..., int], tmp_path: Path, begin_again: bool
+) -> None:
+    """As where the engine was mended, which is no part of what the run is."""
+    run = smoke_run(seed=1)
+    assert trained(Counters(stops_at=400), 1) == INTERRUPTED_EXIT_CODE
+    for family in (Counters(sick={1: 600}), Counters()):  # mended, but not asked to try again
+        with pytest.raises(ReplicationError, match="its checkpoint of step 400 is kept; mend the settings") as refused:
+            trained(family, 1)
+    folder = run.state_folder(tmp_path / "state")
+    note = folder / "failed.json"
+    assert str(refused.value).endswith(f"remove {note} to go on from there, or {folder} to begin again")
+    shutil.rmtree(folder) if begin_again else note.unlink()
+    mended = Counters()
+    assert trained(mended, 1) == 0
+    assert mended.turns == (6 if begin_again else 2)
+    assert records.read(run.results_folder(tmp_path / "results"))
 
 
 def test_a_checkpoint_that_is_whole_but_cannot_be_continued_stays(trained: Callable[..., int], tmp_path: Path) -> None:
