@@ -162,7 +162,7 @@ def test_a_cohort_takes_the_lanes_its_memory_holds() -> None:
     assert build_jobs(workflow_config(given | {"memory_gb": None})).cohorts
     # The runs, their digests and their files are the same however they are grouped.
     alone = build_jobs(workflow_config({"experiment": "nature_table2"}))
-    assert alone.cohorts == () and alone.run_files == jobs.run_files
+    assert alone.cohorts == () and alone.runs == jobs.runs
 
 
 def test_a_job_beside_a_gpu_takes_it_and_the_cores_of_its_workers() -> None:
