@@ -69,7 +69,14 @@ def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
         raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
     left_out = dict.fromkeys(("memory_gb", "workers", "max_seconds"))
     defaults = {"results": "results", "lanes": 1, "device": "cpu", **left_out}
-    return validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+    found = validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+    # A command takes the one for an option, Snakemake the other for a wildcard: both when runs are trained already.
+    if found.results.startswith("-") or set(found.results) & set("{}\n"):
+        raise ReplicationError(
+            f"--config: results: found {found.results!r}, expected a folder that begins with no dash and has no brace "
+            "or line break in its path; name another"
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ rule inventory:
     message:
         "all runs are there"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule table:
@@ -47,7 +47,7 @@ rule table:
     message:
         "table {wildcards.table}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule figure:
@@ -76,7 +76,7 @@ rule figure:
     message:
         "figure {wildcards.figure}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule page:
@@ -106,7 +106,7 @@ rule page:
     message:
         f"page of {NAME}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 # The list of all experiments, made anew with each page; it reads the results of the others too, whatever there is.
@@ -124,7 +124,7 @@ rule index:
     message:
         "page of all experiments"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 # What there is so far, whatever is still missing; the inventory goes, so that the next full page is made anew.
@@ -138,4 +138,4 @@ rule partial:
     message:
         f"tables, figures and page of {len(JOBS.runs) - len(JOBS.missing)} of {len(JOBS.runs)} runs"
     shell:
-        "({params.command}) > {log} 2>&1"
+        "({params.command}) > {log:q} 2>&1"
