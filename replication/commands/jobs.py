@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from replication.commands.cohorts import cohort_name, form_cohorts
+from replication.commands.inventory import Inventory, other_files
 from replication.commands.job_markers import cohort_marker, markers_there, remove_markers, run_marker, views_marker
-from replication.evidence.records import finished_as, finished_folder, record_path, unfinished
+from replication.evidence.records import finished_folder, record_path, unfinished
 from replication.evidence.state_files import lacks_views
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import canonical_json, sha256
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
 from replication.foundation.resources import usable_cpus
 from replication.foundation.validation import Count, Settings, shown, validated
@@ -69,7 +69,14 @@ def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
         raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
     left_out = dict.fromkeys(("memory_gb", "workers", "max_seconds"))
     defaults = {"results": "results", "lanes": 1, "device": "cpu", **left_out}
-    return validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+    found = validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+    # A command takes the one for an option, Snakemake the other for a wildcard: both when runs are trained already.
+    if found.results.startswith("-") or set(found.results) & set("{}\n"):
+        raise ReplicationError(
+            f"--config: results: found {found.results!r}, expected a folder that begins with no dash and has no brace "
+            "or line break in its path; name another"
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,6 @@ class Jobs:
     device: str
     workers: int | None
     max_seconds: int | None
-
-    @property
-    def run_files(self) -> list[str]:
-        """The record of every run, made or not."""
-        return [str(record_path(run, self.results)) for run in self.runs]
 
     @property
     def finished_runs(self) -> list[str]:
@@ -176,7 +178,7 @@ class Jobs:
         return f"python -m replication embed {folder} && python -m replication film {folder}"
 
     def render_command(self, kind: str, name: str | None = None) -> str:
-        """Return the shell command that makes a table, a figure or the page."""
+        """Return the shell command that makes a table, a figure, the page or the inventory."""
         words = [kind, self.experiment.experiment, *([name] if name else []), "--results", str(self.results)]
         return f"python -m replication render {shlex.join(words)}"
 
@@ -200,10 +202,8 @@ class Jobs:
 
     @property
     def inventory(self) -> str:
-        """A file named after the set of runs: another set of runs is another file, whatever the times of files say."""
-        made = [finished_as(run, self.results) or run for run in self.runs]
-        digest = sha256(canonical_json(sorted(run.record_digest for run in made)))
-        return str(self.results / self.experiment.experiment / "inventory" / f"{digest[:12]}.txt")
+        """The file that lists what tables and figures are made from."""
+        return str(Inventory(self.experiment, self.runs, self.results).path)
 
     @property
     def shared_sources(self) -> list[str]:
@@ -215,17 +215,7 @@ class Jobs:
         specification = [PACKAGE / "specification" / f"{name}.py" for name in ("departures", "fidelity")]
         modules = [*specification, PACKAGE / "report" / "tables" / "latex.py"]
         sources = (experiment, *modules, *sorted(found), *sorted(settings))
-        return [*map(_relative, sources), *self.other_files]
-
-    @property
-    def other_files(self) -> list[str]:
-        """Existing files with other programs' scores that the experiment names; rendering says which are missing."""
-        found = []
-        for name in self.experiment.others:
-            path = self.results / "imported" / f"{name}.csv"
-            found += [path] if path.exists() else []
-            found += sorted((self.results / "judged" / name).glob("*/seed*/*/run.json"))
-        return [str(path) for path in found]
+        return [*map(_relative, sources), *map(str, other_files(self.experiment, self.results))]
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:
@@ -263,6 +253,7 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
     limit = config.max_seconds
     jobs = Jobs(experiment, runs, cohorts, missing, viewed, results, config.device, config.workers, limit)
     remove_markers(markers & {*jobs.made_runs, *jobs.made_views})
+    Inventory(experiment, runs, results).remove_stale()
     return jobs
 
 

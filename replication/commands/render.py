@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from replication.commands.inventory import Inventory
 from replication.foundation.errors import ReplicationError
-from replication.specification.experiments import known_experiments
+from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.run import one_a_record
 
 HELP = "make a table, a figure or the page of an experiment, the page of all, or the READMEs"
 DESCRIPTION = (
     "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
-    "experiments, results/index.html; or bring the counts in README.md and the list in results/README.md up to date."
+    "experiments, results/index.html; or bring the counts in README.md and the list in results/README.md up to date. "
+    "The inventory of an experiment lists the files that its tables and figures are made from."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `render`."""
-    parser.add_argument("kind", choices=["table", "figure", "page", "index", "readme"])
+    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "readme"])
     parser.add_argument(
         "experiment",
         nargs="?",
@@ -44,6 +47,9 @@ def run(options: argparse.Namespace) -> int:
         render_index(options.results)
     elif options.experiment is None:
         raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
+    elif options.kind == "inventory":
+        experiment = load_experiment(options.experiment)
+        Inventory(experiment, tuple(one_a_record(experiment.runs())), options.results).write()
     elif options.kind == "page":
         render_page(options.experiment, options.results)
     elif options.name is None:

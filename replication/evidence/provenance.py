@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from replication.environments.atari.emulator import rom_md5
 from replication.environments.atari.palette import palette_rgb
 from replication.environments.registry import open_simulator
-from replication.foundation.files import sha256
-from replication.foundation.paths import PACKAGE
+from replication.foundation.files import canonical_json, sha256
+from replication.foundation.git import NOT_IN_A_COMMIT, commit_of
+from replication.foundation.paths import PACKAGE, WORKFLOW
 from replication.specification.run import Run
 from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Kind
+
+_IN_FORCE = {".py", ".yaml", ".json", ".csv", ".gz"}
+"""Endings of the files that can change a number."""
 
 
 def provenance(run: Run) -> dict[str, Any]:
@@ -75,22 +80,34 @@ def command_text(words: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "replication", *kept])
 
 
-def git_commit() -> str | None:
-    """Return the commit the program was started from, marked when the tree had changes; None outside a repository.
+def git_commit() -> str:
+    """Return the commit of the program, `-dirty` where its tree was changed; or that it is in none.
 
     REPLICATION_COMMIT comes first: it names the commit of a tree that was copied to a machine whose repository, if any,
     is at another.
     """
-    if named := os.environ.get("REPLICATION_COMMIT"):
-        return named
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=PACKAGE,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
+    return os.environ.get("REPLICATION_COMMIT") or _own_commit()
+
+
+@cache
+def _own_commit() -> str:
+    """Ask once a process: the files may change while it trains, which changes nothing of what it does."""
+    return commit_or_digest(PACKAGE.parent)
+
+
+def commit_or_digest(root: Path) -> str:
+    """Return the commit of the program in this folder; where git does not have all its files, a digest of them."""
+    sources = {path: (root / path).read_bytes() for path in _sources(root)}
+    if (commit := commit_of(root, list(sources))) is not None:
+        return commit
+    return NOT_IN_A_COMMIT + sha256(canonical_json({path: sha256(data) for path, data in sources.items()}))
+
+
+def _sources(root: Path) -> Iterator[str]:
+    """Yield the files that can be in force, relative to the root: code, settings and data, but no caches."""
+    for folder in (PACKAGE.name, WORKFLOW.name):
+        for path in sorted((root / folder).rglob("*")):
+            place = path.relative_to(root)
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
+            if path.suffix in _IN_FORCE and not hidden and path.is_file():
+                yield place.as_posix()

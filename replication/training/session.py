@@ -6,12 +6,12 @@ is stored, and the program ends with an exit code that says so. What is trained 
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+from replication.evidence.provenance import git_commit
 from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.evidence.run_files import Outcome, write_results
 from replication.evidence.scores import score
@@ -19,6 +19,7 @@ from replication.evidence.state_files import checkpoint_step, failure_path, read
 from replication.evidence.traces import trace_bytes
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
+from replication.foundation.locks import held
 from replication.foundation.progress import progress_bar, say
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals
 from replication.specification.run import Run, one_a_record
@@ -50,6 +51,7 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
+    git_commit()  # asked now and kept: the files may be changed while it trains
     _say_changed_code(missing, machine)
     stop = Stop(machine.started, machine.max_seconds)
     try:
@@ -76,11 +78,18 @@ def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
     if not healthy:
         return
     family, play = load_family(healthy[0].family.name), ResumablePlay(machine.state, stop, machine.checkpoint_seconds)
-    with ExitStack() as held:
+    with ExitStack() as open_until_done:
         for run in healthy:
-            held.enter_context(_locked(run, machine))
-        ensure_disk(healthy, machine.state)
-        cohort = held.enter_context(family.open_cohort(healthy, machine))
+            open_until_done.enter_context(_locked(run, machine))
+        # Another process may have finished some between the first look and the lock.
+        left = unfinished(healthy, machine.results)
+        for run in healthy:
+            if run not in left:
+                say(_finished_text(run, machine))
+        if not left:
+            return
+        ensure_disk(left, machine.state)
+        cohort = open_until_done.enter_context(family.open_cohort(left, machine))
         if cohort.trainees:
             _continue_all(cohort.trainees, machine, stop)
             stop.check()
@@ -189,9 +198,11 @@ def _finished_text(run: Run, machine: Machine) -> str:
 def _failure_text(run: Run, machine: Machine) -> str:
     record = read_failure(run, machine.state)
     assert record is not None
-    kept = f"its checkpoint of step {record['checkpoint_step']:,} is kept; " if record["checkpoint_step"] else ""
-    note = failure_path(run, machine.state)
-    return f"{run.name}: {record['reason']}; {kept}change the settings, or remove {note} to try again"
+    note, step = failure_path(run, machine.state), record["checkpoint_step"]
+    kept = f"its checkpoint of step {step:,} is kept; " if step else ""
+    again = f"remove {note} to go on from there, or {note.parent} to begin again" if step else f"remove {note}"
+    mend = "mend the settings or the code; with other settings or other code of its algorithm it is another run"
+    return f"{run.name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
 
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
@@ -227,22 +238,19 @@ def _latest(trainees: Sequence[Trainee]) -> str:
 def _locked(run: Run, machine: Machine) -> Iterator[None]:
     """Lock a run for this process, and remove files that a killed process left half written.
 
-    The kernel frees the lock however the process ends.
+    There are two locks, since one results folder may be given to processes with different states, and the other way
+    round. That of the results lies beside the logs: a record's folder holds nothing that the record does not name.
+    The kernel frees them however the process ends.
 
     Raises:
-        ReplicationError: another process holds the lock, or the run's folders cannot be written.
+        ReplicationError: another process holds a lock, or the run's folders cannot be written.
     """
-    folder = run.state_folder(machine.state)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
-    except OSError as error:
-        raise ReplicationError(f"{folder}: cannot be written ({error.strerror}); name another with --state") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ReplicationError(f"{folder}: another process is training this run; wait for it to end") from None
-        remove_parts(folder)
-        remove_parts(run.results_folder(machine.results))
+    state, results = run.state_folder(machine.state), run.results_folder(machine.results)
+    of_results = machine.results / "logs" / "runs" / run.place / "lock"
+    with ExitStack() as locks:
+        for path, folder, option in ((state / "lock", state, "--state"), (of_results, results, "--results")):
+            refusal = f"{folder}: another process is training this run; wait for it to end"
+            locks.enter_context(held(path, refusal, wait_seconds=0.0, mending=f"name another with {option}"))
+        remove_parts(state)
+        remove_parts(results)
         yield

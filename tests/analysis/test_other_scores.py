@@ -18,6 +18,7 @@ from replication.analysis.other_scores import SCHEMA, load_other
 from replication.commands import doctor
 from replication.commands import run as run_command
 from replication.commands.cli import main
+from replication.commands.inventory import other_files
 from replication.commands.jobs import Jobs
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
@@ -179,7 +180,8 @@ def test_what_was_judged_here_stands_beside_ours(judged: Path, tmp_path: Path) -
     assert (row["agent"], row["frames"], row["seeds"]) == ("theirs (judged here)", "unknown", "2 of 2")
     assert row["reason"] == "judged here: 2 episodes at epsilon 0.05, nature frames"
     jobs = Jobs(experiment, experiment.runs(), (), (), (), tmp_path, "cpu", None, None)
-    assert len(jobs.other_files) == 2 and set(jobs.other_files) <= set(jobs.shared_sources)
+    files = {str(path) for path in other_files(experiment, tmp_path)}
+    assert len(files) == 2 and files <= set(jobs.shared_sources)
     record = next((tmp_path / "judged").rglob("run.json"))
     content = json.loads(record.read_bytes())
     record.write_bytes(sealed_record(content | {"seed": 7}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -58,6 +59,23 @@ def test_a_command_carries_another_protocol_and_a_preset() -> None:
     runs = [_run("pong", seed, protocol="noop_30min", preset="smoke") for seed in (1, 2)]
     options = build_parser(COMMANDS).parse_args(["train", *shlex.split(run_arguments(runs, Path("results")))])
     assert [found.result_digest for found in named_runs(options)] == [run.result_digest for run in runs]
+
+
+@pytest.mark.parametrize("name", ["with a blank", "it's; here", 'say "so"', "\u00e9t\u00e9", "$HOME", "a&b|c"])
+def test_every_command_takes_a_results_folder_of_any_name_as_one_word(name: str) -> None:
+    jobs = build_jobs(workflow_config({"experiment": "quickstart", "results": f"/nowhere/{name}"}))
+    commands = [jobs.command([run]) for run in jobs.runs] + [jobs.index_command, jobs.render_command("inventory")]
+    assert all(f"/nowhere/{name}" in shlex.split(command) for command in commands)
+    embed = shlex.split(jobs.views_command(jobs.viewed[0]))
+    assert sum(word.startswith(f"/nowhere/{name}/runs/") for word in embed) == 2
+
+
+def test_no_shell_line_of_the_workflow_has_a_file_without_quotes() -> None:
+    lines = [line for path in (WORKFLOW / "rules").glob("*.smk") for line in path.read_text().splitlines()]
+    shell = [line.strip() for line in lines if line.strip().startswith('"') and "{params.command}" in line]
+    assert len(shell) == 9
+    for line in shell:
+        assert set(re.findall("{[^}]*}", line)) == {"{params.command}", "{log:q}"}, line
 
 
 def test_only_runs_with_a_final_evaluation_are_embedded_and_filmed_by_a_job_of_their_own() -> None:
@@ -162,7 +180,7 @@ def test_a_cohort_takes_the_lanes_its_memory_holds() -> None:
     assert build_jobs(workflow_config(given | {"memory_gb": None})).cohorts
     # The runs, their digests and their files are the same however they are grouped.
     alone = build_jobs(workflow_config({"experiment": "nature_table2"}))
-    assert alone.cohorts == () and alone.run_files == jobs.run_files
+    assert alone.cohorts == () and alone.runs == jobs.runs
 
 
 def test_a_job_beside_a_gpu_takes_it_and_the_cores_of_its_workers() -> None:
@@ -189,6 +207,9 @@ def test_a_job_beside_a_gpu_takes_it_and_the_cores_of_its_workers() -> None:
         ({"experiment": "quickstart", "lanes": "automatic"}, "lanes: expected auto or a whole .*found 'automatic'"),
         ({"experiment": "quickstart", "workers": 1.5}, "workers: expected a whole number, found 1.5"),
         ({"experiment": "quickstart", "memory_gb": 0}, "memory_gb: .*greater than 0"),
+        ({"experiment": "quickstart", "results": "-here"}, "results: found '-here', expected a folder that begins "),
+        ({"experiment": "quickstart", "results": "/a/{b}"}, "results: found '/a/{b}', expected .* no brace"),
+        ({"experiment": "quickstart", "results": "/a/\nb"}, "results: found '/a/.nb', expected .* line break"),
     ],
 )
 def test_a_bad_configuration_is_one_line(given: dict, expected: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 from replication.commands.cli import main
 from replication.commands.queue.entries import Entry, Queue, new_entry
 from replication.commands.queue.folder import Failure, QueueFolder, Worker
-from replication.commands.queue.locks import held
 from replication.commands.queue.status import WIDTH, status_rows, status_text
+from replication.foundation.locks import held
 from replication.specification.run import resolve_run
 from tests.support.bad_input import refused
 from tests.support.queue_projects import smoke_entry

@@ -17,9 +17,9 @@ from replication.commands.cli import main
 from replication.commands.queue.clone import current_commit, place_clone
 from replication.commands.queue.entries import Entry
 from replication.commands.queue.folder import QueueFolder, Worker, read_json
-from replication.commands.queue.locks import is_held
 from replication.commands.queue.worker import last_line
 from replication.evidence.state_files import checkpoints
+from replication.foundation.locks import is_held
 from tests.support.bad_input import refused
 from tests.support.queue_projects import SMOKE, command, commit_all, this_project, wait_for
 

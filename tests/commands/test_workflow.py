@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from replication.commands.jobs import build_jobs, workflow_config
+from tests.support.finished_runs import change_record
 from tests.support.parameters import long_unless
 from tests.support.workflow_trees import (
     ROOT,
@@ -190,6 +191,17 @@ def test_nothing_is_done_twice_and_only_what_depends_is_done_again(finished: Pat
     for path in sources(finished):
         path.touch()
     assert "run" not in scheduled(finished)
+
+
+@pytest.mark.slow
+def test_a_run_replaced_by_one_with_other_scores_makes_all_that_shows_it_anew(clone: Path) -> None:
+    assert snakemake(clone, "experiment=smoke").returncode == 0
+    assert scheduled(clone) == {}
+    record = next((clone / "results/runs/random_10hz").rglob("run.json"))
+    moment = record.stat().st_mtime
+    change_record(record.parent, '"score": -', '"score": -1')
+    os.utime(record, (moment, moment))
+    assert scheduled(clone) == RENDERED
 
 
 @pytest.mark.slow

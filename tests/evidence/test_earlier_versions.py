@@ -144,7 +144,7 @@ def test_plan_and_jobs_take_it_for_done(shown: tuple[Experiment, list[Run]], tmp
     experiment, named = shown
     jobs = build_jobs(workflow_config({"experiment": experiment.experiment, "results": str(tmp_path)}))
     assert not [run for run in jobs.missing if run in named]
-    assert str(earlier(named[0]).results_folder(tmp_path) / "run.json") in jobs.run_files
+    assert str(earlier(named[0]).results_folder(tmp_path) / "run.json") in jobs.finished_runs
     inventory = jobs.inventory
     said = "done by an earlier numerics version of the same law, and not to be made again: 1"
     assert said in plan_text(experiment.experiment, tmp_path, tmp_path / "state")

@@ -13,6 +13,7 @@ import pytest
 from replication.analysis.finished import load_runs
 from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
+from replication.foundation.git import NOT_IN_A_COMMIT
 from replication.report.figures import embedding, learning_curves
 from replication.report.figures.figure import write_figure
 from replication.report.pages import experiment as experiment_page
@@ -238,6 +239,14 @@ def test_uncommitted_changes_are_told(experiment, tmp_path):
     changed = write_page(experiment, tmp_path).read_text()
     assert "git checkout" not in changed
     assert "e867ffca26db with uncommitted changes" in changed
+
+
+def test_runs_of_a_program_that_is_in_no_commit_name_the_digest_of_its_sources(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    commit = "e867ffca26db942e735e7c6039141be83a45e58e"
+    change_record(experiment.runs()[0].results_folder(tmp_path), commit, f"{NOT_IN_A_COMMIT}{'ab' * 32}")
+    html = write_page(experiment, tmp_path).read_text()
+    assert "not in a commit; sources abababababab<" in html and "git checkout" not in html
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from replication.commands.queue.clone import clean_environment
 from replication.commands.queue.entries import Entry, new_entry
+from replication.foundation.git import clean_environment
 from replication.specification.run import resolve_run
 
 ROOT = Path(__file__).resolve().parents[2]

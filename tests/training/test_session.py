@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from replication.evidence import records
+from replication.evidence import provenance, records
 from replication.evidence.run_files import Outcome
 from replication.evidence.scores import CurvePoint
 from replication.evidence.state_files import checkpoints, read_failure
@@ -164,6 +165,26 @@ def test_a_run_with_a_defect_gets_no_checkpoint_and_its_neighbour_finishes(
     assert records.read(sound.results_folder(tmp_path / "results"))
 
 
+@pytest.mark.parametrize("begin_again", [False, True])
+def test_a_run_that_failed_is_tried_again_as_its_message_says(
+    trained: Callable[..., int], tmp_path: Path, begin_again: bool
+) -> None:
+    """As where the engine was mended, which is no part of what the run is."""
+    run = smoke_run(seed=1)
+    assert trained(Counters(stops_at=400), 1) == INTERRUPTED_EXIT_CODE
+    for family in (Counters(sick={1: 600}), Counters()):  # mended, but not asked to try again
+        with pytest.raises(ReplicationError, match="its checkpoint of step 400 is kept; mend the settings") as refused:
+            trained(family, 1)
+    folder = run.state_folder(tmp_path / "state")
+    note = folder / "failed.json"
+    assert str(refused.value).endswith(f"remove {note} to go on from there, or {folder} to begin again")
+    shutil.rmtree(folder) if begin_again else note.unlink()
+    mended = Counters()
+    assert trained(mended, 1) == 0
+    assert mended.turns == (6 if begin_again else 2)
+    assert records.read(run.results_folder(tmp_path / "results"))
+
+
 def test_a_checkpoint_that_is_whole_but_cannot_be_continued_stays(trained: Callable[..., int], tmp_path: Path) -> None:
     assert trained(Counters(stops_at=400), 1) == INTERRUPTED_EXIT_CODE
     with pytest.raises(ReplicationError, match="checkpoint_0000000400: counted by another"):
@@ -182,3 +203,57 @@ def test_a_checkpoint_with_other_files_is_set_aside(
             trained(family, 1)
     assert "found ['count.json'], expected ['count.json', 'other.json']; set aside" in capsys.readouterr().err
     assert family.turns == 0
+
+
+@pytest.mark.parametrize("shared", ["results", "state"])
+def test_a_run_has_one_process_a_results_folder_and_one_a_state(
+    trained: Callable[..., int], tmp_path: Path, shared: str
+) -> None:
+    """Two states may share one results folder: the slower process took away what the other was writing."""
+    folders = {name: tmp_path / (name if name == shared else "other") for name in ("results", "state")}
+    other = Machine(folders["results"], folders["state"], "cpu", "lz4", 600.0, None, quiet=True)
+    run = smoke_run(seed=1)
+    part = run.results_folder(folders["results"]) / ".run.json.0123abcd.part"
+    with session._locked(run, other):
+        part.parent.mkdir(parents=True)
+        part.write_text("half")
+        with pytest.raises(ReplicationError) as refused:
+            trained(Counters(), 1)
+        assert part.exists()
+    place = run.results_folder(tmp_path / shared) if shared == "results" else run.state_folder(tmp_path / shared)
+    assert str(refused.value) == f"{place}: another process is training this run; wait for it to end"
+    assert trained(Counters(), 1) == 0
+    records.read(run.results_folder(tmp_path / "results"))  # no file lies there that the record does not name
+
+
+def test_a_run_that_another_process_finished_before_the_lock_is_not_made_again(
+    trained: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    family = Counters()
+
+    def slowly(name: str) -> Counters:
+        assert trained(Counters(), 1) == 0
+        return family
+
+    monkeypatch.setattr(session, "load_family", slowly)
+    machine = Machine(tmp_path / "results", tmp_path / "late", "cpu", "lz4", 600.0, None, quiet=True)
+    assert execute([smoke_run(seed=1)], machine) == 0
+    assert family.turns == 0 and "finished, nothing to be done" in capsys.readouterr().err
+
+
+def test_a_record_has_the_commit_that_the_program_was_started_from(
+    trained: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REPLICATION_COMMIT", raising=False)
+    provenance._own_commit.cache_clear()
+    monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "at the start")
+
+    class Edited(Counters):
+        def open_cohort(self, runs: Sequence[Run], machine: Machine) -> Any:
+            monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "edited meanwhile")
+            return super().open_cohort(runs, machine)
+
+    assert trained(Edited(), 1) == 0
+    provenance._own_commit.cache_clear()
+    record = records.read(smoke_run(seed=1).results_folder(tmp_path / "results"))
+    assert record["provenance"]["commit"] == "at the start"

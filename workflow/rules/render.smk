@@ -1,8 +1,9 @@
 # Tables, figures and the page: seconds, always from the small files of the runs.
 
 
-# Run files are `ancient`: a clone or a copy has any file times. What tables and figures wait for is a list of the runs
-# they are made from, in a file named after that set of runs; it is made again when a run is.
+# Run files are `ancient`: a clone or a copy has any file times. What tables and figures wait for is a list of the files
+# they are made from, with their digests. It is made again when a run is; one that is out of date is removed before
+# Snakemake looks for it.
 rule inventory:
     input:
         [ancient(file) for file in JOBS.finished_runs],
@@ -14,12 +15,11 @@ rule inventory:
     conda:
         "../envs/replication.yaml"
     params:
-        folder=lambda wildcards, output: output[0].rpartition("/")[0],
-        runs=JOBS.run_files,
+        command=JOBS.render_command("inventory"),
     message:
         "all runs are there"
     shell:
-        "(rm -f {params.folder}/*.txt && printf '%s\\n' {params.runs} > {output}) 2> {log}"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule table:
@@ -47,7 +47,7 @@ rule table:
     message:
         "table {wildcards.table}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule figure:
@@ -76,7 +76,7 @@ rule figure:
     message:
         "figure {wildcards.figure}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule page:
@@ -106,7 +106,7 @@ rule page:
     message:
         f"page of {NAME}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 # The list of all experiments, made anew with each page; it reads the results of the others too, whatever there is.
@@ -124,7 +124,7 @@ rule index:
     message:
         "page of all experiments"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 # What there is so far, whatever is still missing; the inventory goes, so that the next full page is made anew.
@@ -138,4 +138,4 @@ rule partial:
     message:
         f"tables, figures and page of {len(JOBS.runs) - len(JOBS.missing)} of {len(JOBS.runs)} runs"
     shell:
-        "({params.command}) > {log} 2>&1"
+        "({params.command}) > {log:q} 2>&1"

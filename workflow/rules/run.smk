@@ -25,7 +25,7 @@ rule run:
         "{wildcards.variant} {wildcards.task} {wildcards.seeds}"
     # tee shows progress and keeps it; -i lets it outlive a Ctrl-C, at which the run writes a checkpoint and says so.
     shell:
-        "({params.command}) 2>&1 | tee -i {log}"
+        "({params.command}) 2>&1 | tee -i {log:q}"
 
 
 # Only where the configuration has lanes > 1: runs that advance in lockstep in one process, one rule a cohort. A lane
@@ -49,7 +49,7 @@ for cohort in JOBS.cohorts:
         message:
             f"{len(cohort)} runs of {cohort[0].variant.variant} in one process"
         shell:
-            "({params.command}) 2>&1 | tee -i {log}"
+            "({params.command}) 2>&1 | tee -i {log:q}"
 
 
 # What is made of a finished run: t-SNE, screens, values along a stretch, a clip. If it fails, the run stays finished.
@@ -72,4 +72,4 @@ rule views:
     message:
         "views of {wildcards.variant} {wildcards.task} {wildcards.seeds}"
     shell:
-        "({params.command}) > {log} 2>&1"
+        "({params.command}) > {log:q} 2>&1"

@@ -187,7 +187,7 @@ def _caption(plan: Plan, found: Sequence[GameFigures]) -> str:
     flop = found[0].facts[OURS]["flop"]
     paragraphs = (
         f"""
-        Measured {datetime.now(UTC):%Y-%m-%d} at commit {git_commit() or "unknown"} by
+        Measured {datetime.now(UTC):%Y-%m-%d} at commit {git_commit()} by
         `python -m replication benchmark`, on {machine_text()}. {_versions(found)}""",
         f"""
         Median, least and most of {plan.rounds} rounds, in which the programs take turns (A B A B). Each warms up once,

@@ -5,7 +5,6 @@ Trainings take days; what is edited meanwhile must not reach them.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,13 +13,9 @@ from pathlib import Path
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import part_of
+from replication.foundation.git import clean_environment
 
 BRANCH = "main"
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the environment without git's variables, which may point to another repository."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def place_clone(clone: Path, repository: Path, commit: str | None) -> str:

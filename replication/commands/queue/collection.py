@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from replication.commands.queue.folder import QueueFolder
-from replication.commands.queue.locks import held
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, part_of, write_atomically
+from replication.foundation.locks import held
 
 
 def collect(folder: QueueFolder, results: Path) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 from replication.commands.arguments import add_run_arguments, at_least_one, budgets, seconds, whole_number
 from replication.commands.queue.entries import Entry, first_seeds_first, moved, with_runs, without
 from replication.commands.queue.folder import QueueFolder, queue_folder
-from replication.commands.queue.locks import is_held
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
+from replication.foundation.locks import is_held
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.resources import usable_cpus
 from replication.specification.experiments import known_experiments, load_experiment

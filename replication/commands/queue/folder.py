@@ -21,9 +21,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from replication.commands.queue.entries import Entry, Queue
-from replication.commands.queue.locks import held
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import readable_json, write_atomically
+from replication.foundation.locks import held
 from replication.foundation.validation import Settings, SettingsT, validated
 
 

@@ -9,13 +9,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from replication.commands.queue.clone import clean_environment, own_environment, place_clone
+from replication.commands.queue.clone import own_environment, place_clone
 from replication.commands.queue.entries import Entry
 from replication.commands.queue.folder import QueueFolder, Worker, read_json
-from replication.commands.queue.locks import held, is_held
 from replication.commands.queue.worker import last_line
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder
+from replication.foundation.git import clean_environment
+from replication.foundation.locks import held, is_held
 
 _POLL_SECONDS = 0.1
 _ENDING_SECONDS = 600.0

@@ -13,11 +13,11 @@ from replication.analysis.cost import LONG_ENOUGH, Speed, known_speed, seconds_t
 from replication.commands.queue.clone import current_commit
 from replication.commands.queue.entries import Entry
 from replication.commands.queue.folder import Failure, QueueFolder, Worker, read_json
-from replication.commands.queue.locks import is_held
 from replication.commands.queue.worker import last_line
 from replication.evidence.records import read_unchecked
 from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
+from replication.foundation.locks import is_held
 
 WIDTH = 100
 """Most columns of a terminal that the table takes."""

@@ -13,12 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from types import FrameType
 
-from replication.commands.queue.clone import clean_environment, current_commit
+from replication.commands.queue.clone import current_commit
 from replication.commands.queue.entries import Entry
 from replication.commands.queue.folder import Failure, QueueFolder, Worker
-from replication.commands.queue.locks import held, lock
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import readable_json, write_atomically
+from replication.foundation.git import clean_environment
+from replication.foundation.locks import held, lock
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
 from replication.specification.run_arguments import run_arguments

@@ -19,6 +19,7 @@ from replication.report.pages.fidelity import shown_fidelity
 from replication.report.pages.figures import ShownFigure, read_figure
 from replication.report.pages.runs import (
     asked_for,
+    commit_of_all,
     cost,
     groups,
     missing_runs,
@@ -123,7 +124,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         versions=versions(finished),
         others=others_in_words(experiment, results),
         missing=missing_runs(experiment, finished),
-        commits=sorted({str(found.record["provenance"]["commit"] or "unknown") for found in finished}),
+        commit=commit_of_all(finished),
         commands=_commands(experiment),
     )
 

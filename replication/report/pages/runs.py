@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from replication.analysis.finished import FinishedRun, marks_of
 from replication.analysis.learning_curves import full_budget_text
 from replication.foundation.files import sha256
+from replication.foundation.git import NOT_IN_A_COMMIT
 from replication.specification.experiments import Experiment
 from replication.specification.families.facts import Evidence
 from replication.specification.fidelity import deviations_in_force
@@ -192,11 +194,20 @@ def _frames(found: FinishedRun) -> int:
 
 
 def short_commit(commit: str | None) -> str:
-    """Return the digits of a commit that are shown, and whether the tree was changed."""
+    """Return the digits of a commit that are shown, and whether the tree was changed; or those of sources in none."""
     if commit is None:
         return "unknown"
+    if commit.startswith(NOT_IN_A_COMMIT):
+        return commit[: len(NOT_IN_A_COMMIT) + SHOWN_DIGITS]
     changed = " with uncommitted changes" if commit.endswith("-dirty") else ""
     return commit.removesuffix("-dirty")[:SHOWN_DIGITS] + changed
+
+
+def commit_of_all(finished: Sequence[FinishedRun]) -> str | None:
+    """Return the commit that all runs were made with; None where they were not, or that is none to be checked out."""
+    commits = {str(found.record["provenance"]["commit"]) for found in finished}
+    commit = commits.pop() if len(commits) == 1 else ""
+    return commit if re.fullmatch("[0-9a-f]{7,64}", commit) else None
 
 
 def versions(finished: Sequence[FinishedRun]) -> list[str]:

@@ -14,13 +14,14 @@ from replication.foundation.errors import ReplicationError
 _POLL_SECONDS = 0.05
 
 
-def lock(path: Path, refusal: str, wait_seconds: float = 2.0) -> IO[str]:
+def lock(path: Path, refusal: str, wait_seconds: float = 2.0, mending: str = "allow writing there") -> IO[str]:
     """Open a file and lock it; the lock is held until every process that inherited the file has closed it.
 
     Args:
         path: the file, which is made where it is missing. What it holds stays.
         refusal: what is said where another process holds it.
         wait_seconds: how long to wait for that process.
+        mending: what to do where the file cannot be written or locked.
 
     Raises:
         ReplicationError: another process holds it, or the file system cannot lock.
@@ -29,7 +30,7 @@ def lock(path: Path, refusal: str, wait_seconds: float = 2.0) -> IO[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
     except OSError as error:
-        raise ReplicationError(f"{path}: cannot be written ({error.strerror}); allow writing there") from None
+        raise ReplicationError(f"{path}: cannot be written ({error.strerror}); {mending}") from None
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
@@ -42,15 +43,13 @@ def lock(path: Path, refusal: str, wait_seconds: float = 2.0) -> IO[str]:
             time.sleep(_POLL_SECONDS)
         except OSError as error:
             file.close()
-            raise ReplicationError(
-                f"{path}: cannot be locked ({error.strerror}); put the queue on a disk that has locks"
-            ) from None
+            raise ReplicationError(f"{path}: cannot be locked ({error.strerror}); {mending}") from None
 
 
 @contextmanager
-def held(path: Path, refusal: str, wait_seconds: float = 2.0) -> Iterator[None]:
+def held(path: Path, refusal: str, wait_seconds: float = 2.0, mending: str = "allow writing there") -> Iterator[None]:
     """Hold a lock for a while; see `lock`."""
-    with lock(path, refusal, wait_seconds):
+    with lock(path, refusal, wait_seconds, mending):
         yield
 
 

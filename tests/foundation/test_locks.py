@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from replication.commands.queue.locks import held, is_held, lock
 from replication.foundation.errors import ReplicationError
+from replication.foundation.locks import held, is_held, lock
 
 
 def test_a_lock_is_held_by_one_and_seen_by_all(tmp_path: Path) -> None:
