@@ -44,11 +44,13 @@ def compared(
     """
     found = [Comparison(None, c) if isinstance(c, str) else Comparison(c) for c in counterparts]
     judged_by_best = published is not None and find_judge(published.source).best_of
-    groups: dict[tuple[str, str, Budget], list[int]] = {}
+    groups: dict[tuple[str, str, str, str | None, Budget], list[int]] = {}
     for place, (cell, comparison) in enumerate(zip(cells, found, strict=True)):
         name = published.agents.get(cell.run.variant.variant) if published and judged_by_best else None
         if name is not None and comparison.counterpart is not None:
-            groups.setdefault((name, cell.run.task.name, cell.judged_at), []).append(place)
+            preset = cell.run.preset.preset if cell.run.preset else None
+            key = (name, cell.run.task.name, cell.run.protocol.protocol, preset, cell.judged_at)
+            groups.setdefault(key, []).append(place)
     for places in (places for places in groups.values() if len(places) > 1):
         tried = len(places)
         if any(len(cells[place].finished) < len(cells[place].runs) for place in places):

@@ -78,16 +78,32 @@ def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], win
 
 
 def agent_title(run: Run, runs: Sequence[Run]) -> str:
-    """Return the variant's title, and what else tells its agents apart: preset, protocol, budget."""
+    """Return the variant's title, and what else tells agents apart: its name, preset, protocol, budget.
+
+    Runs of one title differ by task and seed alone: whatever is averaged or drawn together is grouped by it.
+    """
+    titled = {other.variant.variant for other in runs if other.variant.title == run.variant.title}
+    name = run.variant.title + (f" ({run.variant.variant})" if len(titled) > 1 else "")
     same = [other for other in runs if other.variant.variant == run.variant.variant]
-    parts = [run.variant.title]
-    if len({other.preset.preset if other.preset else "" for other in same}) > 1:
+    return ", ".join([name, *unlike_parts(run, same)])
+
+
+def unlike_parts(run: Run, runs: Sequence[Run], *, budgets: bool = True) -> list[str]:
+    """Return those of preset, protocol and budget in which these runs are not all alike, in words.
+
+    Args:
+        run: one of `runs`.
+        runs: those it is to be told apart from.
+        budgets: False where runs of several lengths of training are kept apart otherwise.
+    """
+    parts = []
+    if len({other.preset.preset if other.preset else "" for other in runs}) > 1:
         parts.append(f"preset {run.preset.preset}" if run.preset else "no preset")
-    if len({other.protocol.protocol for other in same}) > 1:
+    if len({other.protocol.protocol for other in runs}) > 1:
         parts.append(f"protocol {run.protocol.protocol}")
-    if len({other.budget for other in same}) > 1:
+    if budgets and len({other.budget for other in runs}) > 1:
         parts.append(budget_text(run))
-    return ", ".join(parts)
+    return parts
 
 
 def budget_text(run: Run) -> str:

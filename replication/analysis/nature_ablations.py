@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from replication.analysis.finished import FinishedRun
+from replication.analysis.learning_curves import unlike_parts
 from replication.specification.experiments import Experiment
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.run import Run
@@ -46,18 +47,38 @@ def best_of_rates(
         experiment: whose runs they are.
         finished: its finished runs.
         game: ROM id.
-        belongs: whether a run is of the agent; its runs differ by learning rate and seed.
+        belongs: whether a run is of the agent; its runs differ by variant, each with its learning rate, and seed.
     """
-    named = {learning_rate(run) for run in experiment.runs() if run.task.name == game and belongs(run)}
-    highest: dict[float, list[float]] = {}
+    rates = {
+        run.variant.variant: learning_rate(run) for run in experiment.runs() if run.task.name == game and belongs(run)
+    }
+    highest: dict[str, list[float]] = {}
     for found in finished:
         if found.run.task.name == game and belongs(found.run) and found.curve is not None:
             scores = found.curve["score"].dropna()
             if len(scores):
-                highest.setdefault(learning_rate(found.run), []).append(float(scores.max()))
-    means = {rate: float(np.mean(scores)) for rate, scores in highest.items()}
-    best = max(means, key=lambda rate: means[rate], default=None)
-    return BestOfRates(None if best is None else means[best], best, len(means), len(named))
+                highest.setdefault(found.run.variant.variant, []).append(float(scores.max()))
+    means = {variant: float(np.mean(scores)) for variant, scores in highest.items()}
+    best = max(means, key=lambda variant: means[variant], default=None)
+    if best is None:
+        return BestOfRates(None, None, 0, len(rates))
+    return BestOfRates(means[best], rates[best], len(means), len(rates))
+
+
+def lengths_and_protocols(experiment: Experiment) -> dict[str, Callable[[Run], bool]]:
+    """Return the ways in which the experiment trains, each with what says whether a run is trained so.
+
+    Returns: by a text that follows the name of an agent; empty where all runs are trained alike.
+    """
+    runs = [run for run in experiment.runs() if run.family.trains]
+
+    def way(run: Run) -> str:
+        return "".join(f", {part}" for part in unlike_parts(run, runs))
+
+    def trained_so(text: str) -> Callable[[Run], bool]:
+        return lambda run: run.family.trains and way(run) == text
+
+    return {text: trained_so(text) for text in dict.fromkeys(map(way, runs)) or ("",)}
 
 
 def learning_rate(run: Run) -> float:

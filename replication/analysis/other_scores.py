@@ -20,7 +20,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,14 +87,26 @@ def with_others(
     Raises:
         ReplicationError: what it names is not there or is damaged.
     """
-    groups: dict[tuple[str, str, str, str], list[OtherScore]] = {}
-    for other in comparable(load_others(experiment, results), experiment):
-        groups.setdefault((other.game, other.agent, other.frames, other.origin), []).append(other)
+    shown = comparable(load_others(experiment, results), experiment)
+    groups: dict[tuple[str, ...], list[OtherScore]] = {}
+    for other in shown:
+        key = (other.game, other.agent, other.frames, other.origin, other.protocol, other.preset or "")
+        groups.setdefault(key, []).append(replace(other, agent=_told_apart(other, shown)))
     added = [_row(group, references) for _, group in sorted(groups.items())]
     order = {row["game"]: place for place, row in reversed(list(enumerate(rows)))}
     ours = [dict(row) for row in rows]
     filled = [{column: row.get(column, "") for column in rows[0]} for row in added]
     return sorted([*ours, *filled], key=lambda row: order[row["game"]])
+
+
+def _told_apart(other: OtherScore, shown: Sequence[OtherScore]) -> str:
+    """Return the name of an agent, with protocol and preset where its scores shown are of several."""
+    same = [each for each in shown if each.agent == other.agent]
+    parts = [f"protocol {other.protocol}"] * (len({each.protocol for each in same}) > 1)
+    if len({each.preset for each in same}) > 1:
+        parts.append(f"preset {other.preset}" if other.preset else "no preset")
+    name, mark = next((other.agent.removesuffix(mark).rstrip(), mark) for mark in MARKS if other.agent.endswith(mark))
+    return f"{', '.join([name, *parts])} {mark}"
 
 
 def others_caption(experiment: Experiment, results: Path) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from replication.analysis.finished import FinishedRun
+from replication.analysis.learning_curves import unlike_parts
 from replication.published.loader import published_table
 from replication.specification.experiments import Experiment
 from replication.specification.protocols import PolePresentation
@@ -43,20 +45,41 @@ class Trials:
         return min(int(row["least_balanced_cycles"]) for row in self.rows)
 
 
-def finished_trials(finished: Sequence[FinishedRun]) -> dict[tuple[str, int], Trials]:
-    """Gather the finished trials by variant and number of training episodes."""
+def finished_trials(experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[tuple[str, int], Trials]:
+    """Gather the finished trials by series and number of training episodes."""
+    series = series_of(experiment)
     rows: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for found in finished:
         assert found.row is not None
-        rows.setdefault((found.run.variant.variant, found.run.budget.episodes), []).append(found.row)
+        rows.setdefault((series(found.run), found.run.budget.episodes), []).append(found.row)
     return {key: Trials(tuple(of_key)) for key, of_key in rows.items()}
 
 
+def series_of(experiment: Experiment) -> Callable[[Run], str]:
+    """Return what names the series of a run: its variant, and where that has several, its protocol and preset."""
+    same: dict[str, list[Run]] = {}
+    for run in experiment.runs():
+        same.setdefault(run.variant.variant, []).append(run)
+
+    @cache
+    def words(variant: str, protocol: str, preset: str | None) -> str:
+        runs = same[variant]
+        run = next(run for run in runs if (run.protocol.protocol, _preset(run)) == (protocol, preset))
+        return ", ".join([variant, *unlike_parts(run, runs, budgets=False)])
+
+    return lambda run: words(run.variant.variant, run.protocol.protocol, _preset(run))
+
+
+def _preset(run: Run) -> str | None:
+    return run.preset.preset if run.preset else None
+
+
 def variants_of(experiment: Experiment) -> dict[str, Run]:
-    """Return a run of each variant, by its name, in the order of the YAML."""
+    """Return a run of each series, by its name, in the order of the YAML."""
+    series = series_of(experiment)
     found: dict[str, Run] = {}
     for run in experiment.runs():
-        found.setdefault(run.variant.variant, run)
+        found.setdefault(series(run), run)
     return found
 
 

@@ -173,4 +173,4 @@ def test_a_rom_that_is_missing_or_another_one_is_one_line(
     line = refused(capsys, *train(tmp_path, variant=variant, budget_frames="400" if variant == "dqn" else None))
     expected = "the ROM of pong is missing" if data is None else "the ROM of pong has MD5 "
     assert f"{path}: {expected}" in line and "install ale-py again" in line
-    assert content(tmp_path / "results") == {}
+    assert [path for path in content(tmp_path / "results") if path.name != "lock"] == []

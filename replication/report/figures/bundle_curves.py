@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,6 +14,7 @@ from replication.analysis.learning_curves import agent_title
 from replication.analysis.verdicts import LEVEL
 from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
 from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 _SHOWN_SHARE = 0.02
 """Of the points, so many of the lowest means may lie below the axis: the first episodes would flatten all others."""
@@ -34,11 +37,18 @@ def _points(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
             error = part["deviation"] / np.sqrt(part["count"])
             half = error * stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1))
             part["low"], part["high"] = part["mean"] - half, part["mean"] + half
-            part.insert(0, "agent", agent_title(found.run, experiment.runs()))
+            part.insert(0, "agent", _line_name(found.run, experiment.runs()))
             part.insert(0, "task", found.run.task.title)
             parts.append(part)
     columns = ["task", "agent", "point", "count", "mean", "deviation", "low", "high"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _line_name(run: Run, runs: Sequence[Run]) -> str:
+    """Return the name of a record's line: that of the agent, with the seeds where it has several records of a task."""
+    title = agent_title(run, runs)
+    same = {other.bundle for other in runs if other.task == run.task and agent_title(other, runs) == title}
+    return f"{title}, seeds {run.bundle}" if len(same) > 1 else title
 
 
 def _draw(data: pd.DataFrame, units: list[str]) -> Figure:

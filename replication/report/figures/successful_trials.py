@@ -34,7 +34,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 def _shares(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
     """Gather every number drawn: a row a series and number of training episodes, in percent with 95 % intervals."""
     counts = [(_PUBLISHED, episodes, *counted) for episodes, counted in published_trials(experiment).items()]
-    ours = finished_trials(finished)
+    ours = finished_trials(experiment, finished)
     for variant in variants_of(experiment):
         for episodes in training_episodes(experiment):
             if found := ours.get((variant, episodes)):
@@ -82,7 +82,7 @@ def _draw(data: pd.DataFrame) -> Figure:
 
 def _caption(experiment: Experiment, finished: FinishedRuns) -> str:
     variants = variants_of(experiment)
-    begun = {variant for variant, _ in finished_trials(finished)}
+    begun = {variant for variant, _ in finished_trials(experiment, finished)}
     meanings = "; ".join(f"{name}: {run.variant.title}" for name, run in variants.items() if name in begun)
     ours = f"Ours: {meanings}." if begun else "No run of ours is finished yet."
     seeds = len({run.seed for run in experiment.runs()})

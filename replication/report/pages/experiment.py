@@ -96,7 +96,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
     results = finished.results
     folder = results / experiment.experiment / "tables"
     tables = [read_table(folder, name, _command(experiment, "table", name)) for name in experiment.tables]
-    clips, clips_left_out = shown_clips(finished)
+    clips, clips_left_out = shown_clips(experiment, finished)
     deviations = recorded_deviations(finished)
     views = embedding_views(finished) if "embedding" in experiment.figures else ""
     return fill_page(

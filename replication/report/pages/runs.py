@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from replication.analysis.finished import FinishedRun, marks_of
-from replication.analysis.learning_curves import full_budget_text
+from replication.analysis.learning_curves import agent_title, full_budget_text
 from replication.foundation.files import sha256
 from replication.foundation.git import NOT_IN_A_COMMIT
 from replication.specification.experiments import Experiment
@@ -103,15 +103,16 @@ def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation
     return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]
 
 
-def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:
+def shown_clips(experiment: Experiment, finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:
     """Read the clips of the first run of each agent and game, as many as a page may hold.
 
     Returns: words and data address of each clip, and how many were left out because the page would be too large.
     """
+    runs = experiment.runs()
     first: dict[tuple[str, str], FinishedRun] = {}
     for found in finished:
         if (found.folder / "clip.webp").exists():
-            first.setdefault((found.run.variant.variant, found.run.task.name), found)
+            first.setdefault((agent_title(found.run, runs), found.run.task.name), found)
     shown: list[tuple[str, str]] = []
     left = _CLIPS_BYTES
     for found in list(first.values())[:_MOST_CLIPS]:
@@ -119,7 +120,7 @@ def shown_clips(finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]],
         left -= len(clip)
         if left < 0:
             break
-        words = f"{found.run.task.title}, {found.run.variant.title}, seed {found.run.seed}{marks_of([found])}"
+        words = f"{found.run.task.title}, {agent_title(found.run, runs)}, seed {found.run.seed}{marks_of([found])}"
         shown.append((words, f"data:image/webp;base64,{base64.b64encode(clip).decode()}"))
     return shown, len(first) - len(shown)
 

@@ -11,7 +11,13 @@ from itertools import product
 import pandas as pd
 
 from replication.analysis.finished import FinishedRuns, coverage
-from replication.analysis.nature_ablations import best_of_rates, has_replay, has_target_network, is_linear
+from replication.analysis.nature_ablations import (
+    best_of_rates,
+    has_replay,
+    has_target_network,
+    is_linear,
+    lengths_and_protocols,
+)
 from replication.published.loader import published_table
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
@@ -25,18 +31,20 @@ _SWITCHES = tuple(product(("on", "off"), ("on", "off")))
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a game of the article, four pairs of columns: published and ours."""
     table = published_table("nature_2015_table3_ablation")
-    rows, rates = [], {}
+    rows, rates, ways = [], {}, lengths_and_protocols(experiment)
     for game in dict.fromkeys(table["game"]):
-        row = {"game": find_game(game).title}
+        row, columns = {"game": find_game(game).title}, []
         for replay, target in _SWITCHES:
             heading = f"{_WORDS['replay', replay]}, {_WORDS['target', target]}"
             is_printed = (table["game"] == game) & (table["replay"] == replay) & (table["target_network"] == target)
-            ours = best_of_rates(experiment, finished, game, _agent(replay, target))
-            row[f"{heading} (published)"] = f"{table.loc[is_printed, 'score'].item():,.1f}"
-            row[f"{heading} (ours)"] = str(ours)
-            rates[game, replay, target] = ours
+            published = f"{heading} (published)"
+            row[published] = f"{table.loc[is_printed, 'score'].item():,.1f}"
+            for way, trained_so in ways.items():
+                ours = best_of_rates(experiment, finished, game, _agent(replay, target, trained_so))
+                row[f"{heading} (ours{way})"] = str(ours)
+                rates[game, replay, target, way] = ours
+            columns.append((published, *(f"{heading} (ours{way})" for way in ways)))
         rows.append(row)
-    pairs = tuple((published, published.replace("(published)", "(ours)")) for published in list(rows[0])[1::2])
     complete = sum(found.finished == found.rates > 0 for found in rates.values())
     caption = (
         f"The effect of replay and of a separate target network. {coverage(experiment, finished)} finished. "
@@ -48,7 +56,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "both sides. Bold: the higher of published and ours. How the article left replay out is not said; ours takes "
         "the newest transitions."
     )
-    return Table("nature_table3", pd.DataFrame(rows), caption, pairs)
+    return Table("nature_table3", pd.DataFrame(rows), caption, tuple(columns))
 
 
 _WORDS = {
@@ -59,10 +67,11 @@ _WORDS = {
 }
 
 
-def _agent(replay: str, target: str) -> Callable[[Run], bool]:
+def _agent(replay: str, target: str, trained_so: Callable[[Run], bool]) -> Callable[[Run], bool]:
     def belongs(run: Run) -> bool:
         return (
             run.family.trains
+            and trained_so(run)
             and not is_linear(run)
             and (has_replay(run), has_target_network(run)) == (replay == "on", target == "on")
         )

@@ -5,10 +5,19 @@ Source: Mnih et al. 2015, Extended Data Table 4.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 
 from replication.analysis.finished import FinishedRuns, coverage
-from replication.analysis.nature_ablations import best_of_rates, has_replay, has_target_network, is_linear
+from replication.analysis.nature_ablations import (
+    best_of_rates,
+    has_replay,
+    has_target_network,
+    is_linear,
+    lengths_and_protocols,
+)
 from replication.published.loader import published_table
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
@@ -18,13 +27,15 @@ from replication.specification.tasks.atari_games import find_game
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a game of the article, a pair of columns an agent: published and ours."""
-    rows = []
+    rows, ways = [], lengths_and_protocols(experiment)
     for printed in published_table("nature_2015_table4_linear").to_dict("records"):
         game = printed["game"]
         row = {"game": find_game(game).title}
         for name, column, belongs in (("DQN", "dqn", _is_dqn), ("linear", "linear", _is_linear)):
             row[f"{name} (published)"] = f"{printed[column]:,.1f}"
-            row[f"{name} (ours)"] = str(best_of_rates(experiment, finished, game, belongs))
+            for way, trained_so in ways.items():
+                asked = partial(_both, belongs, trained_so)
+                row[f"{name} (ours{way})"] = str(best_of_rates(experiment, finished, game, asked))
         rows.append(row)
     caption = (
         f"DQN and a linear function approximator in its place. {coverage(experiment, finished)} finished. "
@@ -33,8 +44,12 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "of the learning rates tried: the article tried three and does not name them, ours are 0.00025, its half and "
         "its double; seeds are averaged before the best rate is taken. Bold: the higher of published and ours."
     )
-    compared = tuple((f"{name} (published)", f"{name} (ours)") for name in ("DQN", "linear"))
+    compared = tuple((f"{name} (published)", *(f"{name} (ours{way})" for way in ways)) for name in ("DQN", "linear"))
     return Table("nature_table4", pd.DataFrame(rows), caption, compared)
+
+
+def _both(first: Callable[[Run], bool], second: Callable[[Run], bool], run: Run) -> bool:
+    return first(run) and second(run)
 
 
 def _is_dqn(run: Run) -> bool:

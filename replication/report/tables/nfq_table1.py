@@ -15,6 +15,7 @@ from replication.analysis.successful_trials import (
     Trials,
     finished_trials,
     published_trials,
+    series_of,
     success_text,
     tests_of,
     training_episodes,
@@ -31,11 +32,16 @@ _OURS = ("ours", "transitions", "least balanced, s", "difference, points", "inte
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a number of training episodes, with its verdict."""
     main, run = next(iter(variants_of(experiment).items()))
-    asked, printed, ours = training_episodes(experiment), published_trials(experiment), finished_trials(finished)
+    asked, printed, ours = (
+        training_episodes(experiment),
+        published_trials(experiment),
+        finished_trials(experiment, finished),
+    )
     level = family_level(LEVEL, len(asked))
     cycle_s = tests_of(run)[1].plant.cycle_s
     rows = [_row(episodes, printed.get(episodes), ours.get((main, episodes)), level, cycle_s) for episodes in asked]
-    seeds = len({each.seed for each in experiment.runs() if each.variant.variant == main})
+    series = series_of(experiment)
+    seeds = len({each.seed for each in experiment.runs() if series(each) == main})
     caption = (
         f"Successful trials of neural fitted Q iteration on the pole balancing task, ours beside the published. "
         f"{coverage(experiment, finished)} finished. After {experiment.paper}, Table 1. Ours: variant {main} "

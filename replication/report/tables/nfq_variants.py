@@ -20,7 +20,11 @@ NEEDS = {"source": ("nfq_2005_table1",)}
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a number of training episodes."""
-    variants, printed, ours = variants_of(experiment), published_trials(experiment), finished_trials(finished)
+    variants, printed, ours = (
+        variants_of(experiment),
+        published_trials(experiment),
+        finished_trials(experiment, finished),
+    )
     rows = []
     for episodes in training_episodes(experiment):
         published = "{}/{}".format(*printed[episodes]) if episodes in printed else "none"

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
+from replication.analysis.learning_curves import unlike_parts
 from replication.published.loader import published_table
 from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.report.tables.table import Table
@@ -36,9 +38,9 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     published = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
     games = [game for game in dict.fromkeys(run.task.name for run in experiment.runs()) if game in published.index]
     rows, large = [], []
-    for game in games:
-        means = [_mean(finished, rate, game) for rate in RATES_HZ]
-        row = {"game": find_game(game).title, "DQN (published)": f"{published[game]:,.1f}"}
+    for game, way in product(games, _ways(experiment)):
+        means = [_mean(experiment, finished, rate, game, way) for rate in RATES_HZ]
+        row = {"game": ", ".join([find_game(game).title, *way]), "DQN (published)": f"{published[game]:,.1f}"}
         for rate, mean in zip(("10 Hz", "60 Hz"), means, strict=True):
             row[f"random, {rate}"] = "missing" if mean is None else f"{mean:z,.1f}"
         change = _change(float(published[game]), game, references, means)
@@ -51,20 +53,35 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
                 "normalized %, 60 Hz": f"{fast:z,.1f}",
                 "change %": "of zero" if percent is None else f"{percent:+z.1f}",
             }
-            if percent is not None and abs(percent) > LARGE_PERCENT:
-                large.append(game)
-        row["above 5 %"] = "missing" if change is None else "yes" if game in large else "no"
+        above = change is not None and change[2] is not None and abs(change[2]) > LARGE_PERCENT
+        large += [game] if above and game not in large else []
+        row["above 5 %"] = "missing" if change is None else "yes" if above else "no"
         row["named by the article"] = "yes" if game in NAMED_BY_THE_ARTICLE else "no"
         rows.append(row)
     return Table("random_rates", pd.DataFrame(rows), _caption(experiment, finished, games, large))
 
 
-def _mean(finished: Sequence[FinishedRun], rate_hz: int, game: str) -> float | None:
+def _ways(experiment: Experiment) -> list[tuple[str, ...]]:
+    """Return in what the runs of one rate are not all alike, but for game and seed; one empty tuple where they are."""
+    runs = [run for run in experiment.runs() if _rate_hz(run) in RATES_HZ]
+    return list(dict.fromkeys(_way(run, experiment) for run in runs)) or [()]
+
+
+def _way(run: Run, experiment: Experiment) -> tuple[str, ...]:
+    same = [other for other in experiment.runs() if other.variant.variant == run.variant.variant]
+    return tuple(unlike_parts(run, same))
+
+
+def _mean(
+    experiment: Experiment, finished: Sequence[FinishedRun], rate_hz: int, game: str, way: tuple[str, ...]
+) -> float | None:
     """Return the mean over seeds of the mean returns; None where a rate has no finished run."""
     scores = [
         float(found.episodes["return"].mean())
         for found in finished
-        if found.episodes is not None and (_rate_hz(found.run), found.run.task.name) == (rate_hz, game)
+        if found.episodes is not None
+        and (_rate_hz(found.run), found.run.task.name) == (rate_hz, game)
+        and _way(found.run, experiment) == way
     ]
     return float(np.mean(scores)) if scores else None
 
