@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -32,8 +33,21 @@ def code_digest(source: Path) -> str:
     Raises:
         ReplicationError: a file cannot be read, or is no Python.
     """
+    folders = [source.parent, paths.ALGORITHMS, *(entry for entry in os.scandir(paths.ALGORITHMS) if entry.is_dir())]
+    return _digest(source, *map(_stamp, folders))
+
+
+@lru_cache(maxsize=1_000)  # an experiment has hundreds of runs of one algorithm
+def _digest(source: Path, *stamps: tuple[tuple[str, int, int], ...]) -> str:
+    """Compute the digest; `stamps` tell apart what files it may use held at another time."""
     own, *used = [_of_text(path.read_text(encoding="utf-8"), path) for path in _files(source)]
     return sha256(canonical_json([own, sorted(used)]))[:DIGITS]
+
+
+def _stamp(folder: os.PathLike[str]) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of each Python file of a folder."""
+    files = [(entry.name, entry.stat()) for entry in os.scandir(folder) if entry.name.endswith(".py")]
+    return tuple(sorted((name, found.st_mtime_ns, found.st_size) for name, found in files))
 
 
 def unknown_code(family: str, module: str, source: Path) -> str | None:

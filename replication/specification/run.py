@@ -8,11 +8,12 @@ A run has a record of its own. Where runs take seconds, the runs of consecutive 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
@@ -28,6 +29,7 @@ from replication.specification.variants import Preset, Variant
 
 _NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
 """Of a protocol, what moves no number of training."""
+_Of = TypeVar("_Of")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,30 @@ class Seeds:
     def count(self) -> int:
         """The number of seeds."""
         return self.last - self.first + 1
+
+
+class _This(Generic[_Of]):
+    """An object as the key of a cache: itself, not what it equals. Hundreds of runs share a variant and a protocol."""
+
+    def __init__(self, content: _Of) -> None:
+        self.content = content
+
+    def __hash__(self) -> int:
+        return id(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and other.content is self.content
+
+
+@lru_cache(maxsize=256)
+def _config_in_identity(variant: _This[Variant]) -> dict[str, Any]:
+    return identity_config(variant.content)
+
+
+@lru_cache(maxsize=256)
+def _protocol_in_identity(protocol: _This[Protocol]) -> dict[str, Any]:
+    content = protocol.content
+    return without_defaults(type(content), content.model_dump(exclude={"sources", "deviations"}))
 
 
 @dataclass(frozen=True)
@@ -105,11 +131,9 @@ class Run:
             "variant": self.variant.variant,
             "module": self.variant.module,
             "family": self.variant.family,
-            "config": identity_config(self.variant),
+            "config": copy.deepcopy(_config_in_identity(_This(self.variant))),
             "protocol": self.protocol.protocol,
-            "protocol_settings": without_defaults(
-                type(self.protocol), self.protocol.model_dump(exclude={"sources", "deviations"})
-            ),
+            "protocol_settings": copy.deepcopy(_protocol_in_identity(_This(self.protocol))),
             **of_task,
             "seed": self.seed,
             "preset": self.preset.preset if self.preset else None,
