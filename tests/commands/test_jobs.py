@@ -22,7 +22,7 @@ from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
 from replication.specification.experiments import known_experiments, load_experiment
-from replication.specification.run import Run, resolve_run
+from replication.specification.run import Run, one_a_record, resolve_run
 from replication.specification.run_arguments import run_arguments
 from replication.specification.tasks.atari_games import NATURE49
 from replication.training.replay.frame_store import typical_bytes
@@ -48,10 +48,14 @@ def _named(runs: list[tuple[str, int]]) -> list[Run]:
 @pytest.mark.parametrize("name", long_unless(lambda name: name not in LARGE, known_experiments()))
 def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
     arguments = build_parser(COMMANDS)
-    for run in load_experiment(name).runs():
+    for run in one_a_record(load_experiment(name).runs()):  # a run of a bundle stands for all of it
         words = shlex.split(run_arguments([run], tmp_path / "with space"))
         options = arguments.parse_args(["train", *words])
-        assert [found.result_digest for found in named_runs(options)] == [run.result_digest]
+        found = named_runs(options)
+        assert [each.seed for each in found] == [*(run.bundle or [run.seed])]
+        assert found[0].result_digest == run.result_digest and {each.record_digest for each in found} == {
+            run.record_digest
+        }
         assert options.results == tmp_path / "with space"
 
 
