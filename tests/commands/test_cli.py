@@ -22,7 +22,11 @@ from tests.support.command_line import train_smoke
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in (folder / "results").rglob("*") if p.is_file() and p.name != "run.json"}
+    return {
+        p.name: p.read_bytes()
+        for p in (folder / "results").rglob("*")
+        if p.is_file() and p.name not in ("run.json", "lock")
+    }
 
 
 def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_done_twice(

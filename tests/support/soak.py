@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 
 from replication.commands.cli import main
-from replication.evidence import evaluation
+from replication.evidence import recording
 from replication.foundation import files
 from replication.foundation.files import sha256
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
@@ -149,8 +149,8 @@ def _trap(kind: str, chance: random.Random) -> Callable[[], None]:
             flush = os.fsync
             files.os.fsync = lambda descriptor: (die(), flush(descriptor))[1]
         if kind.endswith("evaluation"):
-            push = evaluation.push_frame
-            evaluation.push_frame = lambda *given, **named: (die(), push(*given, **named))[1]
+            push = recording.push_frame
+            recording.push_frame = lambda *given, **named: (die(), push(*given, **named))[1]
 
     return set_trap
 
