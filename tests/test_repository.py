@@ -130,3 +130,13 @@ def test_plans_are_made_without_torch_and_without_an_emulator(module):
     command = f"import sys, {module}; print(sorted(sys.modules.keys() & {{'torch', 'ale_py'}}))"
     done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_installed_package_has_every_file_that_it_reads() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    data = [path for path in sorted((ROOT / "replication").rglob("*")) if path.is_file()]
+    data = [path for path in data if "__pycache__" not in path.parts and path.suffix != ".py"]
+    left_out = [path for path in data if not any(path.match(pattern) for pattern in patterns["*"])]
+    assert left_out == []
