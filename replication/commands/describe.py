@@ -12,8 +12,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from replication.foundation.errors import unknown_name
-from replication.specification.fidelity import in_words, load_original
+from replication.specification.fidelity import in_words
 from replication.specification.loading import known_names, load_protocol, load_variant
+from replication.specification.originals import load_original
 from replication.specification.protocols import Deviation, Protocol
 
 HELP = "the settings of a protocol or variant in words"

@@ -12,13 +12,15 @@ from replication.foundation.paths import ROOT
 from replication.specification.fidelity import (
     EXACT,
     NOT_APPLICABLE,
+    NOT_COMPARED,
+    NOT_STATED,
     UNCONFIRMED,
     JudgedRow,
     count_statuses,
     judge_rows,
-    load_original,
 )
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
+from replication.specification.originals import load_original
 from replication.specification.variants import Preset
 
 README = ROOT / "README.md"
@@ -61,6 +63,8 @@ def counts_text(rows: Sequence[JudgedRow]) -> str:
         EXACT: "exact",
         "deviation": "with a deviation",
         UNCONFIRMED: "unconfirmed",
+        NOT_STATED: "not stated by the source",
+        NOT_COMPARED: "not compared, since the code is the user's own",
         NOT_APPLICABLE: "not applicable",
     }
     return ", ".join(
@@ -75,13 +79,13 @@ def readme_with_counts(text: str) -> str:
         ReplicationError: the marks are not there.
     """
     lines = [
-        "| variant | rows | exact | deviation | unconfirmed | not applicable |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| variant | rows | exact | deviation | unconfirmed | not stated | not applicable |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in known_names("algorithms"):
         rows = judged(name)
         counts = count_statuses(rows)
-        cells = [counts[status] for status in (EXACT, "deviation", UNCONFIRMED, NOT_APPLICABLE)]
+        cells = [counts[status] for status in (EXACT, "deviation", UNCONFIRMED, NOT_STATED, NOT_APPLICABLE)]
         lines.append(f"| `{name}` | {len(rows)} | " + " | ".join(map(str, cells)) + " |")
     return between_marks(text, _BEGIN, _END, lines)
 

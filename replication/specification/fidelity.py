@@ -3,6 +3,9 @@
 An original is a file of workflow/originals: what the published program does, row by row, with its source. A row is
 `exact`, or names the deviations that concern it, or is `unconfirmed` where the original is an article's text that no
 transcription confirms. Every difference is declared: one that is not is a defect, and a test fails.
+
+A family may name an original whose rows are the details of its engine. What another original has no row for is shown
+too, as `not stated`: a short table must not look like a faithful one.
 """
 
 from __future__ import annotations
@@ -11,16 +14,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from replication.foundation import paths
-from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.optional_settings import without_defaults
-from replication.foundation.validation import Settings, read_yaml, validated
 from replication.specification.changed_settings import changes_of
 from replication.specification.departures import (
     SET,
@@ -29,63 +25,18 @@ from replication.specification.departures import (
     departure_of_preset,
     departure_of_protocol,
 )
+from replication.specification.originals import RULES, GameDifference, Row, details_not_stated, lineage, rows_of
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
 
-RULES = "suite"
-"""The original that every variant is held against: the rules this project sets itself."""
-
 EXACT, UNCONFIRMED, UNDECLARED, NOT_APPLICABLE = "exact", "unconfirmed", "undeclared", "not applicable"
+NOT_STATED, NOT_COMPARED = "not stated", "not compared"
+"""Nothing that was read of the original says it; and: a user's own algorithm, or an edited one, decides it."""
+
+PLAIN_STATUSES = (EXACT, UNCONFIRMED, NOT_STATED, NOT_COMPARED, NOT_APPLICABLE, UNDECLARED)
+"""Those that name no deviation."""
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
-
-
-class Row(Settings):
-    row: Annotated[str, Field(pattern=r"^[A-Z]{1,2}[0-9]+b?$")]
-    behaviour: str
-    """What it is about, in a few words."""
-    value: str
-    """What the original does, with units."""
-    source: str
-    """Where that is read: repository, file and line, or the article."""
-    in_force: str
-    """What this project does; `{config.discount}` and the like stand for settings."""
-    expected: dict[str, Any] = Field(default_factory=dict)
-    """Settings of the original, by the names used in `in_force`; empty where the behaviour is built in."""
-    families: tuple[Literal["fitted_q", "off_policy", "tabular", "untrained"], ...] = ("off_policy",)
-    """Agents it concerns."""
-    tag: Literal["program", "paper", "quirk", "rule"] = "program"
-    """Read in the program; read in the article alone; a side effect of the program; a rule of this project."""
-    confirmed_by: str | None = None
-    """For the article's text: the transcriptions in which it was read."""
-    peers: str = ""
-    """What other implementations do, where they differ."""
-    untested: str | None = None
-    """Why no test is named after the row."""
-    replaces: tuple[str, ...] = ()
-    """Rows of the originals its own one extends, in whose place it stands."""
-
-    @property
-    def section(self) -> str:
-        """The letters of its number."""
-        return self.row.rstrip("b0123456789")
-
-
-class GameDifference(Settings):
-    game: str
-    what: str
-    """How the emulator's logic of this game differs from that of the original's emulator."""
-
-
-class Original(Settings):
-    original: str
-    title: str
-    extends: tuple[str, ...] = ()
-    """Originals whose rows hold for it too, but for those that it replaces."""
-    sections: dict[str, str]
-    """Letters of a row to the name of its section."""
-    rows: tuple[Row, ...]
-    game_differences: tuple[GameDifference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,52 +47,7 @@ class JudgedRow:
     section: str
     in_force: str
     status: str
-    """`exact`, `unconfirmed`, `undeclared`, `not applicable`, or the ids of deviations, separated by commas."""
-
-
-def known_originals() -> list[str]:
-    """List the names of the originals."""
-    return sorted(path.stem for path in (paths.WORKFLOW / "originals").glob("*.yaml"))
-
-
-def load_original(name: str) -> Original:
-    """Read workflow/originals/NAME.yaml.
-
-    Raises:
-        ReplicationError: no such original; an unknown, missing or mistyped key.
-    """
-    if name not in known_originals():
-        raise unknown_name("original", name, known_originals())
-    return _read_original(paths.WORKFLOW / "originals" / f"{name}.yaml")
-
-
-def rows_of(name: str) -> list[tuple[str, Row]]:
-    """List section and row of all that an original does: its own rows, and those of the originals it extends.
-
-    Raises:
-        ReplicationError: as `load_original`; or one extends itself, by way of others.
-    """
-    lineage = _lineage(name)
-    replaced = {number for original in lineage for row in original.rows for number in row.replaces}
-    rows = [(original.sections[row.section], row) for original in lineage for row in original.rows]
-    return [(section, row) for section, row in rows if row.row not in replaced]
-
-
-def _lineage(name: str, extending: tuple[str, ...] = ()) -> list[Original]:
-    """List the originals that one extends, then itself; each once. `extending`: what led to it, in order."""
-    original = load_original(name)
-    if name in extending:
-        circle = " extends ".join((*extending[extending.index(name) :], name))
-        raise ReplicationError(
-            f"{paths.WORKFLOW / 'originals' / f'{name}.yaml'}: extends: {circle}; take one of these out"
-        )
-    found = {each.original: each for base in original.extends for each in _lineage(base, (*extending, name))}
-    return [*found.values(), original]
-
-
-@cache  # a table judges a hundred runs against the same file
-def _read_original(path: Path) -> Original:
-    return validated(Original, read_yaml(path), path)
+    """One of `PLAIN_STATUSES`, or the ids of deviations, separated by commas."""
 
 
 def judge_rows(
@@ -165,10 +71,15 @@ def judge_rows(
         status = _status(row, variant, settings, declared)
         if status == UNDECLARED:
             status = _departure(row, variant, protocol, preset, settings)
-        elif status not in (EXACT, UNCONFIRMED, NOT_APPLICABLE) and _by_hand(row.expected, variant):
+        elif status not in PLAIN_STATUSES and _by_hand(row.expected, variant):
             status = f"{status}, {SET}"  # what is declared of the variant does not say to what it was changed
         text = NOT_APPLICABLE if status == NOT_APPLICABLE else _filled(row.in_force, settings)
         judged.append(JudgedRow(row, section, text, status))
+    for section, row in details_not_stated(variant):
+        status = _status(row, variant, settings, declared)
+        if status != NOT_APPLICABLE:
+            status = NOT_STATED if status in PLAIN_STATUSES else status
+            judged.append(JudgedRow(row, section, _filled(row.in_force, settings), status))
     return judged
 
 
@@ -183,7 +94,11 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
     for found in judged:
         for name in found.status.split(", "):
             moved.setdefault(name, []).append(found.row.row)
-    declared = [known for known in (*variant.deviations, *protocol.deviations) if known.id in moved]
+    declared = [
+        known.model_copy(update={"rows": tuple(moved[known.id])})  # those that its original has
+        for known in (*variant.deviations, *protocol.deviations)
+        if known.id in moved
+    ]
     if preset and (rows := moved.get(f"preset-{preset.preset}")):
         declared.append(departure_of_preset(preset, rows))
     if protocol.protocol != variant.protocol and (rows := moved.get(f"protocol-{protocol.protocol}")):
@@ -192,16 +107,16 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
         declared.append(departure_of_budget(run, rows))
     if changes := changes_of(variant.variant)[1]:
         declared.append(departure_of_changes(variant, changes, moved.get(SET, [])))
-    differences = [known for original in _lineage(variant.original) for known in original.game_differences]
+    differences = [known for original in lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.task.name]
     return tuple(declared)
 
 
 def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
-    """Count rows that are exact, covered by a deviation, unconfirmed, not applicable or undeclared (a defect)."""
-    plain = (EXACT, UNCONFIRMED, NOT_APPLICABLE, UNDECLARED)
-    counted = Counter(found.status if found.status in plain else "deviation" for found in judged)
-    return {word: counted[word] for word in (EXACT, "deviation", UNCONFIRMED, NOT_APPLICABLE, UNDECLARED)}
+    """Count rows by status, in the order they are shown; one that is undeclared is a defect."""
+    counted = Counter(found.status if found.status in PLAIN_STATUSES else "deviation" for found in judged)
+    exact, *others = PLAIN_STATUSES
+    return {word: counted[word] for word in (exact, "deviation", *others)}
 
 
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
@@ -232,6 +147,8 @@ def _status(row: Row, variant: Variant, settings: Mapping[str, Any], declared: S
     ids = [deviation.id for deviation in declared if row.row in deviation.rows]
     if ids:
         return ", ".join(ids)
+    if row.algorithm_decides and variant.unknown_code is not None:
+        return NOT_COMPARED
     if any(_plain(settings.get(name, value)) != _plain(value) for name, value in row.expected.items()):
         return UNDECLARED
     return UNCONFIRMED if row.tag == "paper" and row.confirmed_by is None else EXACT

@@ -316,7 +316,9 @@ def test_h6_p4_importance_exponents_reach_one_with_the_last_step_of_training() -
 
 
 @pytest.mark.parametrize("variant", ["der_2019", "der_dopamine", "otrainbow", "drq", "drq_eps"])
-def test_a9_a11_p10_p11_q9_q11_t7_t11_games_begin_at_once_and_the_final_network_plays_100_of_them(variant: str) -> None:
+def test_a9_a11_p10_p11_p18_q9_q11_t7_t11_games_begin_at_once_and_the_final_network_plays_100_of_them(
+    variant: str,
+) -> None:
     protocol = load_protocol(load_variant(variant).protocol)
     final = protocol.final_evaluation
     epsilon = None if variant == "drq" else 0.001  # the first DrQ brings its own, 0.05
@@ -333,7 +335,7 @@ def test_h11_the_best_network_plays_for_thirty_minutes() -> None:
     assert final.presentation.noops_after_game_over_frames == (1, 30)
 
 
-def test_a10_b8_q10_t8_of_equal_values_each_is_chosen() -> None:
+def test_a10_b8_p15_q10_t8_of_equal_values_each_is_chosen() -> None:
     stream = np.random.default_rng(0)
     chosen = {greedy(np.array([1.0, 2.0, 2.0], dtype=np.float32), stream) for _ in range(50)}
     assert chosen == {1, 2}

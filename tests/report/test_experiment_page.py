@@ -189,9 +189,11 @@ def test_the_length_of_iterations_is_a_departure_that_older_records_leave_out(tm
         replace(each, record=each.record | {"deviations": named})
         for each, named in zip(read, ([], departures), strict=True)
     ]
-    found = [deviation for deviation, _ in runs.recorded_deviations(finished)]
-    assert [deviation.id for deviation in found].count("budget") == 1
-    assert found[0].what.startswith("training stops after 2 iterations, at least 2,000,000 frames;")
+    found = [deviation for deviation, _ in runs.shown_deviations(finished)]
+    (length,) = [deviation for deviation in found if deviation.id == "budget"]
+    assert length.what.startswith("training stops after 2 iterations, at least 2,000,000 frames;")
+    assert {deviation.id for deviation in found} == {each["id"] for each in departures}  # of both, each once
+    assert len(found) == len(departures)
 
 
 def test_every_agent_has_its_fidelity_table(experiment, tmp_path):

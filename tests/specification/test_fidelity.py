@@ -13,22 +13,18 @@ import pytest
 from replication.commands.cli import main
 from replication.foundation.errors import ReplicationError
 from replication.report.fidelity_text import README, fidelity_text, judged, readme_with_counts
-from replication.specification import fidelity
+from replication.specification import originals
 from replication.specification.fidelity import (
     EXACT,
     NOT_APPLICABLE,
-    RULES,
     UNCONFIRMED,
     UNDECLARED,
-    Original,
     count_statuses,
     deviations_in_force,
     judge_rows,
-    known_originals,
-    load_original,
-    rows_of,
 )
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant
+from replication.specification.originals import RULES, Original, known_originals, load_original, rows_of
 from replication.specification.run import resolve_run
 from replication.specification.tasks.registry import find_task
 
@@ -107,7 +103,7 @@ def test_originals_that_extend_each_other_in_a_circle_are_refused(monkeypatch: p
     bases = {"a": ("b", "c"), "b": ("c",), "c": (), "x": ("y",), "y": ("z",), "z": ("y",), "own": ("own",)}
     plain = load_original("suite")
     made = {name: plain.model_copy(update={"original": name, "extends": them}) for name, them in bases.items()}
-    monkeypatch.setattr(fidelity, "load_original", made.__getitem__)
+    monkeypatch.setattr(originals, "load_original", made.__getitem__)
     assert len(rows_of("a")) == 3 * len(plain.rows)
     for name, circle in {"x": "y extends z extends y", "own": "own extends own"}.items():
         with pytest.raises(ReplicationError, match=f"originals/[a-z]+.yaml: extends: {circle}; take one of these out$"):
@@ -263,7 +259,7 @@ def test_the_command_prints_every_row(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["fidelity", "--variant", "dqn_dopamine"]) == 0
     said = capsys.readouterr().out
     assert all(re.search(rf"^D{number} ", said, re.MULTILINE) for number in range(1, 30))
-    assert "35 rows: " in said and "sticky-stream" in said and "departs:" in said
+    assert "37 rows: " in said and "sticky-stream" in said and "departs:" in said
     assert main(["fidelity", "--variant", "dqnn"]) == 2
     assert "did you mean 'dqn'" in capsys.readouterr().err
 

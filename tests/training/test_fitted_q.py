@@ -17,7 +17,7 @@ from replication.environments.pole.plant import advance, plant_constants
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.fitted_q import NUMERICS_VERSION
-from replication.specification.fidelity import load_original
+from replication.specification.originals import load_original
 from replication.specification.run import Run
 from replication.training.fitted_q.family import evaluate, learn
 from replication.training.fitted_q.transitions import random_transitions

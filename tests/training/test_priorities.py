@@ -81,7 +81,7 @@ def test_a_heap_is_sorted_once_in_a_period() -> None:
 # ---------------------------------------------------------------- weights
 
 
-def test_weights_worked_by_hand() -> None:
+def test_pr5_weights_worked_by_hand() -> None:
     # Likelihoods 1, 2 and 4: P is 1/7, 2/7, 4/7 of 3 transitions, so (N P)^-1 is 7/3, 7/6, 7/12.
     likelihoods = np.array([2.0, 1.0, 4.0])
     assert importance_weights(likelihoods, 1.0).tolist() == [0.5, 1.0, 0.25]

@@ -15,8 +15,8 @@ from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.paths import ALGORITHMS, WORKFLOW
 from replication.specification.budget import Budget
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.fidelity import known_originals
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant, read_variant
+from replication.specification.originals import known_originals
 from replication.specification.protocols import Protocol
 from replication.specification.run import Run
 from replication.specification.tasks.registry import find_task

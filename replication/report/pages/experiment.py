@@ -25,8 +25,8 @@ from replication.report.pages.runs import (
     missing_runs,
     one_a_record,
     provenance,
-    recorded_deviations,
     shown_clips,
+    shown_deviations,
     versions,
 )
 from replication.report.pages.summary import findings_of
@@ -97,7 +97,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
     folder = results / experiment.experiment / "tables"
     tables = [read_table(folder, name, _command(experiment, "table", name)) for name in experiment.tables]
     clips, clips_left_out = shown_clips(experiment, finished)
-    deviations = recorded_deviations(finished)
+    deviations = shown_deviations(finished)
     views = embedding_views(finished) if "embedding" in experiment.figures else ""
     return fill_page(
         "page.html",

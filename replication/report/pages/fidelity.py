@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from replication.analysis.learning_curves import agent_title
 from replication.report.fidelity_text import counts_text
-from replication.specification.fidelity import JudgedRow, judge_rows, load_original
+from replication.specification.fidelity import JudgedRow, judge_rows
+from replication.specification.originals import load_original
 from replication.specification.run import Run
 
 

@@ -88,16 +88,13 @@ def _scored(run: Run) -> str:
     return f"{chosen}, {episodes} at epsilon {run.final_epsilon(final):g}"
 
 
-def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
-    """Return every departure that a run recorded, once, with the variants it concerns.
-
-    Records of runs of iterations were once made without the departure of their length: it is added.
-    """
+def shown_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
+    """Return every departure that a run recorded, and that was declared since, once, with the variants it concerns."""
     variants: dict[Deviation, dict[str, None]] = {}
     for found in one_a_record(finished):
         recorded = [Deviation.model_validate_json(json.dumps(each)) for each in found.record["deviations"]]
-        if found.run.budget.iterations and not any(each.id == "budget" for each in recorded):
-            recorded += [each for each in deviations_in_force(found.run) if each.id == "budget"]
+        known = {each.id for each in recorded}
+        recorded += [each for each in deviations_in_force(found.run) if each.id not in known]
         for deviation in recorded:
             variants.setdefault(deviation, {})[found.run.variant.variant] = None
     return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]

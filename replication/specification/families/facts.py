@@ -63,6 +63,9 @@ class FamilyFacts:
 
     streams: tuple[str, ...]
     """Names of the random streams that live as long as training does; their states are part of a checkpoint."""
+    details: str | None = None
+    """The original whose rows are the details of the family's engine; each is shown beside every other original too.
+    None: there is no such list."""
     seconds_a_seed: float = 0.0
     """Assumed for plans, on one core: the time of a run, where runs of all lengths take about as long (bundles)."""
     work: Callable[[str, FamilySettings, int], Work] | None = None

@@ -163,5 +163,6 @@ FACTS = FamilyFacts(
     bundles=False,
     evidence="inputs",
     streams=STREAMS,
+    details="nature_dqn",
     work=off_policy_work,
 )
