@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from replication.commands import describe, doctor, embed, fidelity, film, judge, render, run, train, verify
+from replication.commands import describe, discard, doctor, embed, fidelity, film, judge, render, run, train, verify
 from replication.commands.benchmark import command as benchmark
 from replication.commands.check_algorithm import command as check_algorithm
 from replication.commands.parser import Command, build_parser
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "check-algorithm": check_algorithm,
     "doctor": doctor,
     "verify": verify,
+    "discard": discard,
     "benchmark": benchmark,
     "judge": judge,
     "film": film,

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.commands.verify_bundles import CheckedBundles, check_bundles
+from replication.evidence.manifest import NAME, check_manifest, events_in_words, read_manifest
 from replication.evidence.records import evidence_of, finished_folders, read_unchecked, task_name
 from replication.evidence.trace_file import Episode
 from replication.evidence.traces import episodes_of, read_trace_of
 from replication.evidence.verify_run import Checked, check_run, compare_csv
 from replication.foundation.errors import ReplicationError
+from replication.foundation.git import left_out
 from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
 from replication.foundation.resources import usable_cpus
@@ -47,6 +49,7 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     experiments += sorted(name for name in changed if name.partition("+")[0] in known)
     if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
+    noted = _check_manifest(results)
     total = check_runs(folders, processes or usable_cpus(), quiet=quiet)
     learned = check_bundles(bundles, processes or usable_cpus(), learn_all=learn_again, quiet=quiet)
     for name in experiments:
@@ -54,7 +57,22 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     if (results / "README.md").exists():
         _compare_text(results / "README.md", results_readme(results).encode())
     total += Checked(cells=learned.cells, underived=learned.underived)
-    return _summary(results, total, learned, experiments)
+    return "\n".join([_summary(results, total, learned, experiments), noted])
+
+
+def _check_manifest(results: Path) -> str:
+    """Check the manifest against the records, and say what it tells.
+
+    Raises:
+        ReplicationError: as `check_manifest`.
+    """
+    records = [entry.record for entry in read_manifest(results) or []]
+    ignored = [path.removeprefix("runs/") for path in left_out(results, [f"runs/{record}" for record in records])]
+    lines = check_manifest(results, run_folders(results, ("runs",)), ignored)
+    if lines is None:
+        return f"{NAME}: not there, so what was begun and dropped is not known"
+    counted = Counter(entry.event for entry in read_manifest(results) or [])
+    return f"{NAME}: {lines} lines, each following from the one before: {events_in_words(counted)}"
 
 
 def run_folders(results: Path, kinds: Sequence[str] = ("runs", "judged")) -> list[Path]:

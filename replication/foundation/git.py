@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 NOT_IN_A_COMMIT = "not in a commit; sources "
 """What a record has for the commit where there is none; the digest of the sources follows."""
@@ -27,7 +27,7 @@ def git_says(folder: Path, *words: str) -> str | None:
 
 
 def commit_of(root: Path, files: Sequence[str]) -> str | None:
-    """Return the commit of a project, with `-dirty` where its tree was changed since.
+    """Return the commit of a project, with `-dirty` where what is in force was changed since.
 
     Args:
         root: folder of the project.
@@ -42,4 +42,20 @@ def commit_of(root: Path, files: Sequence[str]) -> str | None:
     tracked = set((git_says(root, "ls-files", "-z", "--full-name") or "").split("\0"))
     if not tracked.issuperset(files):
         return None
-    return git_says(root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    commit = git_says(root, "rev-parse", "HEAD")
+    # Not what runs leave behind: results are committed too, and change while others train.
+    changed = git_says(root, "status", "--porcelain", "--untracked-files=no", "--", *files_in(files))
+    return f"{commit}-dirty" if commit and changed else commit
+
+
+def files_in(files: Sequence[str]) -> list[str]:
+    """List the folders at the top that hold these files, which are in force."""
+    return sorted({PurePosixPath(file).parts[0] for file in files})
+
+
+def left_out(folder: Path, paths: Sequence[str]) -> list[str]:
+    """List the paths, relative to a folder, that git is told to leave out of the repository; none where there is none.
+
+    A path need not be there.
+    """
+    return (git_says(folder, "check-ignore", "--", *paths) or "").splitlines() if paths else []

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+from replication.evidence.manifest import note_runs
 from replication.evidence.provenance import git_commit
 from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.evidence.run_files import Outcome, write_results
@@ -45,9 +46,11 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     """
     runs = one_a_record(runs)
     missing = unfinished(runs, machine.results)
-    for run in runs:
-        if run not in missing:
-            say(_finished_text(run, machine))
+    done = [run for run in runs if run not in missing]
+    for run in done:
+        say(_finished_text(run, machine))
+    if done:  # the program may have been killed between writing a record and noting it
+        note_runs(machine.results, "finished", (finished_as(run, machine.results) or run for run in done))
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
@@ -89,6 +92,7 @@ def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
         if not left:
             return
         ensure_disk(left, machine.state)
+        note_runs(machine.results, "begun", left)
         cohort = open_until_done.enter_context(family.open_cohort(left, machine))
         if cohort.trainees:
             _continue_all(cohort.trainees, machine, stop)
@@ -185,6 +189,7 @@ def _freeze(trainee: Trainee, machine: Machine) -> None:
         "checkpoint_step": checkpoint_step(run, machine.state),
     }
     write_atomically(failure_path(run, machine.state), readable_json(record))
+    note_runs(machine.results, "failed", [run], str(trainee.failure))
     say(_failure_text(run, machine))
 
 
@@ -223,6 +228,7 @@ def _leave(outcome: Outcome, machine: Machine) -> None:
     """Write the results of a finished run, and say its score and their folder."""
     run, evaluation = outcome.run, outcome.evaluation
     folder = write_results(outcome, machine.results)
+    note_runs(machine.results, "finished", [run])
     unfinished_path(run, machine.state).unlink(missing_ok=True)
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
     say(f"{run.name}:{found} {folder}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from replication.commands.cli import main
+from replication.evidence.manifest import NAME, read_manifest
 from tests.support.bad_input import content, refused
 
 
@@ -36,8 +37,11 @@ def test_finished_runs_are_copied_verified_and_named(queue: Path, tmp_path: Path
         assert content(results / place).values() and [path.name for path in (results / place).iterdir()]
         for file in (results / place).iterdir():
             assert file.read_bytes() == (queue / "results" / place / file.name).read_bytes()
-    assert [path.name for path in results.iterdir()] == ["runs"]
-    assert main(command) == 0
+    assert {path.name for path in results.iterdir()} == {"logs", NAME, "runs"} and f"  git add {results / NAME}" in said
+    entries = read_manifest(results) or []
+    assert [entry.event for entry in entries] == ["begun", "begun", "finished", "finished"]
+    assert {f"runs/{entry.record}" for entry in entries} == set(map(str, _folders(results)))
+    assert main(command) == 0 and read_manifest(results) == entries
     assert "0 of 0 finished runs collected; 2 were there already" in capsys.readouterr().out
 
 
@@ -51,7 +55,8 @@ def test_a_copy_that_does_not_verify_is_taken_away_and_told(queue: Path, tmp_pat
     line = refused(capsys, "queue", "collect", "--folder", str(queue), "--results", str(results))
     assert "1 of 2 finished runs do not verify, the first: " in line and str(queue / "results" / bad) in line
     assert _folders(results) == [good] and not (results / bad).exists()
-    assert [path.name for path in results.iterdir()] == ["runs"]
+    assert {path.name for path in results.iterdir()} == {"logs", NAME, "runs"}
+    assert [entry.event for entry in read_manifest(results) or []] == ["begun", "begun", "finished"]
     assert {path: data for path, data in content(queue).items() if path.name != "collect.lock"} == before
 
 

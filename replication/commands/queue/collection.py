@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 from replication.commands.queue.folder import QueueFolder
+from replication.evidence.manifest import NAME, adopt, note, read_manifest
+from replication.evidence.records import read_unchecked
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, part_of, write_atomically
 from replication.foundation.locks import held
@@ -25,10 +27,12 @@ def collect(folder: QueueFolder, results: Path) -> int:
     """
     sources = sorted(path.parent for path in (folder.results / "runs").glob("*/*/seed*/*/run.json"))
     missing = [source for source in sources if not (results / source.relative_to(folder.results)).exists()]
+    began = [entry for entry in read_manifest(folder.results) or [] if entry.event not in ("older", "finished")]
     collected, refused = [], []
     with held(folder.root / "collect.lock", f"{folder.root}: another `queue collect` is at work; wait for it"):
         for leftover in results.glob(".collected.*.part"):  # of a command that was killed
             shutil.rmtree(leftover)
+        adopt(results, began)
         for source in missing:
             target = results / source.relative_to(folder.results)
             try:
@@ -38,11 +42,14 @@ def collect(folder: QueueFolder, results: Path) -> int:
                 print(f"not collected: {error}", flush=True)
             else:
                 collected.append(target)
+                digest = str(read_unchecked(target)["result_digest"])
+                note(results, "finished", {target.relative_to(results / "runs").as_posix(): digest})
                 print(f"verified: {target}", flush=True)
     there = len(sources) - len(missing)
     print(f"{len(collected)} of {len(missing)} finished runs collected; {there} were there already")
     if collected:
-        print("to commit:", *(f"  git add {shlex.quote(str(path))}" for path in collected), sep="\n")
+        to_commit = [*collected, results / NAME]
+        print("to commit:", *(f"  git add {shlex.quote(str(path))}" for path in to_commit), sep="\n")
     if refused:
         raise ReplicationError(
             f"{len(refused)} of {len(missing)} finished runs do not verify, the first: {refused[0]}; move them out of "

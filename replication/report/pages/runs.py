@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from replication.analysis.finished import FinishedRun, marks_of
+from replication.analysis.finished import FinishedRun, FinishedRuns, marks_of
 from replication.analysis.learning_curves import agent_title, full_budget_text
+from replication.evidence.manifest import count_events, events_in_words, read_manifest
 from replication.foundation.files import sha256
 from replication.foundation.git import NOT_IN_A_COMMIT
 from replication.specification.experiments import Experiment
@@ -98,6 +99,21 @@ def shown_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, s
         for deviation in recorded:
             variants.setdefault(deviation, {})[found.run.variant.variant] = None
     return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]
+
+
+def noted_runs(experiment: Experiment, finished: FinishedRuns) -> list[str]:
+    """Write what the manifest says of an experiment's runs: counts of events, then each that failed or was dropped.
+
+    Raises:
+        ReplicationError: a damaged manifest.
+    """
+    entries = read_manifest(finished.results)
+    if entries is None:
+        return []
+    digests = {run.record_digest for run in (*experiment.runs(), *(found.run for found in finished))}
+    counted = events_in_words(count_events(entries, digests))
+    lost = [entry for entry in entries if entry.digest in digests and entry.reason]
+    return [counted or "none of these runs"] + [f"{entry.record}: {entry.event}, {entry.reason}" for entry in lost]
 
 
 def shown_clips(experiment: Experiment, finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:
