@@ -169,7 +169,7 @@ class RecordedGame:
         stickiness_stream: np.random.Generator,
     ) -> None:
         self._run, self._presentation, self._purpose = run, presentation, purpose
-        self._frame_skip = viewing.frame_skip
+        self._frame_skip, self._history_start = viewing.frame_skip, viewing.history_start
         self._recorder = RecordingEmulator(open_emulator(run.task.name))
         pipeline = frame_pipeline(viewing.frame_pipeline, viewing.frame_skip)
         self._game = PresentedGame(
@@ -179,7 +179,7 @@ class RecordedGame:
 
     def begin_episode(self) -> None:
         self._game.begin_episode()
-        push_frame(self.shown, self._game.observation, clear=True)
+        push_frame(self.shown, self._game.observation, clear=True, start=self._history_start)
         self._recorder.mark_scored(True)
 
     def step(self, action: Any, /) -> StepResult:

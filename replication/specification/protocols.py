@@ -12,6 +12,10 @@ from replication.specification.tasks.task import Kind
 
 FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
 """Least and most number of emulator frames, both included; drawn uniformly."""
+FramePipelineName = Literal["nature", "dopamine", "baselines", "baselines_2017", "cleanrl"]
+"""The program whose way from screens to a frame of 84x84 bytes an agent has."""
+HistoryStart = Literal["zeros", "first_frame"]
+"""What stands before the first frame of a trajectory, where an agent sees several: zeros, or that frame again."""
 
 
 class Deviation(Settings):
@@ -44,13 +48,24 @@ class Presentation(Settings):
     """No-op frames after a lost life that ended a trajectory; None: none are played."""
     episode_cap_frames: Count | None
     """Frames after the starting no-ops at which an episode is truncated; None: never."""
+    fire_on_reset: bool = False
+    """Every game and every life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE;
+    it goes on to the next start where they end it."""
+    noop_step_after_life_loss: bool = False
+    """After a lost life that ended a trajectory one step of the no-op is played, of `frame_skip` frames."""
+    between_lives_counts: bool = False
+    """Rewards and frames between two trajectories of a game belong to its episode, its return and its cap."""
 
     @model_validator(mode="after")
-    def _ranges_are_in_order(self) -> Presentation:
+    def _starts_make_sense(self) -> Presentation:
         for name in ("noops_after_game_over_frames", "noops_after_life_loss_frames"):
             frames = getattr(self, name)
             if frames is not None and frames[0] > frames[1]:
                 raise ValueError(f"{name}: expected the least number before the most, found {list(frames)}")
+        if self.noop_step_after_life_loss and self.noops_after_life_loss_frames is not None:
+            raise ValueError(
+                "noop_step_after_life_loss: found beside noops_after_life_loss_frames, expected one of them"
+            )
         return self
 
 
@@ -173,8 +188,9 @@ class Protocol(Settings):
     title: str
     reference_set: Literal["nature49_5min", "atari57_30min"] | None
     """Random and human scores that normalise; None: scores stay as they are."""
-    published_quantity: Literal["final_evaluation", "training_iterations"]
-    """What the paper prints: scores of final evaluations, or training returns by iteration."""
+    published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes"]
+    """What the paper prints: scores of final evaluations, training returns by iteration, or the mean return of the last
+    hundred training episodes."""
     training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""

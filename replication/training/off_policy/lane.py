@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from replication.environments.atari.emulator import Emulator, open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
-from replication.environments.atari.presentation import PresentedGame
+from replication.environments.atari.presentation import EpisodeCounts, PresentedGame
 from replication.environments.contract import StepResult, Viewing
 from replication.evidence.evaluation import Evaluation, EvaluationRequest, begin_evaluation
 from replication.evidence.recording import RecordingEmulator, new_trace
@@ -272,21 +272,18 @@ class Lane:
             return self.game.step(action)
         self.recorder.mark_scored(True)
         result = self.game.step(action)
-        self.recorder.mark_scored(False)
+        self.recorder.mark_scored(of_atari(self.run.protocol.training).between_lives_counts)
         return result
 
     def _begin_again(self) -> None:
         """Begin the next episode after a trajectory's end, or the next life of the same one."""
         self.at_end = False
-        ending: Literal["terminated", "truncated"] = "truncated" if self._last.truncated else "terminated"
-        ended = EpisodeRecord(self.step, self.game.episode_return, self.game.episode_frames, ending)
-        noop_frames = self.game.noop_frames
         if self._last.ended:
-            self._finish_episode(ended, noop_frames)
+            self._finish_episode(self.game.counts, "truncated" if self._last.truncated else "terminated")
             self._begin_episode()
             return
         if self.game.begin_trajectory():
-            self._finish_episode(ended, noop_frames)
+            self._finish_episode(self.game.previous, "terminated")
         self._begin_trajectory()
 
     def _begin_episode(self) -> None:
@@ -298,14 +295,14 @@ class Lane:
         push_frame(self.stack, self.game.observation, clear=True)
         self._starts_trajectory = True
 
-    def _finish_episode(self, record: EpisodeRecord, noop_frames: int) -> None:
-        self.episodes.append(record)
+    def _finish_episode(self, counts: EpisodeCounts, ending: Literal["terminated", "truncated"]) -> None:
+        self.episodes.append(EpisodeRecord(self.step, counts.episode_return, counts.episode_frames, ending))
         if self.recorder is not None:
             self.recorder.finish_episode(
-                raw_return=record.raw_return,
-                scored_frames=record.frames,
-                noop_frames=noop_frames,
-                ending=record.ending,
+                raw_return=counts.episode_return,
+                scored_frames=counts.episode_frames,
+                noop_frames=counts.noop_frames,
+                ending=ending,
             )
         least = self.run.protocol.iteration_steps
         if least is not None and self.step - self.iteration_start_step >= least:
