@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -97,6 +97,19 @@ class RecordingEmulator(ForwardingSimulator):
         """Replace the record by these finished episodes; the emulator is then restored to where they end."""
         self.episodes = list(episodes)
         self._record = self._ended = None
+
+    def under_way(self) -> dict[str, Any]:
+        """Return the record of the episode under way as plain data, for `continue_within`."""
+        assert self._record is not None and self._ended is None, "an episode has ended and was not finished"
+        record = asdict(self._record)
+        arrays = {name: np.array(record[name]) for name in ("codes", "lengths")}
+        return record | arrays
+
+    def continue_within(self, episodes: Sequence[Episode], under_way: Mapping[str, Any]) -> None:
+        """Replace the record by these finished episodes and the one under way; the emulator is where that stands."""
+        self.continue_after(episodes)
+        codes, lengths = array("B", under_way["codes"].tolist()), array("I", under_way["lengths"].tolist())
+        self._record = _Record(**(dict(under_way) | {"codes": codes, "lengths": lengths}))
 
     def reset(self) -> None:
         record = self._record

@@ -12,6 +12,9 @@ import numpy as np
 from replication.evidence.trace_file import Episode, Trace
 from replication.evidence.traces import AnyTrace, episodes_of
 
+SCORED_TRAINING_EPISODES = 100
+"""Whose mean return is a score, where the training episodes are what was published."""
+
 
 @dataclass(frozen=True)
 class CurvePoint:
@@ -54,6 +57,17 @@ def score(trace: AnyTrace) -> float:
     """
     returns = [episode.raw_return for episode in trace.episodes if episode.ending != "unfinished"]
     return float(np.mean(returns)) if returns else math.nan
+
+
+def training_score(returns: Sequence[float]) -> float | None:
+    """Compute the mean raw return of the last hundred training episodes; None before the first has ended.
+
+    Args: `returns` are of the finished episodes, in the order in which they ended.
+
+    Source: Schulman et al. 2017, Proximal policy optimization algorithms, section 6.2 and Table 6; openai/baselines
+    ea25b9e baselines/ppo2/ppo2.py:118,201.
+    """
+    return float(np.mean(returns[-SCORED_TRAINING_EPISODES:])) if len(returns) else None
 
 
 def score_rows(evaluation: AnyTrace) -> list[dict[str, Any]]:

@@ -202,6 +202,11 @@ class Run:
         return self.protocol.published_quantity == "training_iterations"
 
     @property
+    def scored_by_episodes(self) -> bool:
+        """True where the score is the mean return of its last training episodes."""
+        return self.protocol.published_quantity == "training_episodes"
+
+    @property
     def training_steps(self) -> int:
         """Agent steps of training from its start; an iteration counts as its least number of steps.
 
