@@ -15,6 +15,7 @@ from replication.published.schemas import DQN_ZOO_AGENTS
 
 _WIDEST_GAP_MILLIONS = 2.0
 """Between the points of the coarsest curve; where lines are hidden behind others the gaps are wider."""
+_BEYOND_MILLIONS = 1.0
 _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
 
 
@@ -70,7 +71,8 @@ def curve_point(source: str, game: str, agent: str, frames: int, folder: Path = 
     """Return the value of a published curve at a number of emulator frames.
 
     Between two points it is that of the line between them, and so is the deviation; curves have a point every 0.4 to 2
-    million frames, and are smooth.
+    million frames, and are smooth. Up to a million frames beyond its last point it is that of the last: the drawn ones
+    end a little before the training does.
 
     Raises:
         ReplicationError: no such curve; it begins later, ends earlier or has no neighbouring points; a damaged file.
@@ -78,6 +80,8 @@ def curve_point(source: str, game: str, agent: str, frames: int, folder: Path = 
     curve = training_curve(source, game, agent, folder)
     at = frames / 1e6
     before, after = curve[curve["frames_millions"] <= at].tail(1), curve[curve["frames_millions"] >= at].head(1)
+    if after.empty and at <= curve["frames_millions"].max() + _BEYOND_MILLIONS:
+        after = before
     if before.empty or after.empty:
         first, last = curve["frames_millions"].min(), curve["frames_millions"].max()
         raise ReplicationError(

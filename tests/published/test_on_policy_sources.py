@@ -131,7 +131,8 @@ def test_a_point_of_a_curve_lies_on_the_line_between_its_neighbours(tmp_path: Pa
         ReplicationError, match=r"mine_2030: mine: pong: found no point within 2 million frames around 5"
     ):
         point(5_000_000)
-    for outside in (500_000, 10_000_000):
+    assert point(10_500_000) == point(9_500_000), "the line ends a little before the training"
+    for outside in (500_000, 11_000_000):
         with pytest.raises(ReplicationError, match=r"found 1 to 9.5 million frames, expected a curve with"):
             point(outside)
 
