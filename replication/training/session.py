@@ -222,6 +222,8 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
 def _leave(outcome: Outcome, machine: Machine) -> None:
     """Write the results of a finished run, and say its score and their folder."""
     run, evaluation = outcome.run, outcome.evaluation
+    for name, data in outcome.state_files.items():
+        write_atomically(run.state_folder(machine.state) / name, data)
     folder = write_results(outcome, machine.results)
     unfinished_path(run, machine.state).unlink(missing_ok=True)
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"

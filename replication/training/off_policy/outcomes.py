@@ -18,7 +18,8 @@ from replication.evidence.activations import (
     moments_of_steps,
     store_activations,
 )
-from replication.evidence.run_files import Outcome
+from replication.evidence.episode_log import EpisodeLog
+from replication.evidence.run_files import Outcome, scored_outcome
 from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.trace_file import Trace
 from replication.evidence.traces import AnyTrace, of_game
@@ -109,12 +110,19 @@ def _outcome(
         "cost": {"seconds": round(trainee.seconds, 1)},
         "machine": {"device": machine.device, "lanes": lanes, "precision": config.precision} | card(machine.device),
     }
+    training = [{"episode": i, **asdict(record)} for i, record in enumerate(past.episodes)]
     tables = {
         "curve": [asdict(point) for point in trainee.curve],
-        "training": [{"episode": i, **asdict(record)} for i, record in enumerate(past.episodes)],
+        "training": training,
         "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(past.iterations)],
     }
-    return Outcome(lane.run, evaluation, past.training, facts, tables)
+    outcome = Outcome(lane.run, evaluation, past.training, facts, tables)
+    if past.chapters is None:
+        return outcome
+    assert past.training is not None
+    log = EpisodeLog(lane.run, past.training.header.minimal_actions)
+    log.restore(past.training.episodes, past.chapters)
+    return scored_outcome(outcome, log, training)
 
 
 def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace, machine: Machine) -> None:
