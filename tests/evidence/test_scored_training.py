@@ -108,7 +108,7 @@ def test_a_window_that_ends_too_early_is_one_line(folder: Path) -> None:
     change(folder, without(*(i for i, place in enumerate(places) if place.end_step * 4 > AT_FRAMES[1])))
     message = refused(folder)
     assert "the episodes scored at frame 2,400: the last ends at frame " in message
-    assert "but none can last longer than 630 frames: others have ended since; fetch it again" in message
+    assert "but none can last 600 frames: others have ended since; fetch it again" in message
 
 
 def test_an_episode_elsewhere_in_the_training_is_one_line(folder: Path) -> None:

@@ -44,8 +44,8 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
         f"{window_frames:,} frames.",
         "iteration": "Lines with dots are the mean training return of each iteration.",
         "last episodes": f"Lines are the mean return of the last {_scored_episodes(runs)} training episodes. Where a "
-        "run may be judged, its record keeps these episodes and `verify` derives the mean again; in between it stands on "
-        "the digests that the record has of the traces of all episodes, which stay with the state of training.",
+        "run may be judged, its record keeps these episodes and `verify` derives the mean again; in between it stands "
+        "on the digests that the record has of the traces of all episodes, which stay with the state of training.",
         "training mean": "The bold line is the mean over the finished seeds.",
         "iteration mean": "The bold line is the mean over the finished seeds.",
         "last episodes mean": "The bold line is the mean over the finished seeds.",
