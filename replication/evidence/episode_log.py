@@ -21,6 +21,8 @@ from replication.foundation.files import sha256
 from replication.specification.run import Run
 
 CHAPTER_EPISODES = 1_000
+CHAPTERS = "episodes"
+"""The folder of the chapters, in the state of a run."""
 
 
 class EpisodeLog:
@@ -86,7 +88,7 @@ class EpisodeLog:
         return Trace(self._header, tuple(scored(self.held, steps, self._score.episodes)))
 
     def _close_chapter(self) -> None:
-        """Complete the chapter that ends here, and hold only what a later score or record may need."""
+        """Make the chapter that ends here, and hold only what a later score or record may need."""
         ((name, data),) = self._chapter(self._finished - CHAPTER_EPISODES).items()
         if name not in self.chapters:  # else it was closed before the log went back, whole
             self.chapters[name], self._not_taken[name] = sha256(data), data
@@ -105,7 +107,7 @@ class EpisodeLog:
 
 def chapter_name(first: int, last: int) -> str:
     """Return the name, in the state of a run, of the trace of its training episodes from one number to another."""
-    return f"episodes/{first:07d}-{last:07d}.trace"
+    return f"{CHAPTERS}/{first:07d}-{last:07d}.trace"
 
 
 def place_of(episode: Episode) -> EpisodePlace:

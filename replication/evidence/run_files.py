@@ -108,7 +108,7 @@ def scored_outcome(outcome: Outcome, log: EpisodeLog, training: Sequence[Mapping
         outcome,
         training=kept,
         tables=dict(outcome.tables) | {"training": kept_rows(kept), "training_curve": curve},
-        in_state=log.chapters,
+        in_state=dict(outcome.in_state) | log.chapters,
         state_files=chapters,
         training_score=at_end[0] if at_end else None,
     )

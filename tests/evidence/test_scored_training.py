@@ -11,12 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from replication.environments.atari.toy_console import ToyConsole
 from replication.evidence import episode_log
+from replication.evidence import protocol_replay as replay_module
+from replication.evidence.protocol_replay import replay_by_protocol
 from replication.evidence.trace_file import Trace, parse_trace, read_trace, write_trace
 from replication.evidence.verify_run import check_run
+from replication.evidence.verify_state import check_state
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
+from replication.training.off_policy import lane as lane_module
 from tests.commands.test_verify import refused, reseal
+from tests.support.lanes import advance, build
 from tests.support.scored_runs import AT_FRAMES, EPISODES, scored_run, train
 
 CHAPTER = 4
@@ -102,7 +108,7 @@ def test_a_window_that_ends_too_early_is_one_line(folder: Path) -> None:
     change(folder, without(*(i for i, place in enumerate(places) if place.end_step * 4 > AT_FRAMES[1])))
     message = refused(folder)
     assert "the episodes scored at frame 2,400: the last ends at frame " in message
-    assert "but none can last longer than 630 frames: others have ended since; fetch it again" in message
+    assert "but none can last 600 frames: others have ended since; fetch it again" in message
 
 
 def test_an_episode_elsewhere_in_the_training_is_one_line(folder: Path) -> None:
@@ -141,8 +147,6 @@ def test_episodes_of_no_score_are_refused(made: Path, folder: Path) -> None:
 
 def test_what_was_played_before_a_kept_episode_cannot_forge_it(folder: Path) -> None:
     """Any of them alone, in any order of playing, is the same episode: it begins on a console that was switched on."""
-    from replication.evidence.protocol_replay import replay_by_protocol
-
     trace = read_trace(folder / "training.trace")
     presentation = scored_run().protocol.training
     for chosen in (trace.episodes[::-1], trace.episodes[2:3], trace.episodes[:1] * 2):
@@ -150,3 +154,72 @@ def test_what_was_played_before_a_kept_episode_cannot_forge_it(folder: Path) -> 
     with pytest.raises(ReplicationError, match="place: found one, expected none"):
         whole = {"independent_episodes": False, "life_loss_ends_trajectory": False}
         replay_by_protocol(trace, presentation.model_copy(update=whole), folder)
+
+
+class SlowToEnd(ToyConsole):
+    """The toy game, over three frames after its last life or ball: within the no-ops after a lost life."""
+
+    def reset(self, *, cold: bool = False) -> None:
+        self.left = 3
+        super().reset(cold=cold)
+
+    @property
+    def terminated(self) -> bool:
+        return self.game_over and not self.left
+
+    def act(self, action_code: int) -> int:
+        self.left -= self.game_over
+        return super().act(action_code)
+
+    def save(self) -> bytes:
+        return bytes([self.left]) + super().save()
+
+    def restore(self, state: bytes) -> None:
+        self.left = state[0]
+        super().restore(state[1:])
+
+
+def test_an_episode_that_ends_within_no_ops_is_followed_by_one_that_stands_for_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in (lane_module, replay_module):
+        monkeypatch.setattr(module, "open_emulator", lambda game: SlowToEnd())
+    trainee = build(scored_run())
+    advance([trainee])
+    log = trainee.lane.log
+    within = [e for e in log.held if e.ending == "terminated" and len(e.spans) % 2 == 1]
+    assert len(within) > 3, "no game was over within no-ops"
+    trace = replace(log.kept(), episodes=tuple(log.held))
+    replay_by_protocol(trace, trainee.run.protocol.training, tmp_path)
+    alone = replace(trace, episodes=(log.held[log.held.index(within[1]) + 1],))
+    replay_by_protocol(alone, trainee.run.protocol.training, tmp_path)
+
+
+def test_whoever_has_the_state_proves_all_episodes_and_the_whole_curve(
+    made: Path, folder: Path, tmp_path: Path
+) -> None:
+    curve = rows_of(folder / "training_curve.csv")
+    shutil.copytree(made / "state", tmp_path / "state")
+    checked = check_state(folder, tmp_path / "state")
+    names = sorted(json.loads((folder / "run.json").read_bytes())["in_state"])
+    assert (checked.found, checked.missing, checked.cells) == (len(names), 0, 5 * len(curve))
+    assert f"{len(names)} of the {len(names)} files that records vouch for are here, unchanged; " in str(checked)
+    state = scored_run().state_folder(tmp_path / "state")
+    (state / names[0]).write_bytes((state / names[1]).read_bytes())
+    with pytest.raises(ReplicationError, match=r"its digest is not the one in .*changed, or of another training$"):
+        check_state(folder, tmp_path / "state")
+    (state / names[0]).unlink()
+    checked = check_state(folder, tmp_path / "state")
+    assert (checked.found, checked.missing, checked.cells) == (len(names) - 1, 1, 0)
+
+
+def test_a_point_between_two_scores_rests_on_the_state(made: Path, folder: Path) -> None:
+    path = folder / "training_curve.csv"
+    lines = path.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("1008,"))
+    lines[at] = lines[at].rsplit(",", 1)[0] + ",99.0"
+    path.write_text("\n".join(lines) + "\n")
+    reseal(folder)
+    check_run(folder)
+    with pytest.raises(ReplicationError, match=r"row .*: mean_return: found '99.0'"):
+        check_state(folder, made / "state")

@@ -21,7 +21,7 @@ EPISODES = 3
 def scored_protocol(protocol: Protocol, **changes: Any) -> Protocol:
     """The protocol, with sticky actions and the last training episodes for a score in place of evaluations."""
     content = json.loads(protocol.model_dump_json())
-    content["training"] |= {"independent_episodes": True, "sticky_probability": 0.25, "episode_cap_frames": 600}
+    content["training"] |= {"independent_episodes": True, "sticky_probability": 0.25, "episode_cap_frames": 300}
     score = {"episodes": EPISODES, "at_frames": AT_FRAMES}
     content |= {"published_quantity": "training_episodes", "training_score": score}
     return Protocol.model_validate_json(
