@@ -40,7 +40,7 @@ STEPS = {
 }
 
 
-def test_a5_a6_returns_reach_to_the_end_of_the_rollout_and_not_past_an_end() -> None:
+def test_ac5_ac6_returns_reach_to_the_end_of_the_rollout_and_not_past_an_end() -> None:
     found = a2c.targets(rollout(**STEPS), settings("a2c", discount=0.5))
     # 1 + 0.5 * 2; 2; 0 + 0.5 * (1 + 0.5 * 3); 1 + 0.5 * 3; 1 + 0.5 * 5.
     returns = [2.0, 2.0, 1.25, 2.5, 3.5]
@@ -48,7 +48,7 @@ def test_a5_a6_returns_reach_to_the_end_of_the_rollout_and_not_past_an_end() -> 
     np.testing.assert_allclose(found.advantages[:, 0], np.array(returns) - STEPS["values"])
 
 
-def test_p4_p5_advantages_are_discounted_by_lambda_and_cut_at_every_end() -> None:
+def test_pb4_pb5_pp4_advantages_are_discounted_by_lambda_and_cut_at_every_end() -> None:
     found = a2c.targets(rollout(**STEPS), settings("ppo_baselines", discount=0.5, gae_lambda=0.5))
     # delta = r + 0.5 next - value: 1.0, 1.0, -1.5, 1.5, -0.5; each adds a quarter of the next one's but after a cut.
     advantages = [1.0 + 0.25 * 1.0, 1.0, -1.5 + 0.25 * 1.5, 1.5, -0.5]
@@ -56,20 +56,20 @@ def test_p4_p5_advantages_are_discounted_by_lambda_and_cut_at_every_end() -> Non
     np.testing.assert_allclose(found.returns[:, 0], np.array(advantages) + STEPS["values"])
 
 
-def test_reinforce_has_the_whole_return_and_subtracts_its_baseline() -> None:
+def test_rf1_rf2_reinforce_has_the_whole_return_and_subtracts_its_baseline() -> None:
     steps = STEPS | {"nexts": [1.0, 0.0, 1.0, 3.0, 0.0], "cut": [0, 1, 0, 1, 1]}
     found = reinforce.targets(rollout(**steps), settings("reinforce_baseline", discount=0.5))
     np.testing.assert_allclose(found.returns[:, 0], [2.0, 2.0, 1.25, 2.5, 1.0])
     np.testing.assert_allclose(found.advantages[:, 0], [1.5, 1.0, -0.75, 1.5, -3.0])
 
 
-def test_a_one_step_critic_looks_at_the_next_state_alone() -> None:
+def test_oa2_a_one_step_critic_looks_at_the_next_state_alone() -> None:
     found = actor_critic.targets(rollout(**STEPS), settings("actor_critic_td", discount=0.5))
     np.testing.assert_allclose(found.returns[:, 0], [1.5, 2.0, 0.5, 2.5, 3.5])
     np.testing.assert_allclose(found.advantages[:, 0], [1.0, 1.0, -1.5, 1.5, -0.5])
 
 
-def test_a_critic_of_actions_judges_the_action_taken() -> None:
+def test_oa1_a_critic_of_actions_judges_the_action_taken() -> None:
     played = rollout(**STEPS)
     values = torch.arange(5.0 * ACTIONS, dtype=torch.float64).reshape(5, 1, ACTIONS)
     outputs = Outputs(torch.log(torch.tensor([[[0.1, 0.2, 0.3, 0.4]]] * 5, dtype=torch.float64)), values)
@@ -117,7 +117,7 @@ class Case:
         return float(policy + config.value_coefficient * value - config.entropy_coefficient * self.entropy)
 
 
-def test_a7_a8_loss_of_a2c_is_a_mean_of_three_parts_and_advantages_are_not_normalised() -> None:
+def test_ac7_ac8_loss_of_a2c_is_a_mean_of_three_parts_and_advantages_are_not_normalised() -> None:
     case, config = Case(), settings("a2c")
     assert (config.value_coefficient, config.entropy_coefficient) == (0.5, 0.01)
     found = a2c.loss(case.outputs, case.batch(), config)
@@ -144,7 +144,7 @@ def test_loss_of_actor_critic_moves_what_judged_the_action(variant: str) -> None
 
 @pytest.mark.parametrize("variant", ["ppo_2017", "ppo_baselines", "ppo_cleanrl"])
 @pytest.mark.parametrize("frames", [FIRST, RolloutFrames(19_998_720, 20_000_000)])
-def test_p6_p7_p8_p9_p10_loss_of_ppo(variant: str, frames: RolloutFrames) -> None:
+def test_pb6_pb7_pb8_pb9_pb10_cp1_pp5_pp7_loss_of_ppo(variant: str, frames: RolloutFrames) -> None:
     case, config = Case(), settings(variant)
     late = frames is not FIRST
     clip = 0.05 if late and variant == "ppo_2017" else 0.1  # half of the frames are left
@@ -162,7 +162,7 @@ def test_p6_p7_p8_p9_p10_loss_of_ppo(variant: str, frames: RolloutFrames) -> Non
     assert ppo.loss(case.outputs, case.batch(frames), config).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_p7_p9_nothing_is_earned_beyond_the_clip_range() -> None:
+def test_pb7_pb9_nothing_is_earned_beyond_the_clip_range() -> None:
     config = settings("ppo_baselines", normalize_advantages="none", entropy_coefficient=0.0)
     logits = torch.tensor([[0.5, 0.0]], requires_grad=True)
     values = torch.tensor([[2.0]], requires_grad=True)

@@ -28,7 +28,7 @@ def filled(variant: str) -> PolicyNetwork:
     return network
 
 
-def test_a1_p1_layers_are_those_of_the_nature_network_with_two_outputs() -> None:
+def test_ac1_pb1_layers_are_those_of_the_nature_network_with_two_outputs() -> None:
     shapes = {name: list(tensor.shape) for name, tensor in filled("a2c").named_parameters() if tensor.ndim > 1}
     assert list(shapes.values()) == [
         [32, 4, 8, 8],
@@ -43,7 +43,7 @@ def test_a1_p1_layers_are_those_of_the_nature_network_with_two_outputs() -> None
 
 
 @pytest.mark.parametrize(("variant", "policy_gain"), [("a2c", 1.0), ("ppo_baselines", 0.01)])
-def test_a2_a3_p1_every_weight_matrix_is_orthogonal_with_the_gain_of_its_layer(
+def test_ac2_ac3_pb1_every_weight_matrix_is_orthogonal_with_the_gain_of_its_layer(
     variant: str, policy_gain: float
 ) -> None:
     network = filled(variant)
@@ -67,7 +67,7 @@ def test_equal_streams_fill_equally_and_others_do_not() -> None:
     assert not torch.equal(one.policy.weight, other.policy.weight)
 
 
-def test_a13_actions_are_drawn_with_the_probabilities_of_the_policy() -> None:
+def test_ac13_actions_are_drawn_with_the_probabilities_of_the_policy() -> None:
     probabilities, draws = np.array([0.5, 0.3, 0.15, 0.05]), 20_000
     logits = torch.log(torch.tensor(probabilities, dtype=torch.float32)).expand(draws, -1) + 7.0
     uniforms = torch.from_numpy(np.random.default_rng(2).random((draws, 4), dtype=np.float32))

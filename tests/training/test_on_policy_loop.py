@@ -126,12 +126,12 @@ def rates(variant: str, updates: int) -> list[float]:
     return found
 
 
-def test_a4_a11_a12_the_rate_of_an_update_of_a2c_is_that_of_the_last_of_its_80_samples() -> None:
+def test_ac4_ac11_ac12_the_rate_of_an_update_of_a2c_is_that_of_the_last_of_its_80_samples() -> None:
     # 7e-4 (1 - (80 u - 1) / 10,000,000) for the u-th update.
     assert rates("a2c", 3) == pytest.approx([7e-4 * (1 - (80 * u - 1) / 1e7) for u in (1, 2, 3)], rel=1e-12)
 
 
-def test_p2_p13_p15_the_rate_of_a_rollout_of_ppo_is_that_before_its_first_step() -> None:
+def test_pb2_pb13_pb15_pp2_pp6_the_rate_of_a_rollout_of_ppo_is_that_before_its_first_step() -> None:
     found = rates("ppo_baselines", 2)
     assert len(found) == 2 * 16
     # 2.5e-4 (1 - (u - 1) / 9,765): the last rollout's is not 0.
@@ -143,7 +143,7 @@ def test_a_rate_is_never_negative() -> None:
     assert schedule.factor(RolloutFrames(0, 50_000_000)) == 0.0
 
 
-def test_a15_updates_and_frames_of_a_whole_run() -> None:
+def test_ac15_updates_and_frames_of_a_whole_run() -> None:
     frames: list[RolloutFrames] = []
     (trainee,) = opened(small_run(steps=250))
     trainee.learner.update = lambda states, rollout, at: frames.append(at)  # type: ignore[method-assign]
@@ -153,7 +153,7 @@ def test_a15_updates_and_frames_of_a_whole_run() -> None:
     assert frames == [RolloutFrames(4 * first, 4 * (first + 79)) for first in (0, 80, 160)]
 
 
-def test_p3_every_step_is_in_one_minibatch_of_each_epoch_in_another_order() -> None:
+def test_pb3_pp3_every_step_is_in_one_minibatch_of_each_epoch_in_another_order() -> None:
     learner = small_learner("ppo_baselines", num_actors=4, rollout_steps=8)
     states, rollout = played(learner, 8, 4)
     numbered = rollout.__class__(**vars(rollout) | {"actions": torch.arange(32).reshape(8, 4)})
@@ -171,7 +171,7 @@ def test_p3_every_step_is_in_one_minibatch_of_each_epoch_in_another_order() -> N
     assert len({tuple(epoch) for epoch in epochs}) == 4
 
 
-def test_a9_p11_gradients_are_clipped_by_their_common_norm() -> None:
+def test_ac9_pb11_gradients_are_clipped_by_their_common_norm() -> None:
     gradients = (torch.tensor([3.0]), torch.tensor([[4.0]]))
     assert [part.item() for part in clipped_to_norm(gradients, 0.5)] == pytest.approx([0.3, 0.4])
     assert clipped_to_norm(gradients, 5.5)[0].item() == 3.0
