@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.commands.verify_bundles import CheckedBundles, check_bundles
+from replication.evidence.compare_tables import compare_csv
 from replication.evidence.records import evidence_of, finished_folders, read_unchecked, task_name
 from replication.evidence.trace_file import Episode
 from replication.evidence.traces import episodes_of, read_trace_of
-from replication.evidence.verify_run import Checked, check_run, compare_csv
+from replication.evidence.verify_run import Checked, check_run
 from replication.foundation.errors import ReplicationError
 from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar

@@ -22,7 +22,7 @@ from replication.environments.atari.presentation import PresentedGame
 from replication.environments.contract import StepResult, Viewing
 from replication.evidence.trace_container import Ending, Purpose
 from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
-from replication.specification.protocols import Presentation
+from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run
 
 _NO_RUN = -1
@@ -111,7 +111,7 @@ class RecordingEmulator(ForwardingSimulator):
         codes, lengths = array("B", under_way["codes"].tolist()), array("I", under_way["lengths"].tolist())
         self._record = _Record(**(dict(under_way) | {"codes": codes, "lengths": lengths}))
 
-    def reset(self) -> None:
+    def reset(self, *, cold: bool = False) -> None:
         record = self._record
         if record is not None:
             record.mark_scored(False)
@@ -123,7 +123,7 @@ class RecordingEmulator(ForwardingSimulator):
                 assert self._ended is None, "two episodes were ended by a reset and neither was finished"
                 self._ended = self._close()
         self._record = self._record or _Record()
-        super().reset()
+        super().reset(cold=cold)
 
     def act(self, action_code: int) -> int:
         record = self._record
@@ -225,7 +225,20 @@ def new_trace(
         frame_skip: emulator frames an action was held for.
         purpose: what the episodes were played for.
     """
-    header = TraceHeader(
+    header = _header(run, presentation, frame_skip, purpose, recorder.minimal_actions)
+    return Trace(header, tuple(recorder.episodes))
+
+
+def training_header(run: Run, minimal_actions: Sequence[int]) -> TraceHeader:
+    """Make the header of a trace of training episodes; `minimal_actions` are the game's action codes."""
+    shown = of_atari(run.protocol.training)
+    return _header(run, shown, shown.frame_skip, "training", minimal_actions)
+
+
+def _header(
+    run: Run, presentation: Presentation, frame_skip: int, purpose: Purpose, minimal_actions: Sequence[int]
+) -> TraceHeader:
+    return TraceHeader(
         variant=run.variant.variant,
         protocol=run.protocol.protocol,
         game=run.task.name,
@@ -235,7 +248,6 @@ def new_trace(
         ale_py_version=version("ale-py"),
         frame_skip=frame_skip,
         sticky_probability=presentation.sticky_probability,
-        minimal_actions=recorder.minimal_actions,
+        minimal_actions=tuple(minimal_actions),
         result_digest=run.result_digest,
     )
-    return Trace(header, tuple(recorder.episodes))

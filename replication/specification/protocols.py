@@ -55,6 +55,9 @@ class Presentation(Settings):
     """After a lost life that ended a trajectory one step of the no-op is played, of `frame_skip` frames."""
     between_lives_counts: bool = False
     """Rewards and frames between two trajectories of a game belong to its episode, its return and its cap."""
+    independent_episodes: bool = False
+    """The console is switched off and on before every reset of the game, and no-ops and repeats are drawn from streams
+    of the episode alone: whatever came before, it can be played again alone. In training only."""
 
     @model_validator(mode="after")
     def _starts_make_sense(self) -> Presentation:
@@ -181,6 +184,26 @@ class FinalEvaluation(Settings):
     presentation: AnyPresentation
 
 
+class TrainingScore(Settings):
+    """A score of training episodes: the mean raw return of the last ones finished, of all games played side by side."""
+
+    episodes: Count
+    """How many are averaged; fewer where fewer were finished."""
+    at_frames: tuple[Count, ...]
+    """Emulator frames of training, ascending, at which a run may be judged beside the end of its budget. The record
+    keeps the episodes that these scores are of, and no others."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TrainingScore:
+        if list(self.at_frames) != sorted(set(self.at_frames)):
+            raise ValueError(f"at_frames: expected ascending numbers, each once, found {list(self.at_frames)}")
+        return self
+
+    def points_frames(self, budget_frames: int) -> tuple[int, ...]:
+        """Return the emulator frames at which a training of this length is scored, ascending; its end is the last."""
+        return (*(frames for frames in self.at_frames if frames < budget_frames), budget_frames)
+
+
 class Protocol(Settings):
     """The presentation of tasks in training and in evaluation, and the quantity that is published."""
 
@@ -190,7 +213,7 @@ class Protocol(Settings):
     """Random and human scores that normalise; None: scores stay as they are."""
     published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes"]
     """What the paper prints: scores of final evaluations, training returns by iteration, or the mean return of the last
-    hundred training episodes."""
+    training episodes."""
     training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
@@ -198,6 +221,8 @@ class Protocol(Settings):
     """The unit of a budget; None: iterations where they have a least number of steps, else frames."""
     periodic_evaluation: PeriodicEvaluation | None
     final_evaluation: FinalEvaluation | None
+    training_score: TrainingScore | None = None
+    """Where the last training episodes are scored; moves no number of training or evaluation."""
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 
@@ -211,6 +236,21 @@ class Protocol(Settings):
     def budget_unit(self) -> BudgetUnit:
         """The unit that a budget is given in."""
         return self.trains_for or ("frames" if self.iteration_steps is None else "iterations")
+
+    @model_validator(mode="after")
+    def _scored_episodes_can_be_kept(self) -> Protocol:
+        if (self.published_quantity == "training_episodes") != (self.training_score is not None):
+            raise ValueError("training_score: expected where published_quantity is training_episodes, and only there")
+        if self.training_score is not None and not getattr(self.training, "independent_episodes", False):
+            raise ValueError(
+                "training_score: expected training.independent_episodes beside it: a record keeps some episodes, which "
+                "must be playable without the others"
+            )
+        for name in ("periodic_evaluation", "final_evaluation"):
+            evaluation = getattr(self, name)
+            if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):
+                raise ValueError(f"{name}.presentation: independent_episodes: found true, expected it in training only")
+        return self
 
     @model_validator(mode="after")
     def _all_of_one_kind(self) -> Protocol:

@@ -46,7 +46,8 @@ def whole_state(trainee: Trainee) -> dict[str, Any]:
         "streams": past.streams,
         "episodes": past.episodes,
         "actors": plain(past.actors),
-        "traces": past.traces,
+        "training": past.training,
+        "chapters": past.chapters,
         "tensors": {name: tensor.numpy().tobytes() for name, tensor in trainee.learner.tensors().items()},
         "failure": trainee.failure,
     }

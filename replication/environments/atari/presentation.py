@@ -6,6 +6,7 @@ is pressed, or a step of the no-op follows a lost life: openai/baselines ea25b9e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ class PresentedGame:
         stickiness_stream: np.random.Generator,
         *,
         life_loss_clears_frames: bool = True,
+        begin_streams: Callable[[int], None] | None = None,
     ) -> None:
         """Store what the game is presented with; nothing is powered on yet.
 
@@ -54,6 +56,8 @@ class PresentedGame:
             noop_stream: what the numbers of no-ops are drawn from.
             stickiness_stream: what repeated actions are drawn from.
             life_loss_clears_frames: the pipeline forgets its screens where a lost life ends a trajectory.
+            begin_streams: begins the streams anew; called with the number of each episode (from 0) before it, where the
+                presentation makes episodes independent.
         """
         self.num_actions = len(emulator.minimal_actions)
         self.spaces = Spaces((84, 84), DiscreteActions(codes=tuple(range(self.num_actions))))
@@ -70,6 +74,8 @@ class PresentedGame:
         self._noop_stream = noop_stream
         self._stickiness_stream = stickiness_stream
         self._life_loss_clears_frames = life_loss_clears_frames
+        self._begin_streams = begin_streams if presentation.independent_episodes else None
+        self._episodes_begun = 0
         self._lives = 0
         self._last_code = NOOP
         self._fires = presentation.fire_on_reset and emulator.minimal_actions[1:2] == (FIRE,)
@@ -110,6 +116,11 @@ class PresentedGame:
         return result
 
     def _start_game(self) -> None:
+        """Reset the game and play its no-ops; another episode begins, if any frame of the one before counted."""
+        if self._episodes_begun == 0 or self.episode_frames:
+            if self._begin_streams is not None:
+                self._begin_streams(self._episodes_begun)
+            self._episodes_begun += 1
         self._pipeline.clear()
         self._reset()
         self._play_noops(self._draw(self._presentation.noops_after_game_over_frames))
@@ -128,7 +139,7 @@ class PresentedGame:
             self._pipeline.clear()
             if num_frames == 0:
                 self._pipeline.paint(self._emulator, None)
-        was_reset = self._play_noops(num_frames)
+        was_reset = self._play_noops(num_frames, resets=not self._presentation.independent_episodes)
         if self._emulator.terminated:
             self._start_game()
             return True
@@ -192,7 +203,7 @@ class PresentedGame:
             "noop_frames": self.noop_frames,
             "lives": self._lives,
             "last_code": self._last_code,
-        }
+        } | ({"episodes_begun": self._episodes_begun} if self._presentation.independent_episodes else {})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where `state` was taken, in this process or another."""
@@ -204,11 +215,12 @@ class PresentedGame:
         self.noop_frames = state["noop_frames"]
         self._lives = state["lives"]
         self._last_code = state["last_code"]
+        self._episodes_begun = state.get("episodes_begun", 0)
 
     def _reset(self) -> None:
         if self.episode_frames:
             self.previous = self.counts
-        self._emulator.reset()
+        self._emulator.reset(cold=self._presentation.independent_episodes)
         self._last_code = NOOP
         self.episode_return = 0.0
         self.episode_frames = 0
@@ -218,13 +230,15 @@ class PresentedGame:
     def _draw(self, frames: FrameRange | None) -> int:
         return 0 if frames is None else int(self._noop_stream.integers(*frames, endpoint=True))
 
-    def _play_noops(self, num_frames: int) -> bool:
-        """Play single no-op frames, each painted. Where the game is over, a reset takes a no-op's place.
+    def _play_noops(self, num_frames: int, *, resets: bool = True) -> bool:
+        """Play single no-op frames, each painted. Where the game is over, a reset takes a no-op's place, or it ends.
 
         Returns: whether there was such a reset.
         """
         was_reset = False
         for _ in range(num_frames):
+            if self._emulator.terminated and not resets:
+                break
             if self._emulator.terminated:
                 self._reset()
                 was_reset = True

@@ -11,10 +11,9 @@ from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
 from replication.environments.atari.presentation import EpisodeCounts, PresentedGame
 from replication.environments.contract import StepResult
-from replication.evidence.recording import RecordingEmulator, new_trace
+from replication.evidence.recording import RecordingEmulator
 from replication.evidence.scores import EpisodeRecord
-from replication.evidence.trace_file import Trace
-from replication.foundation.random_streams import named_stream, restore_stream, stream_state
+from replication.foundation.random_streams import episode_streams, named_stream, restore_stream, stream_state
 from replication.specification.families.on_policy import ACTOR_STREAMS, OnPolicyConfig
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
@@ -32,34 +31,35 @@ class Actor:
 
     def __init__(self, run: Run, config: OnPolicyConfig, number: int, stack: NDArray[np.uint8]) -> None:
         self.stack = stack
+        self.number = number
+        self.episodes = 0
+        """Those that have ended."""
         self.streams = {name: named_stream(run.seed, run.task.name, name, number) for name in ACTOR_STREAMS}
-        self.recorder = RecordingEmulator(open_emulator(run.task.name))
-        self._run = run
+        emulator = open_emulator(run.task.name)
+        self.recorder = RecordingEmulator(emulator) if run.publishes_training else None
         self._history_start = config.history_start
         self._shown = of_atari(run.protocol.training)
         self._game = PresentedGame(
-            self.recorder,
+            self.recorder or emulator,
             self._shown,
             frame_pipeline(config.frame_pipeline, self._shown.frame_skip),
             self._shown.frame_skip,
             *(self.streams[name] for name in ACTOR_STREAMS),
+            begin_streams=episode_streams(run.seed, run.task.name, number, self.streams),
         )
         self._last = StepResult(0.0, False, False, False)
         self._begin_episode()
-
-    @property
-    def num_actions(self) -> int:
-        """Size of the game's minimal action set."""
-        return self._game.num_actions
 
     def play(self, action: int) -> StepResult:
         """Take one step; where it ends a trajectory, the stack shows its last state until `begin_again`.
 
         Returns: the outcome, with a lost life only where that ends a trajectory.
         """
-        self.recorder.mark_scored(True)
+        if self.recorder is not None:
+            self.recorder.mark_scored(True)
         result = self._game.step(action)
-        self.recorder.mark_scored(self._shown.between_lives_counts)
+        if self.recorder is not None:
+            self.recorder.mark_scored(self._shown.between_lives_counts)
         push_frame(self.stack, self._game.observation, clear=False)
         self._last = result._replace(life_lost=result.life_lost and self._shown.life_loss_ends_trajectory)
         return self._last
@@ -80,12 +80,8 @@ class Actor:
         self._show_first_frame()
         return self._finish_episode(step, self._game.previous, "terminated") if was_over else None
 
-    def trace(self) -> Trace:
-        """Make the trace of the finished episodes."""
-        return new_trace(self.recorder, self._run, self._shown, self._shown.frame_skip, "training")
-
     def state(self) -> dict[str, Any]:
-        """Return plain data from which `restore` continues exactly, beside the finished episodes of the trace.
+        """Return plain data from which `restore` continues exactly.
 
         Only between two rollouts, where every trajectory that has ended was begun again.
         """
@@ -93,16 +89,19 @@ class Actor:
             "game": self._game.state(),
             "stack": self.stack.copy(),
             "streams": {name: stream_state(stream) for name, stream in self.streams.items()},
-            "recorded": self.recorder.under_way(),
+            "episodes": self.episodes,
+            "recorded": self.recorder.under_way() if self.recorder else None,
         }
 
-    def restore(self, state: dict[str, Any], finished: Trace) -> None:
-        """Continue where `state` was taken, with the finished episodes of then."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue where `state` was taken."""
         self._game.restore(state["game"])
         self.stack[:] = state["stack"]
         for name, stream in self.streams.items():
             restore_stream(stream, state["streams"][name])
-        self.recorder.continue_within(finished.episodes, state["recorded"])
+        self.episodes = state["episodes"]
+        if self.recorder is not None:
+            self.recorder.continue_within((), state["recorded"])
 
     def _begin_episode(self) -> None:
         self._game.begin_episode()
@@ -114,10 +113,12 @@ class Actor:
     def _finish_episode(
         self, step: int, counts: EpisodeCounts, ending: Literal["terminated", "truncated"]
     ) -> EpisodeRecord:
-        self.recorder.finish_episode(
-            raw_return=counts.episode_return,
-            scored_frames=counts.episode_frames,
-            noop_frames=counts.noop_frames,
-            ending=ending,
-        )
+        self.episodes += 1
+        if self.recorder is not None:
+            self.recorder.finish_episode(
+                raw_return=counts.episode_return,
+                scored_frames=counts.episode_frames,
+                noop_frames=counts.noop_frames,
+                ending=ending,
+            )
         return EpisodeRecord(step, counts.episode_return, counts.episode_frames, ending)

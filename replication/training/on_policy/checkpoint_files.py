@@ -3,7 +3,8 @@
 - `tensors.safetensors`: network and optimiser;
 - `actors.json`: counters, streams and episodes, and each actor as it stands: its emulator, its frames, the record of
   the episode under way;
-- `training_00.trace` and so on: the finished training episodes of each actor.
+- `training.trace`: the finished training episodes that the record may need and the newest, where they are scored; the
+  others lie in chapters beside the checkpoints.
 """
 
 from __future__ import annotations
@@ -19,18 +20,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from replication.evidence.recording import training_header
 from replication.evidence.scores import EpisodeRecord
 from replication.evidence.trace_file import Trace, parse_trace, serialise_trace
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import plain, readable_json, rich
 from replication.foundation.random_streams import stream_state
 from replication.foundation.validation import Settings, validated
-from replication.specification.families.on_policy import ACTOR_STREAMS, OnPolicyConfig
+from replication.specification.families.on_policy import ACTOR_STREAMS
 from replication.specification.run import Run
 from replication.training.on_policy.lane import Lane
 from replication.training.on_policy.learner import Learner
 
-_TENSORS, _ACTORS = "tensors.safetensors", "actors.json"
+_TENSORS, _ACTORS, _TRACE = "tensors.safetensors", "actors.json", "training.trace"
+
+
+_Number = Annotated[int, Field(ge=0, lt=2**40)]
 
 
 class _Actor(Settings):
@@ -39,17 +44,20 @@ class _Actor(Settings):
     game: dict[str, Any]
     stack: dict[str, Any]
     streams: dict[str, dict[str, Any]]
-    recorded: dict[str, Any]
+    episodes: _Number
+    recorded: dict[str, Any] | None
 
 
 class _Content(Settings):
     """The whole of actors.json."""
 
-    step: Annotated[int, Field(ge=0, lt=2**40)]
+    step: _Number
     seconds: Annotated[float, Field(ge=0)]
     streams: dict[str, dict[str, Any]]
     episodes: tuple[EpisodeRecord, ...]
     actors: tuple[_Actor, ...]
+    chapters: dict[str, str]
+    """Name to SHA-256 of the complete chapters of training episodes."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,10 @@ class Past:
     """Of the lane; each actor's state holds its own."""
     episodes: tuple[EpisodeRecord, ...]
     actors: tuple[dict[str, Any], ...]
-    traces: tuple[Trace, ...]
-    """The finished training episodes of each actor."""
+    training: Trace | None
+    """The training episodes that the log holds, where their last ones are scored."""
+    chapters: dict[str, str]
+    """Of the log."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +87,8 @@ class Stored:
 
 def names_of(run: Run) -> frozenset[str]:
     """Return the names of the files that each checkpoint of a run has."""
-    actors = run.settings_as(OnPolicyConfig).num_actors
-    return frozenset({_TENSORS, _ACTORS, *(trace_name(number) for number in range(actors))})
-
-
-def trace_name(actor: int) -> str:
-    """Return the name of the file of an actor's training episodes."""
-    return f"training_{actor:02d}.trace"
+    names = {_TENSORS, _ACTORS}
+    return frozenset(names | {_TRACE} if run.protocol.training_score else names)
 
 
 def past_of(lane: Lane) -> Past:
@@ -93,7 +98,8 @@ def past_of(lane: Lane) -> Past:
         streams={name: stream_state(stream) for name, stream in lane.streams.items()},
         episodes=tuple(lane.episodes),
         actors=tuple(actor.state() for actor in lane.actors),
-        traces=tuple(actor.trace() for actor in lane.actors),
+        training=lane.log and Trace(training_header(lane.run, lane.minimal_actions), tuple(lane.log.held)),
+        chapters=dict(lane.log.chapters) if lane.log else {},
     )
 
 
@@ -106,12 +112,13 @@ def encode(stored: Stored) -> dict[str, bytes]:
         "streams": past.streams,
         "episodes": [asdict(record) for record in past.episodes],
         "actors": past.actors,
+        "chapters": past.chapters,
     }
     files = {
         _TENSORS: save({name: tensor.contiguous() for name, tensor in stored.tensors.items()}),
         _ACTORS: readable_json(plain(content)),
     }
-    return files | {trace_name(number): serialise_trace(trace) for number, trace in enumerate(past.traces)}
+    return files | ({} if past.training is None else {_TRACE: serialise_trace(past.training)})
 
 
 def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learner) -> Stored:
@@ -143,9 +150,8 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learne
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ReplicationError(f"{folder}/{_TENSORS}: not readable ({reason_of(error)})") from None
     _check_tensors(tensors, folder / _TENSORS, learner)
-    names = [trace_name(number) for number in range(len(actors))]
-    traces = tuple(parse_trace(files[name], folder / name) for name in names)
-    past = Past(content.step, content.streams, content.episodes, actors, traces)
+    training = parse_trace(files[_TRACE], folder / _TRACE) if _TRACE in files else None
+    past = Past(content.step, content.streams, content.episodes, actors, training, content.chapters)
     return Stored(past, content.seconds, tensors)
 
 

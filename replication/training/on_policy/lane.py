@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import StepResult
+from replication.evidence.episode_log import EpisodeLog
 from replication.evidence.scores import EpisodeRecord
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.on_policy import OnPolicyConfig
@@ -32,6 +34,10 @@ class Lane:
         self.stacks: NDArray[np.uint8] = np.zeros((config.num_actors, 84, 84, config.frame_stack), dtype=np.uint8)
         """The newest frames of each actor; overwritten by the next step."""
         self.actors = [Actor(run, config, number, stack) for number, stack in enumerate(self.stacks)]
+        self.minimal_actions = open_emulator(run.task.name).minimal_actions
+        """The action codes of the game, in the emulator's order."""
+        self.log = EpisodeLog(run, self.minimal_actions) if run.protocol.training_score else None
+        """The traces of the finished episodes, where their last ones are scored."""
         self.step = 0
         """Agent steps, over all actors."""
         self.episodes: list[EpisodeRecord] = []
@@ -40,7 +46,7 @@ class Lane:
     @property
     def num_actions(self) -> int:
         """Size of the game's minimal action set."""
-        return self.actors[0].num_actions
+        return len(self.minimal_actions)
 
     @property
     def done(self) -> bool:
@@ -64,3 +70,7 @@ class Lane:
             episode = actor.begin_again(self.step) if has_ended else None
             if episode is not None:
                 self.episodes.append(episode)
+            if episode is not None and self.log is not None:
+                assert actor.recorder is not None, "an actor whose episodes are kept records them"
+                played = actor.recorder.episodes.pop()
+                self.log.add(played, actor=actor.number, number=actor.episodes - 1, end_step=self.step)

@@ -21,17 +21,14 @@ from replication.evidence.activations import (
     store_activations,
 )
 from replication.evidence.evaluation import begin_evaluation
-from replication.evidence.run_files import Outcome
-from replication.evidence.scores import training_score
+from replication.evidence.run_files import Outcome, scored_outcome
 from replication.evidence.state_files import activations_path, network_path
-from replication.evidence.trace_file import serialise_trace
 from replication.evidence.traces import AnyTrace, of_game
 from replication.foundation.random_streams import named_stream
 from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run
 from replication.training.final_evaluation import Finalist, final_evaluation_of, play_final_evaluations
 from replication.training.machine.settings import Machine
-from replication.training.on_policy.checkpoint_files import trace_name
 from replication.training.on_policy.evaluated_network import EvaluatedNetwork, network_sha256, store_network
 from replication.training.on_policy.trainee import Trainee
 from replication.training.resumable_play import Choose, Play, Played
@@ -59,7 +56,7 @@ def outcome_of(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Pla
         evaluated = {"network": "final", "step": trainee.step}
         store_network(trainee.learner, network_path(run, machine.state))
         evaluation = _evaluate(trainee, viewing, machine, play)
-    facts: dict[str, Any] = {
+    facts = {
         "evaluated_network": evaluated,
         "embedding": {"perplexity": PERPLEXITY, "seed": SEED, "most_points": POINTS},
         "counts": {
@@ -71,11 +68,9 @@ def outcome_of(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Pla
         "cost": {"seconds": round(trainee.seconds, 1)},
         "machine": {"device": machine.device, "lanes": lanes, "precision": "float32"},
     }
-    if run.scored_by_episodes:
-        facts["score"] = training_score([episode.raw_return for episode in lane.episodes])
-    tables = {"training": [{"episode": i, **asdict(record)} for i, record in enumerate(lane.episodes)]}
-    files = {trace_name(number): serialise_trace(actor.trace()) for number, actor in enumerate(lane.actors)}
-    return Outcome(run, evaluation, None, facts, tables, files)
+    training = [{"episode": i, **asdict(record)} for i, record in enumerate(lane.episodes)]
+    outcome = Outcome(run, evaluation, None, facts, {"training": training})
+    return outcome if lane.log is None else scored_outcome(outcome, lane.log, training)
 
 
 def _evaluate(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Play) -> AnyTrace:

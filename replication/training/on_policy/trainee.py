@@ -72,6 +72,9 @@ class Trainee:
     def checkpoint_files(self) -> dict[str, bytes]:
         return encode(Stored(past_of(self.lane), self.seconds, dict(self.learner.tensors())))
 
+    def state_files(self) -> dict[str, bytes]:
+        return self.lane.log.take_chapters() if self.lane.log else {}
+
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
         decode(files, folder, self.lane, self.learner)
         return True
@@ -89,9 +92,11 @@ class Trainee:
             lane.step, lane.episodes = past.step, list(past.episodes)
             for name, stream in lane.streams.items():
                 restore_stream(stream, past.streams[name])
-            for actor, state, trace in zip(lane.actors, past.actors, past.traces, strict=True):
+            for actor, state in zip(lane.actors, past.actors, strict=True):
                 check()
-                actor.restore(state, trace)
+                actor.restore(state)
+            if lane.log is not None:
+                lane.log.restore(past.training.episodes if past.training else (), past.chapters)
         except ReplicationError as error:
             raise ReplicationError(f"{folder}: {error}") from None
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
