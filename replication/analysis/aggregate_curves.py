@@ -77,6 +77,9 @@ def run_curve(found: FinishedRun, judged_at: Budget) -> tuple[NDArray[np.float64
     if found.iterations is not None and len(found.iterations):
         seen = found.iterations[found.iterations["iteration"] < judged_at.iterations]
         steps, scores = seen["end_step"], seen["mean_return"]
+    elif found.training_curve is not None:
+        seen = found.training_curve[found.training_curve["frames"] <= judged_at.steps * skip]
+        return seen["frames"].to_numpy(np.float64), seen["mean_return"].to_numpy(np.float64)
     elif found.curve is not None and found.curve["score"].notna().any():
         scored = found.curve.dropna(subset=["score"])
         steps, scores = scored["step"], scored["score"]

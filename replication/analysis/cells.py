@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from replication.analysis.finished import FinishedRun, iteration_of
+from replication.analysis.finished import FinishedRun, iteration_of, last_episodes_score
 from replication.published.references import ReferenceSet, normalized_score
 from replication.specification.budget import Budget
 from replication.specification.experiments import Experiment
@@ -62,17 +62,30 @@ def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Ce
 
 
 def run_score(finished: FinishedRun, judged_at: Budget) -> float:
-    """Return the score of a run: mean return of its final evaluation, or of the training iteration judged.
-
-    Raises:
-        ReplicationError: its table lacks that iteration.
-    """
-    if finished.run.protocol.published_quantity == "training_iterations":
-        return iteration_of(finished, judged_at.iterations)[1]
+    """Return the score of a run: mean return of its final evaluation, or of training where it is judged."""
+    if finished.run.publishes_training:
+        return training_point(finished, judged_at)[1]
     if finished.row is not None:
         return float(finished.row["score"])
     assert finished.episodes is not None
     return float(finished.episodes["return"].mean())
+
+
+def training_point(finished: FinishedRun, judged_at: Budget) -> tuple[float, float]:
+    """Return emulator frames and mean training return where a run is judged.
+
+    Args:
+        finished: the run; training returns are what its protocol publishes.
+        judged_at: the length of training.
+
+    Raises:
+        ReplicationError: its table lacks that iteration, or that frame.
+    """
+    if finished.run.protocol.training_score is not None:
+        frames = replace(finished.run, budget=judged_at).training_frames
+        return float(frames), last_episodes_score(finished, frames)
+    steps, mean_return = iteration_of(finished, judged_at.iterations)
+    return float(steps * finished.run.protocol.training.frame_skip), mean_return
 
 
 def scored_cap_frames(run: Run) -> int | None:

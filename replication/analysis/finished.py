@@ -24,6 +24,7 @@ COLUMNS = {
     "scores": ["episode", "return", "frames", "ending"],
     "curve": ["step", "score", "episodes", "held_out_value", "held_out_td_error", "epsilon", "is_best"],
     "training": ["episode", "end_step", "raw_return", "frames", "ending"],
+    "training_curve": ["frames", "episodes", "first_episode", "last_episode", "mean_return"],
     "iterations": ["iteration", "end_step", "steps", "episodes", "mean_return"],
     "embedding": ["x", "y", "value", "episode", "frame"],
     "embedding_policies": ["policy", "x", "y", "value", "episode", "frame"],
@@ -53,11 +54,14 @@ class FinishedRun:
     curve: pd.DataFrame | None
     """Periodic evaluations; in a bundle the means over its seeds (BUNDLE_CURVE)."""
     training: pd.DataFrame | None
+    """The training episodes; where the last ones are scored, those that a score is of."""
     iterations: pd.DataFrame | None
     embedding: pd.DataFrame | None
     embedding_policies: pd.DataFrame | None
     row: Mapping[str, Any] | None = None
     """Of a run in a bundle: its row of scores.csv (seed, score and its family's own columns)."""
+    training_curve: pd.DataFrame | None = None
+    """The mean return of the last training episodes along the training, where they are scored."""
 
     @property
     def mark(self) -> str:
@@ -177,6 +181,27 @@ def iteration_of(found: FinishedRun, iterations: int) -> tuple[int, float]:
     return int(rows["end_step"].iloc[0]), float(rows["mean_return"].iloc[0])
 
 
+def last_episodes_score(found: FinishedRun, frames: int) -> float:
+    """Return the mean return of a run's last training episodes at a frame of its training.
+
+    Args:
+        found: the run; its protocol scores them.
+        frames: emulator frames.
+
+    Raises:
+        ReplicationError: its table lacks that point.
+    """
+    assert found.training_curve is not None
+    rows = found.training_curve[found.training_curve["frames"] == frames]
+    if len(rows) != 1:
+        raise ReplicationError(
+            f"{found.folder / 'training_curve.csv'}: frames {frames}: found {len(rows)} rows, expected one: no episode "
+            f"had ended by then, or the run was made without that point; judge it elsewhere, or remove {found.folder} "
+            "to make it again"
+        )
+    return float(rows["mean_return"].iloc[0])
+
+
 def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
     digests = record.get("files", {})
     if not isinstance(digests, dict):
@@ -190,6 +215,7 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
     needed = {
         "scores": run.protocol.final_evaluation is not None,
         "iterations": run.protocol.published_quantity == "training_iterations" and run.budget.iterations > 0,
+        "training_curve": run.protocol.training_score is not None,
     }
     for name in (name for name, made in needed.items() if made):
         table = tables[name]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replication.analysis.finished import FinishedRun, iteration_of
+from replication.analysis.cells import training_point
+from replication.analysis.finished import FinishedRun
 from replication.analysis.intervals import estimate, interval
 from replication.published.curves import curve_games, training_curve
 from replication.published.judges import find_judge
 from replication.published.layouts import scores_by_game
 from replication.published.references import reference_set
+from replication.specification.budget import Budget
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
@@ -23,10 +26,11 @@ COLUMNS = ["game", "agent", "seed", "series", "frames", "value", "low", "high"]
 """The columns of the gathered table. agent: one of the experiment's; empty for references. seed: empty where it is no
 single training's. frames: emulator frames of training; empty for a level. low and high: bounds, by `series`.
 
-Series: `training` (moving mean of episode returns), `iteration` (mean return of an iteration), both also as `... mean`
-over seeds; `judged` (mean over seeds where a run is judged before its end, and there); `evaluation` (periodic); `final`
-(final evaluation, 95 % interval); `agent` (one that does not train, 95 % interval); `random`, `human` (references);
-`published` (score); `published curve` (least to greatest run), with the agent's name where there are several."""
+Series: `training` (moving mean of episode returns), `iteration` (mean return of an iteration), `last episodes` (mean
+return of the last training episodes, where a protocol scores them), each also as `... mean` over seeds; `judged` (mean
+over seeds where a run is judged before its end, and there); `evaluation` (periodic); `final` (final evaluation, 95 %
+interval); `agent` (one that does not train, 95 % interval); `random`, `human` (references); `published` (score);
+`published curve` (least to greatest run), with the agent's name where there are several."""
 
 _WINDOW_SHARE = 20
 """A moving window is the nearest round number above this part of the longest training."""
@@ -122,13 +126,21 @@ def judged_text(runs: Sequence[Run], experiment: Experiment) -> str:
     for run in runs:
         budgets = experiment.judged_budgets(run)
         if budgets != (run.budget,):
-            points.setdefault(tuple(budget.iterations for budget in budgets), []).append(run.task.title)
+            points.setdefault(tuple(_length_number(replace(run, budget=budget)) for budget in budgets), []).append(
+                run.task.title
+            )
     found = [
-        " and ".join(map(str, after)) + (f" ({', '.join(dict.fromkeys(games))})" if len(points) > 1 else "")
+        " and ".join(f"{number:,}" for number in after)
+        + (f" ({', '.join(dict.fromkeys(games))})" if len(points) > 1 else "")
         for after, games in points.items()
     ]
+    unit = "iteration" if any(run.budget.iterations for run in runs) else "frame"
     several = "s" if any(len(after) > 1 for after in points) else ""
-    return f", judged after iteration{several} {', '.join(found)}" if found else ""
+    return f", judged after {unit}{several} {', '.join(found)}" if found else ""
+
+
+def _length_number(run: Run) -> int:
+    return run.budget.iterations or run.training_frames
 
 
 def full_budget_text(run: Run) -> str:
@@ -186,6 +198,10 @@ def _curve_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
             series = "iteration"
             frames.append(found.iterations["end_step"].to_numpy(np.float64) * skip)
             values.append(found.iterations["mean_return"].to_numpy(np.float64))
+        elif found.training_curve is not None:
+            series = "last episodes"
+            frames.append(found.training_curve["frames"].to_numpy(np.float64))
+            values.append(found.training_curve["mean_return"].to_numpy(np.float64))
         elif found.training is not None and len(found.training):
             end = trained_frames(found)
             frames.append(np.linspace(end / _GRID_POINTS, end, _GRID_POINTS))
@@ -204,13 +220,11 @@ def _curve_rows(group: Sequence[FinishedRun], window_frames: int) -> Rows:
 
 def _judged_rows(experiment: Experiment, group: Sequence[FinishedRun]) -> Rows:
     """Return a point wherever runs of one agent on one game are judged; no point if that is at their end alone."""
-    at: dict[int, list[tuple[float, float]]] = {}
+    at: dict[Budget, list[tuple[float, float]]] = {}
     for found in group:
         budgets = experiment.judged_budgets(found.run)
         for budget in budgets if budgets != (found.run.budget,) else ():
-            steps, value = iteration_of(found, budget.iterations)
-            frames = float(steps * found.run.protocol.training.frame_skip)
-            at.setdefault(budget.iterations, []).append((frames, value))
+            at.setdefault(budget, []).append(training_point(found, budget))
     means = np.array([np.mean(points, axis=0) for _, points in sorted(at.items())]).reshape(-1, 2)
     return _line("judged", None, means[:, 0], means[:, 1])
 

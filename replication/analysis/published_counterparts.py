@@ -9,7 +9,7 @@ from pathlib import Path
 
 from replication.analysis.intervals import Estimate
 from replication.foundation.errors import ReplicationError
-from replication.published.curves import training_curve
+from replication.published.curves import curve_point
 from replication.published.judges import Judge, find_judge
 from replication.published.layouts import scores_by_game
 from replication.published.loader import PUBLISHED, PublishedScore
@@ -139,26 +139,20 @@ def _another_protocol(judge: Judge, found: PublishedScore, run: Run, references:
 
 
 def _on_curve(judge: Judge, agent: str | None, run: Run, references: ReferenceSet, folder: Path) -> Counterpart | str:
-    """Find the counterpart in a source of learning curves: the point after as many iterations of training."""
+    """Find the counterpart in a source of learning curves: the point after as many iterations or frames of training."""
     if agent is None:
         return "no published curve is named for this agent"
-    if run.protocol.protocol != judge.protocol:
-        return f"the published curves are of protocol {judge.protocol}, not {run.protocol.protocol}"
+    ours = run.protocol.protocol
+    if ours != judge.protocol and not ours == run.variant.protocol in judge.other_protocols:
+        return f"the published curves are of protocol {judge.protocol}, not {ours}"
+    frames = run.budget.iterations * 1_000_000 or run.training_frames
     try:
-        curve = training_curve(judge.name, run.task.name, agent, folder).set_index("frames_millions").to_dict("index")
+        point = curve_point(judge.name, run.task.name, agent, frames, folder)
     except ReplicationError as error:
         return str(error)
-    if run.budget.iterations not in curve:
-        return f"the published curve has no point at iteration {run.budget.iterations}"
-    point = curve[run.budget.iterations]
+    if point.std is None:
+        return _one_number(point.score, run, references, judge, folder)
     scale = normalized_score(1.0, run.task.name, references) - normalized_score(0.0, run.task.name, references)
-    count = float(point["runs"])
-    spread = abs(float(point["score_std"]) * scale)
-    score = float(point["score_mean"])
-    return Counterpart(
-        score,
-        normalized_score(score, run.task.name, references),
-        spread,
-        (spread / math.sqrt(count), count - 1),
-        None,
-    )
+    spread = abs(point.std * scale)
+    normalized = normalized_score(point.score, run.task.name, references)
+    return Counterpart(point.score, normalized, spread, (spread / math.sqrt(point.runs), float(point.runs - 1)), None)

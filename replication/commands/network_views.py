@@ -222,7 +222,7 @@ def _view(
     trace: Trace, presentation: Presentation, path: Path, moments: Sequence[Moment], viewing: Viewing
 ) -> tuple[list[Screen], Stretch]:
     pipeline = frame_pipeline(viewing.frame_pipeline, presentation.frame_skip)
-    return view(trace, presentation, path, moments, pipeline, viewing.frame_stack)
+    return view(trace, presentation, path, moments, pipeline, viewing)
 
 
 def _presentation(run: Run) -> Presentation:

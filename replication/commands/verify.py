@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also play stored networks again, which needs torch, and learn those that lie in records again",
     )
-    parser.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        help="a state of training: its files are compared with the digests that records have of them; where networks "
+        "lie (default for those: $REPLICATION_STATE or results/state)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -38,11 +43,14 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: the first difference.
     """
     from replication.commands.verify_results import run_folders, verify
+    from replication.evidence.verify_state import check_states
 
+    folders = run_folders(options.results, ("runs",))  # only our own networks and states can be there
     print(verify(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
     if options.policy:
         from replication.training.play_again import check_policies
 
-        folders = run_folders(options.results, ("runs",))  # only our own networks can be there
         print(check_policies(folders, options.state or state_root(), quiet=options.quiet))
+    if options.state is not None:
+        print(check_states(folders, options.state))
     return 0

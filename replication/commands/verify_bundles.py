@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.evidence.bundle_files import MOST_ROWS, POLICIES, bundle_files, read_policies, totals
+from replication.evidence.compare_tables import compare_csv
 from replication.evidence.records import read, run_of_folder
-from replication.evidence.verify_run import compare_csv
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
 from replication.foundation.processes import map_in_processes

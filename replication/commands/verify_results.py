@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.commands.verify_bundles import CheckedBundles, check_bundles
+from replication.evidence.compare_tables import compare_csv
 from replication.evidence.manifest import NAME, check_manifest, events_in_words, read_manifest
 from replication.evidence.records import evidence_of, finished_folders, read_unchecked, task_name
 from replication.evidence.trace_file import Episode
 from replication.evidence.traces import episodes_of, read_trace_of
-from replication.evidence.verify_run import Checked, check_run, compare_csv
+from replication.evidence.verify_run import Checked, check_run
 from replication.foundation.errors import ReplicationError
 from replication.foundation.git import left_out
 from replication.foundation.processes import map_in_processes

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from replication.foundation.validation import Settings
+from replication.specification.protocols import FramePipelineName, HistoryStart
 
 
 class DiscreteActions(Settings):
@@ -183,9 +184,10 @@ class PresentedTask(Protocol):
 class Viewing:
     """The view that a policy needs, whatever the protocol: its pipeline, its history and its own action repeat."""
 
-    frame_pipeline: Literal["nature", "dopamine", "none"]
+    frame_pipeline: FramePipelineName | Literal["none"]
     frame_stack: int
     frame_skip: int
+    history_start: HistoryStart = "zeros"
 
 
 Policy = Callable[[NDArray[Any], np.random.Generator], Any]

@@ -7,7 +7,7 @@ other rules is found, and so is a single changed action that changes nothing on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,15 +16,20 @@ import numpy as np
 from replication.environments.atari.emulator import Emulator, ForwardingSimulator, emulator_digests, open_emulator
 from replication.environments.atari.frames import FramePipeline, NoPipeline
 from replication.environments.atari.presentation import PresentedGame
-from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
+from replication.evidence.trace_container import Ending
+from replication.evidence.trace_file import RESET, Episode, EpisodePlace, Trace, TraceHeader
 from replication.evidence.trace_replay import check_emulator, other_emulator
 from replication.foundation.errors import ReplicationError
-from replication.foundation.random_streams import named_stream, training_streams
+from replication.foundation.random_streams import episode_streams, named_stream, training_streams
 from replication.specification.protocols import Presentation
 
 
 class _Difference(Exception):
     """A difference, with its frame where there is one."""
+
+
+class _NextEpisode(Exception):
+    """The protocol presses reset where the trace of the episode ends: the game was over within no-ops."""
 
 
 def replay_by_protocol(
@@ -38,7 +43,8 @@ def replay_by_protocol(
     """Play a trace again under the rules it was made by, and compare frame by frame.
 
     Args:
-        trace: of a final evaluation, or of a training whose lost lives end no trajectory.
+        trace: of a final evaluation; of a whole training whose lost lives end no trajectory; or of any episodes of a
+            training in which each stands for itself.
         presentation: the rules.
         path: names the file in messages.
         report: called with the emulator frames of each episode after it.
@@ -49,17 +55,42 @@ def replay_by_protocol(
         ReplicationError: the first difference: file, episode, frame, what was found and what was expected.
     """
     header = trace.header
-    assert not (header.purpose == "training" and presentation.life_loss_ends_trajectory)
+    lives_end = header.purpose == "training" and presentation.life_loss_ends_trajectory
+    independent = presentation.independent_episodes
+    assert independent or not lives_end, "after such a life a game may go on from the no-ops of the one before"
+    for number, episode in enumerate(trace.episodes):
+        if (episode.place is not None) != independent:
+            found, expected = ("none", "one") if independent else ("one", "none")
+            raise ReplicationError(
+                f"{path}: episode {number} (the first is 0): place: found {found}, expected {expected}"
+            )
     console = open_emulator(header.game)
     check_emulator(header, console, path)
     emulator = _GivenFrames(console)
-    noops, stickiness = _streams(header)
-    game = PresentedGame(emulator, presentation, pipeline or NoPipeline(), header.frame_skip, noops, stickiness)
+    streams = _streams(header)
+    stickiness = streams["stickiness"]
+    game = PresentedGame(
+        emulator,
+        presentation,
+        pipeline or NoPipeline(),
+        header.frame_skip,
+        *streams.values(),
+        begin_streams=emulator.begin_streams(header, streams),
+    )
     for number, episode in enumerate(trace.episodes):
         try:
             emulator.expect(episode)
             seen = partial(see, number, game, console)
-            _play(game, emulator, episode, stickiness, presentation.sticky_probability, header.frame_skip, seen)
+            ending = _ending(
+                game,
+                emulator,
+                stickiness,
+                presentation.sticky_probability,
+                header.frame_skip,
+                seen,
+                lives_end=lives_end,
+            )
+            _compare(game, emulator, episode, ending)
         except _Difference as difference:
             where = f"{path}: episode {number} (the first is 0)"
             raise ReplicationError(f"{where}: {difference}{other_emulator(header)}") from None
@@ -77,13 +108,24 @@ class _GivenFrames(ForwardingSimulator):
         """The action code of every frame of the episode."""
         self._resets: list[int] = []
         self._begun = False
+        self._place: EpisodePlace | None = None
 
     def expect(self, episode: Episode) -> None:
         """Expect this episode next."""
+        self._place = episode.place
         self.codes = np.repeat(episode.codes, episode.lengths).tobytes()
         self._resets = episode.lengths.cumsum(dtype=np.int64)[episode.codes == RESET].tolist()
         self.frame = 0
         self._begun = False
+
+    def begin_streams(self, header: TraceHeader, streams: Mapping[str, np.random.Generator]) -> Callable[[int], None]:
+        """Return what begins streams anew for the episode that is expected, wherever it stands in the trace."""
+
+        def begin(number: int) -> None:
+            assert self._place is not None
+            episode_streams(header.seed, header.game, self._place.actor, streams)(self._place.episode)
+
+        return begin
 
     def save(self) -> bytes:
         raise NotImplementedError("a trace is played from power-on to its end")
@@ -91,11 +133,13 @@ class _GivenFrames(ForwardingSimulator):
     def restore(self, state: bytes) -> None:
         raise NotImplementedError("a trace is played from power-on to its end")
 
-    def reset(self) -> None:
+    def reset(self, *, cold: bool = False) -> None:
         if self._begun and (not self._resets or self._resets.pop(0) != self.frame):
+            if self.frame == len(self.codes):
+                raise _NextEpisode
             raise _Difference(f"frame {self.frame}: the protocol presses reset, the trace does not")
         self._begun = True
-        super().reset()
+        super().reset(cold=cold)
 
     def act(self, action_code: int) -> int:
         if self.frame >= len(self.codes):
@@ -111,24 +155,35 @@ class _GivenFrames(ForwardingSimulator):
         return self._act(action_code)
 
 
-def _play(
+def _ending(
     game: PresentedGame,
     emulator: _GivenFrames,
-    episode: Episode,
     stickiness: np.random.Generator,
     sticky_probability: float,
     frame_skip: int,
     seen: Callable[[], object],
-) -> None:
+    *,
+    lives_end: bool,
+) -> Ending:
+    """Play an episode and return how it ended."""
     game.begin_episode()
     seen()
-    ending = "unfinished"
-    while ending == "unfinished" and emulator.frame < len(emulator.codes):
+    while emulator.frame < len(emulator.codes):
         code = _chosen_code(emulator, stickiness, sticky_probability, frame_skip)
         result = game.step(emulator.minimal_actions.index(code))
         seen()
         if result.ended:
-            ending = "terminated" if result.terminated else "truncated"
+            return "terminated" if result.terminated else "truncated"
+        if result.life_lost and lives_end:
+            try:
+                game.begin_trajectory()
+            except _NextEpisode:
+                return "terminated"
+    return "unfinished"
+
+
+def _compare(game: PresentedGame, emulator: _GivenFrames, episode: Episode, ending: Ending) -> None:
+    """Compare what was played with what the trace claims."""
     if emulator.frame < len(emulator.codes):
         raise _Difference(
             f"frame {emulator.frame}: the episode is {ending}, the trace goes on to frame {len(emulator.codes)}"
@@ -161,13 +216,10 @@ def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probab
     return codes[frame]  # every frame repeats the last action: the choice had no effect
 
 
-def _streams(header: TraceHeader) -> tuple[np.random.Generator, np.random.Generator]:
+def _streams(header: TraceHeader) -> dict[str, np.random.Generator]:
     """Start the streams of no-op starts and stickiness, as the run drew from them."""
+    names = ("noop_starts", "stickiness")
     if header.purpose == "training":
-        streams = training_streams(header.seed, header.game, ("noop_starts", "stickiness"))
-        return streams["noop_starts"], streams["stickiness"]
+        return training_streams(header.seed, header.game, names)
     assert header.purpose == "final_evaluation"
-    noops, stickiness = (
-        named_stream(header.seed, header.game, f"{header.purpose}/{name}", 0) for name in ("noop_starts", "stickiness")
-    )
-    return noops, stickiness
+    return {name: named_stream(header.seed, header.game, f"{header.purpose}/{name}", 0) for name in names}

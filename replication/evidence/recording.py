@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -22,7 +22,7 @@ from replication.environments.atari.presentation import PresentedGame
 from replication.environments.contract import StepResult, Viewing
 from replication.evidence.trace_container import Ending, Purpose
 from replication.evidence.trace_file import RESET, Episode, Trace, TraceHeader
-from replication.specification.protocols import Presentation
+from replication.specification.protocols import Presentation, of_atari
 from replication.specification.run import Run
 
 _NO_RUN = -1
@@ -98,7 +98,20 @@ class RecordingEmulator(ForwardingSimulator):
         self.episodes = list(episodes)
         self._record = self._ended = None
 
-    def reset(self) -> None:
+    def under_way(self) -> dict[str, Any]:
+        """Return the record of the episode under way as plain data, for `continue_within`."""
+        assert self._record is not None and self._ended is None, "an episode has ended and was not finished"
+        record = asdict(self._record)
+        arrays = {name: np.array(record[name]) for name in ("codes", "lengths")}
+        return record | arrays
+
+    def continue_within(self, episodes: Sequence[Episode], under_way: Mapping[str, Any]) -> None:
+        """Replace the record by these finished episodes and the one under way; the emulator is where that stands."""
+        self.continue_after(episodes)
+        codes, lengths = array("B", under_way["codes"].tolist()), array("I", under_way["lengths"].tolist())
+        self._record = _Record(**(dict(under_way) | {"codes": codes, "lengths": lengths}))
+
+    def reset(self, *, cold: bool = False) -> None:
         record = self._record
         if record is not None:
             record.mark_scored(False)
@@ -110,7 +123,7 @@ class RecordingEmulator(ForwardingSimulator):
                 assert self._ended is None, "two episodes were ended by a reset and neither was finished"
                 self._ended = self._close()
         self._record = self._record or _Record()
-        super().reset()
+        super().reset(cold=cold)
 
     def act(self, action_code: int) -> int:
         record = self._record
@@ -169,7 +182,7 @@ class RecordedGame:
         stickiness_stream: np.random.Generator,
     ) -> None:
         self._run, self._presentation, self._purpose = run, presentation, purpose
-        self._frame_skip = viewing.frame_skip
+        self._frame_skip, self._history_start = viewing.frame_skip, viewing.history_start
         self._recorder = RecordingEmulator(open_emulator(run.task.name))
         pipeline = frame_pipeline(viewing.frame_pipeline, viewing.frame_skip)
         self._game = PresentedGame(
@@ -179,7 +192,7 @@ class RecordedGame:
 
     def begin_episode(self) -> None:
         self._game.begin_episode()
-        push_frame(self.shown, self._game.observation, clear=True)
+        push_frame(self.shown, self._game.observation, clear=True, start=self._history_start)
         self._recorder.mark_scored(True)
 
     def step(self, action: Any, /) -> StepResult:
@@ -212,7 +225,20 @@ def new_trace(
         frame_skip: emulator frames an action was held for.
         purpose: what the episodes were played for.
     """
-    header = TraceHeader(
+    header = _header(run, presentation, frame_skip, purpose, recorder.minimal_actions)
+    return Trace(header, tuple(recorder.episodes))
+
+
+def training_header(run: Run, minimal_actions: Sequence[int]) -> TraceHeader:
+    """Make the header of a trace of training episodes; `minimal_actions` are the game's action codes."""
+    shown = of_atari(run.protocol.training)
+    return _header(run, shown, shown.frame_skip, "training", minimal_actions)
+
+
+def _header(
+    run: Run, presentation: Presentation, frame_skip: int, purpose: Purpose, minimal_actions: Sequence[int]
+) -> TraceHeader:
+    return TraceHeader(
         variant=run.variant.variant,
         protocol=run.protocol.protocol,
         game=run.task.name,
@@ -222,7 +248,6 @@ def new_trace(
         ale_py_version=version("ale-py"),
         frame_skip=frame_skip,
         sticky_probability=presentation.sticky_probability,
-        minimal_actions=recorder.minimal_actions,
+        minimal_actions=tuple(minimal_actions),
         result_digest=run.result_digest,
     )
-    return Trace(header, tuple(recorder.episodes))

@@ -98,6 +98,11 @@ def task_name(record: Mapping[str, Any]) -> str:
     return str(record["game"] if "game" in record else record["task"])
 
 
+def state_place(record: Mapping[str, Any]) -> Path:
+    """Return the folder of a run's state of training, below the root of all states."""
+    return Path(str(record["variant"]), task_name(record), _seeds(record), str(record["training_digest"])[:12])
+
+
 def _seeds(record: Mapping[str, Any]) -> str:
     """Return the folder of the seed, or of the seeds of a bundle."""
     if "seeds" not in record:

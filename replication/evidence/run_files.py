@@ -2,23 +2,26 @@
 
 run.json (written last: the run is finished when it is there), scores.csv and evaluation.trace (final evaluation),
 curve.csv (periodic evaluations), training.csv (training episodes), iterations.csv and training.trace (protocols
-whose published quantity is the training return).
+whose published quantity is the training return). Where a protocol scores the last training episodes, training.csv and
+training.trace hold those that a score is of, and training_curve.csv has the scores; run.json has the digests of the
+traces of all episodes, which lie in the state of training.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from replication.evidence import records
+from replication.evidence.episode_log import EpisodeLog
 from replication.evidence.provenance import provenance
-from replication.evidence.scores import score, score_rows
+from replication.evidence.scores import curve_points_frames, kept_rows, last_episodes_rows, score, score_rows
 from replication.evidence.trace_file import Trace, serialise_trace
 from replication.evidence.traces import AnyTrace, trace_bytes
-from replication.foundation.files import csv_bytes
+from replication.foundation.files import csv_bytes, sha256
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.run import Run, record_digests
 
@@ -31,13 +34,19 @@ class Outcome:
     evaluation: AnyTrace | None
     """Trace of the final evaluation, where the protocol has one that is traced."""
     training: Trace | None
-    """Trace of the training episodes, where their returns are the published quantity."""
+    """Trace of the training episodes, where their returns are the published quantity: all, or those that are scored."""
     facts: Mapping[str, Any]
     """What else run.json records (counts, cost, device, evaluated network)."""
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Name to the rows of NAME.csv; one without rows is not written."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Other files of the record, by name."""
+    in_state: Mapping[str, str] = field(default_factory=dict)
+    """Name to SHA-256 of the files in the run's state that the record vouches for and does not hold."""
+    state_files: Mapping[str, bytes] = field(default_factory=dict)
+    """Those of them that are still to be written there."""
+    training_score: float | None = None
+    """The score, where it is one of training episodes."""
 
 
 def write_results(outcome: Outcome, results: Path) -> Path:
@@ -56,12 +65,17 @@ def write_results(outcome: Outcome, results: Path) -> Path:
         files["evaluation.trace"] = trace_bytes(outcome.evaluation)
     if outcome.training is not None:
         files["training.trace"] = serialise_trace(outcome.training)
-    records.write(folder, _run_record(outcome.run, outcome.evaluation) | dict(outcome.facts), files)
+    in_state = dict(outcome.in_state) | {name: sha256(data) for name, data in outcome.state_files.items()}
+    facts = dict(outcome.facts) | ({"in_state": in_state} if in_state else {})
+    records.write(folder, _run_record(outcome) | facts, files)
     return folder
 
 
-def _run_record(run: Run, evaluation: AnyTrace | None) -> dict[str, Any]:
+def _run_record(outcome: Outcome) -> dict[str, Any]:
+    run, evaluation = outcome.run, outcome.evaluation
     final = None if evaluation is None else score(evaluation)
+    if run.protocol.training_score is not None:
+        final = outcome.training_score
     identity = run.record_identity()
     training, result = record_digests(identity)
     return identity | {
@@ -74,3 +88,27 @@ def _run_record(run: Run, evaluation: AnyTrace | None) -> dict[str, Any]:
         "score": None if final is None or math.isnan(final) else final,
         "provenance": provenance(run),
     }
+
+
+def scored_outcome(outcome: Outcome, log: EpisodeLog, training: Sequence[Mapping[str, Any]]) -> Outcome:
+    """Add to what a run leaves the score of its last training episodes, and keep of all episodes those it is of.
+
+    Args:
+        outcome: of the training.
+        log: of its episodes, at its end.
+        training: a row of training.csv for each of all episodes; the record has those of the kept ones.
+    """
+    run, scored = outcome.run, outcome.run.protocol.training_score
+    assert scored is not None
+    kept, chapters = log.kept(), log.chapter_under_way()
+    points = curve_points_frames(scored, run.training_frames)
+    curve = last_episodes_rows(training, points, kept.header.frame_skip, scored.episodes)
+    at_end = [row["mean_return"] for row in curve if row["frames"] == run.training_frames]
+    return replace(
+        outcome,
+        training=kept,
+        tables=dict(outcome.tables) | {"training": kept_rows(kept), "training_curve": curve},
+        in_state=dict(outcome.in_state) | log.chapters,
+        state_files=chapters,
+        training_score=at_end[0] if at_end else None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,10 @@ import numpy as np
 
 from replication.evidence.trace_file import Episode, Trace
 from replication.evidence.traces import AnyTrace, episodes_of
+from replication.specification.protocols import TrainingScore
+
+CURVE_POINTS = 100
+"""At which the curve of last training episodes is written, evenly spaced, beside those at which it is judged."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,56 @@ def training_rows(trace: Trace, *, stores_end_frame: bool) -> list[dict[str, Any
                 "ending": episode.ending,
             }
         )
+    return rows
+
+
+def kept_rows(trace: Trace) -> list[dict[str, Any]]:
+    """Build the rows of training.csv from a trace of chosen training episodes, each with its place in the training."""
+    return [
+        {
+            "episode": episode.place.finished,
+            "end_step": episode.place.end_step,
+            "raw_return": episode.raw_return,
+            "frames": episode.scored_frames,
+            "ending": episode.ending,
+        }
+        for episode in trace.episodes
+        if episode.place is not None
+    ]
+
+
+def curve_points_frames(score: TrainingScore, budget_frames: int) -> tuple[int, ...]:
+    """Return the emulator frames of the rows of training_curve.csv: where a run is scored, and evenly in between."""
+    evenly = (budget_frames * number // CURVE_POINTS for number in range(1, CURVE_POINTS))
+    return tuple(sorted({*evenly, *score.points_frames(budget_frames)}))
+
+
+def last_episodes_rows(
+    episodes: Sequence[Mapping[str, Any]], points_frames: Sequence[int], frame_skip: int, count: int
+) -> list[dict[str, Any]]:
+    """Build rows of training_curve.csv: the mean return of the last episodes finished at a point or before.
+
+    Args:
+        episodes: rows of training.csv, in the order in which they were finished.
+        points_frames: emulator frames of training; one before the end of the first episode has no row.
+        frame_skip: emulator frames an agent step has.
+        count: how many are averaged; fewer where fewer were finished.
+    """
+    ends = [episode["end_step"] for episode in episodes]
+    rows = []
+    for frames in points_frames:
+        last = bisect_right(ends, frames // frame_skip)
+        chosen = episodes[max(0, last - count) : last]
+        if chosen:
+            rows.append(
+                {
+                    "frames": frames,
+                    "episodes": len(chosen),
+                    "first_episode": chosen[0]["episode"],
+                    "last_episode": chosen[-1]["episode"],
+                    "mean_return": float(np.mean([episode["raw_return"] for episode in chosen])),
+                }
+            )
     return rows
 
 

@@ -25,6 +25,11 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(step), path) for step, path in named if step.isascii() and step.isdigit())
 
 
+def evaluation_name(step: int) -> str:
+    """Return the name, in the state of a run, of the trace of its periodic evaluation at an agent step."""
+    return f"evaluations/step_{step:010d}.trace"
+
+
 def network_path(run: Run, state: Path) -> Path:
     """Return where the network lies that played the final evaluation."""
     return run.state_folder(state) / f"evaluated_{run.result_digest[:12]}.safetensors"

@@ -10,7 +10,8 @@ Decompressed, the payload is, over all episodes in order:
     4 each  uint32: the number of frames of each run that has 255 above, in order
 
 An episode begins with a system reset that takes no run. Code 255 with 0 frames is a further reset, before the first
-frame that counts.
+frame that counts. Episodes that have a place in a training begin on a console that was just switched on, and so do
+their further resets: each stands for itself, and a file may hold any choice of them.
 """
 
 from __future__ import annotations
@@ -61,6 +62,19 @@ class TraceHeader(RunFields):
     """Every action code a run may have."""
 
 
+class EpisodePlace(Settings):
+    """The place of an episode in the training of a run, where each episode stands for itself."""
+
+    actor: Annotated[int, Field(ge=0)]
+    """The game that it was played on, of those that a run plays side by side."""
+    episode: Annotated[int, Field(ge=0)]
+    """Its number among the actor's own, by which its random streams are named."""
+    finished: Annotated[int, Field(ge=0)]
+    """Its number among all of the run, in the order in which they were finished."""
+    end_step: Annotated[int, Field(ge=1)]
+    """Agent steps of the run, over all actors, when it was finished."""
+
+
 class EpisodeEntry(Settings):
     """One episode, as the header of a file has it."""
 
@@ -70,6 +84,7 @@ class EpisodeEntry(Settings):
     spans: Annotated[tuple[Annotated[int, Field(ge=0, le=_MOST_FRAMES)], ...], Field(min_length=1)]
     screen_digest: Digest
     ram_digest: Digest
+    place: Annotated[EpisodePlace | None, Field(exclude_if=lambda place: place is None)] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> EpisodeEntry:
@@ -101,6 +116,8 @@ class Episode:
         ending: by game over at the last frame, by the protocol's cap, or left off.
         screen_digest: first 16 hexadecimal digits of the SHA-256 of the last screen's palette indices.
         ram_digest: the same of the console's memory after the last frame.
+        place: in a training whose episodes each begin on a console that was just switched on; None: it follows the
+            episode before it, on the same console.
     """
 
     codes: NDArray[np.uint8]
@@ -110,6 +127,7 @@ class Episode:
     ending: Ending
     screen_digest: str
     ram_digest: str
+    place: EpisodePlace | None = None
 
     @property
     def total_frames(self) -> int:
@@ -140,12 +158,13 @@ class Episode:
             spans=self.spans,
             screen_digest=self.screen_digest,
             ram_digest=self.ram_digest,
+            place=self.place,
         )
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Episodes that one emulator played in this order, from power-on."""
+    """Episodes that one emulator played in this order, from power-on; where they have a place, each from power-on."""
 
     header: TraceHeader
     episodes: tuple[Episode, ...]
@@ -204,6 +223,7 @@ def parse_trace(data: bytes, path: Path) -> Trace:
                 ending=entry.ending,
                 screen_digest=entry.screen_digest,
                 ram_digest=entry.ram_digest,
+                place=entry.place,
             )
         )
         start += entry.runs

@@ -5,7 +5,8 @@ neither weights, nor random numbers, nor a GPU.
 
 A system reset leaves the console's memory behind, and ten games begin differently by what they find there. So
 the episodes of a trace are recorded on one emulator from power-on, and played again in the same order on one
-emulator from power-on; a later episode alone would begin elsewhere.
+emulator from power-on; a later episode alone would begin elsewhere. Episodes that have a place in a training are each
+recorded, and played again, from power-on.
 """
 
 from __future__ import annotations
@@ -101,11 +102,11 @@ def other_emulator(header: TraceHeader) -> str:
 def _play(episode: Episode, emulator: Emulator) -> EpisodeCheck:
     frames_at_resets = set(episode.lengths.cumsum(dtype=np.int64)[episode.codes == RESET].tolist())
     frames = raw_return = 0
-    act = emulator.act
-    emulator.reset()
+    act, cold = emulator.act, episode.place is not None
+    emulator.reset(cold=cold)
     for code, length, scored in _parts(episode):
         if code == RESET:
-            emulator.reset()
+            emulator.reset(cold=cold)
         for _ in range(length):
             reward = act(code)
             frames += 1

@@ -8,7 +8,7 @@ whatever shares its process.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,25 @@ def named_stream(seed: int, game: str, name: str, *index: int) -> np.random.Gene
 def training_streams(seed: int, game: str, names: Iterable[str]) -> dict[str, np.random.Generator]:
     """Start the streams that live as long as training does, as the run's family names them."""
     return {name: named_stream(seed, game, name) for name in names}
+
+
+def episode_streams(
+    seed: int, game: str, actor: int, streams: Mapping[str, np.random.Generator]
+) -> Callable[[int], None]:
+    """Return a function that begins streams anew for an episode, so that its draws depend on no other episode.
+
+    Args:
+        seed: the run's seed.
+        game: the game's name.
+        actor: tells the games apart that a run plays side by side.
+        streams: by what they are for; begun anew in place, by the number of the episode.
+    """
+
+    def begin(episode: int) -> None:
+        for name, stream in streams.items():
+            restore_stream(stream, stream_state(named_stream(seed, game, f"episode/{name}", actor, episode)))
+
+    return begin
 
 
 def stream_state(stream: np.random.Generator) -> dict[str, Any]:

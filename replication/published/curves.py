@@ -1,16 +1,21 @@
-"""Published learning curves: Dopamine's of each game, and DQN Zoo's over all of them."""
+"""Published learning curves: Dopamine's and those of on-policy agents by game, and DQN Zoo's over all games."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from replication.foundation.errors import unknown_name
+from replication.foundation.errors import ReplicationError, unknown_name
 from replication.published.loader import PUBLISHED, published_table
 from replication.published.schemas import DQN_ZOO_AGENTS
 
+_WIDEST_GAP_MILLIONS = 2.0
+"""Between the points of the coarsest curve; where lines are hidden behind others the gaps are wider."""
+_BEYOND_MILLIONS = 1.0
 _CURVE = ["frames_millions", "score_mean", "score_std", "score_min", "score_max", "runs"]
 
 
@@ -20,23 +25,24 @@ def curve_games(source: str, folder: Path = PUBLISHED) -> set[str]:
 
 
 def training_curve(source: str, game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
-    """Return the published training return of an agent at every million frames.
+    """Return the published training return of an agent at every point of its curve.
 
     Args:
-        source: a table of learning curves, `dopamine_curves`.
+        source: a table of learning curves: `dopamine_curves`, or a file of the folder `curves`.
         game: ROM id.
         agent: as the source names it.
         folder: where the files lie.
 
     Returns:
-        199 rows: `frames_millions` (emulator frames, 1 to 199; the training iteration that ended there), `score_mean`,
-        `score_std` (sample standard deviation), `score_min`, `score_max` over `runs` runs. A run's value is the mean
-        raw return of the training episodes of the iteration: sticky actions, training epsilon 0.01.
+        By `frames_millions` (emulator frames, ascending): `score_mean`, `score_std` (sample standard deviation),
+        `score_min`, `score_max` over `runs` runs; NaN where a source has none. Of Dopamine 199 rows, 1 to 199: a run's
+        value is the mean raw return of the training episodes of the iteration that ended there, with sticky actions
+        and training epsilon 0.01. What the value of another source is stands in its file's column `statistic`.
 
     Raises:
         ReplicationError: no such curve, or the file is damaged.
 
-    Source: google/dopamine baselines/atari/data (Castro et al. 2018).
+    Source: google/dopamine baselines/atari/data (Castro et al. 2018); SOURCES.md.
     """
     curves = _all_curves(source, folder)
     if game not in curve_games(source, folder):
@@ -44,6 +50,53 @@ def training_curve(source: str, game: str, agent: str, folder: Path = PUBLISHED)
     if (game, agent) not in curves:
         raise unknown_name(f"agent in {source}", agent, {of for at, of in curves if at == game})
     return curves[game, agent].copy()
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The value of a published curve at a number of frames.
+
+    Attributes:
+        score: mean over `runs`, raw score.
+        std: sample standard deviation between the runs, raw score; None where the source has none.
+        runs: of training.
+    """
+
+    score: float
+    std: float | None
+    runs: int
+
+
+def curve_point(source: str, game: str, agent: str, frames: int, folder: Path = PUBLISHED) -> CurvePoint:
+    """Return the value of a published curve at a number of emulator frames.
+
+    Between two points it is that of the line between them, and so is the deviation; curves have a point every 0.4 to 2
+    million frames, and are smooth. Up to a million frames beyond its last point it is that of the last: the drawn ones
+    end a little before the training does.
+
+    Raises:
+        ReplicationError: no such curve; it begins later, ends earlier or has no neighbouring points; a damaged file.
+    """
+    curve = training_curve(source, game, agent, folder)
+    at = frames / 1e6
+    before, after = curve[curve["frames_millions"] <= at].tail(1), curve[curve["frames_millions"] >= at].head(1)
+    if after.empty and at <= curve["frames_millions"].max() + _BEYOND_MILLIONS:
+        after = before
+    if before.empty or after.empty:
+        first, last = curve["frames_millions"].min(), curve["frames_millions"].max()
+        raise ReplicationError(
+            f"{source}: {agent}: {game}: found {first:g} to {last:g} million frames, expected a curve with {at:g}"
+        )
+    start, end = before.iloc[0], after.iloc[0]
+    gap = float(end["frames_millions"] - start["frames_millions"])
+    if gap > _WIDEST_GAP_MILLIONS:
+        raise ReplicationError(
+            f"{source}: {agent}: {game}: found no point within {_WIDEST_GAP_MILLIONS:g} million frames around {at:g} "
+            "million, where its line is hidden"
+        )
+    share = (at - float(start["frames_millions"])) / gap if gap else 0.0
+    score, std = (float(start[name] + share * (end[name] - start[name])) for name in ("score_mean", "score_std"))
+    return CurvePoint(score, None if math.isnan(std) else std, int(min(start["runs"], end["runs"])))
 
 
 def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from replication.foundation.errors import ReplicationError, unknown_name
-from replication.published.schemas import SCORES, TABLES, Origin, ReferenceSetName, Start
+from replication.published.schemas import CURVES, SCORES, TABLES, Origin, ReferenceSetName, Start
 from replication.published.tables import in_words, read_table
 from replication.specification.tasks.atari_games import ATARI57, NATURE49
 
@@ -78,10 +78,11 @@ def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED
     Raises:
         ReplicationError: no such table, or the file is damaged.
     """
-    if name not in TABLES:
-        raise unknown_name("published table", name, TABLES)
-    path = folder / TABLES[name][0]
-    table = _whole_table(path, _content(path), name).copy()
+    curves = published_curves(folder)
+    if name not in TABLES and name not in curves:
+        raise unknown_name("published table", name, (*TABLES, *curves))
+    path = folder / (f"curves/{name}.csv.gz" if name in curves else TABLES[name][0])
+    table = _whole_table(path, _content(path), None if name in curves else name).copy()
     if "origin" not in table or memory:
         return table
     return table[table["origin"] != "memory"].reset_index(drop=True)
@@ -90,6 +91,11 @@ def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED
 def published_sources(folder: Path = PUBLISHED) -> tuple[str, ...]:
     """List the files of per-game scores by name, in alphabetical order: one a paper and kind of start."""
     return tuple(sorted(path.stem for path in (folder / "scores").glob("*.csv")))
+
+
+def published_curves(folder: Path = PUBLISHED) -> tuple[str, ...]:
+    """List the files of learning curves by name, in alphabetical order: one a source."""
+    return tuple(sorted(path.name.removesuffix(".csv.gz") for path in (folder / "curves").glob("*.csv.gz")))
 
 
 def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:
@@ -137,9 +143,12 @@ def _content(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _whole_table(path: Path, content: bytes, name: str) -> pd.DataFrame:
-    """Read and check a table once as long as the file holds this content: displays ask for it game by game."""
-    return read_table(path, TABLES[name][1])
+def _whole_table(path: Path, content: bytes, name: str | None) -> pd.DataFrame:
+    """Read and check a table once as long as the file holds this content: displays ask for it game by game.
+
+    Without a name it is one of learning curves.
+    """
+    return read_table(path, CURVES if name is None else TABLES[name][1])
 
 
 @lru_cache(maxsize=64)

@@ -80,6 +80,15 @@ SCORES = Schema(
 )
 """A file of per-game scores: scores/*.csv. Which games an algorithm has is checked from its `game_set`."""
 
+CURVES = Schema(
+    {"game": _GAME, "agent": _TEXT, "frames_millions": Column("number", low=0.0), "score_mean": _NUMBER}
+    | {"score_std": Column("number", blank=True, low=0.0)}
+    | dict.fromkeys(("score_min", "score_max", "band_low", "band_high"), _UNSURE)
+    | {"runs": Column("count", low=1.0), "statistic": _TEXT, "band": _REMARK, "exactness": _TEXT},
+    key=("agent", "game", "frames_millions"),
+)
+"""A file of learning curves: curves/*.csv.gz. Which games and points an agent has differs from curve to curve."""
+
 TABLES: Final[dict[str, tuple[str, Schema]]] = {
     "nature_2015_table1_hyperparameters": (
         "nature_2015_table1_hyperparameters.csv",

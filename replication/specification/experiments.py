@@ -16,6 +16,7 @@ from replication.foundation.validation import Count, Settings, read_yaml, valida
 from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
 from replication.specification.changed_variants import changed_variants
+from replication.specification.judged_points import judged_budgets
 from replication.specification.needs import check_needs, names_in
 from replication.specification.run import Run, Seeds, checked_task, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
@@ -112,21 +113,24 @@ class RunGroup(Settings):
     """None: each variant's own."""
     preset: str | None = None
     judge_at: tuple[Count, ...] | None = None
-    """Iterations after which each run is judged, a comparison each; None: at the end of its budget alone."""
+    """Iterations or emulator frames of training, as the budget counts, after which each run is judged, a comparison
+    each; None: at the end of its budget alone."""
 
     @model_validator(mode="after")
     def _judged_within_the_budget(self) -> RunGroup:
-        points, most = self.judge_at, self.budget_iterations
+        points, most = self.judge_at, self.budget_iterations or self.budget_frames
+        unit = "budget_iterations" if self.budget_iterations else "budget_frames"
         if points is None:
             return self
         if most is None:
-            raise ValueError("judge_at: expected none without budget_iterations; leave it out, the end is judged")
+            raise ValueError(
+                "judge_at: expected none without budget_iterations or budget_frames; leave it out, the end is judged"
+            )
         if not points or list(points) != sorted(set(points)):
             raise ValueError(f"judge_at: expected ascending numbers, each once, at least one, found {list(points)}")
         if points[-1] > most:
             raise ValueError(
-                f"judge_at: expected at most budget_iterations, {most}, found {points[-1]}; raise it or "
-                "leave the point out"
+                f"judge_at: expected at most {unit}, {most}, found {points[-1]}; raise it or leave the point out"
             )
         return self
 
@@ -236,7 +240,7 @@ class Experiment(Settings):
                     budget_sweeps=group.budget_sweeps,
                 )
                 first = replace(first, bundle=group.range if first.family.bundles else None)
-                budgets = _judged_budgets(group, first)
+                budgets = judged_budgets(group.judge_at, first)
                 for name in group.task_names:
                     task = checked_task(name, first.protocol)
                     for seed in group.seed_numbers:
@@ -252,18 +256,6 @@ class Experiment(Settings):
                                 )
                             comparisons.add((run.training_digest, budget))
         return found
-
-
-def _judged_budgets(group: RunGroup, run: Run) -> tuple[Budget, ...]:
-    """Return where the runs of a group are judged; `run` is any of them."""
-    if group.judge_at is None:
-        return (run.budget,)
-    if run.protocol.published_quantity != "training_iterations":
-        raise ReplicationError(
-            f"judge_at: protocol {run.protocol.protocol} publishes evaluations at the end of training, "
-            "expected one of training returns by iteration; leave judge_at out"
-        )
-    return tuple(Budget(iterations=number) for number in group.judge_at)
 
 
 def known_experiments() -> list[str]:

@@ -12,6 +12,10 @@ from replication.specification.tasks.task import Kind
 
 FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
 """Least and most number of emulator frames, both included; drawn uniformly."""
+FramePipelineName = Literal["nature", "dopamine", "baselines", "baselines_2017", "cleanrl"]
+"""The program whose way from screens to a frame of 84x84 bytes an agent has."""
+HistoryStart = Literal["zeros", "first_frame"]
+"""What stands before the first frame of a trajectory, where an agent sees several: zeros, or that frame again."""
 
 
 class Deviation(Settings):
@@ -44,13 +48,27 @@ class Presentation(Settings):
     """No-op frames after a lost life that ended a trajectory; None: none are played."""
     episode_cap_frames: Count | None
     """Frames after the starting no-ops at which an episode is truncated; None: never."""
+    fire_on_reset: bool = False
+    """Every game and every life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE;
+    it goes on to the next start where they end it."""
+    noop_step_after_life_loss: bool = False
+    """After a lost life that ended a trajectory one step of the no-op is played, of `frame_skip` frames."""
+    between_lives_counts: bool = False
+    """Rewards and frames between two trajectories of a game belong to its episode, its return and its cap."""
+    independent_episodes: bool = False
+    """The console is switched off and on before every reset of the game, and no-ops and repeats are drawn from streams
+    of the episode alone: whatever came before, it can be played again alone. In training only."""
 
     @model_validator(mode="after")
-    def _ranges_are_in_order(self) -> Presentation:
+    def _starts_make_sense(self) -> Presentation:
         for name in ("noops_after_game_over_frames", "noops_after_life_loss_frames"):
             frames = getattr(self, name)
             if frames is not None and frames[0] > frames[1]:
                 raise ValueError(f"{name}: expected the least number before the most, found {list(frames)}")
+        if self.noop_step_after_life_loss and self.noops_after_life_loss_frames is not None:
+            raise ValueError(
+                "noop_step_after_life_loss: found beside noops_after_life_loss_frames, expected one of them"
+            )
         return self
 
 
@@ -166,6 +184,26 @@ class FinalEvaluation(Settings):
     presentation: AnyPresentation
 
 
+class TrainingScore(Settings):
+    """A score of training episodes: the mean raw return of the last ones finished, of all games played side by side."""
+
+    episodes: Count
+    """How many are averaged; fewer where fewer were finished."""
+    at_frames: tuple[Count, ...]
+    """Emulator frames of training, ascending, at which a run may be judged beside the end of its budget. The record
+    keeps the episodes that these scores are of, and no others."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TrainingScore:
+        if list(self.at_frames) != sorted(set(self.at_frames)):
+            raise ValueError(f"at_frames: expected ascending numbers, each once, found {list(self.at_frames)}")
+        return self
+
+    def points_frames(self, budget_frames: int) -> tuple[int, ...]:
+        """Return the emulator frames at which a training of this length is scored, ascending; its end is the last."""
+        return (*(frames for frames in self.at_frames if frames < budget_frames), budget_frames)
+
+
 class Protocol(Settings):
     """The presentation of tasks in training and in evaluation, and the quantity that is published."""
 
@@ -173,8 +211,9 @@ class Protocol(Settings):
     title: str
     reference_set: Literal["nature49_5min", "atari57_30min"] | None
     """Random and human scores that normalise; None: scores stay as they are."""
-    published_quantity: Literal["final_evaluation", "training_iterations"]
-    """What the paper prints: scores of final evaluations, or training returns by iteration."""
+    published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes"]
+    """What the paper prints: scores of final evaluations, training returns by iteration, or the mean return of the last
+    training episodes."""
     training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
@@ -182,6 +221,8 @@ class Protocol(Settings):
     """The unit of a budget; None: iterations where they have a least number of steps, else frames."""
     periodic_evaluation: PeriodicEvaluation | None
     final_evaluation: FinalEvaluation | None
+    training_score: TrainingScore | None = None
+    """Where the last training episodes are scored; moves no number of training or evaluation."""
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 
@@ -195,6 +236,21 @@ class Protocol(Settings):
     def budget_unit(self) -> BudgetUnit:
         """The unit that a budget is given in."""
         return self.trains_for or ("frames" if self.iteration_steps is None else "iterations")
+
+    @model_validator(mode="after")
+    def _scored_episodes_can_be_kept(self) -> Protocol:
+        if (self.published_quantity == "training_episodes") != (self.training_score is not None):
+            raise ValueError("training_score: expected where published_quantity is training_episodes, and only there")
+        if self.training_score is not None and not getattr(self.training, "independent_episodes", False):
+            raise ValueError(
+                "training_score: expected training.independent_episodes beside it: a record keeps some episodes, which "
+                "must be playable without the others"
+            )
+        for name in ("periodic_evaluation", "final_evaluation"):
+            evaluation = getattr(self, name)
+            if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):
+                raise ValueError(f"{name}.presentation: independent_episodes: found true, expected it in training only")
+        return self
 
     @model_validator(mode="after")
     def _all_of_one_kind(self) -> Protocol:

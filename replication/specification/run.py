@@ -27,7 +27,9 @@ from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
 
-_NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
+_NOT_OF_TRAINING = frozenset(
+    {"protocol", "title", "reference_set", "published_quantity", "final_evaluation", "training_score"}
+)
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
 
@@ -198,8 +200,8 @@ class Run:
 
     @property
     def publishes_training(self) -> bool:
-        """True where the returns of its training episodes are what was published, so that their traces are kept."""
-        return self.protocol.published_quantity == "training_iterations"
+        """True where the returns of training episodes are what was published, so that traces are kept of them."""
+        return self.protocol.published_quantity != "final_evaluation"
 
     @property
     def training_steps(self) -> int:

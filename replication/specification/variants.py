@@ -13,7 +13,13 @@ from replication.foundation import paths
 from replication.foundation.files import canonical_json
 from replication.foundation.validation import Settings, validated
 from replication.specification.algorithm_code import code_digest, unknown_code
-from replication.specification.families import fitted_q, off_policy_modules, tabular, untrained
+from replication.specification.families import (
+    fitted_q,
+    off_policy_modules,
+    on_policy_modules,
+    tabular,
+    untrained,
+)
 from replication.specification.families.facts import FamilyFacts, FamilySettings
 from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Deviation
@@ -26,7 +32,7 @@ class Variant(Settings):
     title: str
     module: str
     """Module of replication.algorithms that holds the network and the loss."""
-    family: Literal["fitted_q", "off_policy", "tabular", "untrained"]
+    family: Literal["fitted_q", "off_policy", "on_policy", "tabular", "untrained"]
     paper: str
     original: str
     """The program it is compared with, row by row: a file of workflow/originals."""
@@ -92,6 +98,7 @@ class Preset(Settings):
 
 
 FAMILIES: dict[str, FamilyFacts] = {
-    facts.name: facts for facts in (off_policy_modules.FACTS, fitted_q.FACTS, tabular.FACTS, untrained.FACTS)
+    facts.name: facts
+    for facts in (off_policy_modules.FACTS, on_policy_modules.FACTS, fitted_q.FACTS, tabular.FACTS, untrained.FACTS)
 }
 """The facts of each family, by the name that YAMLs and records give it."""

@@ -157,6 +157,9 @@ class Bundle:
         """Continue after the stored seeds."""
         self.learned = list(stored)
 
+    def state_files(self) -> dict[str, bytes]:
+        return {}
+
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
         """Return whether a checkpoint of as many seeds is whole."""
         return len(self.read_checkpoint(files, folder)) == self.step

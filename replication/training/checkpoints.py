@@ -57,6 +57,8 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         except ReplicationError as error:
             _set_aside(final, error)
     files = trainee.checkpoint_files()
+    for name, data in trainee.state_files().items():
+        write_atomically(folder / name, data)
     manifest = {
         "version": VERSION,
         "training_digest": trainee.run.training_digest,

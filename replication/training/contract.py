@@ -77,6 +77,12 @@ class Trainee(Protocol):
     def checkpoint_files(self) -> dict[str, bytes]:
         """Return the content of a checkpoint, by name; only between two turns of training."""
 
+    def state_files(self) -> dict[str, bytes]:
+        """Give the files that were completed since this was asked last, by name in the state of the run.
+
+        They are for good; asked after `checkpoint_files`, and written before the checkpoint, which may count on them.
+        """
+
     def read_checkpoint(self, files: Mapping[str, bytes], folder: Path) -> Any:
         """Decode the files of a checkpoint, and check all that can be checked without playing.
 

@@ -1,6 +1,6 @@
 """The optimisers of the papers, each a few lines that read like their equations.
 
-Both keep their running means as named tensors, so that a checkpoint is a plain list of arrays. Deliberately not
+All keep their running means as named tensors, so that a checkpoint is a plain list of arrays. Deliberately not
 torch.optim: its RMSprop adds the constant outside the root, which makes a first step on a small gradient eight
 times larger than the released program's. On a CPU an update is one pass over each parameter, compiled; elsewhere it is
 torch's operations in the same order.
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replication.specification.families.off_policy import AdamConfig, CenteredRMSPropConfig
+from replication.specification.families.on_policy import RMSPropConfig
 
 
 class CenteredRMSProp:
@@ -69,6 +70,32 @@ class CenteredRMSProp:
         self.mean_square = [state[f"mean_square.{i}"] for i in range(len(self.parameters))]
 
 
+class RMSProp:
+    """w <- w - eta g / sqrt(v + epsilon), with v the running mean of g^2.
+
+    Source: tensorflow/tensorflow tensorflow/python/training/rmsprop.py of TensorFlow 1, without momentum and not
+    centred; v starts at 1 there.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], config: RMSPropConfig) -> None:
+        """Start the running means for `parameters`, which are updated in place by `step`."""
+        self.config = config
+        self.parameters = list(parameters)
+        self.mean_square = [torch.full_like(w, config.mean_square_start) for w in self.parameters]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """Apply one update with `factor` times the learning rate; `gradients` are in the order of the parameters."""
+        c = self.config
+        numbers = np.array([c.decay, 1.0 - c.decay, factor * c.learning_rate, c.epsilon], dtype=np.float32)
+        for w, g, v in zip(self.parameters, gradients, self.mean_square, strict=True):
+            _plain_rmsprop_pass(*_flat(w, g, v), numbers)  # type: ignore[call-arg]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return its tensors by name, to be stored, and to be filled in place when a run is resumed."""
+        return {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)}
+
+
 class Adam:
     """w <- w - eta m^ / (sqrt(v^) + epsilon), with bias-corrected running means m^ and v^.
 
@@ -89,31 +116,32 @@ class Adam:
         """Steps taken; or [lanes], where the first dimension of each parameter is that of lanes."""
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor]) -> None:
-        """Apply one update; `gradients` are in the order of the parameters."""
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """Apply one update with `factor` times the learning rate; `gradients` are in the order of the parameters."""
         self.updates += 1
+        rate = factor * self.config.learning_rate
         for w, g, m, v in zip(self.parameters, gradients, self.mean, self.mean_square, strict=True):
             if w.device.type == "cpu":
-                self._step_compiled(w, g, m, v)
+                self._step_compiled(w, g, m, v, rate)
             else:
-                self._step_by_operations(w, g, m, v)
+                self._step_by_operations(w, g, m, v, rate)
 
-    def _step_compiled(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
+    def _step_compiled(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor, rate: float) -> None:
         c = self.config
         counts = self.updates.reshape(-1).tolist()
         lanes = (flat.reshape(len(counts), -1) for flat in _flat(w, g, m, v))
         for t, *arrays in zip(counts, *lanes, strict=True):
-            correction, step = 1.0 - c.beta2**t, c.learning_rate / (1.0 - c.beta1**t)
+            correction, step = 1.0 - c.beta2**t, rate / (1.0 - c.beta1**t)
             corrections = (1.0, step * math.sqrt(correction)) if c.epsilon_before_correction else (correction, step)
             decays = (c.beta1, 1.0 - c.beta1, c.beta2, 1.0 - c.beta2)
             numbers = np.array([*decays, *corrections, c.epsilon], dtype=np.float32)
             _adam_pass(*arrays, numbers)  # type: ignore[call-arg]
 
-    def _step_by_operations(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor) -> None:
+    def _step_by_operations(self, w: Tensor, g: Tensor, m: Tensor, v: Tensor, rate: float) -> None:
         c = self.config
         # The counts stay on the device: a recorded step must not hold the number that was there when it was recorded.
         t = self.updates.reshape(self.updates.shape + (1,) * (w.ndim - self.updates.ndim))
-        correction, step = 1.0 - torch.pow(c.beta2, t), c.learning_rate / (1.0 - torch.pow(c.beta1, t))
+        correction, step = 1.0 - torch.pow(c.beta2, t), rate / (1.0 - torch.pow(c.beta1, t))
         m.mul_(c.beta1).add_(g, alpha=1.0 - c.beta1)
         v.mul_(c.beta2).addcmul_(g, g, value=1.0 - c.beta2)
         if c.epsilon_before_correction:
@@ -147,6 +175,16 @@ def _rmsprop_pass(
         m[i] = decay * m[i] + rest * g[i]
         v[i] = decay * v[i] + rest * (g[i] * g[i])
         w[i] -= learning_rate * g[i] / np.sqrt(v[i] - m[i] * m[i] + epsilon)
+
+
+@njit(error_model="numpy", cache=True)
+def _plain_rmsprop_pass(
+    w: NDArray[np.float32], g: NDArray[np.float32], v: NDArray[np.float32], numbers: NDArray[np.float32]
+) -> None:
+    decay, rest, learning_rate, epsilon = numbers
+    for i in range(w.size):
+        v[i] = decay * v[i] + rest * (g[i] * g[i])
+        w[i] -= learning_rate * g[i] / np.sqrt(v[i] + epsilon)
 
 
 @njit(error_model="numpy", cache=True)

@@ -16,7 +16,7 @@ from replication.evidence.provenance import git_commit
 from replication.evidence.records import finished_as, made_by_other_code, unfinished
 from replication.evidence.run_files import Outcome, write_results
 from replication.evidence.scores import score
-from replication.evidence.state_files import checkpoint_step, failure_path, read_failure
+from replication.evidence.state_files import checkpoint_step, evaluation_name, failure_path, read_failure
 from replication.evidence.traces import trace_bytes
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import ensure_folder, readable_json, remove_parts, write_atomically
@@ -217,7 +217,7 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
         return False
     run, point = trainee.run, evaluated.point
     if evaluated.trace is not None:
-        path = run.state_folder(machine.state) / "evaluations" / f"step_{point.step:010d}.trace"
+        path = run.state_folder(machine.state) / evaluation_name(point.step)
         write_atomically(path, trace_bytes(evaluated.trace))
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
     say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
@@ -227,10 +227,14 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
 def _leave(outcome: Outcome, machine: Machine) -> None:
     """Write the results of a finished run, and say its score and their folder."""
     run, evaluation = outcome.run, outcome.evaluation
+    for name, data in outcome.state_files.items():
+        write_atomically(run.state_folder(machine.state) / name, data)
     folder = write_results(outcome, machine.results)
     note_runs(machine.results, "finished", [run])
     unfinished_path(run, machine.state).unlink(missing_ok=True)
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
+    if outcome.training_score is not None:
+        found += f" score {outcome.training_score:.1f} of the last training episodes;"
     say(f"{run.name}:{found} {folder}")
 
 

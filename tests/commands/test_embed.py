@@ -14,6 +14,7 @@ from replication.commands.cli import main
 from replication.commands.network_views import embed_checkpoint, embed_run, run_of_checkpoint, stored_network
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.atari.palette import palette_rgb
+from replication.environments.contract import Viewing
 from replication.evidence.activations import read_activations
 from replication.evidence.state_files import activations_path, checkpoints, network_path
 from replication.evidence.trace_file import read_trace
@@ -85,10 +86,12 @@ def test_a_screen_is_that_of_its_state(trained: Path) -> None:
     trace, final = read_trace(folder / "evaluation.trace"), run.protocol.final_evaluation
     for point, picture in found.marked.items():
         moment = int(rows[point]["episode"]), int(rows[point]["frame"])
-        (screen,), _ = view(trace, final.presentation, folder, [moment], frame_pipeline("nature", 4), 4)
+        (screen,), _ = view(
+            trace, final.presentation, folder, [moment], frame_pipeline("nature", 4), Viewing("nature", 4, 4)
+        )
         np.testing.assert_array_equal(palette_rgb()[screen // 2], picture)
     with pytest.raises(ReplicationError, match="no state at frame 3 of episode 0"):
-        view(trace, final.presentation, folder, [(0, 3)], frame_pipeline("nature", 4), 4)
+        view(trace, final.presentation, folder, [(0, 3)], frame_pipeline("nature", 4), Viewing("nature", 4, 4))
 
 
 def test_values_along_the_stretch_are_those_the_network_acted_on(trained: Path) -> None:

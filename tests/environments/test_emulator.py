@@ -76,6 +76,40 @@ def test_every_game_continues_exactly(game: str) -> None:
     _continues_exactly(game, 119, reset_after=150, also_fresh=False)
 
 
+def _owes_nothing_to_what_was_played(game: str, played: int) -> None:
+    fresh, used = open_emulator(game), open_emulator(game)
+    used.reset()
+    _play(used, 0, played)
+    used.reset(cold=True)
+    fresh.reset()
+    assert _shown(used) == _shown(fresh)
+    assert used.save() == fresh.save()
+    assert _play(used, 0, 300, reset_at=150) == _play(fresh, 0, 300, reset_at=150)
+    assert used.save() == fresh.save()
+
+
+@pytest.mark.parametrize("game", SAMPLE[1:])
+def test_after_a_cold_reset_nothing_is_left_of_what_was_played(game: str) -> None:
+    """All but Q*bert begin otherwise where a warm reset finds what another game left in memory."""
+    _owes_nothing_to_what_was_played(game, 1_234)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("game", ATARI57)
+def test_a_cold_reset_leaves_nothing_in_any_game(game: str) -> None:
+    _owes_nothing_to_what_was_played(game, 2_345)
+
+
+def test_a_warm_reset_leaves_something() -> None:
+    fresh, used = open_emulator("kung_fu_master"), open_emulator("kung_fu_master")
+    used.reset()
+    _play(used, 0, 1_234)
+    used.reset()
+    fresh.reset()
+    assert _play(used, 0, 60) != _play(fresh, 0, 60)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["nature", "sticky"])
 @pytest.mark.parametrize("games", [SAMPLE[:2], pytest.param(NATURE49, marks=pytest.mark.long)], ids=["some", "all"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from replication.environments.atari.toy_console import ToyConsole
 from replication.environments.atari.toy_game import BALL_PIXELS, LEFT, PADDLE_PIXELS, RIGHT, Catch
 
 
@@ -38,3 +39,13 @@ def test_a_saved_game_continues_exactly_through_resets() -> None:
             assert game.act(LEFT) == other.act(LEFT)
             assert game.ram().tobytes() == other.ram().tobytes()
         assert other.game_over
+
+
+def test_a_cold_reset_begins_where_a_new_console_does() -> None:
+    played, fresh = ToyConsole(), ToyConsole()
+    for _ in range(500):
+        played.act(RIGHT)
+    played.reset()
+    assert played.save() != fresh.save()
+    played.reset(cold=True)
+    assert played.save() == fresh.save()

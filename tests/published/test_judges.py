@@ -13,7 +13,7 @@ from replication.analysis.published_counterparts import Counterpart, find_counte
 from replication.foundation.errors import ReplicationError
 from replication.published.judges import find_judge
 from replication.published.layouts import scores_by_game
-from replication.published.loader import PUBLISHED, published_sources, published_table
+from replication.published.loader import PUBLISHED, published_curves, published_sources, published_table
 from replication.published.references import reference_set
 from replication.published.schemas import TABLES
 from replication.published.spreads import stand_in_text
@@ -107,7 +107,9 @@ def test_every_line_names_what_exists() -> None:
     assert set(published_sources()) <= names
     for name in names:
         judge = find_judge(name)
-        assert name in (published_sources() if judge.layout == "scores" else TABLES), name
+        assert name in {"scores": published_sources(), "curves": (*TABLES, *published_curves())}.get(
+            judge.layout, TABLES
+        )
         protocols = {judge.protocol, *judge.other_protocols} - {""}
         assert protocols <= set(known_names("protocols")), name
         assert not judge.aggregates or judge.aggregates in TABLES, name

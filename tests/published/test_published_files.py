@@ -15,7 +15,14 @@ import pytest
 
 from replication.foundation.errors import ReplicationError
 from replication.published.curves import training_curve
-from replication.published.loader import PUBLISHED, find_published, published_scores, published_sources, published_table
+from replication.published.loader import (
+    PUBLISHED,
+    find_published,
+    published_curves,
+    published_scores,
+    published_sources,
+    published_table,
+)
 from replication.published.references import reference_set
 from replication.published.schemas import TABLES
 from replication.specification.tasks.atari_games import GAMES
@@ -57,8 +64,10 @@ def damage(path, row, column, text):
 @pytest.mark.slow
 def test_every_file_is_loaded_by_some_name():
     files = {path.relative_to(PUBLISHED).as_posix() for path in PUBLISHED.rglob("*.csv*")}
-    assert files == {file for file, _ in TABLES.values()} | {f"scores/{name}.csv" for name in published_sources()}
-    for name in TABLES:
+    curves = {f"curves/{name}.csv.gz" for name in published_curves()}
+    scored = {f"scores/{name}.csv" for name in published_sources()}
+    assert files == {file for file, _ in TABLES.values()} | scored | curves
+    for name in (*TABLES, *published_curves()):
         assert len(published_table(name)) > 0
     for source in published_sources():
         scores = published_scores(source)
@@ -73,10 +82,13 @@ def test_a_source_has_one_kind_of_start_and_one_reference_set():
         assert len({(score.game, score.algorithm) for score in scores}) == len(scores), source
 
 
-def test_the_compressed_file_has_no_time_in_it():
-    header = (PUBLISHED / "dopamine_curves.csv.gz").read_bytes()[:10]
-    assert header[3] == 0  # no name
-    assert header[4:8] == bytes(4)  # no time
+def test_the_compressed_files_have_no_time_in_them():
+    compressed = list(PUBLISHED.rglob("*.gz"))
+    assert len(compressed) == 1 + len(published_curves())
+    for path in compressed:
+        header = path.read_bytes()[:10]
+        assert header[3] == 0  # no name
+        assert header[4:8] == bytes(4)  # no time
 
 
 def test_the_data_are_small():

@@ -11,7 +11,8 @@ import yaml
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
-from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.experiments import Experiment, known_experiments, load_experiment
+from replication.specification.loading import load_protocol
 from replication.specification.tasks.atari_games import NATURE49
 
 
@@ -104,13 +105,71 @@ def test_points_that_no_run_reaches_are_refused_when_the_experiment_is_loaded(
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_points_are_of_training_returns_by_iteration(workflow: Path) -> None:
+def judged_by_frames(workflow: Path, points: list[int], **changes: object) -> Experiment:
+    """The quickstart, judged at these frames, under its protocol with changes."""
+    protocol = yaml.safe_load((workflow / "protocols" / "nature.yaml").read_text())
+    (workflow / "protocols" / "scored.yaml").write_text(yaml.safe_dump(protocol | {"protocol": "scored"} | changes))
     path = workflow / "experiments" / "quickstart.yaml"
     content = yaml.safe_load(path.read_text())
-    content["runs"][0]["judge_at"] = [1]
+    runs = {"variants": ["dqn"], "games": ["pong"], "seeds": [1], "budget_frames": 400_000, "protocol": "scored"}
+    content |= {"runs": [runs | {"judge_at": points}], "published": None, "tables": [], "figures": [], "findings": []}
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ReplicationError, match="judge_at: expected none without budget_iterations; leave"):
-        load_experiment("quickstart")
+    return load_experiment("quickstart")
+
+
+def scored_changes(workflow: Path) -> dict[str, object]:
+    training = yaml.safe_load((workflow / "protocols" / "nature.yaml").read_text())["training"]
+    return {
+        "training": training | {"independent_episodes": True},
+        "published_quantity": "training_episodes",
+        "training_score": {"episodes": 100, "at_frames": [100_000, 200_000, 800_000]},
+        "final_evaluation": None,
+        "periodic_evaluation": None,
+    }
+
+
+def test_points_are_of_training_returns(workflow: Path) -> None:
+    with pytest.raises(ReplicationError, match="judge_at: protocol scored publishes evaluations at the end"):
+        judged_by_frames(workflow, [100_000]).runs()
+
+
+def test_runs_whose_last_episodes_are_scored_are_judged_at_frames(workflow: Path) -> None:
+    experiment = judged_by_frames(workflow, [100_000, 400_000], **scored_changes(workflow))
+    assert [run.training_frames for run in experiment.judged_runs()] == [100_000, 400_000]
+    with pytest.raises(ReplicationError, match=r"judge_at: found frame 300,000, expected one of 100,000, 200,000, 400"):
+        judged_by_frames(workflow, [300_000], **scored_changes(workflow)).runs()
+    with pytest.raises(ReplicationError, match="judge_at: expected at most budget_frames, 400000, found 800000"):
+        judged_by_frames(workflow, [800_000], **scored_changes(workflow))
+
+
+def test_where_episodes_are_scored_is_no_part_of_what_names_a_run(workflow: Path) -> None:
+    changes = scored_changes(workflow)
+    (run,) = judged_by_frames(workflow, [400_000], **changes).runs()
+    changes["training_score"] = {"episodes": 100, "at_frames": []}
+    (other,) = judged_by_frames(workflow, [400_000], **changes).runs()
+    assert run.record_identity() != other.record_identity()
+    assert (run.training_digest, run.result_digest) == (other.training_digest, other.result_digest)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"training_score": None}, "training_score: expected where published_quantity is training_episodes"),
+        ({"published_quantity": "final_evaluation"}, "training_score: expected where published_quantity is"),
+        ({"training": {"independent_episodes": False}}, "expected training.independent_episodes beside it"),
+        ({"training_score": {"episodes": 100, "at_frames": [2, 1]}}, "at_frames: expected ascending numbers"),
+    ],
+)
+def test_scores_of_episodes_that_cannot_be_kept_are_refused(
+    workflow: Path, changed: dict[str, object], expected: str
+) -> None:
+    changes = scored_changes(workflow) | changed
+    if "training" in changed:
+        changes["training"] = {**scored_changes(workflow)["training"], "independent_episodes": False}  # type: ignore[dict-item]
+    with pytest.raises(ReplicationError, match=expected) as caught:
+        judged_by_frames(workflow, [400_000], **changes)
+        load_protocol("scored")
+    assert "\n" not in str(caught.value)
 
 
 def test_one_training_is_judged_once_at_a_length(workflow: Path) -> None:

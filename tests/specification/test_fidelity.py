@@ -46,6 +46,10 @@ UNSEEN = {
     "protocol.final_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
     "protocol.periodic_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
+} | {
+    f"protocol.{presentation}.{name}": "of Baselines' protocols, which declare E10"
+    for presentation in ("training", "periodic_evaluation.presentation", "final_evaluation.presentation")
+    for name in ("fire_on_reset", "noop_step_after_life_loss", "between_lives_counts")
 }
 """Settings that no row on the Nature program shows, and why not."""
 

@@ -54,7 +54,13 @@ def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     assert {name: facts.name for name, facts in FAMILIES.items()} == {name: name for name in FAMILIES}
     for name, facts in FAMILIES.items():
         assert facts.bundles == (facts.evidence != "inputs") and (ALGORITHMS / name).is_dir()
-    kept = {"fitted_q": "policy", "off_policy": "inputs", "tabular": "learning", "untrained": "inputs"}
+    kept = {
+        "fitted_q": "policy",
+        "off_policy": "inputs",
+        "on_policy": "inputs",
+        "tabular": "learning",
+        "untrained": "inputs",
+    }
     assert {name: facts.evidence for name, facts in FAMILIES.items()} == kept
 
 

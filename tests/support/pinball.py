@@ -34,7 +34,7 @@ class Pinball:
         self.lives = 0
         self.log: list[int] = []
 
-    def reset(self) -> None:
+    def reset(self, *, cold: bool = False) -> None:
         self.log.append(RESET)
         self.lives = 3
         self.memory[0] = self.memory[0] // 2

@@ -37,7 +37,7 @@ class ScriptedConsole:
     def terminated(self) -> bool:
         return self._over_at is not None and self.frame >= self._over_at
 
-    def reset(self) -> None:
+    def reset(self, *, cold: bool = False) -> None:
         self.given.append("reset")
         self.frame = 0
 

@@ -63,6 +63,9 @@ class Counter:
     def checkpoint_files(self) -> dict[str, bytes]:
         return {"count.json": json.dumps(self.step).encode()}
 
+    def state_files(self) -> dict[str, bytes]:
+        return {}
+
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
         return files == self.checkpoint_files()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,7 +12,7 @@ from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
 from replication.environments.atari.palette import palette_rgb
 from replication.environments.atari.presentation import PresentedGame
-from replication.specification.protocols import Presentation
+from replication.specification.protocols import FramePipelineName, HistoryStart, Presentation
 
 
 class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
@@ -31,8 +31,9 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         self,
         game: str,
         presentation: Presentation,
-        pipeline: Literal["nature", "dopamine"] = "nature",
+        pipeline: FramePipelineName = "nature",
         frame_stack: int = 4,
+        history_start: HistoryStart = "zeros",
         render_mode: str | None = None,
     ) -> None:
         """Power on.
@@ -42,7 +43,8 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         """
         self.render_mode = render_mode
         self._presentation = presentation
-        self._pipeline: Literal["nature", "dopamine"] = pipeline
+        self._pipeline: FramePipelineName = pipeline
+        self._history_start: HistoryStart = history_start
         self._emulator = open_emulator(game)
         self._stack = np.zeros((84, 84, frame_stack), dtype=np.uint8)
         self._life_ended = False
@@ -60,7 +62,7 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
             self._game = self._present()
         self._game.begin_episode()
         self._life_ended = False
-        push_frame(self._stack, self._game.observation, clear=True)
+        push_frame(self._stack, self._game.observation, clear=True, start=self._history_start)
         return self._observation(), self._info(life_lost=False, new_episode=True)
 
     def step(self, action: np.int64) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
@@ -68,7 +70,7 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         new_episode = False
         if self._life_ended:
             new_episode = self._game.begin_trajectory()
-            push_frame(self._stack, self._game.observation, clear=True)
+            push_frame(self._stack, self._game.observation, clear=True, start=self._history_start)
         result = self._game.step(int(action))
         push_frame(self._stack, self._game.observation, clear=False)
         self._life_ended = result.life_lost and not result.ended and self._presentation.life_loss_ends_trajectory

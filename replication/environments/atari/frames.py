@@ -2,11 +2,12 @@
 
 `nature` is the released program's pipeline, bit for bit in float32: maximum per colour channel over the last two
 screens, luminance, area resize (width first), truncation to a byte. `dopamine` is Dopamine's: the emulator's gray,
-maximum over the last two, INTER_AREA, rounded.
+maximum over the last two, INTER_AREA, rounded. Those of Baselines and CleanRL: baselines_frames.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -14,9 +15,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from replication.environments.atari.baselines_frames import (
+    Baselines2017Pipeline,
+    BaselinesPipeline,
+    CleanRLPipeline,
+    load_opencv,
+)
 from replication.environments.atari.emulator import Emulator
 from replication.environments.atari.palette import palette_gray, palette_rgb
 from replication.foundation.errors import ReplicationError
+from replication.specification.protocols import FramePipelineName, HistoryStart
 
 HEIGHT_PIXELS, WIDTH_PIXELS, SIDE_PIXELS = 210, 160, 84
 
@@ -45,11 +53,21 @@ class FramePipeline(Protocol):
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-def frame_pipeline(name: Literal["nature", "dopamine", "none"], frame_skip: int) -> FramePipeline:
-    """Build the pipeline that a variant names; `none` for an agent that looks at nothing."""
-    if name == "none":
-        return NoPipeline()
-    return NaturePipeline() if name == "nature" else DopaminePipeline(frame_skip)
+def frame_pipeline(name: FramePipelineName | Literal["none"], frame_skip: int) -> FramePipeline:
+    """Build the pipeline that a variant names; `none` for an agent that looks at nothing.
+
+    Raises:
+        ReplicationError: it cannot make a frame of so short a repeat, or a package is missing that it resizes with.
+    """
+    built: dict[str, Callable[[], FramePipeline]] = {
+        "none": NoPipeline,
+        "nature": NaturePipeline,
+        "dopamine": lambda: DopaminePipeline(frame_skip),
+        "baselines": lambda: BaselinesPipeline(frame_skip),
+        "baselines_2017": lambda: Baselines2017Pipeline(frame_skip),
+        "cleanrl": lambda: CleanRLPipeline(frame_skip),
+    }
+    return built[name]()
 
 
 class NoPipeline:
@@ -117,12 +135,7 @@ class DopaminePipeline:
         """
         if frame_skip < 2:
             raise ReplicationError(f"Dopamine's frame pipeline: frame_skip: found {frame_skip}, expected 2 or more")
-        try:
-            import cv2
-        except ImportError:
-            raise ReplicationError(
-                "Dopamine's frame pipeline needs opencv: pip install opencv-python-headless"
-            ) from None
+        cv2 = load_opencv("Dopamine's frame pipeline")
         self._resize = cv2.resize
         self._area = cv2.INTER_AREA
         self._frame_skip = frame_skip
@@ -226,16 +239,19 @@ def _area_average(source: NDArray[np.float32], target: NDArray[np.float32]) -> N
         first, first_fraction = last, last_fraction
 
 
-def push_frame(stack: NDArray[np.uint8], frame: NDArray[np.uint8], *, clear: bool) -> None:
-    """Make `frame` the newest of `stack` in place; the first frame of a trajectory has zeros before it.
+def push_frame(
+    stack: NDArray[np.uint8], frame: NDArray[np.uint8], *, clear: bool, start: HistoryStart = "zeros"
+) -> None:
+    """Make `frame` the newest of `stack` in place.
 
     Args:
         stack: uint8 [84, 84, stack], oldest first.
         frame: uint8 [84, 84].
         clear: whether the frame starts a trajectory.
+        start: what such a frame has before it: zeros, or itself again and again.
     """
     if clear:
-        stack[:] = 0
+        stack[:] = 0 if start == "zeros" else frame[:, :, None]
     else:
         stack[:, :, :-1] = stack[:, :, 1:]
     stack[:, :, -1] = frame

@@ -1,11 +1,13 @@
-"""The presentation of a game to an agent: action repeat, no-op starts, lives, caps, stickiness.
+"""The presentation of a game to an agent: action repeat, no-op starts, FIRE, lives, caps, stickiness.
 
-Source: alewrap GameEnvironment.lua:102-156, AleEnv.lua:93-98; google-deepmind/dqn dqn/train_agent.lua:81-94.
+Source: alewrap GameEnvironment.lua:102-156, AleEnv.lua:93-98; google-deepmind/dqn dqn/train_agent.lua:81-94; where FIRE
+is pressed, or a step of the no-op follows a lost life: openai/baselines ea25b9e baselines/common/atari_wrappers.py.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,16 @@ from replication.specification.protocols import FrameRange, Presentation
 
 NOOP = 0
 """ALE's code of the action that does nothing."""
+FIRE = 1
+"""ALE's code of the button."""
+
+
+class EpisodeCounts(NamedTuple):
+    """The counts of an episode: its raw return, the frames that count, and those of its start, which do not."""
+
+    episode_return: float
+    episode_frames: int
+    noop_frames: int
 
 
 class PresentedGame:
@@ -32,6 +44,7 @@ class PresentedGame:
         stickiness_stream: np.random.Generator,
         *,
         life_loss_clears_frames: bool = True,
+        begin_streams: Callable[[int], None] | None = None,
     ) -> None:
         """Store what the game is presented with; nothing is powered on yet.
 
@@ -43,6 +56,8 @@ class PresentedGame:
             noop_stream: what the numbers of no-ops are drawn from.
             stickiness_stream: what repeated actions are drawn from.
             life_loss_clears_frames: the pipeline forgets its screens where a lost life ends a trajectory.
+            begin_streams: begins the streams anew; called with the number of each episode (from 0) before it, where the
+                presentation makes episodes independent.
         """
         self.num_actions = len(emulator.minimal_actions)
         self.spaces = Spaces((84, 84), DiscreteActions(codes=tuple(range(self.num_actions))))
@@ -50,6 +65,8 @@ class PresentedGame:
         self.episode_return = 0.0
         self.episode_frames = 0
         self.noop_frames = 0
+        self.previous = EpisodeCounts(0.0, 0, 0)
+        """The last episode that a reset ended."""
         self._emulator = emulator
         self._presentation = presentation
         self._pipeline = pipeline
@@ -57,38 +74,34 @@ class PresentedGame:
         self._noop_stream = noop_stream
         self._stickiness_stream = stickiness_stream
         self._life_loss_clears_frames = life_loss_clears_frames
+        self._begin_streams = begin_streams if presentation.independent_episodes else None
+        self._episodes_begun = 0
         self._lives = 0
         self._last_code = NOOP
+        self._fires = presentation.fire_on_reset and emulator.minimal_actions[1:2] == (FIRE,)
+
+    @property
+    def counts(self) -> EpisodeCounts:
+        """The counts of the episode so far."""
+        return EpisodeCounts(self.episode_return, self.episode_frames, self.noop_frames)
 
     def begin_episode(self) -> None:
-        """Reset the game and play its no-op start, whose rewards are discarded."""
-        self._pipeline.clear()
-        self._reset()
-        self._play_noops(self._draw(self._presentation.noops_after_game_over_frames))
-        if self._emulator.terminated:  # nothing to be seen of it: start again
-            self.begin_episode()
-        self._observe()
+        """Reset the game and play its start, no-ops and FIRE, whose rewards are discarded."""
+        self._start_game()
+        self._press_fire()
 
     def begin_trajectory(self) -> bool:
-        """Continue after a lost life: no reset, but the no-ops of the presentation.
+        """Continue after a lost life: no reset, but the no-ops of the presentation, and FIRE.
 
         Where frames are not cleared and no no-op is played, the first frame is what was last seen: as Dopamine hands
         the observation of the step that lost the life to the next trajectory (google/dopamine c67e2c3
         dopamine/discrete_domains/run_experiment.py:338-342).
 
-        Returns: whether the game was over within those no-ops, so that a new episode has begun.
+        Returns: whether the game was over within those frames, so that a new episode has begun; `previous` has the
+            counts of the one that ended.
         """
-        num_frames = self._draw(self._presentation.noops_after_life_loss_frames)
-        if self._life_loss_clears_frames:
-            self._pipeline.clear()
-            if num_frames == 0:
-                self._pipeline.paint(self._emulator, None)
-        was_reset = self._play_noops(num_frames)
-        if self._emulator.terminated:
-            self.begin_episode()
-            return True
-        self._observe()
-        return was_reset
+        was_reset = self._start_life()
+        return self._press_fire() or was_reset
 
     def step(self, action: int) -> StepResult:
         """Hold an action for `frame_skip` frames, fewer where the game or the cap or (in training) a life ends.
@@ -98,9 +111,68 @@ class PresentedGame:
 
         Returns: the raw reward summed over the frames, and what happened.
         """
-        shown = self._presentation
-        code = self._emulator.minimal_actions[action]
-        reward = 0
+        result = self._hold(self._emulator.minimal_actions[action])
+        self._observe()
+        return result
+
+    def _start_game(self) -> None:
+        """Reset the game and play its no-ops; another episode begins, if any frame of the one before counted."""
+        if self._episodes_begun == 0 or self.episode_frames:
+            if self._begin_streams is not None:
+                self._begin_streams(self._episodes_begun)
+            self._episodes_begun += 1
+        self._pipeline.clear()
+        self._reset()
+        self._play_noops(self._draw(self._presentation.noops_after_game_over_frames))
+        if self._emulator.terminated:  # nothing to be seen of it: start again
+            self._start_game()
+
+    def _start_life(self) -> bool:
+        """Play what follows a lost life. Returns: whether the game was over within it, so that another has begun."""
+        if self._presentation.noop_step_after_life_loss:
+            if self._hold(NOOP, between_lives=True).terminated:
+                self._start_game()
+                return True
+            return False
+        num_frames = self._draw(self._presentation.noops_after_life_loss_frames)
+        if self._life_loss_clears_frames:
+            self._pipeline.clear()
+            if num_frames == 0:
+                self._pipeline.paint(self._emulator, None)
+        was_reset = self._play_noops(num_frames, resets=not self._presentation.independent_episodes)
+        if self._emulator.terminated:
+            self._start_game()
+            return True
+        return was_reset
+
+    def _press_fire(self) -> bool:
+        """Play the two steps that begin a game or a life, where the presentation presses FIRE, and observe.
+
+        Where the second one ends the life or the game, what it led to is seen, though another has begun, as in the
+        original (FireResetEnv.reset).
+
+        Returns: whether the game was over within them, so that another has begun.
+        """
+        was_reset = False
+        if not self._fires:
+            self._observe()
+            return was_reset
+        for action in (1, 2):
+            self._lives = self._emulator.lives
+            result = self._hold(self._emulator.minimal_actions[action], between_lives=True)
+            self._pipeline.grab(self.observation)
+            if result.terminated:
+                self._start_game()
+                was_reset = True
+            elif result.life_lost and self._presentation.life_loss_ends_trajectory:
+                was_reset = self._start_life() or was_reset
+        self._lives = self._emulator.lives
+        return was_reset
+
+    def _hold(self, code: int, *, between_lives: bool = False) -> StepResult:
+        """Hold an action as an agent's step does. Between lives there is no cap, and frames count as is said there."""
+        shown, cap_frames = self._presentation, self._presentation.episode_cap_frames
+        counted, reward = not between_lives or self._counts_between_lives(), 0
         terminated = truncated = life_lost = False
         for repeat_index in range(self._frame_skip):
             reward += self._act(code)
@@ -108,14 +180,16 @@ class PresentedGame:
             life_lost = (life_lost and shown.life_loss_stops_repeat) or self._has_fewer_lives()
             stopped = life_lost and shown.life_loss_ends_trajectory and shown.life_loss_stops_repeat
             self._pipeline.paint(self._emulator, repeat_index, stopped=stopped)
-            self.episode_frames += 1
+            self.episode_frames += counted
+            self.noop_frames += self.episode_frames == 0
             # The emulator refuses to play on, so a program that goes on repeating sees no other frame.
             terminated = self._emulator.terminated
-            truncated = not terminated and self.episode_frames == shown.episode_cap_frames
+            at_cap = cap_frames is not None and self.episode_frames >= cap_frames
+            truncated = at_cap and not terminated and not between_lives
             if terminated or truncated or stopped:
                 break
-        self.episode_return += reward
-        self._observe()
+        if counted:
+            self.episode_return += reward
         return StepResult(float(reward), terminated, truncated, life_lost)
 
     def state(self) -> dict[str, Any]:
@@ -129,7 +203,7 @@ class PresentedGame:
             "noop_frames": self.noop_frames,
             "lives": self._lives,
             "last_code": self._last_code,
-        }
+        } | ({"episodes_begun": self._episodes_begun} if self._presentation.independent_episodes else {})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where `state` was taken, in this process or another."""
@@ -141,9 +215,12 @@ class PresentedGame:
         self.noop_frames = state["noop_frames"]
         self._lives = state["lives"]
         self._last_code = state["last_code"]
+        self._episodes_begun = state.get("episodes_begun", 0)
 
     def _reset(self) -> None:
-        self._emulator.reset()
+        if self.episode_frames:
+            self.previous = self.counts
+        self._emulator.reset(cold=self._presentation.independent_episodes)
         self._last_code = NOOP
         self.episode_return = 0.0
         self.episode_frames = 0
@@ -153,22 +230,30 @@ class PresentedGame:
     def _draw(self, frames: FrameRange | None) -> int:
         return 0 if frames is None else int(self._noop_stream.integers(*frames, endpoint=True))
 
-    def _play_noops(self, num_frames: int) -> bool:
-        """Play single no-op frames, each painted. Where the game is over, a reset takes a no-op's place.
+    def _play_noops(self, num_frames: int, *, resets: bool = True) -> bool:
+        """Play single no-op frames, each painted. Where the game is over, a reset takes a no-op's place, or it ends.
 
         Returns: whether there was such a reset.
         """
         was_reset = False
         for _ in range(num_frames):
+            if self._emulator.terminated and not resets:
+                break
             if self._emulator.terminated:
                 self._reset()
                 was_reset = True
             else:
-                self._act(NOOP)
+                counted = self._counts_between_lives()
+                reward = self._act(NOOP)
                 self._pipeline.paint(self._emulator, None)
-                if self.episode_frames == 0:
-                    self.noop_frames += 1
+                self.episode_frames += counted
+                self.episode_return += reward * counted
+                self.noop_frames += self.episode_frames == 0
         return was_reset
+
+    def _counts_between_lives(self) -> bool:
+        """Return whether a frame that no agent's step plays belongs to the episode: never in the start of a game."""
+        return self._presentation.between_lives_counts and self.episode_frames > 0
 
     def _act(self, code: int) -> int:
         """Play one emulator frame; with the presentation's probability the action executed last is executed again."""

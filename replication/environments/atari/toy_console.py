@@ -25,6 +25,12 @@ class ToyConsole(toy_game.Catch):
     def terminated(self) -> bool:
         return self.game_over
 
+    def reset(self, *, cold: bool = False) -> None:
+        if cold:
+            super().__init__()  # presses reset itself
+        else:
+            super().reset()
+
     def state_digest(self) -> str:
         return hashlib.sha256(self.save()).hexdigest()[:16]
 

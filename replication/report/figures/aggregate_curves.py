@@ -65,6 +65,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     measured = {
         "final_evaluation": "Periodic evaluations during training",
         "training_iterations": "Mean training returns of the iterations",
+        "training_episodes": "Mean returns of the last training episodes",
     }
     parts = [
         "Median, interquartile mean and mean of normalised scores over games by emulator frames of training; "

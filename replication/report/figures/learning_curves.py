@@ -187,7 +187,7 @@ def _draw_panel(
         for _, band in ours[ours["series"] == "agent"].iterrows():
             axes.axhspan(band["low"], band["high"], color=colour, alpha=0.25, linewidth=0)
             axes.axhline(band["value"], color=colour, linewidth=thin)
-        for series in ("training", "iteration"):
+        for series in ("training", "iteration", "last episodes"):
             lines = ours[ours["series"] == series]
             alone = lines["seed"].nunique() == 1
             for _, line in lines.groupby("seed"):
@@ -291,7 +291,7 @@ def _legend(
             handles.append(Line2D([], [], color=colour, linewidth=2.0, label=agent))
     series = set(data["series"])
     grey = "#404040"
-    if {"training mean", "iteration mean"} & series:
+    if {"training mean", "iteration mean", "last episodes mean"} & series:
         handles.append(Line2D([], [], color=grey, linewidth=2.4, label="mean of the seeds (thin: each seed)"))
     markers = {
         "evaluation": ("o", "white", "periodic evaluation"),

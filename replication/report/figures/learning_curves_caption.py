@@ -17,6 +17,7 @@ from replication.analysis.learning_curves import (
 from replication.published.judges import find_judge
 from replication.published.references import reference_set
 from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 LEVELS = ("random", "human", "published")
@@ -42,8 +43,12 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
         "training": f"Lines are returns of training episodes, each point the mean of those that ended in the last "
         f"{window_frames:,} frames.",
         "iteration": "Lines with dots are the mean training return of each iteration.",
+        "last episodes": f"Lines are the mean return of the last {_scored_episodes(runs)} training episodes. Where a "
+        "run may be judged, its record keeps these episodes and `verify` derives the mean again; in between it stands "
+        "on the digests that the record has of the traces of all episodes, which stay with the state of training.",
         "training mean": "The bold line is the mean over the finished seeds.",
         "iteration mean": "The bold line is the mean over the finished seeds.",
+        "last episodes mean": "The bold line is the mean over the finished seeds.",
         "judged": "Rings mark where runs are judged.",
         "evaluation": "Circles are periodic evaluations during training; one that completed no episode has none.",
         "final": "Diamonds are final evaluations at the end of training; their 95 % interval is over seeds, or over "
@@ -56,6 +61,11 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     if (data["series"].isin(LEVELS)).any():
         parts.append("Where an arrow stands before a name, the level lies outside the panel.")
     return " ".join(parts)
+
+
+def _scored_episodes(runs: Sequence[Run]) -> str:
+    scores = [run.protocol.training_score for run in runs]
+    return " or ".join(str(number) for number in sorted({score.episodes for score in scores if score is not None}))
 
 
 def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame) -> list[str]:

@@ -64,6 +64,13 @@ _VERIFY: dict[Evidence, list[tuple[str, str]]] = {
     ],
 }
 """How runs are checked, by what lies in their records."""
+_VERIFY_STATE = (
+    (
+        "python -m replication verify results --state FOLDER",
+        "The same, for whoever has the state of training: the traces of all training episodes must be those of the "
+        "records, and every point of a training curve is derived from them.",
+    ),
+)
 
 
 def write_page(experiment: Experiment, results: Path) -> Path:
@@ -149,6 +156,7 @@ def _commands(experiment: Experiment) -> list[tuple[str, str]]:
     return [
         ("make venv && . .venv/bin/activate", "Build the environment from the lock."),
         *_VERIFY[runs[0].family.evidence],
+        *(_VERIFY_STATE if any(run.protocol.training_score for run in runs) else ()),
         (f"python -m replication run {name} -n", "Print what is missing and what it costs."),
         (
             f"python -m replication run {name}",

@@ -25,6 +25,8 @@ _CLIPS_BYTES = 5_000_000
 """The most of all clips on a page together, as they are stored."""
 SHOWN_DIGITS = 12
 """Digits of a digest or a commit."""
+_SCORE_FILES = ("scores.csv", "iterations.csv", "training_curve.csv")
+"""Those that a score may be read from."""
 EVIDENCE: dict[Evidence, str] = {
     "inputs": "what the simulator was given",
     "policy": "the learned policies",
@@ -159,7 +161,7 @@ def provenance(found: FinishedRun) -> dict[str, Any]:
     evaluated = record.get("evaluated_network")
     machine = record.get("machine") or {}
     seconds = _seconds(found)
-    file = next((name for name in ("scores.csv", "iterations.csv") if (found.folder / name).exists()), None)
+    file = next((name for name in _SCORE_FILES if (found.folder / name).exists()), None)
     return {
         "run": f"{record_name(found.run)}{marks_of([found])}",
         "evidence": EVIDENCE[found.run.family.evidence],

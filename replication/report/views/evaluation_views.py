@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from replication.environments.atari.emulator import Emulator
 from replication.environments.atari.frames import FramePipeline, push_frame
 from replication.environments.atari.presentation import PresentedGame
+from replication.environments.contract import Viewing
 from replication.evidence.protocol_replay import replay_by_protocol
 from replication.evidence.trace_file import Trace
 from replication.foundation.errors import ReplicationError
@@ -73,7 +74,7 @@ def view(
     path: Path,
     moments: Sequence[Moment],
     pipeline: FramePipeline,
-    frame_stack: int,
+    viewing: Viewing,
 ) -> tuple[list[Screen], Stretch]:
     """Play an evaluation again and look at it.
 
@@ -83,7 +84,7 @@ def view(
         path: names the file in messages.
         moments: whose screens are wanted.
         pipeline: the network's.
-        frame_stack: frames a state of the network has.
+        viewing: how many frames a state of the network has, and what stands before the first.
 
     Returns: the screen at each moment, in order, and the `STRETCH_SECONDS` of the best episode in which it scored most.
     Raises:
@@ -113,7 +114,7 @@ def view(
     for episode, frame in moments:
         if (episode, frame) not in found:
             raise ReplicationError(f"{path}: found no state at frame {frame} of episode {episode} (the first is 0)")
-    return [_unpacked(found[moment]) for moment in moments], _stretch(trace, best, kept, frame_stack)
+    return [_unpacked(found[moment]) for moment in moments], _stretch(trace, best, kept, viewing)
 
 
 def write_screens(folder: Path, screens: Sequence[Screen], points: NDArray[np.float64]) -> None:
@@ -199,7 +200,7 @@ def most_rewarding_start(scores: NDArray[np.float64], window: int) -> int:
     return 0 if len(scores) <= window else int(np.argmax(scores[window:] - scores[:-window]))
 
 
-def _stretch(trace: Trace, number: int, kept: _Episode, frame_stack: int) -> Stretch:
+def _stretch(trace: Trace, number: int, kept: _Episode, viewing: Viewing) -> Stretch:
     skip, episode = trace.header.frame_skip, trace.episodes[number]
     window = STRETCH_SECONDS * FRAMES_PER_SECOND // skip
     # After the last step there is no state to act in.
@@ -207,10 +208,10 @@ def _stretch(trace: Trace, number: int, kept: _Episode, frame_stack: int) -> Str
     first = most_rewarding_start(scores, window)
     steps = range(first, min(first + window, len(scores) - 1))
     codes = np.repeat(episode.codes, episode.lengths)[int(episode.spans[0]) :]
-    stack = np.zeros((84, 84, frame_stack), dtype=np.uint8)
+    stack = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
     stacks = []
     for step in range(steps.stop):
-        push_frame(stack, kept.observations[step], clear=step == 0)
+        push_frame(stack, kept.observations[step], clear=step == 0, start=viewing.history_start)
         if step >= first:
             stacks.append(stack.copy())
     frames = np.array([kept.frames[step] for step in steps], dtype=np.int64)

@@ -3,7 +3,8 @@
 - `tensors.safetensors`: networks, optimiser, best network, held-out transitions, priorities of the replay memory;
 - `lane.json`: counters, streams, records, and the keyframe from which the replay memory is played again;
 - `decisions.bin`: one byte an agent step since that keyframe (zlib);
-- `training.trace`: the finished training episodes, where they are the published quantity.
+- `training.trace`: the finished training episodes, where they are the published quantity; where the last ones are
+  scored, those that the record may need and the newest, while the others lie in chapters beside the checkpoints.
 
 The frames of the replay memory are not stored: they follow from the keyframe and the decisions.
 """
@@ -50,6 +51,8 @@ class _LaneContent(Settings):
     iterations: tuple[IterationRecord, ...]
     curve: tuple[CurvePoint, ...]
     keyframe: Keyframe
+    chapters: dict[str, str] | None = None
+    """Name to SHA-256 of the complete chapters of training episodes; only where the last ones are scored."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def _lane_content(stored: Stored) -> dict[str, Any]:
         "iterations": [asdict(record) for record in past.iterations],
         "curve": [asdict(point) for point in stored.curve],
         "keyframe": asdict(past.keyframe),
-    }
+    } | ({} if past.chapters is None else {"chapters": past.chapters})
 
 
 def count_evaluations(files: Mapping[str, bytes], folder: Path) -> int:
@@ -155,6 +158,7 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: AnyLane, learner: Lea
         episodes=content.episodes,
         iterations=content.iterations,
         training=training,
+        chapters=content.chapters,
         keyframe=keyframe,
         decisions=decisions,
         priorities=priorities or None,

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 from replication.environments.atari.emulator import Emulator, open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
-from replication.environments.atari.presentation import PresentedGame
+from replication.environments.atari.presentation import EpisodeCounts, PresentedGame
 from replication.environments.contract import StepResult, Viewing
+from replication.evidence.episode_log import EpisodeLog
 from replication.evidence.evaluation import Evaluation, EvaluationRequest, begin_evaluation
-from replication.evidence.recording import RecordingEmulator, new_trace
+from replication.evidence.recording import RecordingEmulator, training_header
 from replication.evidence.scores import EpisodeRecord, IterationRecord
+from replication.evidence.trace_file import Episode, Trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
-from replication.foundation.random_streams import restore_stream, stream_state, training_streams
+from replication.foundation.random_streams import episode_streams, restore_stream, stream_state, training_streams
 from replication.specification.families.off_policy import NewestSampling, OffPolicyConfig
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
@@ -45,9 +47,7 @@ LANE_STREAMS = (*GAME_STREAMS, "replay")
 
 RECENT_EPISODES = 10
 
-STARTS_AGAIN = (
-    "it comes from another version of the emulator or of this program: remove the folder to train from the start"
-)
+STARTS_AGAIN = "it comes from another version of emulator or program: remove the folder to train from the start"
 
 
 class Lane:
@@ -59,17 +59,19 @@ class Lane:
         self.config = config
         self.streams = training_streams(run.seed, run.task.name, run.family.streams)
         emulator: Emulator = open_emulator(run.task.name)
-        self.recorder: RecordingEmulator | None = None
-        if run.publishes_training:
-            emulator = self.recorder = RecordingEmulator(emulator)
+        self.recorder = RecordingEmulator(emulator) if run.publishes_training else None
+        emulator = self.recorder or emulator
+        self.log = EpisodeLog(run, emulator.minimal_actions) if run.protocol.training_score else None
         shown = of_atari(run.protocol.training)
+        game_streams = {name: self.streams[name] for name in GAME_STREAMS}
         self.game = PresentedGame(
             emulator,
             shown,
             frame_pipeline(config.frame_pipeline, shown.frame_skip),
             shown.frame_skip,
-            *(self.streams[name] for name in GAME_STREAMS),
+            *game_streams.values(),
             life_loss_clears_frames=config.life_loss_clears_frames,
+            begin_streams=episode_streams(run.seed, run.task.name, 0, game_streams),
         )
         self.memory = ReplayMemory(
             capacity_rows=config.replay_capacity_rows,
@@ -163,8 +165,7 @@ class Lane:
         self.decisions.append(action)
         frame = self._newest_frame()
         result = self._play_frames(action)
-        clip = self.config.reward_clip
-        reward = min(max(result.reward, -clip), clip)
+        reward = min(max(result.reward, -self.config.reward_clip), self.config.reward_clip)
         life_ends = result.life_lost and of_atari(self.run.protocol.training).life_loss_ends_trajectory
         outcome = TERMINATED * result.terminated | TRUNCATED * result.truncated | LIFE_LOST * life_ends
         self.memory.append(frame, action, reward, outcome, starts_trajectory=self._starts_trajectory)
@@ -190,7 +191,7 @@ class Lane:
         held_from = max(0, self.memory.rows_appended - self.config.replay_capacity_rows)
         # The latest keyframe from which every row that the replay memory holds can be played again.
         keyframe = [keyframe for keyframe in self.keyframes if keyframe.rows_appended <= held_from][-1]
-        shown = of_atari(self.run.protocol.training)
+        header = training_header(self.run, self.recorder.minimal_actions) if self.recorder else None
         return Past(
             step=self.step,
             rows_appended=self.memory.rows_appended,
@@ -198,10 +199,12 @@ class Lane:
             streams={name: stream_state(stream) for name, stream in self.streams.items()},
             episodes=tuple(self.episodes),
             iterations=tuple(self.iterations),
-            training=new_trace(self.recorder, self.run, shown, shown.frame_skip, "training") if self.recorder else None,
+            training=None if header is None else Trace(header, self._recorded()),
+            chapters=dict(self.log.chapters) if self.log else None,
             keyframe=keyframe,
             decisions=bytes(self.decisions[keyframe.step - self.decisions_from_step :]),
             priorities=self.memory.priority_state(),
+            new_chapters=self.log.take_chapters() if self.log else {},
         )
 
     def restore(self, past: Past, check: Callable[[], object] = lambda: None) -> None:
@@ -222,13 +225,15 @@ class Lane:
         self.iterations = list(past.iterations)
         finished = past.training.episodes if past.training else ()
         if self.recorder is not None:
-            self.recorder.continue_after(finished[: past.keyframe.episodes])
+            self.recorder.continue_after(finished[: past.keyframe.episodes] if self.log is None else ())
+        if self.log is not None:
+            self.log.restore(finished, past.chapters or {}, past.keyframe.episodes)
         self.replay_decisions(past.keyframe, past.decisions, check)
         same = (
             self.step == past.step
             and self.memory.rows_appended == past.rows_appended
             and (tuple(self.episodes), tuple(self.iterations)) == (past.episodes, past.iterations)
-            and (self.recorder is None or tuple(self.recorder.episodes) == finished)
+            and self._recorded() == finished
             and all(stream_state(self.streams[name]) == past.streams[name] for name in GAME_STREAMS)
             and sha256(self.stack.tobytes()) == past.stack_sha256
         )
@@ -264,6 +269,9 @@ class Lane:
             else:
                 self.play(decision)
 
+    def _recorded(self) -> tuple[Episode, ...]:
+        return tuple(self.log.held if self.log else self.recorder.episodes if self.recorder else ())
+
     def _newest_frame(self) -> NDArray[np.uint8]:
         return np.ascontiguousarray(self.stack[:, :, -1])
 
@@ -272,21 +280,18 @@ class Lane:
             return self.game.step(action)
         self.recorder.mark_scored(True)
         result = self.game.step(action)
-        self.recorder.mark_scored(False)
+        self.recorder.mark_scored(of_atari(self.run.protocol.training).between_lives_counts)
         return result
 
     def _begin_again(self) -> None:
         """Begin the next episode after a trajectory's end, or the next life of the same one."""
         self.at_end = False
-        ending: Literal["terminated", "truncated"] = "truncated" if self._last.truncated else "terminated"
-        ended = EpisodeRecord(self.step, self.game.episode_return, self.game.episode_frames, ending)
-        noop_frames = self.game.noop_frames
         if self._last.ended:
-            self._finish_episode(ended, noop_frames)
+            self._finish_episode(self.game.counts, "truncated" if self._last.truncated else "terminated")
             self._begin_episode()
             return
         if self.game.begin_trajectory():
-            self._finish_episode(ended, noop_frames)
+            self._finish_episode(self.game.previous, "terminated")
         self._begin_trajectory()
 
     def _begin_episode(self) -> None:
@@ -298,20 +303,22 @@ class Lane:
         push_frame(self.stack, self.game.observation, clear=True)
         self._starts_trajectory = True
 
-    def _finish_episode(self, record: EpisodeRecord, noop_frames: int) -> None:
-        self.episodes.append(record)
+    def _finish_episode(self, counts: EpisodeCounts, ending: Literal["terminated", "truncated"]) -> None:
+        self.episodes.append(EpisodeRecord(self.step, counts.episode_return, counts.episode_frames, ending))
         if self.recorder is not None:
             self.recorder.finish_episode(
-                raw_return=record.raw_return,
-                scored_frames=record.frames,
-                noop_frames=noop_frames,
-                ending=record.ending,
+                raw_return=counts.episode_return,
+                scored_frames=counts.episode_frames,
+                noop_frames=counts.noop_frames,
+                ending=ending,
             )
+            if self.log is not None:
+                self.log.add(self.recorder.episodes.pop(), number=len(self.episodes) - 1, end_step=self.step)
         least = self.run.protocol.iteration_steps
         if least is not None and self.step - self.iteration_start_step >= least:
             returns = [episode.raw_return for episode in self.episodes[self.iteration_first_episode :]]
-            steps = self.step - self.iteration_start_step
-            self.iterations.append(IterationRecord(self.step, steps, len(returns), float(np.mean(returns))))
+            length = self.step - self.iteration_start_step
+            self.iterations.append(IterationRecord(self.step, length, len(returns), float(np.mean(returns))))
             self.iteration_start_step = self.step
             self.iteration_first_episode = len(self.episodes)
 

@@ -9,7 +9,7 @@ or `begin_storing_last_frame` and `end_step`, `begin_batch` and `batch`, and the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,12 +51,16 @@ class Past:
     """Of the whole run, not only since the keyframe; so are the two below."""
     iterations: tuple[IterationRecord, ...]
     training: Trace | None
-    """The finished training episodes, where they are the published quantity."""
+    """The finished training episodes, where they are what is published; those that the log holds, if there is one."""
+    chapters: dict[str, str] | None
+    """Of the log of training episodes, where their last ones are scored."""
     keyframe: Keyframe
     decisions: bytes
     """One byte an agent step since the keyframe."""
     priorities: PriorityState | None
     """Of the transitions, where they are sampled by priority."""
+    new_chapters: dict[str, bytes] = field(default_factory=dict)
+    """Those completed since this was asked last, which belong in the state before a checkpoint is written."""
 
 
 class AnyLane(Protocol):

@@ -18,10 +18,12 @@ from replication.evidence.activations import (
     moments_of_steps,
     store_activations,
 )
-from replication.evidence.run_files import Outcome
-from replication.evidence.state_files import activations_path, network_path
+from replication.evidence.episode_log import EpisodeLog
+from replication.evidence.run_files import Outcome, scored_outcome
+from replication.evidence.state_files import activations_path, evaluation_name, network_path
 from replication.evidence.trace_file import Trace
 from replication.evidence.traces import AnyTrace, of_game
+from replication.foundation.files import sha256
 from replication.foundation.random_streams import named_stream
 from replication.training.final_evaluation import Finalist, final_evaluation_of, play_final_evaluations
 from replication.training.machine.devices import card
@@ -109,12 +111,27 @@ def _outcome(
         "cost": {"seconds": round(trainee.seconds, 1)},
         "machine": {"device": machine.device, "lanes": lanes, "precision": config.precision} | card(machine.device),
     }
+    training = [{"episode": i, **asdict(record)} for i, record in enumerate(past.episodes)]
     tables = {
         "curve": [asdict(point) for point in trainee.curve],
-        "training": [{"episode": i, **asdict(record)} for i, record in enumerate(past.episodes)],
+        "training": training,
         "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(past.iterations)],
     }
-    return Outcome(lane.run, evaluation, past.training, facts, tables)
+    in_state = _evaluation_digests(trainee, machine)
+    outcome = Outcome(lane.run, evaluation, past.training, facts, tables, in_state=in_state)
+    if past.chapters is None:
+        return outcome
+    assert past.training is not None
+    log = EpisodeLog(lane.run, past.training.header.minimal_actions)
+    log.restore(past.training.episodes, past.chapters)
+    return scored_outcome(outcome, log, training)
+
+
+def _evaluation_digests(trainee: Trainee, machine: Machine) -> dict[str, str]:
+    """Return name to SHA-256 of the traces of the periodic evaluations; one that somebody removed has none."""
+    state = trainee.run.state_folder(machine.state)
+    names = [evaluation_name(point.step) for point in trainee.curve]
+    return {name: sha256((state / name).read_bytes()) for name in names if (state / name).is_file()}
 
 
 def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace, machine: Machine) -> None:

@@ -42,6 +42,7 @@ class Trainee:
     """The latest periodic evaluation, until it is taken."""
     seconds: float = 0.0
     failure: str | None = None
+    _new_chapters: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
@@ -85,7 +86,13 @@ class Trainee:
         if self.lane.held_out is not None:
             arrays = {name: array for name, array in self.lane.held_out._asdict().items() if array.size}
             tensors |= {f"held_out.{name}": torch.from_numpy(array) for name, array in arrays.items()}
-        return encode(Stored(self.lane.past(), self.seconds, tuple(self.curve), tensors))
+        past = self.lane.past()
+        self._new_chapters |= past.new_chapters
+        return encode(Stored(past, self.seconds, tuple(self.curve), tensors))
+
+    def state_files(self) -> dict[str, bytes]:
+        taken, self._new_chapters = self._new_chapters, {}
+        return taken
 
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
         # Else it was stored within the evaluation that was due at this step, and has ended since.

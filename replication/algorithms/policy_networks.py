@@ -1,0 +1,100 @@
+"""Networks with a policy and a value, and the initialisation that they start from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from replication.algorithms.networks import Convolutions, Output, UninitialisedLinear
+from replication.specification.families.on_policy import OnPolicyConfig
+
+SCREEN_SIDE_PIXELS = 84
+
+
+class Outputs(NamedTuple):
+    """What a network says of states: float32 each.
+
+    logits: [batch, actions], the logarithms of the probabilities of the actions, up to a constant.
+    values: [batch, values]: one of the state, or one of each action; none where no value is learned.
+    """
+
+    logits: Tensor
+    values: Tensor
+
+
+class PolicyNetwork(nn.Module):
+    """Convolutions and a hidden layer with ReLU, shared by a policy and by values, which are a linear layer each.
+
+    Source: openai/baselines ea25b9e baselines/common/models.py:15-26, common/policies.py:49-64.
+    """
+
+    def __init__(self, config: OnPolicyConfig, num_actions: int, num_values: int) -> None:
+        """Lay out the layers, uninitialised."""
+        super().__init__()
+        self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
+        self.hidden = UninitialisedLinear(self.convolutions.num_features, config.network.hidden_units)
+        self.policy = Output(config.network.hidden_units, num_actions)
+        self.values = Output(config.network.hidden_units, num_values) if num_values else None
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """Compute policy and values from uint8 [batch, stack, 84, 84]."""
+        hidden = self.embed(pixels)
+        values = hidden.new_zeros((len(hidden), 0)) if self.values is None else self.values(hidden)
+        return Outputs(self.policy(hidden), values)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Compute the last hidden layer after its ReLU, float32 [batch, hidden_units], from pixels as in `forward`."""
+        return functional.relu(self.hidden(self.convolutions(pixels)))
+
+
+def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
+    """Fill weights with orthogonal matrices, each times the gain of its layer, and biases with 0.
+
+    Source: openai/baselines ea25b9e baselines/a2c/utils.py:20-35 (the matrix is the one of the singular vectors of a
+    normal matrix [inputs, outputs] that has its shape).
+    """
+    gains = config.network
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            gain = {network.policy: gains.policy_gain, network.values: gains.value_gain}.get(layer, gains.hidden_gain)
+            outputs = layer.weight.shape[0]
+            normal = torch.from_numpy(stream.standard_normal((layer.weight.numel() // outputs, outputs)))
+            left, _, right = torch.linalg.svd(normal, full_matrices=False)
+            orthogonal = left if left.shape == normal.shape else right
+            assert layer.bias is not None
+            with torch.no_grad():
+                # In whatever order a patch's inputs stand, the distribution is the same.
+                layer.weight.copy_(gain * orthogonal.T.reshape(layer.weight.shape))
+                layer.bias.zero_()
+
+
+def log_probabilities(logits: Tensor, actions: Tensor) -> Tensor:
+    """Compute log pi(a|s), float32 [batch], from logits [batch, actions] and the actions taken, int64 [batch]."""
+    return of_actions(functional.log_softmax(logits, dim=-1), actions)
+
+
+def of_actions(numbers: Tensor, actions: Tensor) -> Tensor:
+    """Select the number of one action in each row: [..., actions] and int64 [...] to [...]."""
+    return numbers.gather(-1, actions[..., None])[..., 0]
+
+
+def entropies(logits: Tensor) -> Tensor:
+    """Compute -sum_a pi(a|s) log pi(a|s), float32 [batch], from logits [batch, actions]."""
+    logs = functional.log_softmax(logits, dim=1)
+    return -(logs.exp() * logs).sum(dim=1)
+
+
+def sampled(logits: Tensor, uniforms: Tensor) -> Tensor:
+    """Choose actions with the policy's probabilities: int64 [batch].
+
+    Args:
+        logits: float32 [batch, actions].
+        uniforms: as many numbers, uniform on [0, 1); where they are equal, the likeliest action is chosen.
+
+    Source: openai/baselines ea25b9e baselines/a2c/utils.py:6-8 (the maximum of the logits with Gumbel noise).
+    """
+    return (logits - torch.log(-torch.log(uniforms))).argmax(dim=1)

@@ -1,0 +1,143 @@
+"""Settings of the on-policy family: actors, rollouts, network, optimiser, schedules. A YAML states all but nulls.
+
+Every count carries its unit in its name (`_frames` = emulator frames at 60 a second, `_steps` = agent decisions). The
+sentence under a field is what `describe` prints.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from replication.foundation.validation import Count, Positive, Probability, Settings
+from replication.specification.families.facts import FamilySettings
+from replication.specification.families.off_policy import AdamConfig, NetworkConfig
+from replication.specification.protocols import FramePipelineName, HistoryStart
+
+
+class PolicyNetworkConfig(NetworkConfig):
+    """Convolutions and one hidden layer with ReLU, which policy and value share; one linear output each."""
+
+    initialisation: Literal["orthogonal"]  # type: ignore[assignment]
+    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; biases are 0."""
+    hidden_gain: Positive
+    """Of the convolutions and the hidden layer."""
+    policy_gain: Positive
+    """Of the output that gives the policy."""
+    value_gain: Positive
+    """Of the output that gives the values."""
+
+
+class RMSPropConfig(Settings):
+    """RMSProp divided by the root of the mean square of the gradient, the constant inside the root."""
+
+    name: Literal["rmsprop"]
+    learning_rate: Positive
+    decay: Probability
+    """Of the running mean of the squared gradient."""
+    epsilon: Positive
+    mean_square_start: Annotated[float, Field(ge=0.0)]
+
+
+class RolloutFrames(NamedTuple):
+    """When a rollout was played: emulator frames of training, nominal ones, over all actors."""
+
+    before_first_step: int
+    before_last_step: int
+
+
+class ConstantSchedule(Settings):
+    """The same from beginning to end."""
+
+    kind: Literal["constant"]
+
+    def factor(self, frames: RolloutFrames) -> float:
+        """Return 1."""
+        return 1.0
+
+
+class LinearSchedule(Settings):
+    """A factor that falls from 1 to 0, read once a rollout."""
+
+    kind: Literal["linear"]
+    to_zero_at_frames: Count
+    """Emulator frames of training, nominal ones, at which it would be 0; no matter how long a run is."""
+    read_at: Literal["first_step", "last_step"]
+    """Of a rollout, whose steps are counted over all actors."""
+
+    def factor(self, frames: RolloutFrames) -> float:
+        """Return the share of the frames that is left, never less than 0."""
+        passed = frames.before_first_step if self.read_at == "first_step" else frames.before_last_step
+        return max(0.0, 1.0 - passed / self.to_zero_at_frames)
+
+
+Schedule = Annotated[ConstantSchedule | LinearSchedule, Field(discriminator="kind")]
+
+
+class OnPolicyConfig(FamilySettings):
+    """Everything that the engine needs; an algorithm may add fields of its own."""
+
+    frame_pipeline: FramePipelineName
+    """From screens to 84x84 bytes, as the program of this name has it."""
+    frame_stack: Count
+    """Most recent frames a state has."""
+    history_start: HistoryStart
+    """What stands before the first frame of a trajectory: zeros, or that frame again."""
+    reward: Literal["sign", "raw"]
+    """What is learned from: the sign of a step's summed reward, or the sum itself."""
+    num_actors: Count
+    """Games played side by side by one policy; steps are counted over all of them."""
+    rollout_steps: Count | None
+    """Steps of each actor between two rounds of updates; None: whole trajectories are."""
+    rollout_episodes: Count | None
+    """Trajectories between two rounds of updates; None: a number of steps is."""
+    discount: Probability
+    """Of the value one step later."""
+    bootstrap_at_truncation: bool
+    """Whether the value of the state at the cap stands for what would have followed; False: the cap is an end."""
+    epochs: Count
+    """Times that each state of a rollout is learned from."""
+    minibatches: Count
+    """Parts of a rollout, shuffled anew in each epoch; 1: the rollout as it is."""
+    max_gradient_norm: Positive | None
+    """Largest Euclidean norm of the gradient of all parameters together; None: whatever it is."""
+    evaluation_policy: Literal["sampled", "greedy"]
+    """How a final evaluation acts: by the policy's probabilities, or by the likeliest action."""
+    network: PolicyNetworkConfig
+    optimizer: Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
+    learning_rate_schedule: Schedule
+    """Of the factor of the optimiser's learning rate."""
+
+    @model_validator(mode="after")
+    def _rollouts_end(self) -> OnPolicyConfig:
+        if (self.rollout_steps is None) == (self.rollout_episodes is None):
+            raise ValueError("rollout_steps, rollout_episodes: expected a number for exactly one of the two")
+        if self.rollout_episodes is not None and self.num_actors != 1:
+            raise ValueError(
+                f"rollout_episodes: found {self.num_actors} actors, expected num_actors 1: others would wait for the "
+                "longest trajectory"
+            )
+        if self.rollout_steps is not None and (self.rollout_steps * self.num_actors) % self.minibatches:
+            raise ValueError(
+                f"minibatches: found {self.minibatches}, expected a divisor of the "
+                f"{self.rollout_steps * self.num_actors} steps of a rollout"
+            )
+        return self
+
+    @property
+    def least_rollout_steps(self) -> int:
+        """Steps of a rollout over all actors; where it is as long as a trajectory, the least it can be."""
+        return (self.rollout_steps or 1) * self.num_actors
+
+
+NUMERICS_VERSION = 1
+
+STREAMS = (
+    "initialisation",  # first weights of the network
+    "exploration",  # which actions are taken
+    "minibatches",  # how the steps of a rollout are shuffled
+)
+"""Streams that live as long as training does. Each actor has two more: no-op starts and stickiness."""
+ACTOR_STREAMS = ("noop_starts", "stickiness")
+"""Streams of each actor, by its number."""

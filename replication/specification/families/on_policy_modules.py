@@ -1,0 +1,111 @@
+"""Settings that modules of the on-policy family have beside those of the family, and the family's facts.
+
+The classes lie here and not beside the networks and losses, so that whoever reads settings needs no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from replication.foundation.validation import Positive, Probability
+from replication.specification.families.facts import FamilyFacts, FamilySettings, Work
+from replication.specification.families.on_policy import NUMERICS_VERSION, STREAMS, OnPolicyConfig, Schedule
+
+_Weight = Annotated[float, Field(ge=0.0)]
+_SCREEN_SIDE_PIXELS = 84
+
+
+class A2CConfig(OnPolicyConfig):
+    """The settings of the family, and those of a critic beside the policy."""
+
+    gae_lambda: Probability
+    """How far advantages look beyond one step; 1: to the end of the rollout."""
+    value_coefficient: _Weight
+    """Of the squared error of the values in the loss."""
+    entropy_coefficient: _Weight
+    """Of the policy's entropy, which is rewarded."""
+
+
+class PPOConfig(A2CConfig):
+    """The settings of A2C, and how far an update may move the policy."""
+
+    clip_range: Positive
+    """Largest distance from 1 of the ratio of new to old probability that still earns more."""
+    clip_range_schedule: Schedule
+    """Of the factor of the clip range."""
+    clip_value_loss: bool
+    """Whether moving a value by more than the clip range earns nothing either."""
+    normalize_advantages: Literal["none", "population", "unbiased"]
+    """Of each minibatch, by the standard deviation over its steps or over one less."""
+
+
+class ReinforceConfig(OnPolicyConfig):
+    """The settings of the family, and those of a baseline."""
+
+    baseline: bool
+    """Whether a learned value of the state is subtracted from the return."""
+    value_coefficient: _Weight
+    """Of the squared error of the baseline in the loss."""
+    entropy_coefficient: _Weight
+    """Of the policy's entropy, which is rewarded."""
+
+    @model_validator(mode="after")
+    def _returns_are_whole(self) -> ReinforceConfig:
+        if self.rollout_episodes is None:
+            raise ValueError(
+                "rollout_episodes: found null, expected a number: returns reach to the end of a trajectory"
+            )
+        return self
+
+
+class ActorCriticConfig(OnPolicyConfig):
+    """The settings of the family, and what the critic judges by."""
+
+    critic: Literal["action_values", "td_error"]
+    """What an action's probability grows by: its learned value, or the error of the state's value one step later."""
+    value_coefficient: _Weight
+    """Of the squared error of the critic in the loss."""
+    entropy_coefficient: _Weight
+    """Of the policy's entropy, which is rewarded."""
+
+
+def on_policy_work(module: str, settings: FamilySettings, num_actions: int) -> Work:
+    """Count the multiply-adds of acting in a state, with its share of a rollout's end, and of learning from it.
+
+    Args:
+        module: of the algorithm.
+        settings: of the variant.
+        num_actions: of the game.
+    """
+    assert isinstance(settings, OnPolicyConfig)
+    first = forward = 0
+    channels, side = settings.frame_stack, _SCREEN_SIDE_PIXELS
+    for layer in settings.network.convolutions:
+        side = (side - layer.kernel) // layer.stride + 1
+        forward += side**2 * layer.channels * channels * layer.kernel**2
+        first, channels = first or forward, layer.channels
+    forward += settings.network.hidden_units * (channels * side**2 + num_actions + 1)
+    rollout_ends = forward // settings.rollout_steps if settings.rollout_steps else 0
+    # Forward, gradients of the weights, and of the inputs but for the pixels.
+    return Work(act=forward + rollout_ends, update=3 * forward - first, updates_a_step=float(settings.epochs))
+
+
+FACTS = FamilyFacts(
+    name="on_policy",
+    settings=OnPolicyConfig,
+    modules={
+        "a2c": A2CConfig,
+        "actor_critic": ActorCriticConfig,
+        "ppo": PPOConfig,
+        "reinforce": ReinforceConfig,
+    },
+    numerics_version=NUMERICS_VERSION,
+    kept_law={},
+    budget_units=("frames",),
+    bundles=False,
+    evidence="inputs",
+    streams=STREAMS,
+    work=on_policy_work,
+)

@@ -1,0 +1,1 @@
+"""Training on rollouts of many actors."""

@@ -1,0 +1,47 @@
+"""The memory and disk that an on-policy run needs, computed before it starts; imports no torch."""
+
+from __future__ import annotations
+
+from replication.specification.families.on_policy import OnPolicyConfig
+from replication.specification.run import Run
+from replication.specification.tasks.atari_games import find_game
+from replication.training.replay.frame_store import FRAME_SHAPE, Storage
+
+_LONGEST_TRAJECTORY_STEPS = 27_000
+"""Of a game that is cut after half an hour; a rollout that ends with its trajectory may hold as much."""
+_ACTOR_BYTES = 300_000
+"""Of an actor in a checkpoint, as text: screens, frames, emulator."""
+_TRACE_BYTES_A_STEP = 2
+"""Of what an emulator was given, compressed; as much as a policy needs that acts at random."""
+
+
+def memory_bytes(run: Run, storage: Storage) -> int:
+    """Compute the memory of the states of a rollout."""
+    config = run.settings_as(OnPolicyConfig)
+    steps = (config.rollout_steps or _LONGEST_TRAJECTORY_STEPS) * config.num_actors
+    return steps * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
+
+
+def memory_text(run: Run, storage: Storage) -> str:
+    """Describe the memory that a rollout takes."""
+    return f"rollout: {memory_bytes(run, storage) / 1e6:.1f} MB"
+
+
+def checkpoint_bytes(run: Run) -> int:
+    """Compute the size of the two checkpoints that a run keeps: parameters, optimiser, actors, and their episodes."""
+    config = run.settings_as(OnPolicyConfig)
+    parameters = _parameter_count(config, find_game(run.task.name).minimal_actions_count)
+    means = 2 if config.optimizer.name == "adam" else 1
+    return 2 * (
+        4 * parameters * (1 + means) + config.num_actors * _ACTOR_BYTES + _TRACE_BYTES_A_STEP * run.training_steps
+    )
+
+
+def _parameter_count(config: OnPolicyConfig, num_actions: int) -> int:
+    """Count the weights and biases of the convolutions, the hidden layer, the policy, and a value."""
+    side, channels, count = FRAME_SHAPE[0], config.frame_stack, 0
+    for layer in config.network.convolutions:
+        count += layer.channels * (channels * layer.kernel**2 + 1)
+        side, channels = (side - layer.kernel) // layer.stride + 1, layer.channels
+    units = config.network.hidden_units
+    return count + units * (channels * side**2 + 1) + (num_actions + 1) * (units + 1)

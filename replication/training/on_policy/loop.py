@@ -1,0 +1,71 @@
+"""The training loop of agents that learn from what their policy has just done.
+
+A turn is a rollout and what is learned from it. Lanes train in turn; a lane's numbers do not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.environments.contract import StepResult
+from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
+from replication.training.on_policy.trainee import Trainee
+
+
+def train(trainees: Sequence[Trainee]) -> Iterator[None]:
+    """Train every lane by a rollout a turn, until all have spent their budget.
+
+    Between two turns every lane can be stored and continued.
+    """
+    while active := [trainee for trainee in trainees if trainee.active]:
+        for trainee in active:
+            play_rollout(trainee)
+            learn(trainee)
+        yield
+
+
+def play_rollout(trainee: Trainee) -> None:
+    """Play all actors side by side, until they have taken `rollout_steps` or ended `rollout_episodes` trajectories.
+
+    Source: openai/baselines ea25b9e baselines/a2c/runner.py:24-56.
+    """
+    lane, learner, store, config = trainee.lane, trainee.learner, trainee.store, trainee.lane.config
+    store.clear()
+    while store.steps != config.rollout_steps and store.finished_trajectories != config.rollout_episodes:
+        outputs, values, actions = learner.act(lane.stacks)
+        store.begin_step(lane.stacks, outputs, values, actions)
+        results = lane.play(actions.numpy())
+        rewards = [learned_reward(result, config) for result in results]
+        ended = [result.ended or result.life_lost for result in results]
+        store.end_step(rewards, ended, values_at_end(trainee, results))
+        lane.begin_again(ended)
+
+
+def values_at_end(trainee: Trainee, results: Sequence[StepResult]) -> NDArray[np.float32]:
+    """Value the states at which trajectories were truncated, float32 [actors]; 0 elsewhere, or if the cap is an end."""
+    values = np.zeros(len(results), dtype=np.float32)
+    truncated = [place for place, result in enumerate(results) if result.truncated]
+    if truncated and trainee.lane.config.bootstrap_at_truncation:
+        values[truncated] = trainee.learner.state_values(trainee.lane.stacks[truncated]).numpy()
+    return values
+
+
+def learn(trainee: Trainee) -> None:
+    """Learn from the rollout that was played; a lane whose loss is no finite number fails."""
+    lane, learner, store = trainee.lane, trainee.learner, trainee.store
+    rollout = store.rollout(last_values=learner.state_values(lane.stacks))
+    frame_skip = lane.run.protocol.training.frame_skip
+    first_step = lane.step - store.steps * len(lane.actors)
+    frames = RolloutFrames(first_step * frame_skip, (lane.step - 1) * frame_skip)
+    try:
+        learner.update(store.states, rollout, frames)
+    except FloatingPointError as error:
+        trainee.failure = f"{error} at step {lane.step:,}"
+
+
+def learned_reward(result: StepResult, config: OnPolicyConfig) -> float:
+    """Return what is learned from a step's summed reward."""
+    return float(np.sign(result.reward)) if config.reward == "sign" else result.reward
