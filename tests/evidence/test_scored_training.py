@@ -223,3 +223,21 @@ def test_a_point_between_two_scores_rests_on_the_state(made: Path, folder: Path)
     check_run(folder)
     with pytest.raises(ReplicationError, match=r"row .*: mean_return: found '99.0'"):
         check_state(folder, made / "state")
+
+
+def test_an_episode_that_ends_where_its_no_ops_press_reset_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """A console that is over at once, and a trace that ends there: the reset is none that follows a lost life."""
+
+    class OverAtOnce(ToyConsole):
+        terminated = True
+
+    monkeypatch.setattr(replay_module, "open_emulator", lambda game: OverAtOnce())
+    trace = read_trace(folder / "training.trace")
+    first = trace.episodes[0]
+    none = {"codes": first.codes[:0], "lengths": first.lengths[:0], "spans": (0,)}
+    with pytest.raises(
+        ReplicationError, match=r"episode 0 .*: frame 0: the protocol presses reset, the trace does not"
+    ):
+        replay_by_protocol(replace(trace, episodes=(replace(first, **none),)), scored_run().protocol.training, folder)
