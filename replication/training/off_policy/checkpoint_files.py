@@ -151,8 +151,8 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: AnyLane, learner: Lea
     if lane.run.publishes_training:
         training = parse_trace(files["training.trace"], folder / "training.trace")
     if (content.chapters is None) != (lane.run.protocol.training_score is None):
-        found, expected = ("none", "them") if content.chapters is None else ("some", "none")
-        raise ReplicationError(f"{where}: chapters: found {found}, expected {expected} as the protocol scores episodes")
+        said = "found none, expected them" if content.chapters is None else "found some, expected none"
+        raise ReplicationError(f"{where}: chapters: {said}, as the protocol scores training episodes")
     past = Past(
         step=content.step,
         rows_appended=content.rows_appended,
