@@ -21,6 +21,7 @@ from replication.evidence.verify_state import check_state
 from replication.evidence.verify_training import _check_numbers
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
+from replication.report.views.film import _pictures
 from replication.training.off_policy import lane as lane_module
 from tests.commands.test_verify import refused, reseal
 from tests.support.lanes import advance, build
@@ -87,6 +88,14 @@ def test_kept_episodes_are_played_again_lives_and_all(folder: Path) -> None:
     assert checked.frames == sum(episode.total_frames for episode in trace.episodes)
     assert any(len(episode.spans) > 2 for episode in trace.episodes), "no life was lost"
     assert "training_curve.csv" in checked.underived and "training.csv" not in checked.underived
+
+
+def test_a_kept_episode_can_be_filmed(folder: Path) -> None:
+    path = folder / "training.trace"
+    trace = read_trace(path)
+    for number in (0, len(trace.episodes) - 1):
+        *_, last = _pictures(trace, path, number)
+        assert (last.score, last.frame) == (trace.episodes[number].raw_return, trace.episodes[number].total_frames)
 
 
 def change(folder: Path, how: Callable[[Trace], Trace]) -> None:
