@@ -8,7 +8,7 @@ life after single no-op frames, is one screen alone. `baselines` is gray by open
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -20,7 +20,6 @@ from replication.foundation.errors import ReplicationError
 
 _SCREEN_SHAPE = (210, 160)
 _FRAME_SIZE = (84, 84)
-_Number = TypeVar("_Number", np.uint8, np.float32)
 
 
 def load_opencv(needed_by: str) -> Any:
@@ -80,7 +79,7 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
         """
         super().__init__(frame_skip)
         self._cv2 = load_opencv(self._name)
-        self._first = np.zeros(_SCREEN_SHAPE, dtype=np.uint8)
+        self._first: NDArray[np.uint8] = np.zeros(_SCREEN_SHAPE, dtype=np.uint8)
         self._shows_first = False
 
     def clear(self) -> None: ...
@@ -157,7 +156,7 @@ class Baselines2017Pipeline(_MaximumOfTwoScreens):
 
 
 @njit(cache=True, nogil=True)
-def _looked_up(table: NDArray[_Number], one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[_Number]:
+def _looked_up(table: NDArray[Any], one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[Any]:
     """Look up table[one, other] pixel by pixel, several times as fast as indexing by arrays does."""
     found = np.empty(one.shape, table.dtype)
     for row in range(one.shape[0]):
