@@ -10,7 +10,7 @@ import pytest
 from replication.evidence import episode_log
 from replication.evidence.episode_log import EpisodeLog
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import sha256
+from replication.foundation.files import sha256, write_atomically
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.off_policy.trainee import Trainee
 from tests.support.lanes import advance, build, cohort, smoke_run
@@ -48,7 +48,10 @@ def test_continued_at_any_step_it_keeps_the_same_episodes(tmp_path: Path, stops:
     for stop in stops:
         advance([trainee], stop - trainee.step)
         save_checkpoint(trainee, tmp_path / "state")
-        advance([trainee], 11)  # what is played after a checkpoint is lost
+        advance([trainee], 11)  # what is played after a checkpoint is lost, though its chapters may be written by then
+        trainee.checkpoint_files()
+        for name, data in trainee.state_files().items():
+            write_atomically(tmp_path / "state" / name, data)
         trainee = build(scored_run(), **changes)
         assert restore_newest(trainee, tmp_path / "state") == stop
     advance([trainee])
