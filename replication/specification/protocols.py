@@ -245,6 +245,12 @@ class Protocol(Settings):
                 "training_score: expected training.independent_episodes beside it: a record keeps some episodes, which "
                 "must be playable without the others"
             )
+        for frames in self.training_score.at_frames if self.training_score else ():
+            if frames % self.training.frame_skip:
+                raise ValueError(
+                    f"training_score.at_frames: expected multiples of {self.training.frame_skip}, the frames of one "
+                    f"agent step, found {frames}"
+                )
         for name in ("periodic_evaluation", "final_evaluation"):
             evaluation = getattr(self, name)
             if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):
