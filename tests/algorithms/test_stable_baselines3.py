@@ -94,7 +94,14 @@ def test_an_update_of_a2c_is_that_of_stable_baselines3() -> None:
     as_tensorflow = pytest.importorskip("stable_baselines3.common.sb2_compat.rmsprop_tf_like").RMSpropTFLike
     optimizer = {"optimizer_class": as_tensorflow, "optimizer_kwargs": {"alpha": 0.99, "eps": 1e-5}}
     theirs = program(
-        "CnnPolicy", vector, n_steps=STEPS, learning_rate=7e-4, ent_coef=0.01, policy_kwargs=optimizer, device="cpu"
+        "CnnPolicy",
+        vector,
+        n_steps=STEPS,
+        learning_rate=7e-4,
+        ent_coef=0.01,
+        vf_coef=0.25,
+        policy_kwargs=optimizer,
+        device="cpu",
     )
     theirs._logger = pytest.importorskip("stable_baselines3.common.logger").configure(None, [])
     compare(learner("a2c", learning_rate_schedule=load_variant("ppo_baselines").settings.clip_range_schedule), theirs)
