@@ -49,8 +49,7 @@ class Presentation(Settings):
     episode_cap_frames: Count | None
     """Frames after the starting no-ops at which an episode is truncated; None: never."""
     fire_on_reset: bool = False
-    """Every game and every life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE;
-    it goes on to the next start where they end it."""
+    """Every game and life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE."""
     noop_step_after_life_loss: bool = False
     """After a lost life that ended a trajectory one step of the no-op is played, of `frame_skip` frames."""
     between_lives_counts: bool = False
