@@ -58,9 +58,10 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
     normal matrix [inputs, outputs] that has its shape).
     """
     gains = config.network
+    of_outputs: dict[nn.Module | None, float] = {network.policy: gains.policy_gain, network.values: gains.value_gain}
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            gain = {network.policy: gains.policy_gain, network.values: gains.value_gain}.get(layer, gains.hidden_gain)
+            gain = of_outputs.get(layer, gains.hidden_gain)
             outputs = layer.weight.shape[0]
             normal = torch.from_numpy(stream.standard_normal((layer.weight.numel() // outputs, outputs)))
             left, _, right = torch.linalg.svd(normal, full_matrices=False)

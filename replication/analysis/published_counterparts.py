@@ -145,9 +145,8 @@ def _on_curve(judge: Judge, agent: str | None, run: Run, references: ReferenceSe
     ours = run.protocol.protocol
     if ours != judge.protocol and not ours == run.variant.protocol in judge.other_protocols:
         return f"the published curves are of protocol {judge.protocol}, not {ours}"
-    frames = run.budget.iterations * 1_000_000 or run.training_frames
     try:
-        point = curve_point(judge.name, run.task.name, agent, frames, folder)
+        point = curve_point(judge.name, run.task.name, agent, run.training_frames, folder)
     except ReplicationError as error:
         return str(error)
     if point.std is None:

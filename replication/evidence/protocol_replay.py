@@ -28,8 +28,8 @@ class _Difference(Exception):
     """A difference, with its frame where there is one."""
 
 
-class _NextEpisode(Exception):
-    """The protocol presses reset where the trace of the episode ends: the game was over within no-ops."""
+class _NextEpisode(_Difference):
+    """The protocol presses reset where the trace ends: no difference where the game was over within no-ops."""
 
 
 def replay_by_protocol(
@@ -135,9 +135,8 @@ class _GivenFrames(ForwardingSimulator):
 
     def reset(self, *, cold: bool = False) -> None:
         if self._begun and (not self._resets or self._resets.pop(0) != self.frame):
-            if self.frame == len(self.codes):
-                raise _NextEpisode
-            raise _Difference(f"frame {self.frame}: the protocol presses reset, the trace does not")
+            kind = _NextEpisode if self.frame == len(self.codes) else _Difference
+            raise kind(f"frame {self.frame}: the protocol presses reset, the trace does not")
         self._begun = True
         super().reset(cold=cold)
 

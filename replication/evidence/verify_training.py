@@ -10,7 +10,7 @@ from typing import Any
 from replication.evidence.compare_tables import compare_csv, compare_rows
 from replication.evidence.protocol_replay import replay_by_protocol
 from replication.evidence.scores import iteration_rows, kept_rows, last_episodes_rows, training_rows
-from replication.evidence.trace_file import Trace, read_trace
+from replication.evidence.trace_file import EpisodePlace, Trace, read_trace
 from replication.evidence.verify_header import check_header
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
@@ -82,6 +82,8 @@ def _check_choice(
     finished, ends = [place.finished for place in places], [place.end_step for place in places]
     if finished != sorted(set(finished)) or ends != sorted(ends):
         raise ReplicationError(f"{path}: found episodes out of the order in which they were finished")
+    actors = int(record["config"].get("num_actors", 1))
+    _check_numbers(places, actors, path)
     skip, chosen = presentation.frame_skip, set[int]()
     for frames in score.points_frames(record["budget"]["frames"]):
         last = bisect_right(ends, frames // skip)
@@ -92,13 +94,35 @@ def _check_choice(
             raise ReplicationError(
                 f"{where}: found {_ranges(window)}, expected {expected} on end, up to {window[-1]}; fetch it again"
             )
-        _check_end(ends[last - 1] * skip if window else 0, frames, record, presentation, where)
+        _check_end(ends[last - 1] * skip if window else 0, frames, actors, presentation, where)
         chosen.update(window)
     if extra := sorted(set(finished) - chosen):
         raise ReplicationError(f"{path}: found episode {extra[0]}, which no score of the run is of")
 
 
-def _check_end(end_frames: int, frames: int, record: Mapping[str, Any], presentation: Presentation, where: str) -> None:
+def _check_numbers(places: Sequence[EpisodePlace], actors: int, path: Path) -> None:
+    """Check that each actor's episodes are numbered as they were finished, so that none stands for another.
+
+    Where all episodes of the run between two of an actor are there, they are its very next one.
+    """
+    last: dict[int, tuple[int, EpisodePlace]] = {}
+    for row, place in enumerate(places):
+        at, before = last.get(place.actor, (-1, EpisodePlace(actor=0, episode=0, finished=0, end_step=1)))
+        between = place.finished - before.finished
+        least, most = (1, 1 if row - at == between else between) if at >= 0 else (0, place.finished)
+        if actors == 1:
+            least = most
+        found = place.episode - before.episode
+        if place.actor >= actors or not least <= found <= most:
+            expected = f"{before.episode + least}" + (f" to {before.episode + most}" if most > least else "")
+            raise ReplicationError(
+                f"{path}: episode {place.finished} of the run: found number {place.episode} of actor {place.actor}, "
+                f"expected {expected} of one of {actors}"
+            )
+        last[place.actor] = row, place
+
+
+def _check_end(end_frames: int, frames: int, actors: int, presentation: Presentation, where: str) -> None:
     """Check that no other episode must have ended between the last that is scored and the point of its score.
 
     Frames of training are counted as agent steps. The last step of a life may be cut, or be followed by one that only
@@ -106,7 +130,7 @@ def _check_end(end_frames: int, frames: int, record: Mapping[str, Any], presenta
     """
     if presentation.episode_cap_frames is None:
         return
-    longest = 2 * presentation.episode_cap_frames * int(record["config"].get("num_actors", 1))
+    longest = 2 * presentation.episode_cap_frames * actors
     if frames - end_frames > longest:
         raise ReplicationError(
             f"{where}: the last ends at frame {end_frames:,}, but none can last {longest:,} frames: others have ended "

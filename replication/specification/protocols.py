@@ -49,8 +49,7 @@ class Presentation(Settings):
     episode_cap_frames: Count | None
     """Frames after the starting no-ops at which an episode is truncated; None: never."""
     fire_on_reset: bool = False
-    """Every game and every life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE;
-    it goes on to the next start where they end it."""
+    """Every game and life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE."""
     noop_step_after_life_loss: bool = False
     """After a lost life that ended a trajectory one step of the no-op is played, of `frame_skip` frames."""
     between_lives_counts: bool = False
@@ -246,6 +245,12 @@ class Protocol(Settings):
                 "training_score: expected training.independent_episodes beside it: a record keeps some episodes, which "
                 "must be playable without the others"
             )
+        for frames in self.training_score.at_frames if self.training_score else ():
+            if frames % self.training.frame_skip:
+                raise ValueError(
+                    f"training_score.at_frames: expected multiples of {self.training.frame_skip}, the frames of one "
+                    f"agent step, found {frames}"
+                )
         for name in ("periodic_evaluation", "final_evaluation"):
             evaluation = getattr(self, name)
             if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):

@@ -15,7 +15,12 @@ from replication.foundation.validation import Count
 from replication.specification.loading import known_names, load_protocol, load_variant
 from replication.specification.protocols import Protocol
 
-PARTS = {"training": "Training", "periodic_evaluation": "Periodic evaluation", "final_evaluation": "Final evaluation"}
+PARTS = {
+    "training": "Training",
+    "periodic_evaluation": "Periodic evaluation",
+    "final_evaluation": "Final evaluation",
+    "training_score": "Training score",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,13 @@ from replication.environments.atari.toy_console import ToyConsole
 from replication.evidence import episode_log
 from replication.evidence import protocol_replay as replay_module
 from replication.evidence.protocol_replay import replay_by_protocol
-from replication.evidence.trace_file import Trace, parse_trace, read_trace, write_trace
+from replication.evidence.trace_file import EpisodePlace, Trace, parse_trace, read_trace, write_trace
 from replication.evidence.verify_run import check_run
 from replication.evidence.verify_state import check_state
+from replication.evidence.verify_training import _check_numbers
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
+from replication.report.views.film import _pictures
 from replication.training.off_policy import lane as lane_module
 from tests.commands.test_verify import refused, reseal
 from tests.support.lanes import advance, build
@@ -88,6 +90,14 @@ def test_kept_episodes_are_played_again_lives_and_all(folder: Path) -> None:
     assert "training_curve.csv" in checked.underived and "training.csv" not in checked.underived
 
 
+def test_a_kept_episode_can_be_filmed(folder: Path) -> None:
+    path = folder / "training.trace"
+    trace = read_trace(path)
+    for number in (0, len(trace.episodes) - 1):
+        *_, last = _pictures(trace, path, number)
+        assert (last.score, last.frame) == (trace.episodes[number].raw_return, trace.episodes[number].total_frames)
+
+
 def change(folder: Path, how: Callable[[Trace], Trace]) -> None:
     write_trace(folder / "training.trace", how(read_trace(folder / "training.trace")))
     reseal(folder)
@@ -111,14 +121,55 @@ def test_a_window_that_ends_too_early_is_one_line(folder: Path) -> None:
     assert "but none can last 600 frames: others have ended since; fetch it again" in message
 
 
-def test_an_episode_elsewhere_in_the_training_is_one_line(folder: Path) -> None:
-    def moved(trace: Trace) -> Trace:
-        first, *others = trace.episodes
-        place = first.place.model_copy(update={"episode": first.place.episode + 1})
-        return replace(trace, episodes=(replace(first, place=place), *others))
+def test_an_episode_that_stands_for_another_is_one_line(folder: Path) -> None:
+    """The best one again in the place of the next, under the number of its own streams."""
 
-    change(folder, moved)
+    def doubled(trace: Trace) -> Trace:
+        first, second, *others = trace.episodes
+        place = second.place.model_copy(update={"episode": first.place.episode})
+        return replace(trace, episodes=(first, replace(first, place=place), *others))
+
+    change(folder, doubled)
+    number = read_trace(folder / "training.trace").episodes[1].place.finished
+    message = refused(folder)
+    assert (
+        f"episode {number} of the run: found number {number - 1} of actor 0, expected {number} of one of 1" in message
+    )
+
+
+def test_an_episode_under_the_number_of_another_is_one_line(folder: Path) -> None:
+    """Its no-ops and repeats are not those of the streams that the number names."""
+
+    def shifted(trace: Trace) -> Trace:
+        first, second, *others = trace.episodes
+        return replace(
+            trace, episodes=(replace(second, place=first.place), replace(first, place=second.place), *others)
+        )
+
+    change(folder, shifted)
     assert "episode 0 (the first is 0): " in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wrong"),
+    [
+        ([(0, 0, 0), (1, 0, 1), (0, 1, 2), (1, 4, 9), (0, 5, 10), (0, 6, 11)], None),
+        ([(0, 0, 0), (1, 1, 1)], None),
+        ([(0, 0, 0), (1, 2, 1)], "number 2 of actor 1, expected 0 to 1 of one of 2"),
+        ([(0, 0, 0), (1, 0, 1), (0, 2, 2)], "number 2 of actor 0, expected 1 of one of 2"),
+        ([(0, 3, 4), (0, 3, 9)], "number 3 of actor 0, expected 4 to 8 of one of 2"),
+        ([(0, 3, 4), (2, 0, 5)], "number 0 of actor 2, expected 0 to 5 of one of 2"),
+    ],
+)
+def test_numbers_of_actors_go_on_as_their_episodes_were_finished(
+    numbers: list[tuple[int, int, int]], wrong: str | None
+) -> None:
+    places = [EpisodePlace(actor=a, episode=e, finished=f, end_step=f + 1) for a, e, f in numbers]
+    if wrong is None:
+        _check_numbers(places, 2, Path("training.trace"))
+    else:
+        with pytest.raises(ReplicationError, match=wrong):
+            _check_numbers(places, 2, Path("training.trace"))
 
 
 def test_a_changed_byte_is_one_line(folder: Path) -> None:
@@ -223,3 +274,31 @@ def test_a_point_between_two_scores_rests_on_the_state(made: Path, folder: Path)
     check_run(folder)
     with pytest.raises(ReplicationError, match=r"row .*: mean_return: found '99.0'"):
         check_state(folder, made / "state")
+
+
+def test_an_episode_that_ends_where_its_no_ops_press_reset_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """A console that is over at once, and a trace that ends there: the reset is none that follows a lost life."""
+
+    class OverAtOnce(ToyConsole):
+        terminated = True
+
+    monkeypatch.setattr(replay_module, "open_emulator", lambda game: OverAtOnce())
+    trace = read_trace(folder / "training.trace")
+    first = trace.episodes[0]
+    none = {"codes": first.codes[:0], "lengths": first.lengths[:0], "spans": (0,)}
+    with pytest.raises(ReplicationError, match=r"episode 0 .*: frame 0: the protocol presses reset, the trace"):
+        replay_by_protocol(replace(trace, episodes=(replace(first, **none),)), scored_run().protocol.training, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.rom
+def test_a_game_whose_memory_outlives_a_reset_is_played_again_from_the_middle_of_its_training(tmp_path: Path) -> None:
+    run = scored_run(12_000, game="kung_fu_master", training_score={"episodes": 1, "at_frames": []})
+    content = run.protocol.training.model_copy(update={"episode_cap_frames": 108_000})
+    run = replace(run, protocol=run.protocol.model_copy(update={"training": content}))
+    folder = train([run], tmp_path)
+    kept = read_trace(folder / "training.trace").episodes
+    assert kept[0].place.finished > 0, "nothing came before the kept ones"
+    assert check_run(folder).episodes == len(kept)

@@ -158,6 +158,7 @@ def test_where_episodes_are_scored_is_no_part_of_what_names_a_run(workflow: Path
         ({"published_quantity": "final_evaluation"}, "training_score: expected where published_quantity is"),
         ({"training": {"independent_episodes": False}}, "expected training.independent_episodes beside it"),
         ({"training_score": {"episodes": 100, "at_frames": [2, 1]}}, "at_frames: expected ascending numbers"),
+        ({"training_score": {"episodes": 100, "at_frames": [10]}}, "at_frames: expected multiples of 4, the frames of"),
     ],
 )
 def test_scores_of_episodes_that_cannot_be_kept_are_refused(

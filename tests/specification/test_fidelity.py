@@ -40,6 +40,7 @@ UNSEEN = {
     "protocol.published_quantity": "which of its numbers a paper prints",
     "protocol.iteration_steps": "Dopamine's",
     "protocol.trains_for": "frames, as S1 has it",
+    "protocol.training_score": "of protocols whose score is of training episodes, as W18 has it",
     "protocol.periodic_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.periodic_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
@@ -47,9 +48,9 @@ UNSEEN = {
     "protocol.periodic_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
 } | {
-    f"protocol.{presentation}.{name}": "of Baselines' protocols, which declare E10"
+    f"protocol.{presentation}.{name}": "of Baselines' protocols, which declare E10 and W3"
     for presentation in ("training", "periodic_evaluation.presentation", "final_evaluation.presentation")
-    for name in ("fire_on_reset", "noop_step_after_life_loss", "between_lives_counts")
+    for name in ("fire_on_reset", "noop_step_after_life_loss", "between_lives_counts", "independent_episodes")
 }
 """Settings that no row on the Nature program shows, and why not."""
 

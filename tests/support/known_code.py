@@ -19,6 +19,7 @@ from replication.specification.variants import FAMILIES
 TABLE = PACKAGE / "specification" / "known_code.json"
 SHOWN_BY = [
     "tests/training/test_numerics_version.py",
+    "tests/training/test_on_policy_numerics.py",
     "tests/training/test_fitted_q.py",
     "tests/training/test_tabular.py",
 ]

@@ -208,3 +208,16 @@ def test_a_lane_whose_loss_is_not_a_number_freezes_and_its_neighbour_trains_on()
     assert frozen.lane.step == 105 and not frozen.active  # the first update falls on step 104; its turn is ended
     assert all(torch.equal(before[name], tensor) for name, tensor in frozen.learner.optimizer.state().items())
     assert other.lane.done and fingerprint(other) == fingerprint(alone)
+
+
+@pytest.mark.rom
+def test_what_is_played_between_two_lives_is_recorded_as_part_of_the_episode_where_it_counts() -> None:
+    """An episode whose recorded and counted frames differ is refused when it is finished."""
+    trainee = build(smoke_run(game="breakout", protocol="baselines", budget_frames=2_400))
+    advance([trainee])
+    lane = trainee.lane
+    assert lane.episodes and lane.recorder is not None
+    first = lane.episodes[0]
+    played_frames = 4 * (first.end_step - 5)  # the last frame of each life takes a step in which nothing is played
+    # Four times a life is gone on from, by a step of the no-op and two of FIRE; the last step ends with the game.
+    assert 48 - 3 <= first.frames - played_frames <= 48

@@ -11,7 +11,7 @@ import torch
 
 from replication.specification.families.off_policy import AdamConfig, CenteredRMSPropConfig
 from replication.specification.loading import load_variant
-from replication.training.optimizers import Adam, CenteredRMSProp, build_optimizer
+from replication.training.optimizers import Adam, CenteredRMSProp, RMSProp, build_optimizer
 
 NATURE = CenteredRMSPropConfig(
     name="centered_rmsprop", learning_rate=0.00025, decay=0.95, epsilon=0.01, mean_square_start=0.0
@@ -215,3 +215,31 @@ def test_adam_on_stacked_lanes_counts_each_by_itself(by_operations: bool) -> Non
     assert stacked.state()["updates"].tolist() == [3.0, 43.0]
     for k, optimizer in enumerate(alone):
         torch.testing.assert_close(stacked.parameters[0][k], optimizer.parameters[0], rtol=1e-6, atol=1e-9)
+
+
+def test_ac10_plain_rmsprop_has_the_constant_inside_the_root_and_starts_at_one() -> None:
+    config = load_variant("a2c").settings.optimizer
+    assert (config.learning_rate, config.decay, config.epsilon, config.mean_square_start) == (7e-4, 0.99, 1e-5, 1.0)
+    weight = torch.zeros(2, dtype=torch.float32)
+    optimizer = RMSProp([weight], config)
+    optimizer.step([torch.tensor([0.5, 0.001])])
+    first = [7e-4 * g / math.sqrt(0.99 + 0.01 * g**2 + 1e-5) for g in (0.5, 0.001)]
+    assert (-weight).tolist() == pytest.approx(first, rel=1e-5)
+    optimizer.step([torch.tensor([2.0, 0.0])], factor=0.25)
+    mean_square = 0.99 * (0.99 + 0.01 * 0.25) + 0.01 * 4.0
+    assert -weight[0].item() == pytest.approx(first[0] + 0.25 * 7e-4 * 2.0 / math.sqrt(mean_square + 1e-5), rel=1e-5)
+    assert set(optimizer.state()) == {"mean_square.0"}
+
+
+@pytest.mark.parametrize("variant", ["ppo_baselines", "ppo_cleanrl"])
+def test_pb12_cp2_a_factor_of_the_rate_scales_a_step_of_adam(variant: str) -> None:
+    config = load_variant(variant).settings.optimizer
+    assert config.epsilon_before_correction == (variant == "ppo_baselines")
+    whole, half = torch.zeros(3), torch.zeros(3)
+    gradient = torch.tensor([1.0, 1e-4, -1e-6])
+    Adam([whole], config).step([gradient])
+    Adam([half], config).step([gradient], factor=0.5)
+    torch.testing.assert_close(half, whole / 2, rtol=1e-6, atol=0.0)
+    # The constant weighs 1 / sqrt(1 - 0.999) = 32 times as much where it is added before the correction.
+    epsilon = 1e-5 / math.sqrt(0.001) if variant == "ppo_baselines" else 1e-5
+    assert whole[1].item() == pytest.approx(-2.5e-4 * 1e-4 / (1e-4 + epsilon), rel=1e-4)

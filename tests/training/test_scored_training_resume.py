@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from replication.evidence import episode_log
 from replication.evidence.episode_log import EpisodeLog
-from replication.foundation.files import sha256
+from replication.foundation.errors import ReplicationError
+from replication.foundation.files import sha256, write_atomically
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.off_policy.trainee import Trainee
-from tests.support.lanes import advance, build, cohort
+from tests.support.lanes import advance, build, cohort, smoke_run
 from tests.support.scored_runs import scored_run
 
 
@@ -46,7 +48,10 @@ def test_continued_at_any_step_it_keeps_the_same_episodes(tmp_path: Path, stops:
     for stop in stops:
         advance([trainee], stop - trainee.step)
         save_checkpoint(trainee, tmp_path / "state")
-        advance([trainee], 11)  # what is played after a checkpoint is lost
+        advance([trainee], 11)  # what is played after a checkpoint is lost, though its chapters may be written by then
+        trainee.checkpoint_files()
+        for name, data in trainee.state_files().items():
+            write_atomically(tmp_path / "state" / name, data)
         trainee = build(scored_run(), **changes)
         assert restore_newest(trainee, tmp_path / "state") == stop
     advance([trainee])
@@ -72,3 +77,16 @@ def test_a_lane_in_a_worker_keeps_the_same_episodes(tmp_path: Path, monkeypatch:
     with cohort([scored_run()], 1) as (trainee,):
         advance([trainee])
         assert left_by(trainee, tmp_path / "worker") == left_by(whole, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("chapters", [None, {}])
+def test_a_checkpoint_of_the_other_kind_is_refused(tmp_path: Path, chapters: dict[str, str] | None) -> None:
+    run = scored_run() if chapters is None else smoke_run()
+    trainee = build(run)
+    advance([trainee], 120)
+    files = trainee.checkpoint_files()
+    content = json.loads(files["lane.json"])
+    content.pop("chapters", None)
+    files["lane.json"] = json.dumps(content | ({} if chapters is None else {"chapters": chapters})).encode()
+    with pytest.raises(ReplicationError, match=r"lane.json: chapters: found (none, expected them|some, expected none)"):
+        trainee.read_checkpoint(files, tmp_path)

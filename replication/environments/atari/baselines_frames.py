@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from replication.environments.atari.emulator import Emulator
@@ -78,7 +79,7 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
         """
         super().__init__(frame_skip)
         self._cv2 = load_opencv(self._name)
-        self._first = np.zeros(_SCREEN_SHAPE, dtype=np.uint8)
+        self._first: NDArray[np.uint8] = np.zeros(_SCREEN_SHAPE, dtype=np.uint8)
         self._shows_first = False
 
     def clear(self) -> None: ...
@@ -91,7 +92,7 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
             emulator.read_screen(self._screens[repeat_index - (self._frame_skip - 2)])
 
     def grab(self, out: NDArray[np.uint8]) -> None:
-        gray = _gray_of_maximum()[self._colours()]
+        gray = _looked_up(_gray_of_maximum(), *self._colours())
         self._cv2.resize(gray, _FRAME_SIZE, dst=out, interpolation=self._cv2.INTER_AREA)
 
     def _colours(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -149,9 +150,19 @@ class Baselines2017Pipeline(_MaximumOfTwoScreens):
             self._screens[0] = self._screens[1]
 
     def grab(self, out: NDArray[np.uint8]) -> None:
-        luminance = self._image.fromarray(_luminance_of_maximum()[self._colours()])
+        luminance = self._image.fromarray(_looked_up(_luminance_of_maximum(), *self._colours()))
         # Truncated, as by the original's conversion to bytes.
         out[:] = np.asarray(luminance.resize(_FRAME_SIZE, resample=self._image.Resampling.BILINEAR)).astype(np.uint8)
+
+
+@njit(cache=True, nogil=True)
+def _looked_up(table: NDArray[Any], one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[Any]:
+    """Look up table[one, other] pixel by pixel, several times as fast as indexing by arrays does."""
+    found = np.empty(one.shape, table.dtype)
+    for row in range(one.shape[0]):
+        for column in range(one.shape[1]):
+            found[row, column] = table[one[row, column], other[row, column]]
+    return found
 
 
 def _maximum() -> NDArray[np.uint8]:

@@ -44,7 +44,8 @@ _PAPER_COLUMNS = (
 _SCORE_TEXTS = {
     "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
     "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
-    "training_episodes": "Score: mean raw return of the last training episodes before that frame, averaged over seeds.",
+    "training_episodes": "Score: mean raw return of the last training episodes that had ended where the run is judged, "
+    "averaged over seeds.",
 }
 """By what a protocol publishes."""
 _POINTS_TEXT = (

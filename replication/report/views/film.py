@@ -102,18 +102,22 @@ def _check_numbers(trace: Trace, path: Path, episode: int, first_frame: int, las
 
 
 def _pictures(trace: Trace, path: Path, number: int) -> Iterator[Shown]:
-    """Yield every fourth frame of an episode and its last; earlier episodes are played too: a console has a memory."""
+    """Yield every fourth frame of an episode and its last.
+
+    Earlier episodes are played too, since a console has a memory, but where each began on one just switched on.
+    """
     console = open_emulator(trace.header.game)
     check_emulator(trace.header, console, path)
-    verify_trace(Trace(trace.header, trace.episodes[:number]), console, path)
     episode = trace.episodes[number]
+    cold = episode.place is not None
+    verify_trace(Trace(trace.header, () if cold else trace.episodes[:number]), console, path)
     scored = np.repeat(np.arange(len(episode.spans)) % 2 == 1, episode.spans)
     screen = np.empty((210, 160), dtype=np.uint8)
-    console.reset()
+    console.reset(cold=cold)
     frame, score = 0, 0.0
     for code, length in zip(episode.codes.tolist(), episode.lengths.tolist(), strict=True):
         if code == RESET:
-            console.reset()
+            console.reset(cold=cold)
         for _ in range(length):
             reward = console.act(code)
             score += reward * bool(scored[frame])

@@ -150,6 +150,9 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: AnyLane, learner: Lea
     training = None
     if lane.run.publishes_training:
         training = parse_trace(files["training.trace"], folder / "training.trace")
+    if (content.chapters is None) != (lane.run.protocol.training_score is None):
+        said = "found none, expected them" if content.chapters is None else "found some, expected none"
+        raise ReplicationError(f"{where}: chapters: {said}, as the protocol scores training episodes")
     past = Past(
         step=content.step,
         rows_appended=content.rows_appended,

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.environments.atari.emulator import Emulator, open_emulator
+from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
 from replication.environments.atari.presentation import EpisodeCounts, PresentedGame
 from replication.environments.contract import StepResult, Viewing
@@ -58,14 +58,13 @@ class Lane:
         self.run = run
         self.config = config
         self.streams = training_streams(run.seed, run.task.name, run.family.streams)
-        emulator: Emulator = open_emulator(run.task.name)
-        self.recorder = RecordingEmulator(emulator) if run.publishes_training else None
-        emulator = self.recorder or emulator
-        self.log = EpisodeLog(run, emulator.minimal_actions) if run.protocol.training_score else None
+        console = open_emulator(run.task.name)
+        self.recorder = RecordingEmulator(console) if run.publishes_training else None
+        self.log = EpisodeLog(run, console.minimal_actions) if run.protocol.training_score else None
         shown = of_atari(run.protocol.training)
         game_streams = {name: self.streams[name] for name in GAME_STREAMS}
         self.game = PresentedGame(
-            emulator,
+            self.recorder or console,
             shown,
             frame_pipeline(config.frame_pipeline, shown.frame_skip),
             shown.frame_skip,

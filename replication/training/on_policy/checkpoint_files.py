@@ -98,7 +98,7 @@ def past_of(lane: Lane) -> Past:
         streams={name: stream_state(stream) for name, stream in lane.streams.items()},
         episodes=tuple(lane.episodes),
         actors=tuple(actor.state() for actor in lane.actors),
-        training=lane.log and Trace(training_header(lane.run, lane.minimal_actions), tuple(lane.log.held)),
+        training=Trace(training_header(lane.run, lane.minimal_actions), tuple(lane.log.held)) if lane.log else None,
         chapters=dict(lane.log.chapters) if lane.log else {},
     )
 
