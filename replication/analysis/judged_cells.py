@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -46,6 +46,7 @@ class JudgedCell:
             floor. None where nothing is compared, or the agent does not train.
         verdict: the word and its numbers.
         random_play: the test of an agent that does not train; None for any other, and where none is finished.
+        others_at_random: the same of the other agents here that do not train, in its place, by title.
         would_have_passed, not_ruled_out: names of the wrong agents that were tried (severity.py).
         tried: how many were.
         stand_in_factors: between which multiples of a stood-in deviation the word stays; None where none is.
@@ -58,6 +59,7 @@ class JudgedCell:
     comparison: Comparison | None
     verdict: Verdict
     random_play: RandomPlay | None = None
+    others_at_random: Mapping[str, RandomPlay] = field(default_factory=dict)
     would_have_passed: tuple[str, ...] = ()
     not_ruled_out: tuple[str, ...] = ()
     tried: int = 0
@@ -128,7 +130,7 @@ class _Judging:
         factors = None
         if comparison.stand_in_variance is not None:
             factors = factors_that_keep_the_word(comparison, self.family)
-        return JudgedCell(cell, found, floor, look, comparison, verdict, None, passed, open_to, tried, factors)
+        return JudgedCell(cell, found, floor, look, comparison, verdict, None, {}, passed, open_to, tried, factors)
 
     def _floor(self, cell: Cell) -> Floor:
         assert self._experiment.published is not None
@@ -187,7 +189,7 @@ class _Judging:
             return JudgedCell(cell, found, None, look, None, Verdict("inconclusive", "one episode tells nothing"))
         verdict = Verdict(
             here.word,
-            f"p = {here.p:.2g}; a difference of {here.detectable:,.3g} would be found in 95 of 100 experiments",
+            f"p = {here.p:.2g}; a difference of {here.detectable:,.1f} would be found in 95 of 100 experiments",
             difference=here.mean - counterpart.score,
         )
         rivals = [
@@ -198,13 +200,13 @@ class _Judging:
             and other.run.variant != cell.run.variant
             and other.run.protocol == cell.run.protocol
         ]
-        tried = [
-            (other.run.variant.title, beside.word)
+        tried = {
+            other.run.variant.title: beside
             for other in rivals
             if (beside := _compared(other, counterpart, self.family.comparisons)) is not None
-        ]
-        passed = tuple(name for name, word in tried if word == "consistent")
-        return JudgedCell(cell, found, None, look, None, verdict, here, passed, passed, len(tried))
+        }
+        passed = tuple(name for name, beside in tried.items() if beside.word == "consistent")
+        return JudgedCell(cell, found, None, look, None, verdict, here, tried, passed, passed, len(tried))
 
 
 def _counts(cell: Cell, found: CellCounterpart, comparison: Comparison | None) -> bool:
