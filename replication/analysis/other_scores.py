@@ -22,6 +22,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,8 +63,8 @@ class OtherScore:
     """Its name, with the mark."""
     game: str
     seed: int
-    frames: str
-    """Emulator frames of training; `unknown` where only the policy is known."""
+    frames: int | None
+    """Emulator frames of training; None where only the policy is known."""
     protocol: str
     preset: str | None
     score: float
@@ -74,8 +75,8 @@ class OtherScore:
 
 
 def with_others(
-    rows: Sequence[Mapping[str, str]], experiment: Experiment, results: Path, references: ReferenceSet
-) -> list[dict[str, str]]:
+    rows: Sequence[Mapping[str, Any]], experiment: Experiment, results: Path, references: ReferenceSet
+) -> list[dict[str, Any]]:
     """Add the rows of other programs to the score table, after ours, game by game.
 
     Args:
@@ -90,12 +91,12 @@ def with_others(
     shown = comparable(load_others(experiment, results), experiment)
     groups: dict[tuple[str, ...], list[OtherScore]] = {}
     for other in shown:
-        key = (other.game, other.agent, other.frames, other.origin, other.protocol, other.preset or "")
+        key = (other.game, other.agent, str(other.frames), other.origin, other.protocol, other.preset or "")
         groups.setdefault(key, []).append(replace(other, agent=_told_apart(other, shown)))
     added = [_row(group, references) for _, group in sorted(groups.items())]
     order = {row["game"]: place for place, row in reversed(list(enumerate(rows)))}
     ours = [dict(row) for row in rows]
-    filled = [{column: row.get(column, "") for column in rows[0]} for row in added]
+    filled = [{column: row.get(column) for column in rows[0]} for row in added]
     return sorted([*ours, *filled], key=lambda row: order[row["game"]])
 
 
@@ -180,7 +181,7 @@ def _imported(path: Path) -> list[OtherScore]:
             agent=f"{row['algorithm']} {IMPORTED}",
             game=str(row["game"]),
             seed=int(row["seed"]),
-            frames=f"{int(row['frames']):,}",
+            frames=int(row["frames"]),
             protocol=str(row["protocol"]),
             preset=None,
             score=float(row["score"]),
@@ -198,7 +199,7 @@ def _judged(folder: Path) -> OtherScore:
         agent=f"{record['variant']} {JUDGED}",
         game=record["game"],
         seed=record["seed"],
-        frames="unknown",
+        frames=None,
         protocol=record["protocol"],
         preset=record["preset"],
         score=record["score"],
@@ -207,7 +208,7 @@ def _judged(folder: Path) -> OtherScore:
     )
 
 
-def _row(group: Sequence[OtherScore], references: ReferenceSet) -> dict[str, str]:
+def _row(group: Sequence[OtherScore], references: ReferenceSet) -> dict[str, Any]:
     other, scores = group[0], [other.score for other in group]
     mean = float(np.mean(scores))
     over_seeds = len(group) > 1
@@ -217,13 +218,15 @@ def _row(group: Sequence[OtherScore], references: ReferenceSet) -> dict[str, str
         "game": find_game(other.game).title,
         "agent": other.agent,
         "frames": other.frames,
-        "seeds": f"{len(group)} of {len(group)}",
-        "score": f"{mean:z,.1f}",
-        "95 % interval": "none" if low is None or high is None else f"{low:z,.1f} to {high:z,.1f}",
-        "interval over": ("seeds" if over_seeds else "episodes") if spread else "",
-        "normalized %": f"{normalized_score(mean, other.game, references):z,.1f}",
-        "random (published)": f"{references.random[other.game]:z,.1f}",
-        "human (published)": f"{references.human[other.game]:z,.1f}",
+        "seeds_finished": len(group),
+        "seeds_planned": len(group),
+        "score": mean,
+        "score_low": low,
+        "score_high": high,
+        "interval_over": ("seeds" if over_seeds else "episodes") if spread else "",
+        "normalized": normalized_score(mean, other.game, references),
+        "random": references.random[other.game],
+        "human": references.human[other.game],
         "verdict": "no reference",
         "reason": other.origin,
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import shlex
@@ -49,8 +47,7 @@ def imported(results: Path, rows: str = ROWS, name: str = "theirs") -> Path:
 
 
 def table_rows(experiment, results: Path) -> list[dict[str, str]]:
-    content = scores.build(experiment, load_runs(experiment, results)).files()["csv"].decode()
-    return list(csv.DictReader(io.StringIO(content)))
+    return scores.build(experiment, load_runs(experiment, results)).printed().to_dict("records")
 
 
 def test_imported_scores_stand_after_ours_game_by_game(experiment, tmp_path: Path) -> None:

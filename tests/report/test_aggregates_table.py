@@ -26,7 +26,7 @@ from tests.support.noisy_replicas import replicate
 
 
 def rows(experiment: Experiment, results: Path) -> dict[tuple[str, str], dict[str, str]]:
-    frame = build(experiment, load_runs(experiment, results)).frame
+    frame = build(experiment, load_runs(experiment, results)).printed()
     return {(row["agent"], row["statistic"]): row for row in frame.to_dict("records")}
 
 

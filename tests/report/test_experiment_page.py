@@ -316,24 +316,26 @@ def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
 
 def test_verdicts_are_counted_with_their_reasons():
     rows = [
-        ["differs", "difference +30.0 [+20.0, +40.0] normalised points, margin 10.0"],
-        ["no reference", "too short"],
-        ["no reference", "a preset"],
-        ["no reference", "a preset"],
+        {"verdict": "differs", "reason": "difference +30.0 [+20.0, +40.0] normalised points, margin 10.0"},
+        {"verdict": "no reference", "reason": "too short"},
+        {"verdict": "no reference", "reason": "a preset"},
+        {"verdict": "no reference", "reason": "a preset"},
     ]
-    found = verdicts(ShownTable("scores", "", ["verdict", "reason"], rows))
+    found = verdicts(ShownTable("scores", "", [], [], rows))
     assert [(verdict.word, verdict.rows, verdict.reasons) for verdict in found] == [
         ("differs", 1, []),
         ("no reference", 3, [("a preset", 2), ("too short", 1)]),
     ]
-    assert verdicts(ShownTable("another", "", ["game"], [["Pong"]])) == []
+    assert verdicts(ShownTable("another", "", ["game"], [["Pong"]], [{"game": "Pong"}])) == []
 
 
 def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
     made(plain, tmp_path, 1)
     path = tmp_path / "made_up" / "tables" / "scores.csv"
-    path.with_name("others.csv").write_text("agent,95 % interval,verdict\nDQN,1 to 2,differs\n")
-    path.with_name("others.md").write_text("A caption.\n\n| agent |\n")
+    path.with_name("others.csv").write_text("agent,low,high,verdict\nDQN,1,2,differs\n")
+    path.with_name("others.md").write_text(
+        "A caption.\n\n| agent | 95 % interval | verdict |\n| --- | --- | --- |\n| DQN | 1 to 2 | differs |\n"
+    )
     assert "<h3>" not in (tmp_path / "made_up" / "index.html").read_text()
     both = plain.model_copy(update={"tables": ("scores", "others")})
     html = write_page(both, tmp_path).read_text()
@@ -345,6 +347,8 @@ def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
 
 
 def test_agents_above_random_are_counted():
-    said = [["yes"], [""], ["no"], ["unknown"]]
-    assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", ["above random"], said))
-    assert above_random(ShownTable("scores", "", ["above random"], [["unknown"], [""]])) == ""
+    said, untold = (
+        [{"above_random": cell} for cell in cells] for cells in (("yes", "", "no", "unknown"), ("unknown", ""))
+    )
+    assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", [], [], said))
+    assert above_random(ShownTable("scores", "", [], [], untold)) == ""

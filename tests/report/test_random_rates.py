@@ -18,7 +18,7 @@ def test_a_change_is_the_normalised_scores_by_hand(tmp_path: Path) -> None:
         if (run.variant.variant, run.task.name) in scores:
             write_finished(run, tmp_path, [scores[run.variant.variant, run.task.name]] * 30)
     table = build(experiment, load_runs(experiment, tmp_path))
-    breakout, pong = table.frame.to_dict("records")
+    breakout, pong = table.printed().to_dict("records")
     # DQN 401.2, human 31.8: 100 (401.2 - 1.8) / 30 = 1331.3; 100 (401.2 - 11.8) / 20 = 1947.0, 46.2 % more.
     assert breakout["normalized %, 10 Hz"] == "1,331.3" and breakout["normalized %, 60 Hz"] == "1,947.0"
     assert (breakout["change %"], breakout["above 5 %"], breakout["named by the article"]) == ("+46.2", "yes", "yes")
@@ -34,7 +34,7 @@ def test_a_change_of_nothing_has_no_percentage(tmp_path: Path) -> None:
     for run in experiment.runs():
         write_finished(run, tmp_path, [0.0] * 30)
     table = build(experiment, load_runs(experiment, tmp_path))
-    (row,) = table.frame.to_dict("records")
+    (row,) = table.printed().to_dict("records")
     assert (row["normalized %, 10 Hz"], row["normalized %, 60 Hz"]) == ("0.0", "0.0")
     assert (row["change %"], row["above 5 %"]) == ("of zero", "no")
     assert "Above 5 %: 0 of 1 games (none)" in table.caption

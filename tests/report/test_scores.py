@@ -49,7 +49,7 @@ def _experiment(**changes: object) -> Experiment:
 
 
 def _rows(experiment: Experiment, results: Path) -> dict[tuple[str, str], dict[str, str]]:
-    frame = build(experiment, load_runs(experiment, results)).frame
+    frame = build(experiment, load_runs(experiment, results)).printed()
     return {(row["game"], row["agent"]): row for row in frame.to_dict("records")}
 
 
@@ -186,7 +186,7 @@ def test_two_budgets_of_one_agent_are_told_apart(tmp_path: Path) -> None:
     short = long.model_copy(update={"budget_frames": 400_000})
     both = experiment.model_copy(update={"groups": (short, long, random)})
     table = build(both, load_runs(both, tmp_path))
-    trained = table.frame[(table.frame["game"] == "Pong") & (table.frame["frames"] != "0")]
+    trained = table.printed()[(table.printed()["game"] == "Pong") & (table.printed()["frames"] != "0")]
     assert set(trained["frames"]) == {"400,000", "200,000,000"}
     assert trained["agent"].nunique() == 2
     assert ": 400,000 frames of training" in table.caption

@@ -12,6 +12,7 @@ from pathlib import Path
 from replication.analysis.other_scores import MARKS
 from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.foundation.errors import ReplicationError
+from replication.report.tables.table import from_markdown
 from replication.specification.experiments import Experiment
 
 _MARGIN = f"{MARGIN_POINTS:g} normalised points or {MARGIN_SHARE:.0%} of the published normalised score"
@@ -28,30 +29,27 @@ _VERDICTS = {
     "not run": "No run of this agent on this game is finished.",
     "no reference": "Nothing was published for this agent, protocol, game and number of frames.",
 }
-_FIRST_COLUMNS = (
-    "game",
-    "agent",
-    "score",
-    "95 % interval",
-    "published",
-    "verdict",
-    "normalized %",
-    "published normalized %",
-    "above random",
-)
-"""The columns that are read first where a table has a verdict a game; the file has its own order."""
 _TALL_ROWS = 30
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
 
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table as its files hold it, but for the order of its columns."""
+    """A table as its files hold it.
+
+    Attributes:
+        name: of the files.
+        caption: as printed.
+        columns: the printed headings.
+        rows: the printed cells.
+        data: of the CSV, a row each, by column.
+    """
 
     name: str
     caption: str
     columns: list[str]
     rows: list[list[str]]
+    data: list[dict[str, str]]
 
     @property
     def is_tall(self) -> bool:
@@ -62,7 +60,8 @@ class ShownTable:
         """Return the different cells of a column, by which a reader may filter; empty where all are alike."""
         if column not in self.columns:
             return []
-        found = list(dict.fromkeys(filter(None, _column(self, column))))
+        place = self.columns.index(column)
+        found = list(dict.fromkeys(row[place] for row in self.rows if row[place]))
         return found if len(found) > 1 else []
 
     def cell(self, row: list[str], column: str) -> str:
@@ -93,20 +92,20 @@ def is_number(cell: str) -> bool:
 
 
 def read_table(folder: Path, name: str, command: str) -> ShownTable:
-    """Read a table from its CSV, its caption from its Markdown.
+    """Read a table: what is printed from its Markdown, the data from its CSV.
 
     Raises:
-        ReplicationError: one of them is not there; `command` makes it.
+        ReplicationError: one of them is not there, or they are not of one table; `command` makes them.
     """
     text, markdown = (read_made(folder / f"{name}.{kind}", command).decode() for kind in ("csv", "md"))
-    # The caption is what stands before the table.
-    caption = markdown.split("\n|", 1)[0].removeprefix("|").strip()
-    header, *rows = csv.reader(text.splitlines())
-    if {"game", "verdict"} <= set(header):
-        rank = {column: place for place, column in enumerate(_FIRST_COLUMNS)}
-        order = sorted(range(len(header)), key=lambda place: rank.get(header[place], len(rank)))
-        header, rows = [header[place] for place in order], [[row[place] for place in order] for row in rows]
-    return ShownTable(name, caption, header, rows)
+    caption, header, rows = from_markdown(markdown)
+    data = list(csv.DictReader(text.splitlines()))
+    if len(data) != len(rows):
+        raise ReplicationError(
+            f"{folder / name}.csv: found {len(data)} rows, expected the {len(rows)} of {name}.md; make both with "
+            f"`{command}`"
+        )
+    return ShownTable(name, caption, header, rows, data)
 
 
 def read_made(path: Path, command: str) -> bytes:
@@ -123,8 +122,8 @@ def read_made(path: Path, command: str) -> bytes:
 
 def verdicts(table: ShownTable) -> list[ShownVerdict]:
     """Return the verdicts on our own rows, in the order of `_VERDICTS`; those that no row has are left out."""
-    ours = [row for row in table.rows if not table.is_of_another_program(row)]
-    given, reasons = ([table.cell(row, column) for row in ours] for column in ("verdict", "reason"))
+    ours = [row for row in table.data if not row.get("agent", "").endswith(MARKS)]
+    given, reasons = ([row.get(column, "") for row in ours] for column in ("verdict", "reason"))
     counted = []
     for word, meaning in _VERDICTS.items():
         why = Counter(
@@ -133,7 +132,11 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
             if other == word and reason and not reason.startswith("difference ")
         )
         if word in given:
-            here = _BESIDE_EACH_ROW.get(word, meaning) if "margin" in table.columns else meaning
+            here = (
+                _BESIDE_EACH_ROW.get(word, meaning)
+                if table.data and "margin" in table.data[0] and "game" not in table.data[0]
+                else meaning
+            )
             counted.append(ShownVerdict(word, given.count(word), here, why.most_common()))
     return counted
 
@@ -162,16 +165,9 @@ def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]
 
 def above_random(table: ShownTable) -> str:
     """Say in a sentence how many agents' intervals lie above the random agent's; empty if the table does not tell."""
-    if "above random" not in table.columns:
-        return ""
-    said = [cell for cell in _column(table, "above random") if cell not in {"", "not comparable"}]
+    said = [cell for row in table.data if (cell := row.get("above_random", "")) not in {"", "not comparable"}]
     if set(said) <= {"unknown"}:
         return ""
     unknown = f"; {said.count('unknown')} cannot be told yet" if "unknown" in said else ""
     cases = f"{said.count('yes')} of {len(said)} cases{unknown}"
     return f"A trained agent's interval lies wholly above the random agent's in {cases}."
-
-
-def _column(table: ShownTable, name: str) -> list[str]:
-    place = table.columns.index(name)
-    return [row[place] for row in table.rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
 from replication.foundation.errors import ReplicationError
 from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.published.spreads import stand_in_text
+from replication.report.tables.columns import interval as interval_column
+from replication.report.tables.columns import number, part, text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
@@ -29,6 +32,25 @@ from replication.specification.tasks.atari_games import find_game
 NEEDS = {"games": "all in reference_set"}
 NOT_COMPARABLE = "not comparable"
 """Under `above random`: the episodes were cut at another time than the random agent's."""
+_COLUMNS = (
+    text("game"),
+    text("agent"),
+    number("score"),
+    interval_column("95 % interval", "score"),
+    number("published", missing=""),
+    text("verdict"),
+    number("normalized %", "normalized"),
+    number("published normalized %", "published_normalized", missing=""),
+    text("above random"),
+    number("frames", digits=0, missing="unknown"),
+    part("seeds", "seeds_finished", "seeds_planned", "earlier_versions"),
+    text("interval over"),
+    number("random (published)", "random"),
+    number("human (published)", "human"),
+    text("reason"),
+    text("deviations"),
+)
+"""In a reader's order."""
 _PAPER_COLUMNS = (
     "game",
     "agent",
@@ -78,7 +100,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     ]
     rows = with_others(rows, experiment, finished.results, references)
     caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, finished.results)
-    return Table("scores", pd.DataFrame(rows), caption, (("score", "published"),), _PAPER_COLUMNS)
+    frame = pd.DataFrame(rows)
+    return Table("scores", frame, caption, (("score", "published"),), _PAPER_COLUMNS, columns=_COLUMNS)
 
 
 def _row(
@@ -88,26 +111,35 @@ def _row(
     chance: Sequence[Cell],
     references: ReferenceSet,
     level: float,
-) -> dict[str, str]:
-    game = cell.run.task.name
-    scores = cell.scores
+) -> dict[str, Any]:
+    game, scores = cell.run.task.name, cell.scores
     shown, unit = _shown_interval(cell)
+    low, high = shown or (None, None)
+    mean = float(np.mean(scores)) if scores else None
     verdict = _verdict(cell, comparison, references, level)
     known = comparison.counterpart
     return {
         "game": find_game(game).title,
         "agent": agent,
-        "frames": f"{cell.run.training_frames:,}",  # what a published number must share with the row
-        "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
-        "score": _number(float(np.mean(scores)) if scores else None),
-        "95 % interval": "missing" if not scores else _range(shown),
-        "interval over": unit,
-        "normalized %": _number(normalized_score(float(np.mean(scores)), game, references) if scores else None),
-        "above random": _above_random(cell, chance, references),
-        "random (published)": _number(references.random[game]),
-        "human (published)": _number(references.human[game]),
-        "published": _number(known.score) if known else "",
-        "published normalized %": _number(known.normalized) if known else "",
+        "frames": cell.run.training_frames,  # what a published number must share with the row
+        "seeds_finished": len(cell.finished),
+        "seeds_planned": len(cell.runs),
+        "earlier_versions": marks_of(cell.finished),
+        "score": mean,
+        "score_low": low if scores else None,
+        "score_high": high if scores else None,
+        "interval_over": unit,
+        "normalized": None if mean is None else normalized_score(mean, game, references),
+        "above_random": _above_random(cell, chance, references),
+        "random": references.random[game],
+        "human": references.human[game],
+        "published": known.score if known else None,
+        "published_normalized": known.normalized if known else None,
+        "difference": verdict.difference,
+        "difference_low": verdict.low,
+        "difference_high": verdict.high,
+        "margin": verdict.margin,
+        "stand_in": verdict.stand_in,
         "verdict": verdict.word,
         "reason": verdict.reason,
         "deviations": ", ".join(deviation.id for deviation in deviations_in_force(cell.run)),
@@ -237,11 +269,3 @@ def _best_text(comparisons: Sequence[Comparison]) -> str:
         f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
         f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
     )
-
-
-def _number(value: float | None) -> str:
-    return "missing" if value is None else f"{value:z,.1f}"
-
-
-def _range(of: tuple[float, float] | None) -> str:
-    return "none" if of is None else f"{of[0]:z,.1f} to {of[1]:z,.1f}"
