@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+LEVEL = 0.95
+"""Of the intervals that tables and figures show."""
+
 
 @dataclass(frozen=True)
 class Estimate:

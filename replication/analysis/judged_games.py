@@ -10,10 +10,9 @@ import numpy as np
 from replication.analysis.best_of_rates import compared, comparison_count
 from replication.analysis.cells import Cell, cells_of
 from replication.analysis.finished import FinishedRun, FinishedRuns
-from replication.analysis.intervals import family_level
+from replication.analysis.intervals import LEVEL, family_level
 from replication.analysis.power import JudgedGames
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
-from replication.analysis.verdicts import LEVEL
 from replication.published.references import ReferenceSet, reference_set
 from replication.specification.experiments import Experiment
 

@@ -26,8 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from replication.analysis.intervals import estimate, interval
-from replication.analysis.verdicts import LEVEL
+from replication.analysis.intervals import LEVEL, estimate, interval
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256

@@ -10,25 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replication.analysis.other_scores import MARKS
-from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.foundation.errors import ReplicationError
 from replication.report.tables.table import from_markdown
 from replication.specification.experiments import Experiment
 
-_MARGIN = f"{MARGIN_POINTS:g} normalised points or {MARGIN_SHARE:.0%} of the published normalised score"
-_BESIDE_EACH_ROW = {
-    "replicated": "The whole interval of the difference lies within the margin of its row.",
-    "not run": "The runs of this row are not finished.",
-    "no reference": "Nothing was published to stand beside this row.",
-}
-"""Meanings of verdicts where a table gives the margin of each row, in place of those of `_VERDICTS`."""
 _VERDICTS = {
-    "replicated": f"The whole interval of the difference lies within the margin: {_MARGIN}, whichever is larger.",
-    "differs": "The whole interval of the difference lies outside the margin.",
-    "inconclusive": "The interval reaches across the edge of the margin, or there is too little to make one.",
-    "not run": "No run of this agent on this game is finished.",
-    "no reference": "Nothing was published for this agent, protocol, game and number of frames.",
+    "replicated": "Ours learned as much as the published agent, within a quarter, and the tests show it.",
+    "differs": "Ours did not do what the published agent did, and the tests show it.",
+    "consistent": "Nothing tells the two apart. Said of agents that learn nothing and of shares of successes, of which "
+    "more cannot be shown.",
+    "inconclusive": "Neither is shown yet, or there is too little to test.",
+    "uninformative": "The published agent is itself not clearly above play that learned nothing: to agree with it says "
+    "nothing.",
+    "not run": "There is a published number, and no run of ours to judge yet.",
+    "no reference": "Nothing was published for this agent, protocol, task and length of training.",
 }
+_OWN_REASONS = ("p = ",)
+"""Beginnings of reasons that are numbers of one row: they stand in the table."""
 _TALL_ROWS = 30
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
 
@@ -77,7 +75,7 @@ class ShownTable:
 class ShownVerdict:
     """A verdict of the score table: its rows, its meaning, and its reasons, the most frequent first.
 
-    A reason that is a difference with its interval stands in the table; here it would be one of many.
+    Reasons that are numbers of one row stand in the table; here each would be one of many.
     """
 
     word: str
@@ -129,15 +127,10 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
         why = Counter(
             reason
             for other, reason in zip(given, reasons, strict=True)
-            if other == word and reason and not reason.startswith("difference ")
+            if other == word and reason and not reason.startswith(_OWN_REASONS)
         )
         if word in given:
-            here = (
-                _BESIDE_EACH_ROW.get(word, meaning)
-                if table.data and "margin" in table.data[0] and "game" not in table.data[0]
-                else meaning
-            )
-            counted.append(ShownVerdict(word, given.count(word), here, why.most_common()))
+            counted.append(ShownVerdict(word, given.count(word), meaning, why.most_common()))
     return counted
 
 

@@ -10,9 +10,8 @@ import pandas as pd
 
 from replication.analysis.cells import Cell, cells_of
 from replication.analysis.finished import FinishedRun, FinishedRuns, coverage, marks_of
-from replication.analysis.intervals import estimate, interval
+from replication.analysis.intervals import LEVEL, estimate, interval
 from replication.analysis.learning_curves import agent_title, budget_text
-from replication.analysis.verdicts import LEVEL
 from replication.report.tables.columns import PrintedColumn, is_missing, number, part, text
 from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.table import Table
