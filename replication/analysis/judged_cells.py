@@ -5,9 +5,11 @@ The unit of an agent that trains is the training seed; of one that does not, the
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -17,8 +19,7 @@ from replication.analysis.finished import FinishedRuns
 from replication.analysis.floors import Floor, find_floor
 from replication.analysis.looks import Look, look_at
 from replication.analysis.published_counterparts import Counterpart, find_counterpart, find_rivals
-from replication.analysis.random_games import compare_episodes
-from replication.analysis.random_play import RandomPlay
+from replication.analysis.random_play import RandomPlay, compare_game
 from replication.analysis.severity import Rival, severity
 from replication.analysis.stand_ins import factors_that_keep_the_word
 from replication.analysis.two_point import halfway, judge_two_point
@@ -29,6 +30,7 @@ from replication.specification.experiments import Experiment
 
 FLOOR_RIVAL = "random play"
 """The name of the floor among the agents that are not ruled out."""
+_SEED = 20_150_226
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class JudgedCell:
             floor. None where nothing is compared, or the agent does not train.
         verdict: the word and its numbers.
         random_play: the test of an agent that does not train; None for any other, and where none is finished.
+        others_at_random: the same of the other agents here that do not train, in its place, by title.
         would_have_passed, not_ruled_out: names of the wrong agents that were tried (severity.py).
         tried: how many were.
         stand_in_factors: between which multiples of a stood-in deviation the word stays; None where none is.
@@ -56,6 +59,7 @@ class JudgedCell:
     comparison: Comparison | None
     verdict: Verdict
     random_play: RandomPlay | None = None
+    others_at_random: Mapping[str, RandomPlay] = field(default_factory=dict)
     would_have_passed: tuple[str, ...] = ()
     not_ruled_out: tuple[str, ...] = ()
     tried: int = 0
@@ -126,7 +130,7 @@ class _Judging:
         factors = None
         if comparison.stand_in_variance is not None:
             factors = factors_that_keep_the_word(comparison, self.family)
-        return JudgedCell(cell, found, floor, look, comparison, verdict, None, passed, open_to, tried, factors)
+        return JudgedCell(cell, found, floor, look, comparison, verdict, None, {}, passed, open_to, tried, factors)
 
     def _floor(self, cell: Cell) -> Floor:
         assert self._experiment.published is not None
@@ -180,12 +184,12 @@ class _Judging:
         assert counterpart is not None and counterpart.episodes is not None
         if not cell.finished:
             return JudgedCell(cell, found, None, look, None, not_run())
-        here = compare_episodes(cell, counterpart, self.family.comparisons)
+        here = _compared(cell, counterpart, self.family.comparisons)
         if here is None:
             return JudgedCell(cell, found, None, look, None, Verdict("inconclusive", "one episode tells nothing"))
         verdict = Verdict(
             here.word,
-            f"p = {here.p:.2g}; a difference of {here.detectable:,.3g} would be found in 95 of 100 experiments",
+            f"p = {here.p:.2g}; a difference of {here.detectable:,.1f} would be found in 95 of 100 experiments",
             difference=here.mean - counterpart.score,
         )
         rivals = [
@@ -196,13 +200,13 @@ class _Judging:
             and other.run.variant != cell.run.variant
             and other.run.protocol == cell.run.protocol
         ]
-        tried = [
-            (other.run.variant.title, beside.word)
+        tried = {
+            other.run.variant.title: beside
             for other in rivals
-            if (beside := compare_episodes(other, counterpart, self.family.comparisons)) is not None
-        ]
-        passed = tuple(name for name, word in tried if word == "consistent")
-        return JudgedCell(cell, found, None, look, None, verdict, here, passed, passed, len(tried))
+            if (beside := _compared(other, counterpart, self.family.comparisons)) is not None
+        }
+        passed = tuple(name for name, beside in tried.items() if beside.word == "consistent")
+        return JudgedCell(cell, found, None, look, None, verdict, here, tried, passed, passed, len(tried))
 
 
 def _counts(cell: Cell, found: CellCounterpart, comparison: Comparison | None) -> bool:
@@ -233,3 +237,22 @@ def _beside(ours: Runs, counterpart: Counterpart, floor: Floor) -> Comparison:
     published = Runs(counterpart.score - floor.score, counterpart.runs, counterpart.variance)
     stand_in = counterpart.stand_in_variance if counterpart.variance is None else None
     return Comparison(ours, published, floor.error, stand_in)
+
+
+def _compared(cell: Cell, counterpart: Counterpart, comparisons: int) -> RandomPlay | None:
+    """Test the episodes of an agent that does not train; None for fewer than two."""
+    assert counterpart.episodes is not None
+    if len(cell.episode_returns) < 2:
+        return None
+    task = zlib.crc32(cell.run.task.name.encode())
+    return _game(
+        tuple(cell.episode_returns), counterpart.score, counterpart.episodes, comparisons, counterpart.rounding, task
+    )
+
+
+@cache
+def _game(
+    returns: tuple[float, ...], score: float, episodes: int, comparisons: int, rounding: float, task: int
+) -> RandomPlay:
+    stream = np.random.default_rng([_SEED, task])
+    return compare_game(returns, score, episodes, comparisons, stream, rounding=rounding)

@@ -27,6 +27,8 @@ _VERDICTS = {
 }
 _OWN_REASONS = ("p = ",)
 """Beginnings of reasons that are numbers of one row: they stand in the table."""
+_TRIED = ("replicated", "differs", "inconclusive", "consistent")
+"""Verdicts beside which other agents were tried."""
 _TALL_ROWS = 30
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
 
@@ -132,6 +134,32 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
         if word in given:
             counted.append(ShownVerdict(word, given.count(word), meaning, why.most_common()))
     return counted
+
+
+def severity(table: ShownTable) -> list[str]:
+    """Say in sentences which wrong agents the verdicts of a table cannot tell from the right one, and which they do.
+
+    Rows alike in that share a sentence. Random play of an agent that does not train is in the caption.
+    """
+    said: dict[tuple[str, str], list[str]] = {}
+    for row in table.data:
+        if row.get("verdict") in _TRIED and row.get("wrong_agents_tried", "0") not in ("", "0"):
+            key = (row["not_ruled_out"], row["would_have_passed"])
+            said.setdefault(key, []).append(f"{row['game']} ({row['agent']})")
+    return [_severity_text(rows, *map(_names, key)) for key, rows in said.items()]
+
+
+def _names(cell: str) -> list[str]:
+    return [name for name in cell.split("; ") if name]
+
+
+def _severity_text(rows: list[str], open_to: list[str], passed: list[str]) -> str:
+    where = ", ".join(rows)
+    if not open_to and not passed:
+        return f"{where}: every other agent that was tried is ruled out."
+    several = " or ".join([*open_to, *(name for name in passed if name not in open_to)])
+    also = f" {', '.join(passed)} would have passed too." if passed else ""
+    return f"{where}: cannot be told from {several} here.{also}"
 
 
 def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:
