@@ -24,6 +24,8 @@ Truths = NDArray[np.bool_]
 
 def student_quantile(p: float, degrees: Floats) -> Floats:
     """Return the Student quantile t(p, degrees), of the shape of the degrees; infinite at 0 degrees."""
+    if degrees.size and (degrees == degrees.flat[0]).all():  # as nearly always; the search below is slow
+        return np.full(degrees.shape, special.stdtrit(degrees.flat[0], p) if degrees.flat[0] > 0 else math.inf)
     values, places = np.unique(degrees, return_inverse=True)
     found = np.array([special.stdtrit(each, p) if each > 0 else math.inf for each in values])
     return found[places].reshape(np.shape(degrees))

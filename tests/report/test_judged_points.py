@@ -10,10 +10,8 @@ import pytest
 from replication.analysis.agent_scores import agent_scores
 from replication.analysis.aggregate_curves import aggregate_curves
 from replication.analysis.finished import load_runs
-from replication.analysis.intervals import family_level
-from replication.analysis.judged_games import judged_cells
+from replication.analysis.judged_cells import judged_table
 from replication.analysis.learning_curves import learning_curves
-from replication.analysis.verdicts import LEVEL
 from replication.foundation.errors import ReplicationError
 from replication.published.curves import training_curve
 from replication.published.references import reference_set
@@ -67,12 +65,16 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
 def test_every_point_counts_in_the_level_and_in_the_tables_of_power_and_errors(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [1, 2, 3]}, {"games": ["krull"], "judge_at": [2]})
     finished_in(experiment, tmp_path)
-    judged, level = judged_cells(experiment, load_runs(experiment, tmp_path), REFERENCES)
-    assert len(judged) == 4 and level == family_level(LEVEL, 4)
+    judged = judged_table(experiment, load_runs(experiment, tmp_path))
+    # After two million frames Pong's published runs are not clearly above random play: 0.13 beside an error of 0.19.
+    assert len(judged.cells) == 4 and judged.family.comparisons == 3
     assert power.build(experiment, load_runs(experiment, tmp_path)).printed()["agent"].to_list() == [
         f"Rainbow (Dopamine), {n}" for n in ("2 iterations", "1 iteration", "2 iterations", "3 iterations")
     ]
-    assert "tables of its 4 comparisons" in verdict_errors.build(experiment, load_runs(experiment, tmp_path)).caption
+    assert (
+        "tables of its 3 informative comparisons"
+        in verdict_errors.build(experiment, load_runs(experiment, tmp_path)).caption
+    )
 
 
 def test_without_points_a_run_is_judged_at_its_end_and_nothing_is_said(tmp_path: Path) -> None:
