@@ -9,7 +9,7 @@ import pytest
 
 from replication.analysis.finished import load_runs
 from replication.analysis.judged_cells import FLOOR_RIVAL, JudgedTable, judged_table
-from replication.analysis.random_tables import table_tests, tests_text
+from replication.analysis.random_tables import all_games_text, table_tests
 from replication.analysis.stand_ins import factors_that_keep_the_word
 from replication.analysis.verdict_conventions import Family
 from replication.analysis.verdict_rule import Runs, judge
@@ -126,4 +126,4 @@ def test_the_wrong_random_agent_is_tried_in_the_place_of_the_right_one(tmp_path:
     assert named["breakout", "random_60hz"].verdict.word == "no reference"
     words = {title: test.word for title, test in table_tests(table).items()}
     assert words == {"Random agent, 10 Hz": "consistent", "Random agent, 60 Hz": "differs"}
-    assert "Random agent, 60 Hz differs (S = " in tests_text(table)
+    assert "Random agent, 60 Hz differs (S = " in all_games_text(table)
