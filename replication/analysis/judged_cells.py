@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from replication.analysis.cells import Cell, cells_of
 from replication.analysis.finished import FinishedRuns
 from replication.analysis.floors import Floor, find_floor
 from replication.analysis.looks import Look, look_at
-from replication.analysis.published_counterparts import Counterpart, find_counterpart, find_rivals
+from replication.analysis.published_counterparts import Counterpart, find_counterpart, find_counterpart_of, find_rivals
 from replication.analysis.random_games import compare_episodes
 from replication.analysis.random_play import RandomPlay
 from replication.analysis.severity import Rival, severity
@@ -205,6 +205,32 @@ class _Judging:
         }
         passed = tuple(name for name, beside in tried.items() if beside.word == "consistent")
         return JudgedCell(cell, found, None, look, None, verdict, here, tried, passed, passed, len(tried))
+
+
+def judge_other(
+    scores: Sequence[float], like: Cell, agent: str, experiment: Experiment, table: JudgedTable, others: int
+) -> tuple[Counterpart, Floor, Verdict] | None:
+    """Judge another program's scores by the rule of our own.
+
+    Args:
+        scores: raw, a run each.
+        like: a cell of ours with the same task, protocol and length of training.
+        agent: as the published source names it.
+        experiment: whose source it is.
+        table: of the experiment's own cells, whose words do not depend on others.
+        others: further comparisons that share the error of these.
+
+    Returns: the published number, the floor and the verdict; None where the source has no number for the agent.
+    """
+    if experiment.published is None:
+        return None
+    references, source = reference_set(experiment.reference_set), experiment.published.source
+    found = find_counterpart_of(source, agent, like.run, references)
+    if isinstance(found, str):
+        return None
+    floor = find_floor(source, like, [one.cell for one in table.cells], references)
+    family = replace(table.family, comparisons=table.family.comparisons + others)
+    return found, floor, judge(_beside(_runs(scores, floor.score), found, floor), family)
 
 
 def _counts(cell: Cell, found: CellCounterpart, comparison: Comparison | None) -> bool:

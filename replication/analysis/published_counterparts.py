@@ -71,7 +71,7 @@ def find_counterpart(
         return "the experiment names no published source"
     if run.preset is not None:
         return f"preset {run.preset.preset} departs from the published schedules"
-    return _of_agent(published.source, published.agents.get(run.variant.variant), run, references, folder)
+    return find_counterpart_of(published.source, published.agents.get(run.variant.variant), run, references, folder)
 
 
 def find_rivals(
@@ -88,11 +88,14 @@ def find_rivals(
         names = list(dict.fromkeys(row.algorithm for row in scores_by_game(judge.name, folder)))
     own = published.agents.get(run.variant.variant, "").partition(", ")[0]
     others = [name for name in names if name.partition(", ")[0] != own and name not in judge.not_trained]
-    found = [_of_agent(published.source, name, run, references, folder) for name in others]
+    found = [find_counterpart_of(published.source, name, run, references, folder) for name in others]
     return [one for one in found if isinstance(one, Counterpart)]
 
 
-def _of_agent(source: str, agent: str | None, run: Run, references: ReferenceSet, folder: Path) -> Counterpart | str:
+def find_counterpart_of(
+    source: str, agent: str | None, run: Run, references: ReferenceSet, folder: Path = PUBLISHED
+) -> Counterpart | str:
+    """Find the number of an agent by the source's own name of it; None is an agent that it has no name for."""
     judge = find_judge(source, folder)
     if judge.layout == "curves":
         return _on_curve(judge, agent, run, folder)

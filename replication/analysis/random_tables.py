@@ -24,7 +24,7 @@ def table_tests(table: JudgedTable) -> dict[str, TableTest]:
     return {title: compare_table(played) for title, played in games.items()}
 
 
-def tests_text(table: JudgedTable) -> str:
+def all_games_text(table: JudgedTable) -> str:
     """Say for a caption what the tests of whole tables find; empty where no agent here goes untrained."""
     found = table_tests(table)
     if not found:

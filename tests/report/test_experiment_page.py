@@ -20,7 +20,7 @@ from replication.report.pages import experiment as experiment_page
 from replication.report.pages import runs
 from replication.report.pages.experiment import write_page
 from replication.report.pages.fidelity import shown_fidelity
-from replication.report.pages.tables import ShownTable, above_random, verdicts
+from replication.report.pages.tables import ShownTable, above_random, severity, verdicts
 from replication.report.tables import scores
 from replication.report.tables.table import write_table
 from replication.specification.fidelity import deviations_in_force
@@ -316,7 +316,7 @@ def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
 
 def test_verdicts_are_counted_with_their_reasons():
     rows = [
-        {"verdict": "differs", "reason": "difference +30.0 [+20.0, +40.0] normalised points, margin 10.0"},
+        {"verdict": "differs", "reason": "p = 0.0001; a difference of 3.0 would be found in 95 of 100 experiments"},
         {"verdict": "no reference", "reason": "too short"},
         {"verdict": "no reference", "reason": "a preset"},
         {"verdict": "no reference", "reason": "a preset"},
@@ -342,8 +342,26 @@ def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
     assert re.findall(r"<h3>(.*?)</h3>", html) == ["Table scores", "Table others"]
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html)[-1] == ("1", "differs")
     headings = re.findall(r'<th scope="col">(.*?)</th>', html)
-    assert headings[:6] == ["game", "agent", "score", "95 % interval", "published", "verdict"]
+    assert headings[:5] == ["game", "agent", "score", "published", "share"]
     assert headings.count("95 % interval") == 2 and "agent 95 % interval verdict" in " ".join(headings)
+
+
+def test_the_agents_that_a_verdict_cannot_tell_apart_are_named():
+    row = {"verdict": "inconclusive", "agent": "DQN", "wrong_agents_tried": "6", "would_have_passed": ""}
+    rows = [
+        row | {"game": "Pong", "not_ruled_out": "C51; IQN"},
+        row | {"game": "Krull", "not_ruled_out": "C51; IQN"},
+        row | {"game": "Alien", "not_ruled_out": "", "verdict": "replicated"},
+        row | {"game": "Tennis", "not_ruled_out": "C51", "would_have_passed": "C51", "verdict": "replicated"},
+        row | {"game": "Venture", "not_ruled_out": "random play", "verdict": "uninformative"},
+        {"agent": "Random", "game": "Pong", "verdict": "consistent", "all_games": "differs", "all_games_p": "0.00005"},
+    ]
+    assert severity(ShownTable("scores", "", [], [], rows)) == [
+        "DQN: Pong and Krull: cannot be told from C51 or IQN here.",
+        "DQN: Alien: every other agent that was tried is ruled out.",
+        "DQN: Tennis: cannot be told from C51 here. C51 would have passed too.",
+        "All games together: Random differs (p = 5e-05).",
+    ]
 
 
 def test_agents_above_random_are_counted():

@@ -58,7 +58,7 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
     for row, point in zip(rows, (1, 3), strict=True):
         assert row["score"] == f"{returns.loc[point - 1].mean():.1f}"
         assert row["published"] == f"{curve[point]:.1f}" and row["verdict"] != "no reference"
-    assert "hold together at 95 % over 2 comparisons" in table.caption
+    assert set(table.frame["comparisons"]) == {2} and "hold over the table: 2 comparisons" in table.caption
     assert "3 iterations of at least 250,000 steps, judged after iterations 1 and 3, protocol" in table.caption
 
 

@@ -137,29 +137,39 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
 
 
 def severity(table: ShownTable) -> list[str]:
-    """Say in sentences which wrong agents the verdicts of a table cannot tell from the right one, and which they do.
+    """Say in sentences which wrong agents the verdicts of a table cannot tell from the right one.
 
-    Rows alike in that share a sentence. Random play of an agent that does not train is in the caption.
+    Rows of an agent that are alike in that share a sentence; where all games of a table are tested together, one says
+    so of each agent that was put in the place of the published one.
     """
-    said: dict[tuple[str, str], list[str]] = {}
+    said: dict[tuple[str, str, str], list[str]] = {}
+    together: dict[str, str] = {}
     for row in table.data:
         if row.get("verdict") in _TRIED and row.get("wrong_agents_tried", "0") not in ("", "0"):
-            key = (row["not_ruled_out"], row["would_have_passed"])
-            said.setdefault(key, []).append(f"{row['game']} ({row['agent']})")
-    return [_severity_text(rows, *map(_names, key)) for key, rows in said.items()]
+            key = (row["agent"], row["not_ruled_out"], row["would_have_passed"])
+            said.setdefault(key, []).append(row["game"])
+        if row.get("all_games"):
+            together[row["agent"]] = f"{row['agent']} {row['all_games']} (p = {float(row['all_games_p']):.2g})"
+    texts = [_severity_text(agent, games, *map(_names, lists)) for (agent, *lists), games in said.items()]
+    return texts + ([f"All games together: {'; '.join(together.values())}."] if together else [])
 
 
 def _names(cell: str) -> list[str]:
     return [name for name in cell.split("; ") if name]
 
 
-def _severity_text(rows: list[str], open_to: list[str], passed: list[str]) -> str:
-    where = ", ".join(rows)
+def _severity_text(agent: str, games: list[str], open_to: list[str], passed: list[str]) -> str:
+    where = f"{agent}: {_listed(games)}"
     if not open_to and not passed:
         return f"{where}: every other agent that was tried is ruled out."
-    several = " or ".join([*open_to, *(name for name in passed if name not in open_to)])
-    also = f" {', '.join(passed)} would have passed too." if passed else ""
-    return f"{where}: cannot be told from {several} here.{also}"
+    near = [*open_to, *(name for name in passed if name not in open_to)]
+    also = f" {_listed(passed)} would have passed too." if passed else ""
+    return f"{where}: cannot be told from {_listed(near, 'or')} here.{also}"
+
+
+def _listed(names: list[str], last: str = "and") -> str:
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:

@@ -14,6 +14,8 @@ from replication.analysis.intervals import LEVEL, estimate, interval
 from replication.analysis.judged_cells import JudgedCell, judged_table
 from replication.analysis.learning_curves import agent_title
 from replication.analysis.other_scores import others_caption, with_others
+from replication.analysis.random_play import TableTest
+from replication.analysis.random_tables import table_tests
 from replication.analysis.verdict_conventions import Family
 from replication.foundation.errors import ReplicationError
 from replication.published.references import ReferenceSet, normalized_score, reference_set
@@ -37,6 +39,7 @@ _COLUMNS = (
     *SHARE,
     *VERDICT,
     *SEVERITY,
+    text("all games"),
     part("seeds", "seeds_finished", "seeds_planned", "earlier_versions"),
     number("published runs", digits=0, missing=""),
     text("look"),
@@ -72,15 +75,22 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
             )
     table = finished.once(judged_table)
     cells = [one.cell for one in table.cells]
+    together = table_tests(table)
     named = experiment.published.agents if experiment.published else {}
     chance = [cell for cell in cells if not cell.trains and cell.run.variant.variant in named]
     rows = [
         _row(one, agent_title(one.cell.run, experiment.judged_runs()), chance, references, table.family)
+        | _of_all_games(together.get(one.cell.run.variant.title))
         for one in table.cells
     ]
-    rows = with_others(rows, experiment, finished.results, references)
+    rows = with_others(rows, experiment, finished.results, table)
     text = caption(experiment, finished, references, table) + others_caption(experiment, finished.results)
     return Table("scores", pd.DataFrame(rows), text, (("score", "published"),), _PAPER_COLUMNS, columns=_COLUMNS)
+
+
+def _of_all_games(test: TableTest | None) -> dict[str, Any]:
+    """Return the test of all games together, of an agent that does not train, by column."""
+    return {"all_games": test.word if test else "", "all_games_p": test.p if test else None}
 
 
 def _row(

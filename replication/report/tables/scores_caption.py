@@ -10,7 +10,7 @@ from replication.analysis.finished import FinishedRun, coverage
 from replication.analysis.judged_cells import JudgedCell, JudgedTable
 from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
 from replication.analysis.looks import looks_text
-from replication.analysis.random_tables import tests_text
+from replication.analysis.random_tables import all_games_text
 from replication.analysis.verdict_conventions import LENT_DEGREES, ONE_RUN_COMPARISONS, STAND_IN_DEGREES
 from replication.published.references import ReferenceSet
 from replication.published.spreads import stand_in_text
@@ -105,7 +105,7 @@ def _verdicts(experiment: Experiment, table: JudgedTable) -> list[str]:
             "published mean apart at 5 % over the table, else `consistent`, which is no more than that. Would have "
             "passed: other such agents here that are `consistent` with the same number by themselves."
         )
-        parts.append(tests_text(table))
+        parts.append(all_games_text(table))
     return parts
 
 
