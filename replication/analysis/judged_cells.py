@@ -5,11 +5,9 @@ The unit of an agent that trains is the training seed; of one that does not, the
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 import numpy as np
 
@@ -19,7 +17,8 @@ from replication.analysis.finished import FinishedRuns
 from replication.analysis.floors import Floor, find_floor
 from replication.analysis.looks import Look, look_at
 from replication.analysis.published_counterparts import Counterpart, find_counterpart, find_counterpart_of, find_rivals
-from replication.analysis.random_play import RandomPlay, compare_game
+from replication.analysis.random_games import compare_episodes
+from replication.analysis.random_play import RandomPlay
 from replication.analysis.severity import Rival, severity
 from replication.analysis.stand_ins import factors_that_keep_the_word
 from replication.analysis.two_point import halfway, judge_two_point
@@ -30,7 +29,6 @@ from replication.specification.experiments import Experiment
 
 FLOOR_RIVAL = "random play"
 """The name of the floor among the agents that are not ruled out."""
-_SEED = 20_150_226
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,7 @@ class _Judging:
         assert counterpart is not None and counterpart.episodes is not None
         if not cell.finished:
             return JudgedCell(cell, found, None, look, None, not_run())
-        here = _compared(cell, counterpart, self.family.comparisons)
+        here = compare_episodes(cell, counterpart, self.family.comparisons)
         if here is None:
             return JudgedCell(cell, found, None, look, None, Verdict("inconclusive", "one episode tells nothing"))
         verdict = Verdict(
@@ -203,7 +201,7 @@ class _Judging:
         tried = {
             other.run.variant.title: beside
             for other in rivals
-            if (beside := _compared(other, counterpart, self.family.comparisons)) is not None
+            if (beside := compare_episodes(other, counterpart, self.family.comparisons)) is not None
         }
         passed = tuple(name for name, beside in tried.items() if beside.word == "consistent")
         return JudgedCell(cell, found, None, look, None, verdict, here, tried, passed, passed, len(tried))
@@ -263,22 +261,3 @@ def _beside(ours: Runs, counterpart: Counterpart, floor: Floor) -> Comparison:
     published = Runs(counterpart.score - floor.score, counterpart.runs, counterpart.variance)
     stand_in = counterpart.stand_in_variance if counterpart.variance is None else None
     return Comparison(ours, published, floor.error, stand_in)
-
-
-def _compared(cell: Cell, counterpart: Counterpart, comparisons: int) -> RandomPlay | None:
-    """Test the episodes of an agent that does not train; None for fewer than two."""
-    assert counterpart.episodes is not None
-    if len(cell.episode_returns) < 2:
-        return None
-    task = zlib.crc32(cell.run.task.name.encode())
-    return _game(
-        tuple(cell.episode_returns), counterpart.score, counterpart.episodes, comparisons, counterpart.rounding, task
-    )
-
-
-@cache
-def _game(
-    returns: tuple[float, ...], score: float, episodes: int, comparisons: int, rounding: float, task: int
-) -> RandomPlay:
-    stream = np.random.default_rng([_SEED, task])
-    return compare_game(returns, score, episodes, comparisons, stream, rounding=rounding)
