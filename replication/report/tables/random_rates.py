@@ -23,7 +23,7 @@ from replication.analysis.judged_cells import JudgedCell, JudgedTable, judged_ta
 from replication.analysis.learning_curves import unlike_parts
 from replication.analysis.random_games import compare_episodes
 from replication.analysis.random_play import ENOUGH_EPISODES, FOUND_SHARE
-from replication.analysis.random_tables import tests_text
+from replication.analysis.random_tables import all_games_text
 from replication.analysis.verdict_conventions import NOTHING_LEARNED_ERROR
 from replication.published.loader import published_table
 from replication.published.references import ReferenceSet, normalized_score, reference_set
@@ -221,4 +221,4 @@ def _tests_caption(rows: Sequence[dict[str, Any]], judged: JudgedTable) -> list[
     least, most = min(counts), max(counts)
     episodes = f"{least}" if least == most else f"{least} to {most}"
     few = "" if least >= ENOUGH_EPISODES else f"; with fewer than {ENOUGH_EPISODES} more tables err than is promised"
-    return [*said, f"Ours: {episodes} episodes a game{few}.", tests_text(judged)]
+    return [*said, f"Ours: {episodes} episodes a game{few}.", all_games_text(judged)]
