@@ -15,7 +15,7 @@ from replication.analysis.verdict_conventions import Family
 from replication.analysis.verdict_rule import Runs, judge
 from replication.published.curves import training_curve
 from replication.specification.experiments import Experiment
-from tests.support.finished_runs import made_up_experiment
+from tests.support.finished_runs import finish, made_up_experiment
 from tests.support.synthetic import write_finished
 
 DOPAMINE = {"source": "dopamine_curves", "algorithm": "DQN", "agents": {"dqn_dopamine": "DQN"}}
@@ -31,7 +31,7 @@ def of_dopamine(games: list[str], iterations: int, seeds: int = 2) -> Experiment
 def with_returns(experiment: Experiment, results: Path, returns: dict[str, list[float]]) -> JudgedTable:
     """Finish the runs so that the last iteration of each has the return named for its game and seed."""
     for run in experiment.runs():
-        folder = write_finished(run, results, [1.0])
+        folder = finish(run, results)
         header, *rows = (folder / "iterations.csv").read_text().splitlines()
         last = f"{rows[-1].rpartition(',')[0]},{returns[run.task.name][run.seed - 1]}"
         (folder / "iterations.csv").write_text("\n".join([header, *rows[:-1], last]) + "\n")
@@ -75,7 +75,7 @@ def test_the_published_agents_that_are_not_ruled_out_are_named(tmp_path: Path) -
     (one,) = table.cells
     assert "C51" in one.not_ruled_out and FLOOR_RIVAL not in one.not_ruled_out
     assert "DQN" not in one.not_ruled_out and one.tried == 6  # five other agents and random play
-    (poor,) = with_returns(experiment, tmp_path, {"road_runner": [11.0, 12.5]}).cells
+    (poor,) = with_returns(experiment, tmp_path / "poor", {"road_runner": [11.0, 12.5]}).cells
     assert FLOOR_RIVAL in poor.not_ruled_out and poor.verdict.word != "replicated"
 
 
