@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from replication.analysis import random_play
 from replication.analysis.random_play import compare_game, compare_table
 
 
@@ -106,3 +107,24 @@ def test_too_few_episodes_and_an_empty_table_are_refused() -> None:
         compare_game([1.0], 1.0, 30, 1, stream())
     with pytest.raises(ValueError, match="found no game"):
         compare_table([])
+
+
+@pytest.mark.long
+def test_tables_of_the_same_agent_seldom_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expected of the table's test at 5 % with 300 episodes: 4.5; of a game at 5 % over the table: 5 to 6."""
+    monkeypatch.setattr(random_play, "DRAWS", 4_000)  # of which p = 0.05 / 10 is the twentieth
+    population = np.random.default_rng(11)
+    laws = [
+        *(
+            [0.0] * 17 + [float(each) for each in population.gamma(1.0, 30.0, 13)] for _ in range(5)
+        ),  # most score nothing
+        *(population.gamma(2.0, 100.0, 60).tolist() for _ in range(5)),
+    ]
+    tables, together, any_game = 120, 0, 0
+    own = stream()
+    for _ in range(tables):
+        games = [compare_game(own.choice(law, 300), own.choice(law, 30).mean(), 30, 10, own) for law in laws]
+        together += compare_table(games).word == "differs"
+        any_game += any(game.word == "differs" for game in games)
+    most = 0.06 + 4 * math.sqrt(0.06 * 0.94 / tables)
+    assert together / tables < most and any_game / tables < most, (together, any_game)
