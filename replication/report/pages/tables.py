@@ -12,6 +12,7 @@ from pathlib import Path
 from replication.analysis.other_scores import MARKS
 from replication.foundation.errors import ReplicationError
 from replication.report.tables.table import from_markdown
+from replication.report.tables.verdict_columns import BETWEEN_NAMES
 from replication.specification.experiments import Experiment
 
 _VERDICTS = {
@@ -147,7 +148,7 @@ def severity(table: ShownTable) -> list[str]:
     for row in table.data:
         if row.get("verdict") in _TRIED and row.get("wrong_agents_tried", "0") not in ("", "0"):
             key = (row["agent"], row["not_ruled_out"], row["would_have_passed"])
-            said.setdefault(key, []).append(row["game"])
+            said.setdefault(key, []).append(row.get("game") or row["statistic"])
         if row.get("all_games"):
             together[row["agent"]] = f"{row['agent']} {row['all_games']} (p = {float(row['all_games_p']):.2g})"
     texts = [_severity_text(agent, games, *map(_names, lists)) for (agent, *lists), games in said.items()]
@@ -155,7 +156,7 @@ def severity(table: ShownTable) -> list[str]:
 
 
 def _names(cell: str) -> list[str]:
-    return [name for name in cell.split("; ") if name]
+    return [name for name in cell.split(BETWEEN_NAMES) if name]
 
 
 def _severity_text(agent: str, games: list[str], open_to: list[str], passed: list[str]) -> str:
