@@ -6,7 +6,7 @@ optimality gap, of which less is better. A run of an aggregate is one run of eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,7 +154,7 @@ def _coefficient(game: str, found: Counterpart, references: ReferenceSet) -> flo
     return None if found.deviation is None or not above else found.deviation / above
 
 
-def aggregate_family(found: Mapping[object, AggregateComparison], look_factor: float) -> Family:
+def aggregate_family(found: Iterable[AggregateComparison], look_factor: float) -> Family:
     """Return the family of a table's comparisons that can tell anything."""
-    counted = [one for one in found.values() if one.comparison is None or one.comparison.informative]
+    counted = [one for one in found if one.comparison is None or one.comparison.informative]
     return Family(len(counted), look_factor)

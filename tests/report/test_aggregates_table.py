@@ -154,7 +154,7 @@ def test_less_of_the_optimality_gap_is_more_learned() -> None:
     assert found.comparison is not None and found.comparison.ours.mean == pytest.approx(60.0)
     assert found.comparison.published == Runs(50.0, 100, 400.0)
     assert nothing.verdict(Family(1)).share == pytest.approx(0.0) and nothing.verdict(Family(1)).word == "differs"
-    assert aggregate_family({"one": found, "two": nothing}, 2.0) == Family(2, 2.0)
+    assert aggregate_family([found, nothing], 2.0) == Family(2, 2.0)
 
 
 def test_other_agents_aggregates_take_the_published_one_s_place() -> None:

@@ -77,7 +77,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         for name in STATISTICS
         if isinstance(counterpart := found[agent.title, name], AggregateCounterpart)
     }
-    family = aggregate_family(compared, look_factor(experiment.looks))
+    family = aggregate_family(compared.values(), look_factor(experiment.looks))
     rows = [
         _row(agent, name, found[agent.title, name], compared.get((agent.title, name)), family, interval)
         | _severity(experiment, agent, name, compared.get((agent.title, name)), family)
