@@ -79,17 +79,23 @@ def find_rivals(
 ) -> list[Counterpart]:
     """Find the numbers of the source's other agents of the same task, protocol and length of training.
 
-    Other versions of the agent itself, whose names differ after a comma, are no rivals, nor is what does not train.
+    Other versions of the agent itself are no rivals, nor is what does not train.
     """
     judge = find_judge(published.source, folder)
     if judge.layout == "curves":
         names = curve_agents(judge.name, run.task.name, folder)
     else:
         names = list(dict.fromkeys(row.algorithm for row in scores_by_game(judge.name, folder)))
-    own = published.agents.get(run.variant.variant, "").partition(", ")[0]
-    others = [name for name in names if name.partition(", ")[0] != own and name not in judge.not_trained]
+    own = published.agents.get(run.variant.variant, "")
+    versions = judge.layout == "agents and versions"
+    others = [name for name in names if not _is_one_agent(name, own, versions) and name not in judge.not_trained]
     found = [find_counterpart_of(published.source, name, run, references, folder) for name in others]
     return [one for one in found if isinstance(one, Counterpart)]
+
+
+def _is_one_agent(name: str, other: str, versions: bool) -> bool:
+    """Return whether two names of a source are of one agent; where it has several versions, they follow a comma."""
+    return name.partition(", ")[0] == other.partition(", ")[0] if versions else name == other
 
 
 def find_counterpart_of(
