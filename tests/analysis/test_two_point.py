@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from replication.analysis.two_point import gap_limit, halfway, is_two_point, judge_shares, judge_two_point
 from replication.analysis.verdict_conventions import Family
@@ -21,6 +22,20 @@ def test_shares_are_compared_by_fishers_exact_test(ours_above: int, published_ab
         f"{ours_above} of 3 runs beside {published_above} of 10 published ones are above the level"
         f" (Fisher's exact test, p = {p})"
     )
+
+
+@pytest.mark.parametrize(("ours", "published"), [(3, 5), (5, 5), (3, 10), (10, 10), (30, 30)])
+def test_equal_shares_differ_seldom(ours: int, published: int) -> None:
+    """Exactly, over every outcome: at most 2.5 % whatever the true share, far less for few runs."""
+    said = np.array(
+        [
+            [judge_shares(one, ours, other, published, Family(1)).word == "differs" for other in range(published + 1)]
+            for one in range(ours + 1)
+        ]
+    )
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+        one, other = (stats.binom.pmf(np.arange(runs + 1), runs, share) for runs in (ours, published))
+        assert one @ said @ other <= 0.025
 
 
 def test_the_error_is_shared_out_over_the_table_and_its_looks() -> None:

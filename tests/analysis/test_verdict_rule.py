@@ -290,6 +290,25 @@ def test_many_comparisons_have_the_words_of_one_each() -> None:
         assert where.any()
 
 
+def test_the_words_are_those_that_the_intervals_of_the_share_show() -> None:
+    """`replicated`: the narrow one lies within a quarter of 1; `differs`: the wide one lies outside of it."""
+    stream = np.random.default_rng(2)
+    words = set()
+    for _ in range(600):
+        a, floor_error = float(stream.uniform(20.0, 180.0)), float(stream.choice([0.0, 3.0]))
+        comparison = five_published(
+            100.0, float(stream.chisquare(4) * 20), ours=Runs(a, 2, 50.0), floor_error=floor_error
+        )
+        found = judge(comparison, Family(3))
+        if found.word == "uninformative" or found.share_low is None or found.share_low_wide is None:
+            continue
+        inside = found.share_low >= 0.75 and found.share_high <= 1.25
+        outside = found.share_low_wide > 1.25 or found.share_high_wide < 0.75
+        assert found.word == ("replicated" if inside else "differs" if outside else "inconclusive"), found
+        words.add(found.word)
+    assert len(words) == 3
+
+
 def test_student_quantiles_keep_the_shape_of_the_degrees() -> None:
     found = student_quantile(0.975, np.array([[1.0, 4.0], [0.0, 1.0]]))
     assert found[0].tolist() == pytest.approx([12.7062, 2.77645], abs=1e-4)
