@@ -6,7 +6,7 @@ An experiment names them under `others:`. NAME stands for results/imported/NAME.
 `python -m replication judge --name NAME` left), or for both. The file has a row a run:
 
     column      content
-    algorithm   as its rows are to be called
+    algorithm   as its rows are to be called; one that is the published source's name of an agent is judged beside it
     game        ROM name, such as ms_pacman
     seed        of the run, a whole number
     frames      emulator frames of training (60 a second), a whole number
