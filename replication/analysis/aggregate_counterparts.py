@@ -73,6 +73,40 @@ def find_aggregate(
     return _of_paper(source, agent, statistic, by_game)
 
 
+@dataclass(frozen=True)
+class RivalAggregate:
+    """The published aggregate of another agent, in percent; `standard_error` of its `runs` a game where it is known."""
+
+    name: str
+    percent: float
+    standard_error: float | None
+    runs: int
+
+
+def rival_aggregates(source: PublishedSource, agent: AgentScores, statistic: str) -> list[RivalAggregate]:
+    """List the same aggregate of the source's other agents, over as many games; other versions of one are no rivals."""
+    variant = agent.run.variant.variant
+    file = find_judge(source.source).aggregates
+    if not file:
+        own = source.agents.get(variant, "")
+        return [
+            RivalAggregate(one.algorithm, one.percent, None, 1)
+            for one in published_aggregates()
+            if one.source[0] == source.source
+            and one.source[1] != own
+            and one.statistic == statistic
+            and set(one.scores) == {cell.run.task.name for cell in agent.cells}
+        ]
+    own = (source.aggregates.get(variant) or source.agents[variant]).partition(", ")[0]
+    found = []
+    for row in published_table(file).to_dict("records"):
+        share = float(row[_SHARE_COLUMNS[statistic]])
+        if row["algorithm"] != own and not math.isnan(share):
+            name = f"{row['algorithm']}, {row['version']}"
+            found.append(RivalAggregate(name, 100.0 * share, *_own_error(row, statistic)))
+    return found
+
+
 def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, references: ReferenceSet) -> float:
     """Return the published aggregate to draw beside ours, which is normalised by `references` alone, in percent.
 

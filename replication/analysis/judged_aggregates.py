@@ -6,7 +6,7 @@ optimality gap, of which less is better. A run of an aggregate is one run of eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,13 @@ import numpy as np
 from replication.analysis.agent_scores import AgentScores
 from replication.analysis.aggregate_counterparts import (
     AggregateCounterpart,
+    RivalAggregate,
     aggregate_matrix,
     normalized_by,
 )
 from replication.analysis.aggregates import STATISTICS, Scores
 from replication.analysis.published_counterparts import Counterpart
+from replication.analysis.severity import Rival, Severity, severity
 from replication.analysis.table_verdicts import Spreads, aggregate_error, own_spreads, stand_in_spreads
 from replication.analysis.verdict_conventions import Family
 from replication.analysis.verdict_rule import Comparison, Runs, Verdict, judge, not_run
@@ -47,6 +49,24 @@ class AggregateComparison:
         if self.comparison is None or self.ours is None:
             return Verdict("inconclusive", self.reason) if self.reason else not_run()
         return judge(self.comparison, family)
+
+
+def aggregate_severity(
+    comparison: Comparison, rivals: Sequence[RivalAggregate], statistic: str, family: Family
+) -> Severity:
+    """Put other agents' aggregates in the published one's place; a stand-in spread is as large a part of each."""
+    floor = _FLOORS[statistic]
+    tried = []
+    for rival in rivals:
+        above = -(rival.percent - floor) if floor else rival.percent
+        if rival.standard_error is not None:
+            side, stand_in = Runs(above, rival.runs, rival.runs * rival.standard_error**2), None
+        else:
+            variance = comparison.stand_in_variance or comparison.published.variance
+            side = Runs(above, 1, None)
+            stand_in = None if not variance else variance * (above / comparison.published.mean) ** 2 or None
+        tried.append(Rival(rival.name, side, 0.0, stand_in))
+    return severity(comparison.ours, tried, family)
 
 
 def compare_aggregate(
@@ -134,7 +154,7 @@ def _coefficient(game: str, found: Counterpart, references: ReferenceSet) -> flo
     return None if found.deviation is None or not above else found.deviation / above
 
 
-def aggregate_family(found: Mapping[object, AggregateComparison], look_factor: float) -> Family:
+def aggregate_family(found: Iterable[AggregateComparison], look_factor: float) -> Family:
     """Return the family of a table's comparisons that can tell anything."""
-    counted = [one for one in found.values() if one.comparison is None or one.comparison.informative]
+    counted = [one for one in found if one.comparison is None or one.comparison.informative]
     return Family(len(counted), look_factor)

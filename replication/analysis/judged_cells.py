@@ -161,7 +161,7 @@ class _Judging:
     def _severity(
         self, cell: Cell, comparison: Comparison, floor: Floor
     ) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-        """Put the source's other agents in the published agent's place, and play at random of any kind that is here."""
+        """Put the source's other agents in the published agent's place, and ask whether ours may be the floor."""
         assert self._experiment.published is not None
         rivals = [
             Rival(other.agent, beside.published, beside.floor_error, beside.stand_in_variance)

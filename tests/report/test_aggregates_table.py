@@ -10,11 +10,16 @@ import pytest
 
 from replication.analysis import judged_aggregates
 from replication.analysis.agent_scores import AgentScores, agent_scores
-from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate
+from replication.analysis.aggregate_counterparts import (
+    AggregateCounterpart,
+    RivalAggregate,
+    find_aggregate,
+    rival_aggregates,
+)
 from replication.analysis.aggregates import STATISTICS
 from replication.analysis.cells import Cell
 from replication.analysis.finished import load_runs
-from replication.analysis.judged_aggregates import aggregate_family, compare_aggregate
+from replication.analysis.judged_aggregates import aggregate_family, aggregate_severity, compare_aggregate
 from replication.analysis.table_verdicts import Spreads, aggregate_error, own_spreads, stand_in_spreads
 from replication.analysis.verdict_conventions import Family
 from replication.analysis.verdict_rule import Comparison, Runs, judge
@@ -149,7 +154,20 @@ def test_less_of_the_optimality_gap_is_more_learned() -> None:
     assert found.comparison is not None and found.comparison.ours.mean == pytest.approx(60.0)
     assert found.comparison.published == Runs(50.0, 100, 400.0)
     assert nothing.verdict(Family(1)).share == pytest.approx(0.0) and nothing.verdict(Family(1)).word == "differs"
-    assert aggregate_family({"one": found, "two": nothing}, 2.0) == Family(2, 2.0)
+    assert aggregate_family([found, nothing], 2.0) == Family(2, 2.0)
+
+
+def test_other_agents_aggregates_take_the_published_one_s_place() -> None:
+    """Ours learned 100 with an error of 1: it would pass for 104, is far from 200, and 101 is not ruled out."""
+    ours, published = Runs(100.0, 4, 4.0), Runs(102.0, 100, 100.0)
+    rivals = [RivalAggregate("near", 101.0, 1.0, 100), RivalAggregate("far", 200.0, None, 1)]
+    found = aggregate_severity(Comparison(ours, published, 0.0, None), rivals, "median", Family(1))
+    assert (found.would_have_passed, found.not_ruled_out, found.not_tried) == (("near",), ("near",), ())
+    hundred = load_experiment("atari100k")
+    (agent,) = (one for one in agent_scores(hundred, [], reference_set("atari57_30min")) if "SPR" in one.title)
+    assert hundred.published is not None
+    named = [rival.name for rival in rival_aggregates(hundred.published, agent, "interquartile mean")]
+    assert named and not any(name.startswith("SPR,") for name in named)
 
 
 @pytest.mark.parametrize(("statistic", "seeds"), [("median", 1), ("median", 3), ("mean", 1), ("mean", 3)])

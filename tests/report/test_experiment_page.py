@@ -354,12 +354,15 @@ def test_the_agents_that_a_verdict_cannot_tell_apart_are_named():
         row | {"game": "Alien", "not_ruled_out": "", "verdict": "replicated"},
         row | {"game": "Tennis", "not_ruled_out": "C51", "would_have_passed": "C51", "verdict": "replicated"},
         row | {"game": "Venture", "not_ruled_out": "random play", "verdict": "uninformative"},
+        {"training_episodes": "50", "verdict": "differs", "wrong_agents_tried": "1"}
+        | {"not_ruled_out": "", "would_have_passed": ""},
         {"agent": "Random", "game": "Pong", "verdict": "consistent", "all_games": "differs", "all_games_p": "0.00005"},
     ]
     assert severity(ShownTable("scores", "", [], [], rows)) == [
         "DQN: Pong and Krull: cannot be told from C51 or IQN here.",
         "DQN: Alien: every other agent that was tried is ruled out.",
         "DQN: Tennis: cannot be told from C51 here. C51 would have passed too.",
+        "50 training episodes: every other agent that was tried is ruled out.",
         "All games together: Random differs (p = 5e-05).",
     ]
 

@@ -59,7 +59,8 @@ def draw() -> Figure:
         for place, example in enumerate(EXAMPLES):
             verdict, height = example.verdict, len(EXAMPLES) - place
             colour = _COLOURS[verdict.word]
-            if verdict.share_low is not None:
+            assert verdict.share is not None
+            if verdict.share_low is not None and verdict.share_high is not None:
                 axes.plot([verdict.share_low, verdict.share_high], [height, height], color=colour, linewidth=2.2)
             axes.plot([verdict.share], [height], "o", color=colour, markersize=5.5)
             axes.text(1.72, height, verdict.word, color=colour, weight="bold", va="center")

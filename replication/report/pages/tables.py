@@ -12,6 +12,7 @@ from pathlib import Path
 from replication.analysis.other_scores import MARKS
 from replication.foundation.errors import ReplicationError
 from replication.report.tables.table import from_markdown
+from replication.report.tables.verdict_columns import BETWEEN_NAMES
 from replication.specification.experiments import Experiment
 
 _VERDICTS = {
@@ -146,20 +147,26 @@ def severity(table: ShownTable) -> list[str]:
     together: dict[str, str] = {}
     for row in table.data:
         if row.get("verdict") in _TRIED and row.get("wrong_agents_tried", "0") not in ("", "0"):
-            key = (row["agent"], row["not_ruled_out"], row["would_have_passed"])
-            said.setdefault(key, []).append(row["game"])
+            key = (row.get("agent", ""), row["not_ruled_out"], row["would_have_passed"])
+            said.setdefault(key, []).append(_row_name(row))
         if row.get("all_games"):
             together[row["agent"]] = f"{row['agent']} {row['all_games']} (p = {float(row['all_games_p']):.2g})"
     texts = [_severity_text(agent, games, *map(_names, lists)) for (agent, *lists), games in said.items()]
     return texts + ([f"All games together: {'; '.join(together.values())}."] if together else [])
 
 
+def _row_name(row: Mapping[str, str]) -> str:
+    """Return what tells a row from the others of its agent: its game or statistic, else its first column."""
+    first = next(iter(row))
+    return row.get("game") or row.get("statistic") or f"{row[first]} {first.replace('_', ' ')}"
+
+
 def _names(cell: str) -> list[str]:
-    return [name for name in cell.split("; ") if name]
+    return [name for name in cell.split(BETWEEN_NAMES) if name]
 
 
 def _severity_text(agent: str, games: list[str], open_to: list[str], passed: list[str]) -> str:
-    where = f"{agent}: {_listed(games)}"
+    where = ": ".join(filter(None, (agent, _listed(games))))
     if not open_to and not passed:
         return f"{where}: every other agent that was tried is ruled out."
     near = [*open_to, *(name for name in passed if name not in open_to)]

@@ -14,17 +14,29 @@ import numpy as np
 import pandas as pd
 
 from replication.analysis.agent_scores import AgentScores, coverage_texts, trained_agents
-from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate
+from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate, rival_aggregates
 from replication.analysis.aggregates import RESAMPLES, STATISTICS, bootstrap_interval, resampled
 from replication.analysis.finished import FinishedRuns, coverage
-from replication.analysis.judged_aggregates import AggregateComparison, aggregate_family, compare_aggregate
+from replication.analysis.judged_aggregates import (
+    AggregateComparison,
+    aggregate_family,
+    aggregate_severity,
+    compare_aggregate,
+)
 from replication.analysis.verdict_conventions import Family, look_factor
 from replication.analysis.verdict_rule import no_reference
 from replication.published.references import ReferenceSet, reference_set
 from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.columns import number, part, text
 from replication.report.tables.table import Table
-from replication.report.tables.verdict_columns import RULE_TEXT, SHARE, VERDICT, verdict_data
+from replication.report.tables.verdict_columns import (
+    RULE_TEXT,
+    SHARE,
+    VERDICT,
+    WRONG_AGENTS,
+    severity_data,
+    verdict_data,
+)
 from replication.specification.experiments import Experiment
 
 NEEDS = {
@@ -42,6 +54,7 @@ _COLUMNS = (
     number("ours, paper's convention %", "ours_by_convention", missing=""),
     *SHARE,
     *VERDICT,
+    *WRONG_AGENTS,
 )
 
 
@@ -64,9 +77,10 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         for name in STATISTICS
         if isinstance(counterpart := found[agent.title, name], AggregateCounterpart)
     }
-    family = aggregate_family(compared, look_factor(experiment.looks))
+    family = aggregate_family(compared.values(), look_factor(experiment.looks))
     rows = [
         _row(agent, name, found[agent.title, name], compared.get((agent.title, name)), family, interval)
+        | _severity(experiment, agent, name, compared.get((agent.title, name)), family)
         for agent in agents
         for name, interval in _intervals(agent).items()
     ]
@@ -83,6 +97,17 @@ def _intervals(agent: AgentScores) -> dict[str, tuple[float, float] | None]:
     resamples = resampled(agent.scores, np.random.default_rng(0))
     bounds = {name: bootstrap_interval(statistic(resamples)) for name, statistic in STATISTICS.items()}
     return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+
+
+def _severity(
+    experiment: Experiment, agent: AgentScores, name: str, one: AggregateComparison | None, family: Family
+) -> dict[str, Any]:
+    """Return by column which other agents' aggregates ours would have passed for, or does not rule out."""
+    if one is None or one.comparison is None or one.ours is None or experiment.published is None:
+        return severity_data((), (), 0)
+    rivals = rival_aggregates(experiment.published, agent, name)
+    found = aggregate_severity(one.comparison, rivals, name, family)
+    return severity_data(found.would_have_passed, found.not_ruled_out, len(rivals) - len(found.not_tried))
 
 
 def _row(

@@ -31,7 +31,7 @@ from replication.analysis.verdict_rule import Verdict, no_reference, not_run
 from replication.report.tables.columns import PrintedColumn, number, text
 from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.table import Table
-from replication.report.tables.verdict_columns import VERDICT
+from replication.report.tables.verdict_columns import VERDICT, severity_data
 from replication.specification.experiments import Experiment
 
 NEEDS = {"source": ("nfq_2005_table1",)}
@@ -103,15 +103,16 @@ def _row(
         found = newcombe_difference(ours.successful, ours.count, published, trials, level)
         shares = tuple(100.0 * share for share in found)
     row |= dict(zip(("difference", "difference_low", "difference_high"), shares, strict=True))
-    verdict, passed = _verdict(printed, ours, floor, family), ""
+    verdict = _verdict(printed, ours, floor, family)
+    passed: tuple[str, ...] = ()
     if printed is not None and floor is not None:
         beside = judge_shares(floor.successful, floor.count, *printed, family)
-        passed = _FLOOR if beside.word == "consistent" else ""
+        passed = (_FLOOR,) if beside.word == "consistent" else ()
     return row | {
         "verdict": verdict.word,
         "reason": verdict.reason,
         "comparisons": family.comparisons,
-        "would_have_passed": passed,
+        **severity_data(passed, passed, int(floor is not None)),
     }
 
 

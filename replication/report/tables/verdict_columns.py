@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from replication.analysis.judged_cells import JudgedCell
@@ -31,9 +32,9 @@ SHARE = (
     PrintedColumn("interval of the share", ("share", "share_low", "share_high"), _share_interval),
 )
 VERDICT = (text("verdict"), text("reason"))
+WRONG_AGENTS = (text("would have passed"), text("not ruled out"))
 SEVERITY = (
-    text("would have passed", "would_have_passed"),
-    text("not ruled out", "not_ruled_out"),
+    *WRONG_AGENTS,
     interval("word stays, times the stand-in", "stand_in_factor", digits=2, missing=""),
 )
 
@@ -66,7 +67,14 @@ def verdict_cells(one: JudgedCell, family: Family) -> dict[str, Any]:
         "look": one.look.in_words,
         "stand_in_factor_low": low,
         "stand_in_factor_high": high,
-        "wrong_agents_tried": one.tried,
-        "would_have_passed": BETWEEN_NAMES.join(one.would_have_passed),
-        "not_ruled_out": BETWEEN_NAMES.join(one.not_ruled_out),
+        **severity_data(one.would_have_passed, one.not_ruled_out, one.tried),
+    }
+
+
+def severity_data(would_have_passed: Sequence[str], not_ruled_out: Sequence[str], tried: int) -> dict[str, Any]:
+    """Return by column the wrong agents that were tried in the published one's place."""
+    return {
+        "wrong_agents_tried": tried,
+        "would_have_passed": BETWEEN_NAMES.join(would_have_passed),
+        "not_ruled_out": BETWEEN_NAMES.join(not_ruled_out),
     }
