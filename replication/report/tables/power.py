@@ -17,6 +17,7 @@ from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
 NEEDS = {"scores": "normalised"}
+STOOD_IN = "stood in for"
 DECIDED = "decided"
 """Under `how`: the verdict depends on the seeds. Else the words that stand in place of numbers of seeds."""
 
@@ -47,6 +48,16 @@ _COLUMNS = (
     _seeds("seeds for differs, nothing learned", "seeds_for_differs_floor"),
 )
 
+_PAPER_COLUMNS = (
+    "game",
+    "agent",
+    "between runs",
+    "one seed replicates",
+    "seeds for replicated",
+    "seeds for differs, half learned",
+    "seeds for differs, nothing learned",
+)
+
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table of the trained agents that have a published score.
@@ -58,7 +69,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     rows = [_row(experiment, one, judged.family) for one in judged.cells if one.comparison is not None]
     names = [name for column in _COLUMNS for name in column.data]
     frame = pd.DataFrame(rows, columns=list(dict.fromkeys(names)))
-    return Table("power", frame, _caption(experiment, finished, frame, judged.family), columns=_COLUMNS)
+    caption = _caption(experiment, finished, frame, judged.family)
+    return Table("power", frame, caption, paper_columns=_PAPER_COLUMNS, columns=_COLUMNS)
 
 
 def _row(experiment: Experiment, one: JudgedCell, family: Family) -> dict[str, Any]:
@@ -75,7 +87,7 @@ def _row(experiment: Experiment, one: JudgedCell, family: Family) -> dict[str, A
     }
     if published is None:
         return row
-    row["spread_from"] = "stood in for" if published.runs is None else f"{published.runs} published runs"
+    row["spread_from"] = STOOD_IN if published.runs is None else f"{published.runs} published runs"
     if published.mean > 0:
         row["between_runs_share"] = published.variance**0.5 / published.mean
     if not one.comparison.informative:
@@ -95,6 +107,8 @@ def _row(experiment: Experiment, one: JudgedCell, family: Family) -> dict[str, A
 def _caption(experiment: Experiment, finished: FinishedRuns, frame: pd.DataFrame, family: Family) -> str:
     if frame.empty or experiment.published is None:
         return f"{experiment.title}: no trained agent of it has a published score, so no verdict needs any seeds."
+    stands_in = (frame["spread_from"] == STOOD_IN).any()
+    stand_in = f"{stand_in_text(experiment.published.source)} " if stands_in else ""
     reachable = int(frame["seeds_for_replicated"].notna().sum())
     with_one = int((frame["chance_of_one"] >= WANTED_CHANCE).sum())
     shared = f"{family.comparisons} comparisons" + (
@@ -108,7 +122,7 @@ def _caption(experiment: Experiment, finished: FinishedRuns, frame: pd.DataFrame
         "that lie close together often do so by luck, so the true spread is drawn about the published one and a tenth "
         "of what was learned, and the true mean about the published mean. Seeds are normal and ours vary as the "
         "published ones do. Learned: raw score above the floor. Between runs: their standard deviation, of what was "
-        f"learned. {stand_in_text(experiment.published.source)} Uninformative: the published agent is not clearly "
+        f"learned. {stand_in}Uninformative: the published agent is not clearly "
         f"above its floor. `replicated` can be reached for {reachable} of {len(frame)} games and agents, with one seed "
         f"for {with_one}."
     )
