@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from replication.analysis.agent_scores import AgentScores
 from replication.analysis.aggregates import STATISTICS, Scores, score_matrix
-from replication.analysis.intervals import Estimate
 from replication.analysis.published_counterparts import Counterpart, find_counterpart
-from replication.analysis.table_verdicts import Spreads, aggregate_estimate, own_spreads, stand_in_spreads
-from replication.analysis.verdicts import Verdict, judge
 from replication.foundation.errors import ReplicationError
 from replication.published.aggregates import conventional_score, published_aggregates
 from replication.published.judges import find_judge
@@ -41,7 +37,7 @@ class AggregateCounterpart:
         convention: how the paper normalises for it; None: as everywhere here.
         scores: game to published raw score; empty where the aggregate alone is published.
         published: the source's counterparts game by game, for their spread between runs.
-        standard_error: of the aggregate, in percent, where its interval was published.
+        standard_error: of the aggregate, in percent, where its interval was published; `runs`: of each game behind it.
     """
 
     percent: float
@@ -49,6 +45,7 @@ class AggregateCounterpart:
     scores: Mapping[str, float]
     published: Mapping[str, Counterpart]
     standard_error: float | None = None
+    runs: int = 1
 
 
 def find_aggregate(
@@ -76,6 +73,40 @@ def find_aggregate(
     return _of_paper(source, agent, statistic, by_game)
 
 
+@dataclass(frozen=True)
+class RivalAggregate:
+    """The published aggregate of another agent, in percent; `standard_error` of its `runs` a game where it is known."""
+
+    name: str
+    percent: float
+    standard_error: float | None
+    runs: int
+
+
+def rival_aggregates(source: PublishedSource, agent: AgentScores, statistic: str) -> list[RivalAggregate]:
+    """List the same aggregate of the source's other agents, over as many games; other versions of one are no rivals."""
+    variant = agent.run.variant.variant
+    file = find_judge(source.source).aggregates
+    if not file:
+        own = source.agents.get(variant, "")
+        return [
+            RivalAggregate(one.algorithm, one.percent, None, 1)
+            for one in published_aggregates()
+            if one.source[0] == source.source
+            and one.source[1] != own
+            and one.statistic == statistic
+            and set(one.scores) == {cell.run.task.name for cell in agent.cells}
+        ]
+    own = (source.aggregates.get(variant) or source.agents[variant]).partition(", ")[0]
+    found = []
+    for row in published_table(file).to_dict("records"):
+        share = float(row[_SHARE_COLUMNS[statistic]])
+        if row["algorithm"] != own and not math.isnan(share):
+            name = f"{row['algorithm']}, {row['version']}"
+            found.append(RivalAggregate(name, 100.0 * share, *_own_error(row, statistic)))
+    return found
+
+
 def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, references: ReferenceSet) -> float:
     """Return the published aggregate to draw beside ours, which is normalised by `references` alone, in percent.
 
@@ -85,7 +116,7 @@ def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, referen
     if counterpart.convention is None or not counterpart.scores:
         return counterpart.percent
     by_convention = score_matrix(
-        {g: [_normalized(score, g, counterpart.convention, references)] for g, score in counterpart.scores.items()}
+        {g: [normalized_by(score, g, counterpart.convention, references)] for g, score in counterpart.scores.items()}
     )
     alike = score_matrix({g: [normalized_score(score, g, references)] for g, score in counterpart.scores.items()})
     aggregate = STATISTICS[statistic]
@@ -128,94 +159,32 @@ def _of_own_table(
     share = float(row[_SHARE_COLUMNS[statistic]])
     if math.isnan(share):
         return f"no {statistic} of {algorithm}, {version} is published"
-    error = None
-    if statistic == "interquartile mean" and not math.isnan(float(row["iqm_ci95_low"])):
-        error = 100.0 * (float(row["iqm_ci95_high"]) - float(row["iqm_ci95_low"])) / (2.0 * _NORMAL_95)
     scores = {game: found.score for game, found in by_game.items()}
-    return AggregateCounterpart(100.0 * share, None, scores, by_game, error)
+    return AggregateCounterpart(100.0 * share, None, scores, by_game, *_own_error(row, statistic))
 
 
-@dataclass(frozen=True)
-class JudgedAggregate:
-    """A verdict on an aggregate, and ours by the published one's convention, in percent; None where it is missing."""
-
-    verdict: Verdict
-    ours: float | None
-
-
-def judge_aggregate(
-    agent: AgentScores, statistic: str, counterpart: AggregateCounterpart, references: ReferenceSet, level: float
-) -> JudgedAggregate:
-    """Compare an agent's aggregate with the published one; every game must have a finished run."""
-    if not agent.used:
-        return JudgedAggregate(Verdict("not run", "no run is finished"), None)
-    if not agent.complete:
-        waits = f"the published aggregate is over {len(agent.cells)} games, {len(agent.used)} have a finished run"
-        return JudgedAggregate(Verdict("inconclusive", waits), None)
-    matrix = _matrix(agent, counterpart.convention, references)
-    value, means = float(STATISTICS[statistic](matrix)), matrix.mean(axis=0).tolist()
-    published = {
-        game: _normalized(score, game, counterpart.convention, references) for game, score in counterpart.scores.items()
-    }
-    coefficients = {game: _coefficient(counterpart.published.get(game)) for game in agent.games}
-    own = own_spreads(matrix)
-    ours = own or (
-        stand_in_spreads({game: published[game] for game in agent.games}, coefficients, 1) if published else None
-    )
-    if ours is None:
-        why = "one run a game, and no spread between runs of this agent is published to stand in"
-        return JudgedAggregate(Verdict("inconclusive", why), value)
-    theirs, stand_in = _published_estimate(statistic, counterpart, published, coefficients, agent, means, ours)
-    mine = aggregate_estimate(statistic, value, means, ours)
-    return JudgedAggregate(judge(mine, theirs, level, stand_in=stand_in or own is None), value)
+def _own_error(row: Mapping[Hashable, Any], statistic: str) -> tuple[float | None, int]:
+    """Return the standard error of an aggregate that a source's own table gives an interval of, and its runs a game."""
+    low, high, runs = (float(row[name]) for name in ("iqm_ci95_low", "iqm_ci95_high", "runs"))
+    if statistic != "interquartile mean" or math.isnan(low) or math.isnan(runs) or runs < 2:
+        return None, 1
+    return 100.0 * (high - low) / (2.0 * _NORMAL_95), int(runs)
 
 
-def _published_estimate(
-    statistic: str,
-    counterpart: AggregateCounterpart,
-    published: Mapping[str, float],
-    coefficients: Mapping[str, float | None],
-    agent: AgentScores,
-    means: Sequence[float],
-    ours: Spreads,
-) -> tuple[Estimate, bool]:
-    """Return the published aggregate with its error, and whether a spread was stood in for."""
-    if counterpart.standard_error is not None:
-        return Estimate(counterpart.percent, counterpart.standard_error, math.inf), False
-    if not published:  # the aggregate alone: our own spread, as if of one run a game
-        alone = Spreads(ours.deviations, 1, ours.estimated_from)
-        return aggregate_estimate(statistic, counterpart.percent, means, alone), True
-    errors = [counterpart.published[game].error for game in agent.games]
-    if all(error is not None for error in errors):
-        runs = min(round(error[1]) + 1 for error in errors if error is not None)
-        deviations = np.array([counterpart.published[game].between_runs for game in agent.games], dtype=np.float64)
-        spreads: Spreads | None = Spreads(deviations, runs, runs)
-    else:
-        spreads = stand_in_spreads({game: published[game] for game in agent.games}, coefficients, 1)
-    spreads = spreads or Spreads(ours.deviations, 1, ours.estimated_from)
-    values = [published[game] for game in agent.games]
-    return aggregate_estimate(statistic, counterpart.percent, values, spreads), spreads.estimated_from is None
-
-
-def _matrix(agent: AgentScores, convention: Convention | None, references: ReferenceSet) -> Scores:
+def aggregate_matrix(agent: AgentScores, convention: Convention | None, references: ReferenceSet) -> Scores:
+    """Return an agent's scores of as many runs of each game, [runs, games], by a paper's convention, percent."""
     return score_matrix(
         {
             cell.run.task.name: [
-                _normalized(score, cell.run.task.name, convention, references) for score in cell.scores[: agent.runs]
+                normalized_by(score, cell.run.task.name, convention, references) for score in cell.scores[: agent.runs]
             ]
             for cell in agent.used
         }
     )
 
 
-def _normalized(score: float, game: str, convention: Convention | None, references: ReferenceSet) -> float:
+def normalized_by(score: float, game: str, convention: Convention | None, references: ReferenceSet) -> float:
+    """Normalise a score as everywhere here, or by a paper's own convention for its aggregates, percent."""
     if convention is None:
         return normalized_score(score, game, references)
     return conventional_score(score, game, convention, reference_set(convention.references))
-
-
-def _coefficient(published: Counterpart | None) -> float | None:
-    """Return the coefficient of variation between runs, as published or as stood in for the score of the game."""
-    if published is None or published.between_runs is None or not published.normalized:
-        return None
-    return published.between_runs / abs(published.normalized)

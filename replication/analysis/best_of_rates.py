@@ -19,7 +19,7 @@ from replication.specification.experiments import PublishedSource
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CellCounterpart:
     """The published number that a cell is compared with.
 
     counterpart: the published number; None where there is none for this cell, and `reason` says why.
@@ -35,14 +35,14 @@ class Comparison:
 
 def compared(
     published: PublishedSource | None, cells: Sequence[Cell], counterparts: Sequence[Counterpart | str]
-) -> list[Comparison]:
+) -> list[CellCounterpart]:
     """Return the comparison of each cell; of several rates of a published agent on a game only the best has one.
 
     The best is the rate with the highest mean score over its seeds, once every run of every rate is finished.
 
     Returns: one for each cell, in their order.
     """
-    found = [Comparison(None, c) if isinstance(c, str) else Comparison(c) for c in counterparts]
+    found = [CellCounterpart(None, c) if isinstance(c, str) else CellCounterpart(c) for c in counterparts]
     judged_by_best = published is not None and find_judge(published.source).best_of
     groups: dict[tuple[str, str, str, str | None, Budget], list[int]] = {}
     for place, (cell, comparison) in enumerate(zip(cells, found, strict=True)):
@@ -61,11 +61,11 @@ def compared(
         title = cells[best].run.variant.title
         for place in places:
             reason = f"the published score is the best of {tried} learning rates; ours is that of {title}"
-            found[place] = replace(found[place], tried=tried) if place == best else Comparison(None, reason, tried)
+            found[place] = replace(found[place], tried=tried) if place == best else CellCounterpart(None, reason, tried)
     return found
 
 
-def comparison_count(found: Sequence[Comparison]) -> int:
+def comparison_count(found: Sequence[CellCounterpart]) -> int:
     """Count the comparisons, however many runs are finished: several rates of one agent make one."""
     shares = [1.0 / c.tried if c.waits else 1.0 for c in found if c.counterpart is not None]
     return round(sum(shares))

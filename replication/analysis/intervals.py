@@ -1,4 +1,4 @@
-"""Intervals of means over independent values, and of differences of two means."""
+"""Intervals of means over independent values, and the level of several that hold together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
+LEVEL = 0.95
+"""Of the intervals that tables and figures show."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +37,6 @@ def interval(of: Estimate, level: float) -> tuple[float, float]:
     """Return the two-sided Student t interval of a mean at a level such as 0.95."""
     half = float(stats.t.ppf(0.5 + level / 2, of.degrees)) * of.standard_error
     return of.mean - half, of.mean + half
-
-
-def difference_interval(one: Estimate, other: Estimate, level: float) -> tuple[float, float, float]:
-    """Return the difference of independent means and an interval of at least this level.
-
-    The square of its half width is the sum of (t error)^2 of both sides.
-
-    Each side has the Student quantile of its own degrees of freedom. The pooled degrees of Welch and Satterthwaite do
-    not do here: two seeds that happen to lie close together would lend the other side's many degrees to an error that
-    is nearly unknown, and at the levels of a table of 100 games the interval then misses the truth ten times too
-    often.
-
-    Returns: difference, low, high.
-
-    Source: Banerjee 1961, On confidence interval for two-means problem based on separate estimates of variances and
-        tabulated values of t, Sankhya A 23.
-    """
-    halves = [float(stats.t.ppf(0.5 + level / 2, side.degrees)) * side.standard_error for side in (one, other)]
-    apart, half = one.mean - other.mean, math.hypot(*halves)
-    return apart, apart - half, apart + half
 
 
 def family_level(level: float, comparisons: int) -> float:

@@ -34,9 +34,6 @@ class BestOfRates:
     finished: int
     rates: int
 
-    def __str__(self) -> str:
-        return "missing" if self.score is None else f"{self.score:z,.1f}"
-
 
 def best_of_rates(
     experiment: Experiment, finished: Sequence[FinishedRun], game: str, belongs: Callable[[Run], bool]

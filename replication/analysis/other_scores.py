@@ -6,7 +6,7 @@ An experiment names them under `others:`. NAME stands for results/imported/NAME.
 `python -m replication judge --name NAME` left), or for both. The file has a row a run:
 
     column      content
-    algorithm   as its rows are to be called
+    algorithm   as its rows are to be called; one that is the published source's name of an agent is judged beside it
     game        ROM name, such as ms_pacman
     seed        of the run, a whole number
     frames      emulator frames of training (60 a second), a whole number
@@ -20,17 +20,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from replication.analysis.intervals import estimate, interval
-from replication.analysis.verdicts import LEVEL
+from replication.analysis.cells import Cell
+from replication.analysis.intervals import LEVEL, estimate, interval
+from replication.analysis.judged_cells import JudgedTable, judge_other
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
-from replication.published.references import ReferenceSet, normalized_score
+from replication.published.references import ReferenceSet, normalized_score, reference_set
 from replication.published.tables import Column, Schema, read_table
 from replication.specification.experiments import Experiment
 from replication.specification.loading import known_names
@@ -62,8 +64,8 @@ class OtherScore:
     """Its name, with the mark."""
     game: str
     seed: int
-    frames: str
-    """Emulator frames of training; `unknown` where only the policy is known."""
+    frames: int | None
+    """Emulator frames of training; None where only the policy is known."""
     protocol: str
     preset: str | None
     score: float
@@ -74,15 +76,18 @@ class OtherScore:
 
 
 def with_others(
-    rows: Sequence[Mapping[str, str]], experiment: Experiment, results: Path, references: ReferenceSet
-) -> list[dict[str, str]]:
+    rows: Sequence[Mapping[str, Any]], experiment: Experiment, results: Path, table: JudgedTable
+) -> list[dict[str, Any]]:
     """Add the rows of other programs to the score table, after ours, game by game.
+
+    A program's agent that has the published source's own name of an agent is judged as ours are, where the source has
+    its number at the same protocol and frames; these comparisons share the error with ours, whose words stay.
 
     Args:
         rows: ours, all of the same columns.
         experiment: whose `others` they are.
         results: root of the results.
-        references: by which scores are normalised.
+        table: our own cells.
 
     Raises:
         ReplicationError: what it names is not there or is damaged.
@@ -90,13 +95,58 @@ def with_others(
     shown = comparable(load_others(experiment, results), experiment)
     groups: dict[tuple[str, ...], list[OtherScore]] = {}
     for other in shown:
-        key = (other.game, other.agent, other.frames, other.origin, other.protocol, other.preset or "")
-        groups.setdefault(key, []).append(replace(other, agent=_told_apart(other, shown)))
-    added = [_row(group, references) for _, group in sorted(groups.items())]
+        key = (other.game, other.agent, str(other.frames), other.origin, other.protocol, other.preset or "")
+        groups.setdefault(key, []).append(other)
+    added = [
+        _row(group, shown, reference_set(experiment.reference_set)) | _judgement(group, experiment, table, len(groups))
+        for _, group in sorted(groups.items())
+    ]
     order = {row["game"]: place for place, row in reversed(list(enumerate(rows)))}
     ours = [dict(row) for row in rows]
-    filled = [{column: row.get(column, "") for column in rows[0]} for row in added]
+    filled = [{column: row.get(column) for column in rows[0]} for row in added]
     return sorted([*ours, *filled], key=lambda row: order[row["game"]])
+
+
+def _judgement(group: Sequence[OtherScore], experiment: Experiment, table: JudgedTable, others: int) -> dict[str, Any]:
+    """Return what is judged of another program's agent, by column; nothing where no number of it was published."""
+    other = group[0]
+    like = next((one.cell for one in table.cells if _is_like(one.cell, other)), None)
+    if like is None:
+        return {}
+    found = judge_other([one.score for one in group], like, _plain_name(other.agent), experiment, table, others)
+    if found is None:
+        return {}
+    published, floor, verdict = found
+    return {
+        "published": published.score,
+        "published_runs": published.runs,
+        "floor": floor.score,
+        "floor_error": floor.error,
+        "floor_of": floor.name,
+        "floor_other_protocol": floor.other_protocol,
+        **{name: getattr(verdict, name) for name in _OF_A_VERDICT},
+        "verdict": verdict.word,
+        "reason": f"{other.origin}: {verdict.reason}",
+    }
+
+
+_OF_A_VERDICT = (
+    *("share", "share_low", "share_high", "share_low_wide", "share_high_wide"),
+    *("difference", "difference_low", "difference_high", "more_seeds_can_decide", "stand_in"),
+)
+
+
+def _is_like(cell: Cell, other: OtherScore) -> bool:
+    """Return whether a score was measured as a cell of ours is: task, protocol, preset and frames of training."""
+    run = cell.run
+    preset = run.preset.preset if run.preset else None
+    same = (run.task.name, run.protocol.protocol, preset) == (other.game, other.protocol, other.preset)
+    return same and cell.trains and run.training_frames == other.frames
+
+
+def _plain_name(agent: str) -> str:
+    """Return an agent's name without the mark of another program."""
+    return next(agent.removesuffix(mark).rstrip() for mark in MARKS if agent.endswith(mark))
 
 
 def _told_apart(other: OtherScore, shown: Sequence[OtherScore]) -> str:
@@ -105,8 +155,8 @@ def _told_apart(other: OtherScore, shown: Sequence[OtherScore]) -> str:
     parts = [f"protocol {other.protocol}"] * (len({each.protocol for each in same}) > 1)
     if len({each.preset for each in same}) > 1:
         parts.append(f"preset {other.preset}" if other.preset else "no preset")
-    name, mark = next((other.agent.removesuffix(mark).rstrip(), mark) for mark in MARKS if other.agent.endswith(mark))
-    return f"{', '.join([name, *parts])} {mark}"
+    name = _plain_name(other.agent)
+    return f"{', '.join([name, *parts])}{other.agent.removeprefix(name)}"
 
 
 def others_caption(experiment: Experiment, results: Path) -> str:
@@ -118,7 +168,8 @@ def others_caption(experiment: Experiment, results: Path) -> str:
     rest = f" {left_out} of other games or protocols are left out." if left_out else ""
     return (
         f" Rows marked {IMPORTED} are scores of others, taken from a file and not derived here; rows marked {JUDGED} "
-        f"are policies of others played here by the same protocol, whose training is not known here.{rest}"
+        f"are policies of others played here by the same protocol, whose training is not known here. One that bears "
+        f"the source's own name of an agent is judged beside its number.{rest}"
     )
 
 
@@ -180,7 +231,7 @@ def _imported(path: Path) -> list[OtherScore]:
             agent=f"{row['algorithm']} {IMPORTED}",
             game=str(row["game"]),
             seed=int(row["seed"]),
-            frames=f"{int(row['frames']):,}",
+            frames=int(row["frames"]),
             protocol=str(row["protocol"]),
             preset=None,
             score=float(row["score"]),
@@ -198,7 +249,7 @@ def _judged(folder: Path) -> OtherScore:
         agent=f"{record['variant']} {JUDGED}",
         game=record["game"],
         seed=record["seed"],
-        frames="unknown",
+        frames=None,
         protocol=record["protocol"],
         preset=record["preset"],
         score=record["score"],
@@ -207,7 +258,7 @@ def _judged(folder: Path) -> OtherScore:
     )
 
 
-def _row(group: Sequence[OtherScore], references: ReferenceSet) -> dict[str, str]:
+def _row(group: Sequence[OtherScore], shown: Sequence[OtherScore], references: ReferenceSet) -> dict[str, Any]:
     other, scores = group[0], [other.score for other in group]
     mean = float(np.mean(scores))
     over_seeds = len(group) > 1
@@ -215,15 +266,17 @@ def _row(group: Sequence[OtherScore], references: ReferenceSet) -> dict[str, str
     low, high = interval(spread, LEVEL) if spread else (None, None)
     return {
         "game": find_game(other.game).title,
-        "agent": other.agent,
+        "agent": _told_apart(other, shown),
         "frames": other.frames,
-        "seeds": f"{len(group)} of {len(group)}",
-        "score": f"{mean:z,.1f}",
-        "95 % interval": "none" if low is None or high is None else f"{low:z,.1f} to {high:z,.1f}",
-        "interval over": ("seeds" if over_seeds else "episodes") if spread else "",
-        "normalized %": f"{normalized_score(mean, other.game, references):z,.1f}",
-        "random (published)": f"{references.random[other.game]:z,.1f}",
-        "human (published)": f"{references.human[other.game]:z,.1f}",
+        "seeds_finished": len(group),
+        "seeds_planned": len(group),
+        "score": mean,
+        "score_low": low,
+        "score_high": high,
+        "interval_over": ("seeds" if over_seeds else "episodes") if spread else "",
+        "normalized": normalized_score(mean, other.game, references),
+        "random": references.random[other.game],
+        "human": references.human[other.game],
         "verdict": "no reference",
         "reason": other.origin,
     }

@@ -1,222 +1,138 @@
-"""The errors of verdicts: simulated seeds of known truth, judged as the score table judges real ones.
+"""Seeds that a verdict needs: the chance of each word beside the published runs as they are.
 
-A verdict errs only where its interval misses the true difference: `differs` with the truth inside the margin, or
-`replicated` with it outside. So both errors together are at most 1 - level, and over a table at most 5 %, however far
-apart the agents truly are. The margin is that of the printed score, which is itself a draw.
+Cells are often chosen because their published runs lie close together, and then the runs that come lie further apart:
+a variance estimated from few runs is small most often by luck. So the true variance is not the published one but drawn
+about it, v d / chi-square(d) with
 
-Assumed: scores of seeds are normal, and ours vary as the published ones do.
+    v = ((k - 1) v_p + (0.1 b)^2) / k,   d = k
+
+(one further run's worth of a spread of a tenth), and the true mean is drawn about the published one, b + N(0, v_true /
+k). Our runs then scatter about the true share of that mean. A stand-in variance counts as of three runs, its mean as of
+one.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
-from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
-
-Floats = NDArray[np.float64]
+from replication.analysis.share_tests import Floats, quantities_of
+from replication.analysis.verdict_conventions import STAND_IN_DEGREES, Family
+from replication.analysis.verdict_rule import Comparison
 
 SEED_COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
-"""Numbers of seeds a game that are tried."""
-WANTED_SHARE = 0.8
-TRUE_DIFFERENCE_MARGINS = 2.0
-"""The distance in margins between agents that should be found to differ."""
-_REPLICATES = 4_000
+"""Numbers of seeds a cell that are tried."""
+WANTED_CHANCE = 0.8
+HALF = 0.5
+"""The share of an agent that should be found to differ: it learned half."""
+USUAL_SPREAD = 0.1
+"""A standard deviation between runs over what was learned, which weighs as one run in the planned variance."""
+_DRAWS = 4_000
 _SEED = 20_150_226
 
 
 @dataclass(frozen=True)
-class Errors:
-    """Differences of means in units of the between-run standard deviation, as experiments of known truth give them.
+class PublishedSide:
+    """The published side of a comparison, known before any run of ours.
 
-    Attributes:
-        apart: float64 [replicates], our mean less the published one, less the truth.
-        published: float64 [replicates], the published mean less its truth.
-        half_width: float64 [replicates], half the interval of the difference.
+    mean: b, raw score above the floor. variance: between runs, published or stood in for. runs: k; None where the
+    variance is stood in for. floor_error: f, raw score.
     """
 
-    apart: Floats
-    published: Floats
-    half_width: Floats
+    mean: float
+    variance: float
+    runs: int | None
+    floor_error: float
 
 
-def draw_errors(
-    stream: np.random.Generator,
-    shape: tuple[int, ...],
-    *,
-    seeds: int,
-    published_runs: int | None,
-    level: float,
-    stand_in_factor: float = 1.0,
-) -> Errors:
-    """Draw the errors of the means that `judge` is given, many times.
+def published_side(comparison: Comparison) -> PublishedSide | None:
+    """Return the published side of a comparison, whatever ours is; None where no spread is known."""
+    published, stand_in = comparison.published, comparison.stand_in_variance
+    if published.variance is not None:
+        return PublishedSide(published.mean, published.variance, published.count, comparison.floor_error)
+    return None if stand_in is None else PublishedSide(published.mean, stand_in, None, comparison.floor_error)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """The share of experiments with each word; what is missing to 1 is `inconclusive`."""
+
+    uninformative: float
+    replicated: float
+    differs: float
+
+
+def chances(published: PublishedSide, seeds: int, family: Family, share: float = 1.0) -> Chances:
+    """Compute the chance of each word before our runs are there, by simulation with a fixed seed.
 
     Args:
-        stream: owned by the caller.
-        shape: of the draws; each is one experiment.
-        seeds: of ours; the spread of one seed is stood in for.
-        published_runs: runs behind the published mean with their own spread; None: one number, its spread stood in.
-        level: of the interval.
-        stand_in_factor: a stood-in spread over the true one; 1: it is right.
+        published: the other side.
+        seeds: ours.
+        family: of the table.
+        share: true share of what the published agent truly learned.
     """
-    ours = stream.standard_normal(shape) / math.sqrt(seeds)
-    published = stream.standard_normal(shape) / math.sqrt(published_runs or 1)
-    half_squares: Floats = np.zeros(shape)
-    for count in (seeds if seeds > 1 else None, published_runs):
-        if count is None:  # one run, whose spread is stood in for
-            half_squares += (stats.norm.ppf(0.5 + level / 2) * stand_in_factor) ** 2
-        else:
-            variance = stream.chisquare(count - 1, shape) / (count - 1) / count
-            half_squares += stats.t.ppf(0.5 + level / 2, count - 1) ** 2 * variance
-    return Errors(ours - published, published, np.sqrt(half_squares))
+    b, k = published.mean, published.runs or 1
+    degrees = STAND_IN_DEGREES if published.runs is None else published.runs - 1
+    planned = (degrees * published.variance + (USUAL_SPREAD * b) ** 2) / (degrees + 1)
+    scale, of_mean, of_ours, of_spread = _draws(degrees + 1, seeds)
+    true_variance = planned * scale
+    true_mean = b + np.sqrt(true_variance / k) * of_mean
+    ours = share * true_mean + np.sqrt(true_variance / seeds) * of_ours
+    words = quantities_of(
+        ours,
+        seeds,
+        None if of_spread is None else true_variance * of_spread,
+        np.asarray(b),
+        np.asarray(published.variance),
+        published.runs,
+        np.asarray(published.floor_error),
+    ).words(family)
+    return Chances(*(float(word.mean()) for word in words))
 
 
-def verdict_words(
-    errors: Errors, *, difference: Floats, published: Floats, spread: Floats
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
-    """Return the verdicts that `verdicts.judge` gives on each draw.
+@cache
+def _draws(planned_degrees: int, seeds: int) -> tuple[Floats, Floats, Floats, Floats | None]:
+    """Draw what every cell of as many runs shares; each float64 [draws].
 
-    Args:
-        errors: of shape [replicates, ...], in units of the spread.
-        difference: float64 [...], true difference in normalised points.
-        published: float64 [...], true published normalised score.
-        spread: float64 [...], between-run standard deviation in normalised points.
-
-    Returns: whether `replicated`, whether `differs`, and the margin; each of the shape of the draws.
+    Returns: the true variance over the planned one; a normal of the published mean, and one of ours; our variance over
+        the true one (None: one seed).
     """
-    apart, half = difference + spread * errors.apart, spread * errors.half_width
-    margin = np.maximum(MARGIN_POINTS, MARGIN_SHARE * np.abs(published + spread * errors.published))
-    low, high = apart - half, apart + half
-    return (low >= -margin) & (high <= margin), (low > margin) | (high < -margin), margin
-
-
-def false_verdicts(
-    errors: Errors, *, difference: Floats, published: Floats, spread: Floats
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which draws give a false `replicated` and which a false `differs`; arguments as for `verdict_words`."""
-    replicated, differs, margin = verdict_words(errors, difference=difference, published=published, spread=spread)
-    inside = np.abs(difference) <= margin
-    return replicated & ~inside, differs & inside
+    stream = np.random.default_rng([_SEED, planned_degrees, seeds])
+    scale = planned_degrees / stream.chisquare(planned_degrees, _DRAWS)
+    of_mean, of_ours = stream.standard_normal((2, _DRAWS))
+    return scale, of_mean, of_ours, stream.chisquare(seeds - 1, _DRAWS) / (seeds - 1) if seeds > 1 else None
 
 
 @dataclass(frozen=True)
 class SeedsNeeded:
-    """Seeds a game with which a verdict is reached in `WANTED_SHARE` of experiments; None: not with 100 either."""
+    """The least of `SEED_COUNTS` with which a word comes in `WANTED_CHANCE` of experiments; None: with none of them.
+
+    replicated: where the agents are truly the same. differs_half, differs_floor: where ours learned half, or nothing.
+    chance_of_one: that one seed is `replicated` where the agents are the same.
+    """
 
     replicated: int | None
-    differs: int | None
+    differs_half: int | None
+    differs_floor: int | None
+    chance_of_one: float
 
 
-def seeds_needed(published: float, spread: float, published_runs: int | None, level: float) -> SeedsNeeded:
-    """Find how many seeds make a verdict conclusive, by simulation with a fixed seed.
+def seeds_needed(published: PublishedSide, family: Family) -> SeedsNeeded:
+    """Find how many seeds decide a comparison, by `chances`."""
 
-    Args:
-        published: normalised score, in percent.
-        spread: between-run standard deviation in normalised points, of both sides.
-        published_runs: as for `draw_errors`.
-        level: of the interval.
+    def reached(word: str, share: float, seeds: int) -> bool:
+        return bool(getattr(chances(published, seeds, family, share), word) >= WANTED_CHANCE)
 
-    Returns: for agents that are truly the same, and for agents `TRUE_DIFFERENCE_MARGINS` margins apart.
-    """
-    margin = max(MARGIN_POINTS, MARGIN_SHARE * abs(published))
-    needed: list[int | None] = []
-    for place, difference in enumerate((0.0, TRUE_DIFFERENCE_MARGINS * margin)):
-        for seeds in SEED_COUNTS:
-            errors = _errors(seeds, published_runs, level)
-            words = verdict_words(
-                errors, difference=np.array(difference), published=np.array(published), spread=np.array(spread)
-            )
-            if words[place].mean() >= WANTED_SHARE:
-                needed.append(seeds)
-                break
-        else:
-            needed.append(None)
-    return SeedsNeeded(*needed)
+    def least(word: str, share: float) -> int | None:
+        if not reached(word, share, SEED_COUNTS[-1]):
+            return None
+        return next(seeds for seeds in SEED_COUNTS if reached(word, share, seeds))
 
-
-@cache
-def _errors(seeds: int, published_runs: int | None, level: float) -> Errors:
-    """Draw errors in units of a game's spread; the same draws serve every game."""
-    stream = np.random.default_rng([_SEED, seeds, published_runs or 0])
-    return draw_errors(stream, (_REPLICATES,), seeds=seeds, published_runs=published_runs, level=level)
-
-
-@dataclass(frozen=True)
-class JudgedGames:
-    """The comparisons of a table, as the simulation needs them, one entry a comparison.
-
-    Attributes:
-        published: float64 [comparisons], normalised score, percent.
-        spreads: float64 [comparisons], between-run standard deviation in normalised points.
-        published_runs: [comparisons], runs behind the published mean; None: one number.
-    """
-
-    published: Floats
-    spreads: Floats
-    published_runs: tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class TableErrors:
-    """Errors of simulated tables whose agents are all equally far apart, in margins.
-
-    Attributes:
-        replicated: share of comparisons with this verdict.
-        differs: share of comparisons with this verdict.
-        any_false_replicated: share of tables with a false `replicated` anywhere.
-        any_false_differs: share of tables with a false `differs` anywhere.
-        any_false: share of tables with either.
-    """
-
-    replicated: float
-    differs: float
-    any_false_replicated: float
-    any_false_differs: float
-    any_false: float
-
-
-def simulate_table(
-    games: JudgedGames, *, seeds: int, margins_apart: float, level: float, tables: int, stand_in_factor: float = 1.0
-) -> TableErrors:
-    """Judge many tables of known truth.
-
-    Args:
-        games: the comparisons.
-        seeds: ours, of each game.
-        margins_apart: true difference in margins of the true published score.
-        level: of each interval.
-        tables: how many are simulated, with a fixed seed.
-        stand_in_factor: every stood-in spread over the true one.
-    """
-    stream = np.random.default_rng(_SEED)
-    counts = {"replicated": 0.0, "differs": 0.0}
-    false = [np.zeros(tables, dtype=np.bool_) for _ in range(2)]
-    for runs in sorted(set(games.published_runs), key=lambda runs: runs or 0):
-        here = np.array([each == runs for each in games.published_runs])
-        published, spread = games.published[here], games.spreads[here]
-        margin = np.maximum(MARGIN_POINTS, MARGIN_SHARE * np.abs(published))
-        errors = draw_errors(
-            stream,
-            (tables, len(published)),
-            seeds=seeds,
-            published_runs=runs,
-            level=level,
-            stand_in_factor=stand_in_factor,
-        )
-        truth = {"difference": margins_apart * margin, "published": published, "spread": spread}
-        replicated, differs, _ = verdict_words(errors, **truth)
-        counts["replicated"] += float(replicated.sum())
-        counts["differs"] += float(differs.sum())
-        for place, found in enumerate(false_verdicts(errors, **truth)):
-            false[place] |= found.any(axis=1)
-    all_verdicts = tables * len(games.published)
-    return TableErrors(
-        counts["replicated"] / all_verdicts,
-        counts["differs"] / all_verdicts,
-        *(float(found.mean()) for found in (*false, false[0] | false[1])),
+    return SeedsNeeded(
+        least("replicated", 1.0),
+        least("differs", HALF),
+        least("differs", 0.0),
+        chances(published, 1, family).replicated,
     )

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from replication.analysis.intervals import Estimate
 from replication.foundation.errors import ReplicationError
-from replication.published.curves import curve_point
+from replication.published.aggregates import half_unit
+from replication.published.curves import curve_agents, curve_point
 from replication.published.judges import Judge, find_judge
 from replication.published.layouts import scores_by_game
 from replication.published.loader import PUBLISHED, PublishedScore
-from replication.published.references import ReferenceSet, normalized_score
+from replication.published.references import ReferenceSet
 from replication.published.spreads import stand_in_cv
 from replication.specification.experiments import PublishedSource
 from replication.specification.protocols import of_atari
@@ -24,38 +24,36 @@ _RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 
 @dataclass(frozen=True)
 class Counterpart:
-    """A published score in its own units and normalised, with what is known of its error.
+    """A published raw score, with what is known of its error.
 
-    between_runs: standard deviation between training runs in normalised points, published or stood in for by
-        `stand_in_cv`; None where neither is there. error: standard error of the published mean in normalised
-        points and its degrees of freedom, where runs were published; None where one number was.
-    episodes: how many the score is the mean of, where the agent does not train; None where it does.
+    Attributes:
+        agent: as the source names it.
+        score: raw.
+        runs: of training that it is the mean of; 1 where the source prints one number.
+        variance: between those runs (divisor runs - 1), squared raw score; None where it was not printed.
+        stand_in_variance: what takes its place then, `stand_in_cv`; None where none is known.
+        episodes: how many the score is the mean of, where the agent does not train; None where it does.
+        rounding: half a unit of the last digit that the source prints, raw score, where the agent does not train.
     """
 
+    agent: str
     score: float
-    normalized: float
-    between_runs: float | None
-    error: tuple[float, float] | None
-    episodes: int | None
+    runs: int
+    variance: float | None
+    stand_in_variance: float | None
+    episodes: int | None = None
+    rounding: float = 0.0
 
     @property
     def stand_in(self) -> bool:
-        """True where the published side's spread is stood in for."""
-        return self.error is None
+        """True where the spread between runs is stood in for."""
+        return self.variance is None
 
-    def estimate_beside(self, ours: Estimate, values: int) -> Estimate | None:
-        """Return the published mean with its standard error; None where no spread is known.
-
-        Args:
-            ours: our estimate, whose spread an agent that does not train shares with the published one.
-            values: number of values ours is made from.
-        """
-        if self.error is not None:
-            return Estimate(self.normalized, *self.error)
-        if self.episodes is not None:
-            spread = ours.standard_error * math.sqrt(values)
-            return Estimate(self.normalized, spread / math.sqrt(self.episodes), ours.degrees)
-        return None if self.between_runs is None else Estimate(self.normalized, self.between_runs, math.inf)
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation between runs, raw score, printed or stood in for; None where neither is known."""
+        variance = self.stand_in_variance if self.variance is None else self.variance
+        return None if variance is None else math.sqrt(variance)
 
 
 def find_counterpart(
@@ -73,20 +71,53 @@ def find_counterpart(
         return "the experiment names no published source"
     if run.preset is not None:
         return f"preset {run.preset.preset} departs from the published schedules"
-    judge, agent = find_judge(published.source, folder), published.agents.get(run.variant.variant)
+    return find_counterpart_of(published.source, published.agents.get(run.variant.variant), run, references, folder)
+
+
+def find_rivals(
+    published: PublishedSource, run: Run, references: ReferenceSet, folder: Path = PUBLISHED
+) -> list[Counterpart]:
+    """Find the numbers of the source's other agents of the same task, protocol and length of training.
+
+    Other versions of the agent itself are no rivals, nor is what does not train.
+    """
+    judge = find_judge(published.source, folder)
+    if judge.layout == "curves":
+        names = curve_agents(judge.name, run.task.name, folder)
+    else:
+        names = list(dict.fromkeys(row.algorithm for row in scores_by_game(judge.name, folder)))
+    own = published.agents.get(run.variant.variant, "")
+    versions = judge.layout == "agents and versions"
+    others = [name for name in names if not _is_one_agent(name, own, versions) and name not in judge.not_trained]
+    found = [find_counterpart_of(published.source, name, run, references, folder) for name in others]
+    return [one for one in found if isinstance(one, Counterpart)]
+
+
+def _is_one_agent(name: str, other: str, versions: bool) -> bool:
+    """Return whether two names of a source are of one agent; where it has several versions, they follow a comma."""
+    return name.partition(", ")[0] == other.partition(", ")[0] if versions else name == other
+
+
+def find_counterpart_of(
+    source: str, agent: str | None, run: Run, references: ReferenceSet, folder: Path = PUBLISHED
+) -> Counterpart | str:
+    """Find the number of an agent by the source's own name of it; None is an agent that it has no name for."""
+    judge = find_judge(source, folder)
     if judge.layout == "curves":
         return _on_curve(judge, agent, run, references, folder)
     return _by_game(judge, agent, run, references, folder)
 
 
-def _one_number(score: float, run: Run, references: ReferenceSet, judge: Judge, folder: Path) -> Counterpart:
+def _one_number(
+    agent: str, score: float, run: Run, references: ReferenceSet, judge: Judge, folder: Path
+) -> Counterpart:
     """Return the counterpart of a score whose spread between runs was not published."""
-    normalized = normalized_score(score, run.task.name, references)
+    above_random = score - references.random[run.task.name]
     try:
-        between = stand_in_cv(judge.name, run.task.name, run.training_frames, folder) * abs(normalized)
+        deviation = stand_in_cv(judge.name, run.task.name, run.training_frames, folder) * above_random
     except ReplicationError:
-        between = None
-    return Counterpart(score, normalized, between, None, None)
+        deviation = 0.0
+    return Counterpart(agent, score, 1, None, deviation**2 or None)
 
 
 def _by_game(judge: Judge, agent: str | None, run: Run, references: ReferenceSet, folder: Path) -> Counterpart | str:
@@ -99,11 +130,11 @@ def _by_game(judge: Judge, agent: str | None, run: Run, references: ReferenceSet
         return f"{judge.name} has no score of {agent} for {run.task.name}"
     if reason := _another_protocol(judge, found, run, references):
         return reason
-    normalized = normalized_score(found.score, run.task.name, references)
     if not run.family.trains:
         if judge.episodes is None:
             return "the published score does not state its number of episodes"
-        return Counterpart(found.score, normalized, None, None, judge.episodes)
+        printed = half_unit(row.score for row in scores)
+        return Counterpart(agent, found.score, 1, None, None, judge.episodes, printed)
     frames = run.training_frames
     if found.frames_millions is None:
         return "the published score does not state its number of frames"
@@ -113,10 +144,8 @@ def _by_game(judge: Judge, agent: str | None, run: Run, references: ReferenceSet
         )
     runs = _RUNS_IN.search(found.statistic)
     if found.std is None or runs is None:
-        return _one_number(found.score, run, references, judge, folder)
-    scale = normalized_score(1.0, run.task.name, references) - normalized_score(0.0, run.task.name, references)
-    spread, count = abs(found.std * scale), float(runs[1])
-    return Counterpart(found.score, normalized, spread, (spread / math.sqrt(count), count - 1), None)
+        return _one_number(agent, found.score, run, references, judge, folder)
+    return Counterpart(agent, found.score, int(runs[1]), found.std**2, None)
 
 
 def _another_protocol(judge: Judge, found: PublishedScore, run: Run, references: ReferenceSet) -> str | None:
@@ -150,8 +179,5 @@ def _on_curve(judge: Judge, agent: str | None, run: Run, references: ReferenceSe
     except ReplicationError as error:
         return str(error)
     if point.std is None:
-        return _one_number(point.score, run, references, judge, folder)
-    scale = normalized_score(1.0, run.task.name, references) - normalized_score(0.0, run.task.name, references)
-    spread = abs(point.std * scale)
-    normalized = normalized_score(point.score, run.task.name, references)
-    return Counterpart(point.score, normalized, spread, (spread / math.sqrt(point.runs), float(point.runs - 1)), None)
+        return _one_number(agent, point.score, run, references, judge, folder)
+    return Counterpart(agent, point.score, point.runs, point.std**2, None)

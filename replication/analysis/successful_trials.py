@@ -75,12 +75,19 @@ def _preset(run: Run) -> str | None:
 
 
 def variants_of(experiment: Experiment) -> dict[str, Run]:
-    """Return a run of each series, by its name, in the order of the YAML."""
+    """Return a run of each series, by its name, in the order of the YAML; without the networks that are its floor."""
     series = series_of(experiment)
     found: dict[str, Run] = {}
     for run in experiment.runs():
-        found.setdefault(series(run), run)
+        if run.variant.variant != experiment.floor:
+            found.setdefault(series(run), run)
     return found
+
+
+def floor_trials(experiment: Experiment, finished: Sequence[FinishedRun]) -> Trials | None:
+    """Return the trials of networks that learned nothing; None where the experiment names none, or none is finished."""
+    rows = [found.row for found in finished if found.run.variant.variant == experiment.floor and found.row is not None]
+    return Trials(tuple(rows)) if rows else None
 
 
 def training_episodes(experiment: Experiment) -> list[int]:

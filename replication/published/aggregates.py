@@ -115,7 +115,7 @@ def _of_row(row: Mapping[Any, Any], folder: Path) -> list[PublishedAggregate]:
         printed = float(row[f"published_{name}_percent"])
         if math.isnan(printed):
             continue
-        slack = _half_unit([printed])
+        slack = half_unit([printed])
         found.append(
             PublishedAggregate(
                 paper=row["paper"],
@@ -139,7 +139,7 @@ def _of_row(row: Mapping[Any, Any], folder: Path) -> list[PublishedAggregate]:
 def _bounds(scores: Mapping[str, float], convention: Convention, references: ReferenceSet) -> list[tuple[float, float]]:
     """Compute the least and greatest normalised score of each game; a printed number is off by half a unit at most."""
     halves = [
-        _half_unit(numbers) for numbers in (scores.values(), references.random.values(), references.human.values())
+        half_unit(numbers) for numbers in (scores.values(), references.random.values(), references.human.values())
     ]
     bounds = []
     for game, score in scores.items():
@@ -159,7 +159,7 @@ def _random(game: str, convention: Convention, references: ReferenceSet) -> floa
     return 0.0 if convention.pinball_random_zero and game == _PINBALL else references.random[game]
 
 
-def _half_unit(numbers: Iterable[float]) -> float:
+def half_unit(numbers: Iterable[float]) -> float:
     """Return half a unit of the last digit that a column prints, by the number of it that prints the most."""
     digits = max(len(repr(float(number)).split(".")[1].rstrip("0")) for number in numbers)
     return 0.5 * 10.0**-digits

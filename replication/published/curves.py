@@ -24,6 +24,11 @@ def curve_games(source: str, folder: Path = PUBLISHED) -> set[str]:
     return {game for game, _ in _all_curves(source, folder)}
 
 
+def curve_agents(source: str, game: str, folder: Path = PUBLISHED) -> list[str]:
+    """List the agents whose learning curves of a game a source has, by name."""
+    return sorted(agent for at, agent in _all_curves(source, folder) if at == game)
+
+
 def training_curve(source: str, game: str, agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
     """Return the published training return of an agent at every point of its curve.
 

@@ -27,6 +27,8 @@ class Judge:
         best_of: what the best of several was printed of, for each game and agent.
         stand_in: the source whose spread between runs stands in where none was printed.
         stand_in_agent: the agent of that source; empty: all whose runs are published.
+        floor: the agent of the source that plays at random; empty: it has none.
+        human: its human tester; empty: it has none.
         aggregates: a table of its own aggregates over games; empty: they stand in aggregates.csv.
         title: the citation in captions; its name, where it has none.
         short_title: its name within a sentence.
@@ -41,9 +43,16 @@ class Judge:
     best_of: str
     stand_in: str
     stand_in_agent: str
+    floor: str
+    human: str
     aggregates: str
     title: str
     short_title: str
+
+    @property
+    def not_trained(self) -> tuple[str, ...]:
+        """Names in its table that no training is behind."""
+        return tuple(filter(None, (self.floor, self.human)))
 
 
 def find_judge(name: str, folder: Path = PUBLISHED) -> Judge:
@@ -81,6 +90,8 @@ def _judge(row: dict[Any, Any]) -> Judge:
         best_of=row["best_of"],
         stand_in=row["stand_in"],
         stand_in_agent=row["stand_in_agent"],
+        floor=row["floor"],
+        human=row["human"],
         aggregates=row["aggregates"],
         title=row["title"] or row["name"],
         short_title=row["short_title"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ _NATURE_STATISTIC = "highest average over evaluations, best of 3 learning rates;
 _FRAMES_A_STEP = 4
 
 
+@cache
 def scores_by_game(source: str, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:
     """List all scores of a source that prints one for each game, whatever the layout of its file.
 

@@ -202,7 +202,9 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
         "judges.csv",
         Schema(
             {"name": _TEXT, "layout": Column(accepted=get_args(Layout))}
-            | dict.fromkeys(("protocol", "other_protocols", "best_of", "stand_in", "stand_in_agent"), _REMARK)
+            | dict.fromkeys(
+                ("protocol", "other_protocols", "best_of", "stand_in", "stand_in_agent", "floor", "human"), _REMARK
+            )
             | {
                 "frames_millions": Column("number", blank=True, low=0.0),
                 "episodes": Column("count", blank=True, low=1.0),

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
@@ -16,13 +16,17 @@ from replication.foundation.validation import Count, Settings, read_yaml, valida
 from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
 from replication.specification.changed_variants import changed_variants
+from replication.specification.findings import Finding, check_one_list
 from replication.specification.judged_points import judged_budgets
 from replication.specification.needs import check_needs, names_in
 from replication.specification.run import Run, Seeds, checked_task, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
 
-NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "table"})
+_NOT_SHOWN = """
+    __init__ columns figure latex learning_curves_caption reading_verdicts scores_caption table verdict_columns
+"""
+NOT_SHOWN = frozenset(_NOT_SHOWN.split())
 """Modules beside the tables and figures that make none: what these have in common."""
 GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
 
@@ -49,37 +53,7 @@ class PublishedSource(Settings):
         return self.model_copy(update=left)
 
 
-class Finding(Settings):
-    """A finding about a difference from the published scores; on the page and in results/README.md."""
-
-    games: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Tasks, where they are games; exactly one of the two is given."""
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    what: str
-    """The best explanation there is."""
-    checked: str
-    """What was looked at, and against what."""
-
-    @model_validator(mode="after")
-    def _one_list_of_tasks(self) -> Finding:
-        _check_one_list(self.games, self.tasks)
-        return self
-
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """The tasks that it is about."""
-        names = self.games or self.tasks
-        assert names is not None
-        return names
-
-
 _Seed = Annotated[int, Field(ge=0)]
-
-
-def _check_one_list(games: object, tasks: object) -> None:
-    if (games is None) == (tasks is None):
-        found = "neither" if games is None else "both"
-        raise ValueError(f"tasks: expected tasks or games, which are tasks too, found {found}")
 
 
 class SeedRange(Settings):
@@ -136,7 +110,7 @@ class RunGroup(Settings):
 
     @model_validator(mode="after")
     def _one_list_of_tasks(self) -> RunGroup:
-        _check_one_list(self.games, self.tasks)
+        check_one_list(self.games, self.tasks)
         return self
 
     @property
@@ -174,6 +148,27 @@ class Experiment(Settings):
     others: tuple[str, ...] = ()
     """Scores of other programs, beside ours in the score table: results/imported/NAME.csv or results/judged/NAME."""
     findings: tuple[Finding, ...] = ()
+    floor: str | None = None
+    """The variant that learned nothing, from whose score the others are counted; None: the floor is a published one."""
+    looks: tuple[Count, ...] = ()
+    """Seeds of a cell at which it is judged, planned before any is trained; the looks share the error. Empty: it is
+    judged once, when all are finished."""
+
+    @field_validator("looks")
+    @classmethod
+    def _looks_ascend(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        if list(looks) != sorted(set(looks)):
+            raise ValueError(f"looks: expected ascending numbers of seeds, each once, found {list(looks)}")
+        return looks
+
+    @model_validator(mode="after")
+    def _looks_at_seeds_there_are(self) -> Experiment:
+        most = max(len(group.seed_numbers) for group in self.groups)
+        if self.looks and self.looks[-1] > most:
+            raise ValueError(
+                f"looks: expected at most {most}, the seeds of a group of runs, found {self.looks[-1]}; name more seeds"
+            )
+        return self
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
         """Return the experiment with settings changed by hand, under a name that says so.
@@ -331,6 +326,9 @@ def _check_names(experiment: Experiment, path: Path) -> None:
         for key in ("agents", "aggregates", "curves"):
             for variant in getattr(experiment.published, key).keys() - variants:
                 raise ReplicationError(f"{path}: published.{key}: {unknown_name('variant in runs', variant, variants)}")
+    variants = {variant for group in experiment.groups for variant in group.variants}
+    if experiment.floor is not None and experiment.floor not in variants:
+        raise ReplicationError(f"{path}: floor: {unknown_name('variant in runs', experiment.floor, variants)}")
     for task in {task for finding in experiment.findings for task in finding.task_names}:
         try:
             find_task(task)

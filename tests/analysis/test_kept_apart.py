@@ -65,7 +65,7 @@ def test_random_play_under_a_preset_has_a_row_of_its_own(tmp_path: Path) -> None
 
 
 def test_scores_of_others_under_two_protocols_have_two_names() -> None:
-    one = OtherScore("theirs (imported)", "pong", 1, "1", "nature", None, 1.0, "a paper")
+    one = OtherScore("theirs (imported)", "pong", 1, 1, "nature", None, 1.0, "a paper")
     two = replace(one, protocol="noop_30min")
     assert _told_apart(one, [one]) == "theirs (imported)"
     assert _told_apart(one, [one, two]) == "theirs, protocol nature (imported)"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import shlex
@@ -49,8 +47,7 @@ def imported(results: Path, rows: str = ROWS, name: str = "theirs") -> Path:
 
 
 def table_rows(experiment, results: Path) -> list[dict[str, str]]:
-    content = scores.build(experiment, load_runs(experiment, results)).files()["csv"].decode()
-    return list(csv.DictReader(io.StringIO(content)))
+    return scores.build(experiment, load_runs(experiment, results)).printed().to_dict("records")
 
 
 def test_imported_scores_stand_after_ours_game_by_game(experiment, tmp_path: Path) -> None:
@@ -84,6 +81,19 @@ def test_imported_scores_stand_after_ours_game_by_game(experiment, tmp_path: Pat
     assert (
         "taken from a file and not derived here" in caption and "2 of other games or protocols are left out" in caption
     )
+
+
+def test_an_agent_of_the_source_s_own_name_is_judged_beside_its_number(tmp_path: Path) -> None:
+    """Nature's `dqn` on Pong: 18.9, random play -20.7; imported scores of as many frames have a share of it."""
+    experiment = made_up_experiment([{"games": ["pong"], "budget_frames": 200_000_000}], figures=[], others=["theirs"])
+    row = "{},pong,{},200000000,nature,{},x\n"
+    imported(tmp_path, "".join(row.format(name, seed, 18 + seed) for name in ("dqn", "A2C") for seed in (0, 1)))
+    frame = scores.build(experiment, load_runs(experiment, tmp_path)).frame.set_index("agent")
+    theirs, unknown, ours = frame.loc["dqn (imported)"], frame.loc["A2C (imported)"], frame.iloc[0]
+    assert (theirs["published"], theirs["floor"], unknown["verdict"]) == (18.9, -20.7, "no reference")
+    assert theirs["share"] == pytest.approx((18.5 + 20.7) / (18.9 + 20.7)) and theirs["stand_in"]
+    assert theirs["verdict"] in ("replicated", "inconclusive") and theirs["reason"].startswith("imported, source: x: ")
+    assert ours["verdict"] == "not run" and ours["comparisons"] == 1
 
 
 def test_they_stand_there_before_any_run_of_ours(experiment, tmp_path: Path) -> None:

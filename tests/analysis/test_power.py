@@ -1,115 +1,102 @@
-"""Simulated verdicts: they are those of `judge`, and they are wrong no more often than is claimed."""
+"""Planning: the chance of each word beside published runs as they are."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
 
-from replication.analysis.intervals import Estimate, family_level
-from replication.analysis.power import (
-    JudgedGames,
-    SeedsNeeded,
-    draw_errors,
-    false_verdicts,
-    seeds_needed,
-    simulate_table,
-    verdict_words,
-)
-from replication.analysis.verdicts import judge
-from replication.published.loader import published_table
-from replication.published.references import normalized_score, reference_set
-from replication.published.spreads import between_run_cv
-from replication.specification.tasks.atari_games import NATURE49
+from replication.analysis.power import PublishedSide, SeedsNeeded, chances, published_side, seeds_needed
+from replication.analysis.verdict_conventions import Family
+from replication.analysis.verdict_rule import Comparison, Runs, judge
+from replication.published.curves import training_curve
+from replication.published.references import reference_set
 
-TABLES = 1_000
-TOLERANCE = 4 * math.sqrt(0.05 * 0.95 / TABLES)
-"""Four standard errors of a share of 5 %: 2.8 points."""
-
-
-@pytest.fixture(scope="module")
-def nature() -> tuple[np.ndarray, np.ndarray]:
-    """DQN's 49 published normalised scores and the spread between runs that stands in for theirs."""
-    references = reference_set("nature49_5min")
-    scores = published_table("nature_2015_table2").set_index("game")["dqn_mean"]
-    published = np.array([normalized_score(float(scores[game]), game, references) for game in NATURE49])
-    return published, np.array([between_run_cv("dopamine_curves", game, "DQN") for game in NATURE49]) * np.abs(
-        published
-    )
+CELLS = [
+    ("asterix", "DQN", 1, 1, 0.94),
+    ("assault", "IQN", 1, 1, 0.97),
+    ("krull", "Rainbow", 1, 1, 0.97),
+    ("qbert", "IQN", 1, 1, 0.83),
+    ("amidar", "Rainbow", 1, 1, 0.99),
+    ("amidar", "C51", 1, 1, 0.81),
+    ("breakout", "IQN", 1, 2, 0.85),
+    ("tutankham", "IQN", 2, 1, 0.95),
+    ("berzerk", "IQN", 1, 2, 0.91),
+    ("alien", "IQN", 1, 2, 0.91),
+    ("gopher", "IQN", 2, 1, 0.86),
+    ("road_runner", "Rainbow", 1, 2, 0.85),
+    ("ms_pacman", "C51", 1, 2, 0.82),
+    ("seaquest", "IQN", 1, 2, 0.82),
+    ("space_invaders", "IQN", 2, 1, 0.93),
+    ("tutankham", "Rainbow", 1, 2, 0.92),
+    ("kung_fu_master", "C51", 1, 2, 0.89),
+]
+"""Game, agent, million frames, seeds, and the chance of `replicated` that another program computed."""
 
 
-@pytest.mark.parametrize(("seeds", "runs"), [(1, None), (2, None), (5, None), (2, 100), (5, 5)])
-def test_the_simulation_says_what_judge_says(seeds: int, runs: int | None) -> None:
-    errors = draw_errors(np.random.default_rng(1), (300,), seeds=seeds, published_runs=runs, level=0.95)
-    truth = {"difference": np.array(12.0), "published": np.array(80.0), "spread": np.array(6.0)}
-    replicated, differs, _ = verdict_words(errors, **truth)
+@pytest.mark.parametrize(("game", "agent", "millions", "seeds", "expected"), CELLS)
+def test_the_chance_beside_published_curves(game: str, agent: str, millions: int, seeds: int, expected: float) -> None:
+    point = training_curve("dopamine_curves", game, agent).set_index("frames_millions").loc[millions]
+    floor = reference_set("atari57_30min").random[game]
+    side = PublishedSide(float(point["score_mean"]) - floor, float(point["score_std"]) ** 2, int(point["runs"]), 0.0)
+    assert chances(side, seeds, Family(1)).replicated == pytest.approx(expected, abs=0.035)
+
+
+def test_the_words_are_those_of_the_rule() -> None:
+    """A spread of nothing, but for the tenth that planning adds: our run is the published mean or not."""
+    side = PublishedSide(100.0, 22.5, 5, 0.0)
+    found = chances(side, 2, Family(1))
+    stream = np.random.default_rng(1)
+    planned = (4 * 22.5 + 100.0) / 5
     said = []
-    for place in range(300):
-        # An estimate whose interval has the drawn half width, on one side for both.
-        published = 80.0 + 6.0 * errors.published[place]
-        ours = published + 12.0 + 6.0 * errors.apart[place]
-        error = 6.0 * errors.half_width[place] / 1.959963985
-        said.append(
-            judge(Estimate(ours, error, math.inf), Estimate(published, 0.0, math.inf), 0.95, stand_in=False).word
-        )
-    assert [word == "replicated" for word in said] == replicated.tolist()
-    assert [word == "differs" for word in said] == differs.tolist()
-    assert "inconclusive" in said or seeds == 5
+    for _ in range(1_000):
+        variance = planned * 5 / stream.chisquare(5)
+        ours = stream.normal(100.0 + stream.normal(0.0, np.sqrt(variance / 5)), np.sqrt(variance), 2)
+        one = Comparison(Runs(float(ours.mean()), 2, float(ours.var(ddof=1))), Runs(100.0, 5, 22.5), 0.0, None)
+        said.append(judge(one, Family(1)).word)
+    assert found.replicated == pytest.approx(said.count("replicated") / 1_000, abs=0.05)
+    assert found.uninformative == 0.0
 
 
-@pytest.mark.parametrize(("seeds", "runs"), [(1, None), (2, None), (3, 100), (2, 100), (5, 5), (20, 100)])
-def test_one_interval_misses_the_truth_at_most_as_often_as_it_says(seeds: int, runs: int | None) -> None:
-    """Of 20,000; four standard errors of 5 % are 0.6 points. With known spreads it is exactly 5 %."""
-    errors = draw_errors(np.random.default_rng(2), (20_000,), seeds=seeds, published_runs=runs, level=0.95)
-    missed = float((np.abs(errors.apart) > errors.half_width).mean())
-    assert missed < 0.05 + 0.006
-    if (seeds, runs) in {(1, None), (20, 100)}:
-        assert missed == pytest.approx(0.05, abs=0.006)
+def test_an_agent_below_its_floor_is_uninformative_with_any_seeds() -> None:
+    side = PublishedSide(-5.0, 25.0, 5, 0.0)
+    assert chances(side, 3, Family(1)).uninformative == 1.0
+    assert seeds_needed(side, Family(1)) == SeedsNeeded(None, None, None, 0.0)
 
 
-@pytest.mark.parametrize("runs", [None, 100])
-@pytest.mark.parametrize("seeds", [1, 2, 3, 5, 10])
-def test_tables_with_any_false_verdict_are_no_more_than_claimed(
-    nature: tuple[np.ndarray, np.ndarray], seeds: int, runs: int | None
-) -> None:
-    """Whatever the truth: beside the margin, where errors are most frequent, and far from it."""
-    games = JudgedGames(*nature, (runs,) * len(NATURE49))
-    level = family_level(0.95, len(NATURE49))
-    for apart in (0.0, 0.5, 0.9, 0.99, 1.01, 1.1, 2.0):
-        found = simulate_table(games, seeds=seeds, margins_apart=apart, level=level, tables=TABLES)
-        assert found.any_false <= 0.05 + TOLERANCE, (seeds, runs, apart)
-        assert found.any_false >= max(found.any_false_replicated, found.any_false_differs)
+def test_a_small_spread_is_not_believed() -> None:
+    """A published deviation of 1 % of what was learned is more often luck than it is so small."""
+    found = chances(PublishedSide(100.0, 1.0, 3, 0.0), 1, Family(10)).replicated
+    assert 0.6 < found < 0.95
 
 
-def test_the_check_sees_intervals_that_are_too_narrow(nature: tuple[np.ndarray, np.ndarray]) -> None:
-    """At the level of one comparison, or with half the spread, false verdicts are far more than 5 %."""
-    games = JudgedGames(*nature, (None,) * len(NATURE49))
-    alone = simulate_table(games, seeds=1, margins_apart=0.5, level=0.95, tables=TABLES)
-    narrow = simulate_table(
-        games, seeds=1, margins_apart=0.5, level=family_level(0.95, 49), tables=TABLES, stand_in_factor=0.5
-    )
-    assert min(alone.any_false, narrow.any_false) > 0.2
+def test_seeds_needed_rise_with_the_spread_and_the_comparisons() -> None:
+    def replicated(deviation: float, comparisons: int) -> int | None:
+        return seeds_needed(PublishedSide(100.0, deviation**2, 5, 0.0), Family(comparisons)).replicated
+
+    assert replicated(2.0, 1) == 1
+    assert replicated(7.0, 1) in (2, 3, 5)
+    assert (replicated(7.0, 10) or 1_000) > (replicated(7.0, 1) or 0)
+    # 0.25 b <= t(0.95, 4) 1.25 sqrt(v / 5) from 21 on: no number of seeds replicates.
+    assert replicated(22.0, 1) is None
 
 
-def test_a_false_verdict_is_one_on_the_wrong_side_of_the_margin() -> None:
-    errors = draw_errors(np.random.default_rng(3), (4_000,), seeds=1, published_runs=None, level=0.5)
-    for difference, wrong in ((20.0, 1), (30.0, 0)):  # the margin of 100 is 25
-        truth = {"difference": np.array(difference), "published": np.array(100.0), "spread": np.array(2.0)}
-        words, false = verdict_words(errors, **truth), false_verdicts(errors, **truth)
-        assert not false[1 - wrong].any() and (false[wrong] <= words[wrong]).all()
-    # Errors beside the margin do happen with intervals of 50 %.
-    truth = {"difference": np.array(24.9), "published": np.array(100.0), "spread": np.array(2.0)}
-    assert 0.01 < false_verdicts(errors, **truth)[1].mean() < 0.25
+def test_an_agent_that_learned_nothing_is_found_with_fewer_seeds_than_one_that_learned_half() -> None:
+    found = seeds_needed(PublishedSide(100.0, 15.0**2, 5, 0.0), Family(10))
+    assert found.differs_floor is not None
+    assert found.differs_half is None or found.differs_half >= found.differs_floor
+    # One run never says so among more than ten.
+    long_table = seeds_needed(PublishedSide(100.0, 1.0, 5, 0.0), Family(11))
+    assert (long_table.differs_half, long_table.differs_floor) == (2, 2)
 
 
-def test_seeds_needed_of_a_spread_worked_by_hand() -> None:
-    """Margin 25, one published number, level 95 %: with s between runs the interval is +-1.96 s sqrt(1 + 1 / n)."""
-    # With s = 14 the published side's 27.4 alone reaches past the margin, whatever our seeds.
-    assert seeds_needed(100.0, 14.0, None, 0.95).replicated is None
-    # With s = 2 one seed has +-5.5: the difference scatters by 2.8, so it lies within 19.5 nearly always.
-    assert seeds_needed(100.0, 2.0, None, 0.95) == SeedsNeeded(1, 1)
-    # 100 published runs: with s = 14 our own error is what counts.
-    found = seeds_needed(100.0, 14.0, 100, 0.95)
-    assert found.replicated is not None and 5 <= found.replicated <= 20
-    assert seeds_needed(100.0, 14.0, 100, 0.95) == found
+def test_one_published_number_has_the_error_of_one_run() -> None:
+    number = chances(PublishedSide(100.0, 25.0, None, 0.0), 2, Family(1)).replicated
+    runs = chances(PublishedSide(100.0, 25.0, 3, 0.0), 2, Family(1)).replicated
+    assert number < runs
+
+
+def test_the_published_side_of_a_comparison() -> None:
+    ours = Runs(0.0, 1, None)
+    assert published_side(Comparison(ours, Runs(9.0, 5, 4.0), 1.0, None)) == PublishedSide(9.0, 4.0, 5, 1.0)
+    assert published_side(Comparison(ours, Runs(9.0, 1, None), 1.0, 4.0)) == PublishedSide(9.0, 4.0, None, 1.0)
+    assert published_side(Comparison(ours, Runs(9.0, 1, None), 1.0, None)) is None

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 from safetensors.numpy import load, save
+from scipy import stats
 
 from replication.analysis.finished import FinishedRun, FinishedRuns
-from replication.analysis.verdicts import verdict_word
 from replication.commands.cli import main
 from replication.commands.verify_results import verify
 from replication.evidence.records import sealed_record
@@ -47,6 +47,7 @@ def small_workflow(patch: pytest.MonkeyPatch, folder: Path) -> None:
     path = folder / "workflow" / "experiments" / "nfq_2005.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content["runs"] = [GROUP | {"budget_episodes": episodes} for episodes in (50, 100)]
+    content["runs"].append(GROUP | {"variants": ["nfq_untrained"], "budget_episodes": 50})
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     patch.setattr(paths, "WORKFLOW", folder / "workflow")
 
@@ -73,6 +74,7 @@ def made(tmp_path_factory) -> Path:
         small_workflow(patch, folder)
         for variant in GROUP["variants"]:
             assert [train(folder, variant, episodes) for episodes in (50, 100)] == [0, 0]
+        assert train(folder, "nfq_untrained", 50) == 0
         render_all(folder / "results")
     return folder / "results"
 
@@ -100,9 +102,9 @@ def test_the_experiment_is_the_one_of_the_paper():
     runs = load_experiment("nfq_2005").runs()
     published = published_table("nfq_2005_table1")
     assert sorted({run.budget.episodes for run in runs}) == list(published["training_episodes"])
-    assert len(runs) == 1_500 and {run.seed for run in runs} == set(range(1, 51))
-    assert len({run.variant.variant for run in runs}) == 5
-    assert len({run.record_digest for run in runs}) == 30
+    assert len(runs) == 1_550 and {run.seed for run in runs} == set(range(1, 51))
+    assert len({run.variant.variant for run in runs}) == 6
+    assert len({run.record_digest for run in runs}) == 31
     final = runs[0].protocol.final_evaluation.presentation
     assert isinstance(final, PolePresentation)
     assert (runs[0].variant.config["discount"], final.episode_cap_cycles * final.plant.cycle_s) == (0.95, 300)
@@ -142,21 +144,21 @@ def test_a_table_without_its_source_is_refused(monkeypatch, tmp_path):
 
 
 def test_a_finished_experiment_is_verified_planned_and_shown(results, tmp_path, monkeypatch, capsys):
-    assert "4 bundles verified: the policies of 8 seeds evaluated again" in verify(results, 1, quiet=True)
-    assert "4 bundles verified: 8 seeds learned again" in verify(results, 1, learn_again=True, quiet=True)
+    assert "5 bundles verified: the policies of 10 seeds evaluated again" in verify(results, 1, quiet=True)
+    assert "5 bundles verified: 10 seeds learned again" in verify(results, 1, learn_again=True, quiet=True)
     monkeypatch.setattr(family, "learn", None)
     assert train(tmp_path, "nfq", 50) == 0  # nothing is done again
     page = (results / "nfq_2005" / "index.html").read_text(encoding="utf-8")
-    assert "8 of 8 runs" in page and "data:image/svg+xml" in page and "://" not in page
+    assert "10 of 10 runs" in page and "data:image/svg+xml" in page and "://" not in page
     assert page.count("nfq pole seeds 1 to 2, 50 episodes") == 1 and "the learned policies" in page
     assert "emulator frame" not in page and "normalised" not in page and "frames of training" not in page
     assert "| `nfq_2005` | NFQ, Table 1" in results_readme(results)
     assert 'href="nfq_2005/index.html"' in index_html(results)
     capsys.readouterr()
     assert main(["run", "nfq_2005", "-n", "--results", str(results), "--state", str(tmp_path / "state")]) == 0
-    assert "8 of 8" in capsys.readouterr().out
+    assert "10 of 10" in capsys.readouterr().out
     assert main(["doctor", "nfq_2005", "--results", str(results), "--state", str(tmp_path)]) == 0
-    assert "8 of 8 runs are finished" in (said := capsys.readouterr().out) and "ROM" not in said
+    assert "10 of 10 runs are finished" in (said := capsys.readouterr().out) and "ROM" not in said
 
 
 def test_fq17_a_record_says_what_made_it_and_nothing_of_this_machine_s_folders(results, tmp_path):
@@ -197,7 +199,7 @@ def test_nothing_finished_gives_tables_that_say_so(small, tmp_path):
     page = render_all(tmp_path / "results")
     table = pd.read_csv(tmp_path / "results" / "nfq_2005" / "tables" / "nfq_table1.csv")
     assert set(table["verdict"]) == {"not run"}
-    assert "0 of 8 runs" in page and "Missing runs (4)" in page and "nfq pole seeds 1 to 2, 100 episodes" in page
+    assert "0 of 10 runs" in page and "Missing runs (5)" in page and "nfq pole seeds 1 to 2, 100 episodes" in page
 
 
 # ---------------------------------------------------------------- numbers
@@ -215,21 +217,35 @@ def test_the_table_by_hand():
             row |= {"least_balanced_cycles": 3000 if won else 7}
             found.append(FinishedRun(run, Path(), {}, None, None, None, None, None, None, row))
     finished = FinishedRuns(experiment, Path(), tuple(found))
-    table = nfq_table1.build(experiment, finished).frame.set_index("training episodes")
+    without_floor = nfq_table1.build(experiment, finished).frame
+    assert set(without_floor["verdict"]) == {"not run"}
+    assert without_floor["reason"][0] == "the networks that are the floor are not run"
+    for run in experiment.runs():
+        if run.variant.variant == experiment.floor:
+            row = {"seed": run.seed, "score": float(run.seed == 1), "transitions": 450, "least_balanced_cycles": 4}
+            found.append(FinishedRun(run, Path(), {}, None, None, None, None, None, None, row))
+    finished = FinishedRuns(experiment, Path(), tuple(found))
+    table = nfq_table1.build(experiment, finished).printed().set_index("training episodes")
     assert list(table["ours"]) == ["9/50", "44/50", *["missing"] * 4]
     assert list(table["published"])[:3] == ["23/50", "44/50", "48/50"]
     # six rows share the level, two of them are finished
     shown = table.iloc[:2]
     assert list(shown["difference, points"]) == ["-28", "+0"]
     assert list(shown["transitions"]) == ["450", "900"] and list(shown["least balanced, s"]) == ["0.7", "0.7"]
-    assert list(shown["margin"]) == ["11.5", "22.0"]
     low, high = (float(cell) for cell in shown["interval"]["50"].split(" to "))
-    assert low < -28 < high < 0 and verdict_word(low, high, 11.5) == shown["verdict"]["50"] == "inconclusive"
-    assert list(table["verdict"])[2:] == ["not run"] * 4
+    assert low < -28 < high < 0
+    # Fisher's exact test of 9 of 50 beside 23 of 50: p = 0.0050, which six comparisons do not allow (0.0042).
+    assert float(stats.fisher_exact([[9, 41], [23, 27]]).pvalue) == pytest.approx(0.0050, abs=1e-4)
+    assert list(table["verdict"]) == ["consistent", "consistent", *["not run"] * 4]
+    # One of 50 untrained networks is successful: beside 23 of 50 that would differ.
+    assert set(table["would have passed"]) == {""}
+    data = nfq_table1.build(experiment, finished).frame
+    assert set(data["comparisons"]) == {6} and list(data["floor"][:1]) == [1] and list(data["floor_trials"][:1]) == [50]
     drawn = successful_trials.build(experiment, finished).data.set_index(["series", "training_episodes"])
     assert drawn.loc[("nfq", 50), "percent"] == 18 and drawn.loc[("published", 50), "percent"] == 46
     assert drawn.loc[("published", 200), "high"] == 100
-    variants = nfq_variants.build(experiment, finished).frame
+    variants = nfq_variants.build(experiment, finished).printed()
+    assert "nfq_untrained" not in variants.columns
     assert list(variants["nfq"])[:2] == ["9/50 (450)", "44/50 (900)"]
     assert set(variants["nfq_short_pole"]) == {"missing"}
 
@@ -270,6 +286,6 @@ def test_a_changed_weight_is_found(results):
 
 def test_a_table_that_was_edited_is_found(results):
     path = results / "nfq_2005" / "tables" / "nfq_table1.csv"
-    path.write_text(path.read_text().replace("23/50", "24/50"))
+    path.write_text(path.read_text().replace("50,23,50", "50,24,50"))
     with pytest.raises(ReplicationError, match=r"nfq_table1.csv"):
         verify(results, 1, quiet=True)

@@ -122,13 +122,13 @@ def test_the_table_says_each_mean_with_its_interval(experiment: Experiment, whol
     table = returns.build(experiment, finished)
     rows = list(csv.DictReader((record_of(whole) / "scores.csv").read_text().splitlines()))
     scores = [float(row["score"]) for row in rows]
-    (shown,) = table.frame.to_dict("records")
+    (shown,) = table.printed().to_dict("records")
     assert (shown["task"], shown["agent"], shown["budget"]) == ("Cliff walking", "Q-learning", "60 episodes")
     assert shown["seeds"] == f"{SEEDS} of {SEEDS}" and shown["mean score"] == f"{sum(scores) / SEEDS:,.1f}"
     assert (shown["lowest"], shown["highest"]) == (f"{min(scores):,.1f}", f"{max(scores):,.1f}")
     assert re.fullmatch(r"-[\d.]+ \(-[\d.]+ to -[\d.]+\)", shown["training return last 100"])
     none = returns.build(experiment, FinishedRuns(experiment, whole / "results", ()))
-    (missing,) = none.frame.to_dict("records")
+    (missing,) = none.printed().to_dict("records")
     assert missing["seeds"] == f"0 of {SEEDS}" and missing["mean score"] == missing["95 % interval"] == "missing"
 
 
@@ -140,7 +140,7 @@ def test_seeds_named_one_by_one_have_records_of_their_own(experiment: Experiment
     loaded = load_experiment("cliff_walking")
     finished = load_runs(loaded, tmp_path / "results")
     assert [found.run.seed for found in finished] == [5] and record_of(tmp_path).parent.name == "seed5"
-    (shown,) = returns.build(loaded, finished).frame.to_dict("records")
+    (shown,) = returns.build(loaded, finished).printed().to_dict("records")
     assert shown["seeds"] == "1 of 2" and shown["95 % interval"] == "none" and shown["lowest"] == shown["mean score"]
     # One seed has no interval.
     assert bundle_curves.build(loaded, finished).data["low"].equals(bundle_curves.build(loaded, finished).data["mean"])

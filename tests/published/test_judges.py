@@ -54,7 +54,7 @@ def test_a_new_source_judges_a_run_by_its_file_and_a_line_alone(folder: Path) ->
     add_line(folder, protocol="noop_30min", stand_in="dopamine_curves", stand_in_agent="C51", title="Doe 2027")
     references = reference_set("atari57_30min", folder)
     found = find_counterpart(NAMED, RUN, references, folder)
-    assert isinstance(found, Counterpart) and found.score == 12.5 and found.between_runs is not None
+    assert isinstance(found, Counterpart) and found.score == 12.5 and found.deviation is not None
     assert found.stand_in and find_judge(MADE_UP, folder).title == "Doe 2027"
     longer = replace(RUN, budget=replace(RUN.budget, steps=RUN.budget.steps * 2))
     reason = find_counterpart(NAMED, longer, references, folder)
@@ -69,7 +69,7 @@ def test_a_new_source_judges_a_run_by_its_file_and_a_line_alone(folder: Path) ->
 def test_another_protocol_that_an_agents_own_program_makes_is_named_in_the_line(folder: Path) -> None:
     add_line(folder, protocol="nature", other_protocols="sticky noop_30min")
     found = find_counterpart(NAMED, RUN, reference_set("atari57_30min", folder), folder)
-    assert isinstance(found, Counterpart) and found.between_runs is None
+    assert isinstance(found, Counterpart) and found.deviation is None
     assert stand_in_text(MADE_UP, folder) == "No spread between runs stands in where none was published."
 
 
@@ -94,7 +94,7 @@ def test_an_agent_that_does_not_train_is_judged_by_the_episodes_of_the_line(fold
     run = resolve_run(variant="random_10hz", task="pong", seed=1)
     named = PublishedSource(source="nature_2015_table2", algorithm="random", agents={"random_10hz": "random"})
     found = find_counterpart(named, run, references, folder)
-    assert isinstance(found, Counterpart) and (found.score, found.episodes, found.normalized) == (-20.7, 30, 0.0)
+    assert isinstance(found, Counterpart) and (found.score, found.episodes, found.rounding) == (-20.7, 30, 0.05)
     path = folder.with_name("unsaid")
     shutil.copytree(folder, path)
     text = (path / "judges.csv").read_text()
@@ -113,6 +113,7 @@ def test_every_line_names_what_exists() -> None:
         protocols = {judge.protocol, *judge.other_protocols} - {""}
         assert protocols <= set(known_names("protocols")), name
         assert not judge.aggregates or judge.aggregates in TABLES, name
+        assert set(judge.not_trained) <= {score.algorithm for score in scores_by_game(name)}, name
         assert scores_by_game(name) or judge.layout in {"curves", "trials"}, name
 
 

@@ -20,7 +20,7 @@ from replication.report.pages import experiment as experiment_page
 from replication.report.pages import runs
 from replication.report.pages.experiment import write_page
 from replication.report.pages.fidelity import shown_fidelity
-from replication.report.pages.tables import ShownTable, above_random, verdicts
+from replication.report.pages.tables import ShownTable, above_random, severity, verdicts
 from replication.report.tables import scores
 from replication.report.tables.table import write_table
 from replication.specification.fidelity import deviations_in_force
@@ -318,35 +318,60 @@ def test_clips_beyond_the_room_are_counted(plain, tmp_path, monkeypatch):
 
 def test_verdicts_are_counted_with_their_reasons():
     rows = [
-        ["differs", "difference +30.0 [+20.0, +40.0] normalised points, margin 10.0"],
-        ["no reference", "too short"],
-        ["no reference", "a preset"],
-        ["no reference", "a preset"],
+        {"verdict": "differs", "reason": "p = 0.0001; a difference of 3.0 would be found in 95 of 100 experiments"},
+        {"verdict": "no reference", "reason": "too short"},
+        {"verdict": "no reference", "reason": "a preset"},
+        {"verdict": "no reference", "reason": "a preset"},
     ]
-    found = verdicts(ShownTable("scores", "", ["verdict", "reason"], rows))
+    found = verdicts(ShownTable("scores", "", [], [], rows))
     assert [(verdict.word, verdict.rows, verdict.reasons) for verdict in found] == [
         ("differs", 1, []),
         ("no reference", 3, [("a preset", 2), ("too short", 1)]),
     ]
-    assert verdicts(ShownTable("another", "", ["game"], [["Pong"]])) == []
+    assert verdicts(ShownTable("another", "", ["game"], [["Pong"]], [{"game": "Pong"}])) == []
 
 
 def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
     made(plain, tmp_path, 1)
     path = tmp_path / "made_up" / "tables" / "scores.csv"
-    path.with_name("others.csv").write_text("agent,95 % interval,verdict\nDQN,1 to 2,differs\n")
-    path.with_name("others.md").write_text("A caption.\n\n| agent |\n")
+    path.with_name("others.csv").write_text("agent,low,high,verdict\nDQN,1,2,differs\n")
+    path.with_name("others.md").write_text(
+        "A caption.\n\n| agent | 95 % interval | verdict |\n| --- | --- | --- |\n| DQN | 1 to 2 | differs |\n"
+    )
     assert "<h3>" not in (tmp_path / "made_up" / "index.html").read_text()
     both = plain.model_copy(update={"tables": ("scores", "others")})
     html = write_page(both, tmp_path).read_text()
     assert re.findall(r"<h3>(.*?)</h3>", html) == ["Table scores", "Table others"]
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html)[-1] == ("1", "differs")
     headings = re.findall(r'<th scope="col">(.*?)</th>', html)
-    assert headings[:6] == ["game", "agent", "score", "95 % interval", "published", "verdict"]
+    assert headings[:5] == ["game", "agent", "score", "published", "share"]
     assert headings.count("95 % interval") == 2 and "agent 95 % interval verdict" in " ".join(headings)
 
 
+def test_the_agents_that_a_verdict_cannot_tell_apart_are_named():
+    row = {"verdict": "inconclusive", "agent": "DQN", "wrong_agents_tried": "6", "would_have_passed": ""}
+    rows = [
+        row | {"game": "Pong", "not_ruled_out": "C51; IQN"},
+        row | {"game": "Krull", "not_ruled_out": "C51; IQN"},
+        row | {"game": "Alien", "not_ruled_out": "", "verdict": "replicated"},
+        row | {"game": "Tennis", "not_ruled_out": "C51", "would_have_passed": "C51", "verdict": "replicated"},
+        row | {"game": "Venture", "not_ruled_out": "random play", "verdict": "uninformative"},
+        {"training_episodes": "50", "verdict": "differs", "wrong_agents_tried": "1"}
+        | {"not_ruled_out": "", "would_have_passed": ""},
+        {"agent": "Random", "game": "Pong", "verdict": "consistent", "all_games": "differs", "all_games_p": "0.00005"},
+    ]
+    assert severity(ShownTable("scores", "", [], [], rows)) == [
+        "DQN: Pong and Krull: cannot be told from C51 or IQN here.",
+        "DQN: Alien: every other agent that was tried is ruled out.",
+        "DQN: Tennis: cannot be told from C51 here. C51 would have passed too.",
+        "50 training episodes: every other agent that was tried is ruled out.",
+        "All games together: Random differs (p = 5e-05).",
+    ]
+
+
 def test_agents_above_random_are_counted():
-    said = [["yes"], [""], ["no"], ["unknown"]]
-    assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", ["above random"], said))
-    assert above_random(ShownTable("scores", "", ["above random"], [["unknown"], [""]])) == ""
+    said, untold = (
+        [{"above_random": cell} for cell in cells] for cells in (("yes", "", "no", "unknown"), ("unknown", ""))
+    )
+    assert "in 1 of 3 cases; 1 cannot be told yet" in above_random(ShownTable("scores", "", [], [], said))
+    assert above_random(ShownTable("scores", "", [], [], untold)) == ""

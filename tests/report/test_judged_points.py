@@ -10,10 +10,8 @@ import pytest
 from replication.analysis.agent_scores import agent_scores
 from replication.analysis.aggregate_curves import aggregate_curves
 from replication.analysis.finished import load_runs
-from replication.analysis.intervals import family_level
-from replication.analysis.judged_games import judged_cells
+from replication.analysis.judged_cells import judged_table
 from replication.analysis.learning_curves import learning_curves
-from replication.analysis.verdicts import LEVEL
 from replication.foundation.errors import ReplicationError
 from replication.published.curves import training_curve
 from replication.published.references import reference_set
@@ -52,7 +50,7 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
     experiment = experiment_of({"judge_at": [1, 3]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
     table = scores.build(experiment, load_runs(experiment, tmp_path))
-    rows = table.frame.to_dict("records")
+    rows = table.printed().to_dict("records")
     assert [row["agent"] for row in rows] == [f"Rainbow (Dopamine), {n}" for n in ("1 iteration", "3 iterations")]
     assert [row["frames"] for row in rows] == ["1,000,000", "3,000,000"]
     assert [row["seeds"] for row in rows] == ["2 of 2"] * 2
@@ -60,26 +58,32 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
     for row, point in zip(rows, (1, 3), strict=True):
         assert row["score"] == f"{returns.loc[point - 1].mean():.1f}"
         assert row["published"] == f"{curve[point]:.1f}" and row["verdict"] != "no reference"
-    assert "hold together at 95 % over 2 comparisons" in table.caption
+    assert set(table.frame["comparisons"]) == {2} and "hold over the table: 2 comparisons" in table.caption
     assert "3 iterations of at least 250,000 steps, judged after iterations 1 and 3, protocol" in table.caption
 
 
 def test_every_point_counts_in_the_level_and_in_the_tables_of_power_and_errors(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [1, 2, 3]}, {"games": ["krull"], "judge_at": [2]})
     finished_in(experiment, tmp_path)
-    judged, level = judged_cells(experiment, load_runs(experiment, tmp_path), REFERENCES)
-    assert len(judged) == 4 and level == family_level(LEVEL, 4)
-    assert power.build(experiment, load_runs(experiment, tmp_path)).frame["agent"].to_list() == [
+    judged = judged_table(experiment, load_runs(experiment, tmp_path))
+    # After two million frames Pong's published runs are not clearly above random play: 0.13 beside an error of 0.19.
+    assert len(judged.cells) == 4 and judged.family.comparisons == 3
+    assert power.build(experiment, load_runs(experiment, tmp_path)).printed()["agent"].to_list() == [
         f"Rainbow (Dopamine), {n}" for n in ("2 iterations", "1 iteration", "2 iterations", "3 iterations")
     ]
-    assert "tables of its 4 comparisons" in verdict_errors.build(experiment, load_runs(experiment, tmp_path)).caption
+    assert (
+        "tables of its 3 informative comparisons"
+        in verdict_errors.build(experiment, load_runs(experiment, tmp_path)).caption
+    )
 
 
 def test_without_points_a_run_is_judged_at_its_end_and_nothing_is_said(tmp_path: Path) -> None:
     plain, named = experiment_of({}), experiment_of({"judge_at": [3]})
     finished_in(plain, tmp_path)
     table = scores.build(plain, load_runs(plain, tmp_path))
-    assert table.frame["agent"].to_list() == ["Rainbow (Dopamine)"] and table.frame["frames"].to_list() == ["3,000,000"]
+    assert table.printed()["agent"].to_list() == ["Rainbow (Dopamine)"] and table.printed()["frames"].to_list() == [
+        "3,000,000"
+    ]
     assert table.caption == scores.build(named, load_runs(named, tmp_path)).caption
     assert "judged after" not in table.caption
     assert draw_curves(plain, load_runs(plain, tmp_path)).data["series"].isin(["judged"]).sum() == 0
@@ -88,7 +92,7 @@ def test_without_points_a_run_is_judged_at_its_end_and_nothing_is_said(tmp_path:
 def test_a_run_may_be_judged_before_its_end_alone(tmp_path: Path) -> None:
     experiment = experiment_of({"judge_at": [2]})
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
-    (row,) = scores.build(experiment, load_runs(experiment, tmp_path)).frame.to_dict("records")
+    (row,) = scores.build(experiment, load_runs(experiment, tmp_path)).printed().to_dict("records")
     assert (row["agent"], row["frames"]) == ("Rainbow (Dopamine)", "2,000,000")
     assert row["score"] == f"{returns.loc[1].mean():.1f}"
 
@@ -98,7 +102,7 @@ def test_points_of_one_agent_are_no_learning_rates_to_choose_from(tmp_path: Path
     finish(experiment.runs()[0], tmp_path)
     table = scores.build(experiment, load_runs(experiment, tmp_path))
     assert "learning rates" not in table.caption
-    assert not table.frame["reason"].str.contains("learning rates").any()
+    assert not table.printed()["reason"].str.contains("learning rates").any()
 
 
 def test_aggregates_are_made_of_the_scores_at_each_point_and_curves_end_there(tmp_path: Path) -> None:
@@ -131,7 +135,7 @@ def test_two_agents_stand_beside_the_published_curve_of_each(tmp_path: Path) -> 
     experiment = experiment_of(group, published=OPTIMISERS)
     finished_in(experiment, tmp_path)
     curves = {agent: training_curve("dopamine_curves", "breakout", agent) for agent in ("DQN", "DQN_Adam_MSE_JAX")}
-    rows = scores.build(experiment, load_runs(experiment, tmp_path)).frame
+    rows = scores.build(experiment, load_runs(experiment, tmp_path)).printed()
     assert rows["agent"].to_list() == ["DQN (Dopamine)", "DQN with Adam (Dopamine)"]
     assert rows["published"].to_list() == [f"{curve['score_mean'][1]:.1f}" for curve in curves.values()]
     table = learning_curves(experiment, load_runs(experiment, tmp_path), 100_000)
@@ -149,7 +153,7 @@ def test_an_agent_that_no_curve_is_named_for_has_no_reference(tmp_path: Path) ->
     group = {"variants": ["dqn_dopamine", "rainbow_dopamine"], "budget_iterations": 1}
     experiment = experiment_of(group)
     table = scores.build(experiment, load_runs(experiment, tmp_path))
-    reasons = dict(zip(table.frame["agent"], table.frame["reason"], strict=True))
+    reasons = dict(zip(table.printed()["agent"], table.printed()["reason"], strict=True))
     assert reasons["DQN (Dopamine)"] == "no published curve is named for this agent"
 
 

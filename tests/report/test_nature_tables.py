@@ -26,7 +26,7 @@ def highest(run: Run, results: Path, experiment) -> float:
 
 def test_table_1_has_every_published_hyperparameter_and_says_which_is_not_in_force(tmp_path):
     experiment = made_up_experiment([{"budget_frames": 200_000_000}])
-    frame = nature_table1.build(experiment, load_runs(experiment, tmp_path)).frame.set_index("hyperparameter")
+    frame = nature_table1.build(experiment, load_runs(experiment, tmp_path)).printed().set_index("hyperparameter")
     assert list(frame.index) == published_table("nature_2015_table1_hyperparameters")["name"].to_list()
     # The released program counts the target network's period in agent steps: 2,500 updates.
     assert frame[frame["as published"] == "no"].index.to_list() == ["target network update frequency"]
@@ -37,7 +37,7 @@ def test_table_1_has_every_published_hyperparameter_and_says_which_is_not_in_for
 
 def test_table_1_of_another_agent_shows_its_own_values(tmp_path):
     experiment = made_up_experiment([{"variants": ["dqn_paper", "dqn_dopamine"], "protocol": "nature"}])
-    frame = nature_table1.build(experiment, load_runs(experiment, tmp_path)).frame.set_index("hyperparameter")
+    frame = nature_table1.build(experiment, load_runs(experiment, tmp_path)).printed().set_index("hyperparameter")
     paper, dopamine = (name for name in frame.columns if name.startswith("as published: "))
     assert frame.loc["target network update frequency", paper] == "yes"
     assert frame.loc["training length", paper] == "no"  # 400,000 frames
@@ -58,7 +58,7 @@ def test_table_2_is_the_articles_with_ours_beside_it(tmp_path):
         if run.task.name == "pong":
             finish(run, tmp_path)
     table = nature_table2.build(experiment, load_runs(experiment, tmp_path))
-    rows = table.frame.set_index("game")
+    rows = table.printed().set_index("game")
     assert list(rows.index) == ["Breakout", "Pong"]
     assert rows.loc["Breakout", "DQN (published)"] == "401.2 ± 26.9"
     assert rows.loc["Breakout", "contingency (Sarsa)"] == "6.1"
@@ -71,7 +71,7 @@ def test_table_2_is_the_articles_with_ours_beside_it(tmp_path):
     assert rows.loc["Pong", f"{agent} %"] == f"{100 * (mean + 20.7) / 30.0:,.1f}"
     assert "3 of 5 runs finished" in table.caption and "400,000 frames" in table.caption
     marked = better_cells(table.frame, table.compared)
-    assert marked[agent].tolist() == [False, True] and not marked["DQN (published)"].any()
+    assert marked["dqn_released_program"].tolist() == [False, True] and not marked["dqn_published"].any()
 
 
 def test_table_3_takes_the_best_rate_of_those_that_are_finished(tmp_path):
@@ -84,10 +84,10 @@ def test_table_3_takes_the_best_rate_of_those_that_are_finished(tmp_path):
     lower, higher = sorted(highest(run, tmp_path, experiment) for run in mine[:2])
     assert lower < higher
     table = nature_table3.build(experiment, load_runs(experiment, tmp_path))
-    row = table.frame.set_index("game").loc["Enduro"]
+    row = table.printed().set_index("game").loc["Enduro"]
     assert row["no replay, target network (ours)"] == f"{higher:,.1f}"
     assert [cell for name, cell in row.items() if "published" in name] == ["1,006.3", "831.4", "141.9", "29.1"]
-    assert (table.frame == "missing").sum().sum() == 19
+    assert (table.printed() == "missing").sum().sum() == 19
     assert "2 of 60 runs finished" in table.caption
     assert "0 of 20 of our scores have all of theirs finished" in table.caption
     finish(mine[2], tmp_path)
@@ -99,7 +99,7 @@ def test_table_4_keeps_the_linear_learner_apart(tmp_path):
     for run in experiment.runs():
         if run.variant.variant in ("linear_2015", "dqn") and run.task.name == "seaquest":
             finish(run, tmp_path)
-    row = nature_table4.build(experiment, load_runs(experiment, tmp_path)).frame.set_index("game").loc["Seaquest"]
+    row = nature_table4.build(experiment, load_runs(experiment, tmp_path)).printed().set_index("game").loc["Seaquest"]
     dqn, linear = (highest(found.run, tmp_path, experiment) for found in load_runs(experiment, tmp_path))
     assert row.to_list() == ["2,894.4", f"{dqn:,.1f}", "656.9", f"{linear:,.1f}"]
 
@@ -107,5 +107,5 @@ def test_table_4_keeps_the_linear_learner_apart(tmp_path):
 @pytest.mark.parametrize("name", ["nature_table2", "nature_table3", "nature_table4"])
 def test_nothing_finished_still_gives_the_published_half(name, tmp_path):
     files = build_table(name, name, tmp_path).files()
-    assert b"missing" in files["csv"] and b"\\toprule" in files["tex"]
+    assert b"missing" in files["md"] and b"\\toprule" in files["tex"]
     assert f"\\label{{tab:{name}-{name}}}".encode() in files["tex"]

@@ -117,7 +117,7 @@ def test_the_spread_between_published_runs_is_used_where_it_is_printed() -> None
     experiment = load_experiment("atari100k")
     run = next(run for run in experiment.runs() if run.variant.variant == "drq_eps" and run.task.name == "pong")
     found = find_counterpart(experiment.published, run, reference_set("atari57_30min"))
-    assert isinstance(found, Counterpart) and found.error is not None and found.error[1] == 99
+    assert isinstance(found, Counterpart) and found.runs == 100 and found.variance is not None
     quoted = next(run for run in experiment.runs() if run.variant.variant == "drq" and run.task.name == "pong")
     found = find_counterpart(experiment.published, quoted, reference_set("atari57_30min"))
     assert isinstance(found, Counterpart) and found.stand_in
@@ -165,6 +165,6 @@ def test_it_runs_from_nothing_to_its_table_at_the_scale_of_the_smoke_preset(
     experiment = load_experiment(name)
     machine = Machine(tmp_path / "results", tmp_path / "state", "cpu", "lz4", 600.0, None, quiet=True, workers=0)
     assert execute(experiment.runs(), machine) == 0
-    table = build(experiment, load_runs(experiment, tmp_path / "results")).frame
+    table = build(experiment, load_runs(experiment, tmp_path / "results")).printed()
     assert list(table["seeds"]) == ["1 of 1"] and list(table["verdict"]) == ["no reference"]
     assert table["reason"].str.contains("preset smoke").all()

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
-from replication.analysis.verdicts import LEVEL
 from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run

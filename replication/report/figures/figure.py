@@ -100,8 +100,8 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
 
     Returns: the files.
     """
-    _settle(result.figure)
-    images = {kind: _image(result.figure, kind) for kind in ("svg", "png")}
+    settle(result.figure)
+    images = {kind: image(result.figure, kind) for kind in ("svg", "png")}
     paths = []
     for suffix, data in (images | result.texts()).items():
         paths.append(folder / f"{result.name}.{suffix}")
@@ -181,7 +181,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return result
 
 
-def _settle(figure: Figure) -> None:
+def settle(figure: Figure) -> None:
     """Lay a figure out once: the last digits that the solver finds differ from time to time, and name parts of SVGs."""
     if figure.get_layout_engine() is None:
         return
@@ -193,7 +193,8 @@ def _settle(figure: Figure) -> None:
         axes.set_position((left, bottom, width, height))
 
 
-def _image(figure: Figure, form: str) -> bytes:
+def image(figure: Figure, form: str) -> bytes:
+    """Return a settled figure as `svg` or `png`."""
     # None takes a field out of the file: no date, no program, no version.
     metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[form]
     content = io.BytesIO()

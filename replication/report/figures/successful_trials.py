@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.intervals import LEVEL
 from replication.analysis.proportions import wilson_interval
 from replication.analysis.successful_trials import (
     finished_trials,
@@ -14,7 +15,6 @@ from replication.analysis.successful_trials import (
     training_episodes,
     variants_of,
 )
-from replication.analysis.verdicts import LEVEL
 from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, FigureResult, house_style
 from replication.specification.experiments import Experiment
 

@@ -31,7 +31,7 @@ from replication.report.pages.runs import (
     versions,
 )
 from replication.report.pages.summary import findings_of
-from replication.report.pages.tables import above_random, read_table, verdicts
+from replication.report.pages.tables import above_random, read_table, severity, verdicts
 from replication.report.pages.template import fill_page
 from replication.specification.experiments import Experiment
 from replication.specification.families.facts import Evidence
@@ -115,6 +115,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         complete=len(finished) == len(experiment.runs()),
         cost=cost(finished),
         verdicts={table.name: found for table in tables if (found := verdicts(table))},
+        severity=[sentence for table in tables for sentence in severity(table)],
         findings=findings_of(experiment),
         above_random=next(filter(None, map(above_random, tables)), ""),
         tables=tables,

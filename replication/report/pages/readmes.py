@@ -10,6 +10,8 @@ from replication.analysis.other_scores import MARKS
 from replication.foundation.durations import days_text
 from replication.foundation.files import write_atomically
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
+from replication.report.figures.figure import image, settle
+from replication.report.figures.reading_verdicts import NAME, draw
 from replication.report.pages.summary import Left, findings_of, left_to_run, verdicts_of
 from replication.report.pages.tables import judged_rows
 from replication.report.pages.template import fill_markdown
@@ -44,7 +46,7 @@ def readme_with_results(text: str, results: Path) -> str:
 
 
 def write_readmes(results: Path) -> list[Path]:
-    """Write README.md and results/README.md with what is rendered in them brought up to date.
+    """Write README.md and results/README.md with what is rendered in them brought up to date, and README's figure.
 
     Returns: the files.
     """
@@ -52,7 +54,11 @@ def write_readmes(results: Path) -> list[Path]:
     path = results / "README.md"
     write_atomically(README, text.encode())
     write_atomically(path, results_readme(results).encode())
-    return [README, path]
+    drawing = results / f"{NAME}.png"
+    figure = draw()
+    settle(figure)
+    write_atomically(drawing, image(figure, "png"))
+    return [README, path, drawing]
 
 
 def _experiments(results: Path) -> list[dict[str, object]]:

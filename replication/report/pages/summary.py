@@ -13,7 +13,7 @@ from replication.report.pages.tables import judged_rows
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.registry import find_task
 
-_ORDER = ("replicated", "differs", "inconclusive")
+_ORDER = ("replicated", "consistent", "differs", "inconclusive", "uninformative")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def verdicts_of(experiment: Experiment, results: Path) -> list[Verdicts]:
     judged: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for row in judged_rows(experiment, results):
         first = next(iter(row))
-        agent = row.get("agent", f"{experiment.runs()[0].variant.variant}, by {first}")
+        agent = row.get("agent", f"{experiment.runs()[0].variant.variant}, by {first.replace('_', ' ')}")
         if row["verdict"] in _ORDER and not agent.endswith(MARKS):
             judged[agent, row["verdict"]].append(row.get("game", row[first]))
     in_order = sorted(judged.items(), key=lambda item: (item[0][0], _ORDER.index(item[0][1])))

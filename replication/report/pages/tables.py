@@ -10,48 +10,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replication.analysis.other_scores import MARKS
-from replication.analysis.verdicts import MARGIN_POINTS, MARGIN_SHARE
 from replication.foundation.errors import ReplicationError
+from replication.report.tables.table import from_markdown
+from replication.report.tables.verdict_columns import BETWEEN_NAMES
 from replication.specification.experiments import Experiment
 
-_MARGIN = f"{MARGIN_POINTS:g} normalised points or {MARGIN_SHARE:.0%} of the published normalised score"
-_BESIDE_EACH_ROW = {
-    "replicated": "The whole interval of the difference lies within the margin of its row.",
-    "not run": "The runs of this row are not finished.",
-    "no reference": "Nothing was published to stand beside this row.",
-}
-"""Meanings of verdicts where a table gives the margin of each row, in place of those of `_VERDICTS`."""
 _VERDICTS = {
-    "replicated": f"The whole interval of the difference lies within the margin: {_MARGIN}, whichever is larger.",
-    "differs": "The whole interval of the difference lies outside the margin.",
-    "inconclusive": "The interval reaches across the edge of the margin, or there is too little to make one.",
-    "not run": "No run of this agent on this game is finished.",
-    "no reference": "Nothing was published for this agent, protocol, game and number of frames.",
+    "replicated": "Ours learned as much as the published agent, within a quarter, and the tests show it.",
+    "differs": "Ours did not do what the published agent did, and the tests show it.",
+    "consistent": "Nothing tells the two apart. Said of agents that learn nothing and of shares of successes, of which "
+    "more cannot be shown.",
+    "inconclusive": "Neither is shown yet, or there is too little to test.",
+    "uninformative": "The published agent is itself not clearly above play that learned nothing: to agree with it says "
+    "nothing.",
+    "not run": "There is a published number, and no run of ours to judge yet.",
+    "no reference": "Nothing was published for this agent, protocol, task and length of training.",
 }
-_FIRST_COLUMNS = (
-    "game",
-    "agent",
-    "score",
-    "95 % interval",
-    "published",
-    "verdict",
-    "normalized %",
-    "published normalized %",
-    "above random",
-)
-"""The columns that are read first where a table has a verdict a game; the file has its own order."""
+_OWN_REASONS = ("p = ",)
+"""Beginnings of reasons that are numbers of one row: they stand in the table."""
+_TRIED = ("replicated", "differs", "inconclusive", "consistent")
+"""Verdicts beside which other agents were tried."""
 _TALL_ROWS = 30
 _NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
 
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table as its files hold it, but for the order of its columns."""
+    """A table as its files hold it.
+
+    Attributes:
+        name: of the files.
+        caption: as printed.
+        columns: the printed headings.
+        rows: the printed cells.
+        data: of the CSV, a row each, by column.
+    """
 
     name: str
     caption: str
     columns: list[str]
     rows: list[list[str]]
+    data: list[dict[str, str]]
 
     @property
     def is_tall(self) -> bool:
@@ -62,7 +61,8 @@ class ShownTable:
         """Return the different cells of a column, by which a reader may filter; empty where all are alike."""
         if column not in self.columns:
             return []
-        found = list(dict.fromkeys(filter(None, _column(self, column))))
+        place = self.columns.index(column)
+        found = list(dict.fromkeys(row[place] for row in self.rows if row[place]))
         return found if len(found) > 1 else []
 
     def cell(self, row: list[str], column: str) -> str:
@@ -78,7 +78,7 @@ class ShownTable:
 class ShownVerdict:
     """A verdict of the score table: its rows, its meaning, and its reasons, the most frequent first.
 
-    A reason that is a difference with its interval stands in the table; here it would be one of many.
+    Reasons that are numbers of one row stand in the table; here each would be one of many.
     """
 
     word: str
@@ -93,20 +93,20 @@ def is_number(cell: str) -> bool:
 
 
 def read_table(folder: Path, name: str, command: str) -> ShownTable:
-    """Read a table from its CSV, its caption from its Markdown.
+    """Read a table: what is printed from its Markdown, the data from its CSV.
 
     Raises:
-        ReplicationError: one of them is not there; `command` makes it.
+        ReplicationError: one of them is not there, or they are not of one table; `command` makes them.
     """
     text, markdown = (read_made(folder / f"{name}.{kind}", command).decode() for kind in ("csv", "md"))
-    # The caption is what stands before the table.
-    caption = markdown.split("\n|", 1)[0].removeprefix("|").strip()
-    header, *rows = csv.reader(text.splitlines())
-    if {"game", "verdict"} <= set(header):
-        rank = {column: place for place, column in enumerate(_FIRST_COLUMNS)}
-        order = sorted(range(len(header)), key=lambda place: rank.get(header[place], len(rank)))
-        header, rows = [header[place] for place in order], [[row[place] for place in order] for row in rows]
-    return ShownTable(name, caption, header, rows)
+    caption, header, rows = from_markdown(markdown)
+    data = list(csv.DictReader(text.splitlines()))
+    if len(data) != len(rows):
+        raise ReplicationError(
+            f"{folder / name}.csv: found {len(data)} rows, expected the {len(rows)} of {name}.md; make both with "
+            f"`{command}`"
+        )
+    return ShownTable(name, caption, header, rows, data)
 
 
 def read_made(path: Path, command: str) -> bytes:
@@ -123,19 +123,60 @@ def read_made(path: Path, command: str) -> bytes:
 
 def verdicts(table: ShownTable) -> list[ShownVerdict]:
     """Return the verdicts on our own rows, in the order of `_VERDICTS`; those that no row has are left out."""
-    ours = [row for row in table.rows if not table.is_of_another_program(row)]
-    given, reasons = ([table.cell(row, column) for row in ours] for column in ("verdict", "reason"))
+    ours = [row for row in table.data if not row.get("agent", "").endswith(MARKS)]
+    given, reasons = ([row.get(column, "") for row in ours] for column in ("verdict", "reason"))
     counted = []
     for word, meaning in _VERDICTS.items():
         why = Counter(
             reason
             for other, reason in zip(given, reasons, strict=True)
-            if other == word and reason and not reason.startswith("difference ")
+            if other == word and reason and not reason.startswith(_OWN_REASONS)
         )
         if word in given:
-            here = _BESIDE_EACH_ROW.get(word, meaning) if "margin" in table.columns else meaning
-            counted.append(ShownVerdict(word, given.count(word), here, why.most_common()))
+            counted.append(ShownVerdict(word, given.count(word), meaning, why.most_common()))
     return counted
+
+
+def severity(table: ShownTable) -> list[str]:
+    """Say in sentences which wrong agents the verdicts of a table cannot tell from the right one.
+
+    Rows of an agent that are alike in that share a sentence; where all games of a table are tested together, one says
+    so of each agent that was put in the place of the published one.
+    """
+    said: dict[tuple[str, str, str], list[str]] = {}
+    together: dict[str, str] = {}
+    for row in table.data:
+        if row.get("verdict") in _TRIED and row.get("wrong_agents_tried", "0") not in ("", "0"):
+            key = (row.get("agent", ""), row["not_ruled_out"], row["would_have_passed"])
+            said.setdefault(key, []).append(_row_name(row))
+        if row.get("all_games"):
+            together[row["agent"]] = f"{row['agent']} {row['all_games']} (p = {float(row['all_games_p']):.2g})"
+    texts = [_severity_text(agent, games, *map(_names, lists)) for (agent, *lists), games in said.items()]
+    return texts + ([f"All games together: {'; '.join(together.values())}."] if together else [])
+
+
+def _row_name(row: Mapping[str, str]) -> str:
+    """Return what tells a row from the others of its agent: its game or statistic, else its first column."""
+    first = next(iter(row))
+    return row.get("game") or row.get("statistic") or f"{row[first]} {first.replace('_', ' ')}"
+
+
+def _names(cell: str) -> list[str]:
+    return [name for name in cell.split(BETWEEN_NAMES) if name]
+
+
+def _severity_text(agent: str, games: list[str], open_to: list[str], passed: list[str]) -> str:
+    where = ": ".join(filter(None, (agent, _listed(games))))
+    if not open_to and not passed:
+        return f"{where}: every other agent that was tried is ruled out."
+    near = [*open_to, *(name for name in passed if name not in open_to)]
+    also = f" {_listed(passed)} would have passed too." if passed else ""
+    return f"{where}: cannot be told from {_listed(near, 'or')} here.{also}"
+
+
+def _listed(names: list[str], last: str = "and") -> str:
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:
@@ -162,16 +203,9 @@ def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]
 
 def above_random(table: ShownTable) -> str:
     """Say in a sentence how many agents' intervals lie above the random agent's; empty if the table does not tell."""
-    if "above random" not in table.columns:
-        return ""
-    said = [cell for cell in _column(table, "above random") if cell not in {"", "not comparable"}]
+    said = [cell for row in table.data if (cell := row.get("above_random", "")) not in {"", "not comparable"}]
     if set(said) <= {"unknown"}:
         return ""
     unknown = f"; {said.count('unknown')} cannot be told yet" if "unknown" in said else ""
     cases = f"{said.count('yes')} of {len(said)} cases{unknown}"
     return f"A trained agent's interval lies wholly above the random agent's in {cases}."
-
-
-def _column(table: ShownTable, name: str) -> list[str]:
-    place = table.columns.index(name)
-    return [row[place] for row in table.rows]

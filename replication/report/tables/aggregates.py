@@ -6,19 +6,37 @@ atari100k_aggregates.csv.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from replication.analysis.agent_scores import AgentScores, coverage_texts, trained_agents
-from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate, judge_aggregate
+from replication.analysis.aggregate_counterparts import AggregateCounterpart, find_aggregate, rival_aggregates
 from replication.analysis.aggregates import RESAMPLES, STATISTICS, bootstrap_interval, resampled
 from replication.analysis.finished import FinishedRuns, coverage
-from replication.analysis.intervals import family_level
-from replication.analysis.verdicts import LEVEL, no_reference
+from replication.analysis.judged_aggregates import (
+    AggregateComparison,
+    aggregate_family,
+    aggregate_severity,
+    compare_aggregate,
+)
+from replication.analysis.verdict_conventions import Family, look_factor
+from replication.analysis.verdict_rule import no_reference
 from replication.published.references import ReferenceSet, reference_set
+from replication.report.tables.columns import interval as interval_column
+from replication.report.tables.columns import number, part, text
 from replication.report.tables.table import Table
+from replication.report.tables.verdict_columns import (
+    RULE_TEXT,
+    SHARE,
+    VERDICT,
+    WRONG_AGENTS,
+    severity_data,
+    verdict_data,
+)
 from replication.specification.experiments import Experiment
 
 NEEDS = {
@@ -26,17 +44,17 @@ NEEDS = {
     "published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}},
 }
 _COLUMNS = (
-    "agent",
-    "statistic",
-    "games",
-    "runs a game",
-    "ours %",
-    "95 % interval",
-    "published %",
-    "ours, paper's convention %",
-    "margin",
-    "verdict",
-    "reason",
+    text("agent"),
+    text("statistic"),
+    part("games", "games_finished", "games"),
+    number("runs a game", "runs_per_game", digits=0),
+    number("ours %", "ours"),
+    interval_column("95 % interval", "ours"),
+    number("published %", "published", missing=""),
+    number("ours, paper's convention %", "ours_by_convention", missing=""),
+    *SHARE,
+    *VERDICT,
+    *WRONG_AGENTS,
 )
 
 
@@ -53,17 +71,23 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         for agent in agents
         for name in STATISTICS
     }
-    counterparts = [one for one in found.values() if isinstance(one, AggregateCounterpart)]
-    judged = len(counterparts)
-    level = family_level(LEVEL, judged)
+    compared = {
+        (agent.title, name): compare_aggregate(agent, name, counterpart, references)
+        for agent in agents
+        for name in STATISTICS
+        if isinstance(counterpart := found[agent.title, name], AggregateCounterpart)
+    }
+    family = aggregate_family(compared.values(), look_factor(experiment.looks))
     rows = [
-        _row(agent, name, found[agent.title, name], references, level, interval)
+        _row(agent, name, found[agent.title, name], compared.get((agent.title, name)), family, interval)
+        | _severity(experiment, agent, name, compared.get((agent.title, name)), family)
         for agent in agents
         for name, interval in _intervals(agent).items()
     ]
+    counterparts = [one for one in found.values() if isinstance(one, AggregateCounterpart)]
     covered = str(coverage(experiment, finished))
-    caption = _caption(experiment, agents, references, covered, counterparts)
-    return Table("aggregates", pd.DataFrame(rows, columns=list(_COLUMNS)), caption)
+    caption = _caption(experiment, agents, references, covered, counterparts, family)
+    return Table("aggregates", pd.DataFrame(rows), caption, columns=_COLUMNS)
 
 
 def _intervals(agent: AgentScores) -> dict[str, tuple[float, float] | None]:
@@ -75,43 +99,45 @@ def _intervals(agent: AgentScores) -> dict[str, tuple[float, float] | None]:
     return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
 
 
+def _severity(
+    experiment: Experiment, agent: AgentScores, name: str, one: AggregateComparison | None, family: Family
+) -> dict[str, Any]:
+    """Return by column which other agents' aggregates ours would have passed for, or does not rule out."""
+    if one is None or one.comparison is None or one.ours is None or experiment.published is None:
+        return severity_data((), (), 0)
+    rivals = rival_aggregates(experiment.published, agent, name)
+    found = aggregate_severity(one.comparison, rivals, name, family)
+    return severity_data(found.would_have_passed, found.not_ruled_out, len(rivals) - len(found.not_tried))
+
+
 def _row(
     agent: AgentScores,
     name: str,
     counterpart: AggregateCounterpart | str,
-    references: ReferenceSet,
-    level: float,
+    comparison: AggregateComparison | None,
+    family: Family,
     interval: tuple[float, float] | None,
-) -> dict[str, str]:
-    verdict, published, convention = no_reference(str(counterpart)), "", ""
-    if isinstance(counterpart, AggregateCounterpart):
-        judged = judge_aggregate(agent, name, counterpart, references, level)
-        verdict, published = judged.verdict, f"{counterpart.percent:z,.1f}"
-        convention = "" if judged.ours is None else f"{judged.ours:z,.1f}"
-    ours = "missing" if agent.scores is None else f"{float(STATISTICS[name](agent.scores)):z,.1f}"
-    convention = "" if convention == ours else convention
-    shown = "missing" if agent.scores is None else "none"
-    if interval is not None:
-        shown = f"{interval[0]:z,.1f} to {interval[1]:z,.1f}"
-    return dict(
-        zip(
-            _COLUMNS,
-            (
-                agent.title,
-                name,
-                agent.coverage(),
-                str(agent.runs),
-                ours,
-                shown,
-                published,
-                convention,
-                "" if verdict.margin is None else f"{verdict.margin:.1f}",
-                verdict.word,
-                verdict.reason,
-            ),
-            strict=True,
-        )
-    )
+) -> dict[str, Any]:
+    verdict, published, convention = no_reference(str(counterpart)), None, None
+    ours = None if agent.scores is None else float(STATISTICS[name](agent.scores))
+    if isinstance(counterpart, AggregateCounterpart) and comparison is not None:
+        verdict, published = comparison.verdict(family), counterpart.percent
+        moved = comparison.ours is not None and ours is not None and not math.isclose(comparison.ours, ours)
+        convention = comparison.ours if moved else None
+    low, high = interval or (None, None)
+    return {
+        "agent": agent.title,
+        "statistic": name,
+        "games_finished": len(agent.used),
+        "games": len(agent.cells),
+        "runs_per_game": agent.runs,
+        "ours": ours,
+        "ours_low": low,
+        "ours_high": high,
+        "published": published,
+        "ours_by_convention": convention,
+        **verdict_data(verdict, family),
+    }
 
 
 def _caption(
@@ -120,6 +146,7 @@ def _caption(
     references: ReferenceSet,
     covered: str,
     counterparts: Sequence[AggregateCounterpart],
+    family: Family,
 ) -> str:
     parts = [
         f"{experiment.title}: normalised scores aggregated over games. {covered} finished.",
@@ -132,13 +159,14 @@ def _caption(
         "none.",
     ]
     if counterparts:
-        judged = len(counterparts)
-        parts.append(
-            "A published aggregate is compared on exactly its games, at its protocol and frames. The error of the "
-            "difference adds both sides, each as if all its runs were drawn anew. The margin is 10 points or a quarter "
-            f"of the published aggregate. The {judged} comparison{'s' * (judged > 1)} hold together at 95 %. An "
-            "aggregate says less than its games: tables that differ in every game may have the same."
-        )
+        parts += [
+            "A published aggregate is compared on exactly its games, at its protocol and frames. Its floor is random "
+            "play in every game: 0, and 100 for the optimality gap. Its error is that of the aggregate when every run "
+            "of every game is drawn anew, by the spread between runs that was published, else stood in for.",
+            RULE_TEXT,
+            f"The errors of 5 % hold over {family.comparisons} comparison{'s' * (family.comparisons != 1)}. An "
+            "aggregate says less than its games: tables that differ in every game may have the same.",
+        ]
         if any(one.convention is not None and one.convention.pinball_random_zero for one in counterparts):
             parts.append(
                 "The paper takes the random score of Video Pinball as 0 in its mean, which it does not say; for that "

@@ -13,6 +13,7 @@ from replication.analysis.finished import FinishedRuns
 from replication.analysis.learning_curves import agent_title
 from replication.foundation.errors import ReplicationError
 from replication.published.loader import published_table
+from replication.report.tables.columns import snake_case, text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.families.off_policy import OffPolicyConfig
@@ -52,7 +53,9 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
             row[heading] = _grouped(ours)
             row["as published" if len(agents) == 1 else f"as published: {agent}"] = _agrees(ours, value)
         rows.append(row)
-    return Table("nature_table1", pd.DataFrame(rows), _caption(agents))
+    columns = tuple(text(heading) for heading in rows[0])
+    frame = pd.DataFrame(rows).rename(columns=snake_case)
+    return Table("nature_table1", frame, _caption(agents), columns=columns)
 
 
 def _agrees(ours: str, published: str) -> str:

@@ -14,12 +14,22 @@ from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.analysis.learning_curves import agent_title, budget_text
 from replication.published.loader import published_table
 from replication.published.references import normalized_score, reference_set
+from replication.report.tables.columns import PrintedColumn, number, snake_case, text, with_deviation
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 NEEDS = {"games": "one of nature49"}
+_PUBLISHED = (
+    text("game"),
+    number("random"),
+    number("best linear", "linear"),
+    number("contingency (Sarsa)", "contingency"),
+    number("human"),
+    with_deviation("DQN (published)", "dqn_published"),
+    number("DQN % (published)", "dqn_published_normalized"),
+)
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
@@ -35,23 +45,31 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
             continue
         row = {
             "game": find_game(game).title,
-            "random": f"{printed['random']:,.1f}",
-            "best linear": f"{printed['linear']:,.1f}",
-            "contingency (Sarsa)": f"{printed['contingency']:,.1f}",
-            "human": f"{printed['human']:,.1f}",
-            "DQN (published)": f"{printed['dqn_mean']:,.1f} ± {printed['dqn_std']:,.1f}",
-            "DQN % (published)": f"{printed['dqn_normalized_percent']:,.1f}",
+            "random": printed["random"],
+            "linear": printed["linear"],
+            "contingency": printed["contingency"],
+            "human": printed["human"],
+            "dqn_published": printed["dqn_mean"],
+            "dqn_published_deviation": printed["dqn_std"],
+            "dqn_published_normalized": printed["dqn_normalized_percent"],
         }
         for agent in agents:
             mean, spread, over = _score(experiment, finished, agent, game)
-            row[agent] = "missing" if mean is None else f"{mean:z,.1f} ± {spread:,.1f}"
+            name = snake_case(agent)
+            row |= {name: mean, f"{name}_deviation": None if mean is None else spread}
             if agent in trained:
-                percent = None if mean is None else normalized_score(mean, game, references)
-                row[f"{agent} %"] = "missing" if percent is None else f"{percent:z,.1f}"
-                row[f"{agent} ± over"] = over
+                row[f"{name}_normalized"] = None if mean is None else normalized_score(mean, game, references)
+                row[f"{name}_deviation_over"] = over
         rows.append(row)
-    compared = (("DQN (published)", *trained),) if trained else ()
-    return Table("nature_table2", pd.DataFrame(rows), _caption(experiment, finished, agents), compared)
+    compared = (("dqn_published", *map(snake_case, trained)),) if trained else ()
+    columns = (*_PUBLISHED, *(column for agent in agents for column in _columns(agent, agent in trained)))
+    return Table("nature_table2", pd.DataFrame(rows), _caption(experiment, finished, agents), compared, columns=columns)
+
+
+def _columns(agent: str, trains: bool) -> list[PrintedColumn]:
+    name = snake_case(agent)
+    normalized = [number(f"{agent} %", f"{name}_normalized"), text(f"{agent} ± over", f"{name}_deviation_over")]
+    return [with_deviation(agent, name), *(normalized if trains else [])]
 
 
 def _agents(experiment: Experiment) -> dict[str, Run]:

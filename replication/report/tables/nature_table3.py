@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from replication.analysis.nature_ablations import (
     lengths_and_protocols,
 )
 from replication.published.loader import published_table
+from replication.report.tables.columns import number, snake_case, text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -31,20 +33,25 @@ _SWITCHES = tuple(product(("on", "off"), ("on", "off")))
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a game of the article, four pairs of columns: published and ours."""
     table = published_table("nature_2015_table3_ablation")
-    rows, rates, ways = [], {}, lengths_and_protocols(experiment)
+    rows: list[dict[str, Any]] = []
+    rates, ways = {}, lengths_and_protocols(experiment)
+    groups = [
+        [number(f"{_words(*setting)} ({side})") for side in ("published", *(f"ours{way}" for way in ways))]
+        for setting in _SWITCHES
+    ]
     for game in dict.fromkeys(table["game"]):
-        row, columns = {"game": find_game(game).title}, []
+        row: dict[str, Any] = {"game": find_game(game).title}
         for replay, target in _SWITCHES:
-            heading = f"{_WORDS['replay', replay]}, {_WORDS['target', target]}"
+            name = _words(replay, target)
             is_printed = (table["game"] == game) & (table["replay"] == replay) & (table["target_network"] == target)
-            published = f"{heading} (published)"
-            row[published] = f"{table.loc[is_printed, 'score'].item():,.1f}"
+            row[snake_case(f"{name} published")] = table.loc[is_printed, "score"].item()
             for way, trained_so in ways.items():
                 ours = best_of_rates(experiment, finished, game, _agent(replay, target, trained_so))
-                row[f"{heading} (ours{way})"] = str(ours)
+                row[snake_case(f"{name} ours{way}")] = ours.score
                 rates[game, replay, target, way] = ours
-            columns.append((published, *(f"{heading} (ours{way})" for way in ways)))
         rows.append(row)
+    compared = tuple(tuple(column.data[0] for column in group) for group in groups)
+    columns = (text("game"), *(column for group in groups for column in group))
     complete = sum(found.finished == found.rates > 0 for found in rates.values())
     caption = (
         f"The effect of replay and of a separate target network. {coverage(experiment, finished)} finished. "
@@ -56,7 +63,11 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "both sides. Bold: the higher of published and ours. How the article left replay out is not said; ours takes "
         "the newest transitions."
     )
-    return Table("nature_table3", pd.DataFrame(rows), caption, tuple(columns))
+    return Table("nature_table3", pd.DataFrame(rows), caption, compared, columns=columns)
+
+
+def _words(replay: str, target: str) -> str:
+    return f"{_WORDS['replay', replay]}, {_WORDS['target', target]}"
 
 
 _WORDS = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from replication.analysis.nature_ablations import (
     lengths_and_protocols,
 )
 from replication.published.loader import published_table
+from replication.report.tables.columns import number, snake_case, text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -27,15 +29,16 @@ from replication.specification.tasks.atari_games import find_game
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     """Build the table: a row a game of the article, a pair of columns an agent: published and ours."""
-    rows, ways = [], lengths_and_protocols(experiment)
+    rows: list[dict[str, Any]] = []
+    ways = lengths_and_protocols(experiment)
     for printed in published_table("nature_2015_table4_linear").to_dict("records"):
         game = printed["game"]
-        row = {"game": find_game(game).title}
+        row: dict[str, Any] = {"game": find_game(game).title}
         for name, column, belongs in (("DQN", "dqn", _is_dqn), ("linear", "linear", _is_linear)):
-            row[f"{name} (published)"] = f"{printed[column]:,.1f}"
+            row[snake_case(f"{name} published")] = printed[column]
             for way, trained_so in ways.items():
                 asked = partial(_both, belongs, trained_so)
-                row[f"{name} (ours{way})"] = str(best_of_rates(experiment, finished, game, asked))
+                row[snake_case(f"{name} ours{way}")] = best_of_rates(experiment, finished, game, asked).score
         rows.append(row)
     caption = (
         f"DQN and a linear function approximator in its place. {coverage(experiment, finished)} finished. "
@@ -44,8 +47,13 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "of the learning rates tried: the article tried three and does not name them, ours are 0.00025, its half and "
         "its double; seeds are averaged before the best rate is taken. Bold: the higher of published and ours."
     )
-    compared = tuple((f"{name} (published)", *(f"{name} (ours{way})" for way in ways)) for name in ("DQN", "linear"))
-    return Table("nature_table4", pd.DataFrame(rows), caption, compared)
+    groups = [
+        [number(f"{name} ({side})") for side in ("published", *(f"ours{way}" for way in ways))]
+        for name in ("DQN", "linear")
+    ]
+    compared = tuple(tuple(column.data[0] for column in group) for group in groups)
+    columns = (text("game"), *(column for group in groups for column in group))
+    return Table("nature_table4", pd.DataFrame(rows), caption, compared, columns=columns)
 
 
 def _both(first: Callable[[Run], bool], second: Callable[[Run], bool], run: Run) -> bool:

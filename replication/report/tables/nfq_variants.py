@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from replication.analysis.finished import FinishedRuns, coverage
@@ -12,6 +14,7 @@ from replication.analysis.successful_trials import (
     training_episodes,
     variants_of,
 )
+from replication.report.tables.columns import PrintedColumn, number, snake_case
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
@@ -25,15 +28,15 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         published_trials(experiment),
         finished_trials(experiment, finished),
     )
-    rows = []
+    rows: list[dict[str, Any]] = []
     for episodes in training_episodes(experiment):
-        published = "{}/{}".format(*printed[episodes]) if episodes in printed else "none"
-        row = {"training episodes": f"{episodes}", "published": published}
+        successful, trials = printed.get(episodes, (None, None))
+        row: dict[str, Any] = {"training_episodes": episodes, "published": successful, "published_trials": trials}
         for variant in variants:
-            trials = ours.get((variant, episodes))
-            row[variant] = (
-                f"{trials.successful}/{trials.count} ({trials.mean_transitions:,.0f})" if trials else "missing"
-            )
+            found = ours.get((variant, episodes))
+            name = snake_case(variant)
+            row[name], row[f"{name}_trials"] = (found.successful, found.count) if found else (None, None)
+            row[f"{name}_transitions"] = found.mean_transitions if found else None
         rows.append(row)
     meanings = "; ".join(f"{name}: {run.variant.title}" for name, run in variants.items())
     caption = (
@@ -42,4 +45,18 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         f"{success_text(next(iter(variants.values())))} Variants with the same plant learn from the same transitions "
         "and meet the same tests. Verdicts are given on the first alone."
     )
-    return Table("nfq_variants", pd.DataFrame(rows), caption)
+    columns = (
+        number("training episodes", digits=0),
+        PrintedColumn("published", ("published", "published_trials"), _trials, "none"),
+        *(_column(variant) for variant in variants),
+    )
+    return Table("nfq_variants", pd.DataFrame(rows), caption, columns=columns)
+
+
+def _column(variant: str) -> PrintedColumn:
+    name = snake_case(variant)
+    return PrintedColumn(variant, (name, f"{name}_trials", f"{name}_transitions"), _trials, "missing")
+
+
+def _trials(successful: float, count: float, transitions: float | None = None) -> str:
+    return f"{successful:.0f}/{count:.0f}{'' if transitions is None else f' ({transitions:,.0f})'}"

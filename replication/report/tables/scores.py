@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from replication.analysis.best_of_rates import Comparison, compared, comparison_count
-from replication.analysis.cells import Cell, cells_of, other_cap, scored_cap_frames
-from replication.analysis.finished import FinishedRun, FinishedRuns, coverage, marks_of
-from replication.analysis.intervals import Estimate, estimate, family_level, interval
-from replication.analysis.learning_curves import agent_title, full_budget_text, judged_text
+from replication.analysis.cells import Cell, scored_cap_frames
+from replication.analysis.finished import FinishedRuns, marks_of
+from replication.analysis.intervals import LEVEL, estimate, interval
+from replication.analysis.judged_cells import JudgedCell, judged_table
+from replication.analysis.learning_curves import agent_title
 from replication.analysis.other_scores import others_caption, with_others
-from replication.analysis.published_counterparts import find_counterpart
-from replication.analysis.verdicts import LEVEL, Verdict, judge, no_reference
+from replication.analysis.random_play import TableTest
+from replication.analysis.random_tables import table_tests
+from replication.analysis.verdict_conventions import Family
 from replication.foundation.errors import ReplicationError
 from replication.published.references import ReferenceSet, normalized_score, reference_set
-from replication.published.spreads import stand_in_text
+from replication.report.tables.columns import interval as interval_column
+from replication.report.tables.columns import number, part, text
+from replication.report.tables.scores_caption import caption
 from replication.report.tables.table import Table
+from replication.report.tables.verdict_columns import SEVERITY, SHARE, VERDICT, verdict_cells
 from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
-from replication.specification.run import Run
 from replication.specification.tasks.atari_games import find_game
 
 NEEDS = {"games": "all in reference_set"}
 NOT_COMPARABLE = "not comparable"
 """Under `above random`: the episodes were cut at another time than the random agent's."""
-_PAPER_COLUMNS = (
-    "game",
-    "agent",
-    "seeds",
-    "score",
-    "95 % interval",
-    "normalized %",
-    "published",
-    "published normalized %",
-    "verdict",
+_COLUMNS = (
+    text("game"),
+    text("agent"),
+    number("score"),
+    number("published", missing=""),
+    *SHARE,
+    *VERDICT,
+    *SEVERITY,
+    text("all games"),
+    part("seeds", "seeds_finished", "seeds_planned", "earlier_versions"),
+    number("published runs", digits=0, missing=""),
+    text("look"),
+    number("frames", digits=0, missing="unknown"),
+    interval_column("95 % interval", "score"),
+    text("interval over"),
+    number("normalized %", "normalized"),
+    number("published normalized %", "published_normalized", missing=""),
+    text("above random"),
+    number("floor", missing=""),
+    number("random (published)", "random"),
+    number("human (published)", "human"),
+    text("deviations"),
 )
+"""In a reader's order."""
+_PAPER_COLUMNS = ("game", "agent", "seeds", "score", "published", "share", "interval of the share", "verdict")
 """What fits a page of a paper."""
-_SCORE_TEXTS = {
-    "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
-    "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
-    "training_episodes": "Score: mean raw return of the last training episodes that had ended where the run is judged, "
-    "averaged over seeds.",
-}
-"""By what a protocol publishes."""
-_POINTS_TEXT = (
-    "A run that is judged after several lengths of training, or before its end, has a row for each with the frames of "
-    "that length; its last iteration is then the last of that length, and each row is a comparison."
-)
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
@@ -61,83 +66,68 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         ReplicationError: a damaged run file; a game outside the reference set.
     """
     references = reference_set(experiment.reference_set)
-    cells = cells_of(experiment, finished)
-    for cell in cells:
-        if cell.run.task.name not in references.random:
+    for run in experiment.runs():
+        if run.task.name not in references.random:
             raise ReplicationError(
-                f"experiment {experiment.experiment}: {cell.run.task.name} is not in the reference set "
+                f"experiment {experiment.experiment}: {run.task.name} is not in the reference set "
                 f"{references.name} ({references.title}); leave the game out of table scores, or name the set of its "
                 "protocol"
             )
-    counterparts = [find_counterpart(experiment.published, cell.run, references) for cell in cells]
-    comparisons = compared(experiment.published, cells, counterparts)
-    level = family_level(LEVEL, comparison_count(comparisons))
+    table = finished.once(judged_table)
+    cells = [one.cell for one in table.cells]
+    together = table_tests(table)
     named = experiment.published.agents if experiment.published else {}
     chance = [cell for cell in cells if not cell.trains and cell.run.variant.variant in named]
     rows = [
-        _row(cell, agent_title(cell.run, experiment.judged_runs()), comparison, chance, references, level)
-        for cell, comparison in zip(cells, comparisons, strict=True)
+        _row(one, agent_title(one.cell.run, experiment.judged_runs()), chance, references, table.family)
+        | _of_all_games(together.get(one.cell.run.variant.title))
+        for one in table.cells
     ]
-    rows = with_others(rows, experiment, finished.results, references)
-    caption = _caption(experiment, finished, references, comparisons) + others_caption(experiment, finished.results)
-    return Table("scores", pd.DataFrame(rows), caption, (("score", "published"),), _PAPER_COLUMNS)
+    rows = with_others(rows, experiment, finished.results, table)
+    text = caption(experiment, finished, references, table) + others_caption(experiment, finished.results)
+    return Table("scores", pd.DataFrame(rows), text, (("score", "published"),), _PAPER_COLUMNS, columns=_COLUMNS)
+
+
+def _of_all_games(test: TableTest | None) -> dict[str, Any]:
+    """Return the test of all games together, of an agent that does not train, by column."""
+    return {"all_games": test.word if test else "", "all_games_p": test.p if test else None}
 
 
 def _row(
-    cell: Cell,
-    agent: str,
-    comparison: Comparison,
-    chance: Sequence[Cell],
-    references: ReferenceSet,
-    level: float,
-) -> dict[str, str]:
-    game = cell.run.task.name
-    scores = cell.scores
+    one: JudgedCell, agent: str, chance: Sequence[Cell], references: ReferenceSet, family: Family
+) -> dict[str, Any]:
+    cell, known, floor = one.cell, one.counterpart, one.floor
+    game, scores = cell.run.task.name, cell.scores
     shown, unit = _shown_interval(cell)
-    verdict = _verdict(cell, comparison, references, level)
-    known = comparison.counterpart
+    low, high = shown or (None, None)
+    mean = float(np.mean(scores)) if scores else None
     return {
         "game": find_game(game).title,
         "agent": agent,
-        "frames": f"{cell.run.training_frames:,}",  # what a published number must share with the row
-        "seeds": f"{len(cell.finished)} of {len(cell.runs)}{marks_of(cell.finished)}",
-        "score": _number(float(np.mean(scores)) if scores else None),
-        "95 % interval": "missing" if not scores else _range(shown),
-        "interval over": unit,
-        "normalized %": _number(normalized_score(float(np.mean(scores)), game, references) if scores else None),
-        "above random": _above_random(cell, chance, references),
-        "random (published)": _number(references.random[game]),
-        "human (published)": _number(references.human[game]),
-        "published": _number(known.score) if known else "",
-        "published normalized %": _number(known.normalized) if known else "",
-        "verdict": verdict.word,
-        "reason": verdict.reason,
+        "frames": cell.run.training_frames,  # what a published number must share with the row
+        "seeds_finished": len(cell.finished),
+        "seeds_planned": len(cell.runs),
+        "earlier_versions": marks_of(cell.finished),
+        "score": mean,
+        "score_low": low if scores else None,
+        "score_high": high if scores else None,
+        "interval_over": unit,
+        "normalized": None if mean is None else normalized_score(mean, game, references),
+        "above_random": _above_random(cell, chance, references),
+        "random": references.random[game],
+        "human": references.human[game],
+        "published": known.score if known else None,
+        "published_normalized": normalized_score(known.score, game, references) if known else None,
+        "published_runs": None if known is None or known.episodes else known.runs,
+        "published_episodes": known.episodes if known else None,
+        "published_deviation": known.deviation if known else None,
+        "floor": floor.score if floor else None,
+        "floor_error": floor.error if floor else None,
+        "floor_of": floor.name if floor else "",
+        "floor_other_protocol": floor.other_protocol if floor else "",
+        **verdict_cells(one, family),
         "deviations": ", ".join(deviation.id for deviation in deviations_in_force(cell.run)),
     }
-
-
-def _verdict(cell: Cell, comparison: Comparison, references: ReferenceSet, level: float) -> Verdict:
-    """Judge a cell by contract: the unit is the training seed, or the episode for an agent that does not train."""
-    counterpart = comparison.counterpart
-    if counterpart is None:
-        return no_reference(comparison.reason)
-    if not cell.finished:
-        return Verdict("not run", "no run is finished")
-    if comparison.waits:
-        why = f"the published score is the best of {comparison.tried} learning rates, not all finished here"
-        return Verdict("inconclusive", why)
-    values, stand_in = cell.normalized(references), counterpart.stand_in
-    if not cell.trains:
-        values = [normalized_score(value, cell.run.task.name, references) for value in cell.episode_returns]
-    ours = estimate(values)
-    if ours is None or (cell.trains and ours.standard_error == 0.0):
-        if counterpart.between_runs is None:
-            return Verdict("inconclusive", "one run, and no between-run spread of this game is published to stand in")
-        ours, stand_in = Estimate(float(np.mean(values)), counterpart.between_runs, math.inf), True
-    published = counterpart.estimate_beside(ours, len(values))
-    if published is None:
-        return Verdict("inconclusive", "no spread of the published score is known or can be stood in for")
-    return judge(ours, published, level, stand_in=stand_in)
 
 
 def _shown_interval(cell: Cell) -> tuple[tuple[float, float] | None, str]:
@@ -171,79 +161,3 @@ def _above_random(cell: Cell, chance: Sequence[Cell], references: ReferenceSet) 
     if ours is None or theirs is None:
         return "unknown"
     return "yes" if ours[0] > theirs[1] else "no"
-
-
-def _caption(
-    experiment: Experiment,
-    finished: Sequence[FinishedRun],
-    references: ReferenceSet,
-    comparisons: Sequence[Comparison],
-) -> str:
-    runs, judged = experiment.runs(), comparison_count(comparisons)
-    agents = {}
-    for run in runs:
-        title = agent_title(run, runs)
-        preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
-        of_training = " of training" * (run.budget.steps > 0)
-        judged_at = judged_text([other for other in runs if agent_title(other, runs) == title], experiment)
-        agents[title] = (
-            f"{title}: {full_budget_text(run)}{of_training}{judged_at}{preset}, protocol {run.protocol.title}"
-        )
-    quantities = {run.protocol.published_quantity for run in runs}
-    networks = Counter(
-        found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
-    )
-    evaluated = [f"the {name} network of {n} run{'s' * (n != 1)}" for name, n in sorted(networks.items())]
-    parts = [
-        f"{experiment.title}. {coverage(experiment, finished)} finished.",
-        *(f"{text}." for text in agents.values()),
-        *(text for quantity, text in _SCORE_TEXTS.items() if quantity in quantities),
-        _POINTS_TEXT if experiment.judges_before_the_end else "",
-        f"Normalized: 100 (score - random) / (human - random), references of {references.source}.",
-        *_cap_texts(runs, references),
-        f"Published: {experiment.published.source}, the same agent at the same frames."
-        if experiment.published and judged
-        else "",
-        _best_text(comparisons),
-        "An interval over episodes says how well one network is measured, not how training varies.",
-        f"Evaluated: {' and '.join(evaluated)}." if evaluated else "",
-        "Runs of an earlier numerics version were made by code of the same law; only the last digits of sums differ."
-        if any(found.mark for found in finished)
-        else "",
-        f"Verdicts hold together at 95 % over {judged} comparison{'s' * (judged > 1)}. "
-        f"{stand_in_text(experiment.published.source)} For the random agent it is ours between episodes."
-        if judged and experiment.published
-        else "Nothing here has a reference.",
-    ]
-    return " ".join(part for part in parts if part)
-
-
-def _cap_texts(runs: Sequence[Run], references: ReferenceSet) -> list[str]:
-    """Write a sentence for each way in which episodes are cut otherwise than those of the references."""
-    agents: dict[str, dict[str, None]] = {}
-    for run in runs:
-        if (difference := other_cap(run, references)) is not None:
-            agents.setdefault(difference, {})[agent_title(run, runs)] = None
-    return [
-        f"{', '.join(titles)}: {difference}, so the normalized score is a scale and no comparison with a human tester "
-        "or random play."
-        for difference, titles in agents.items()
-    ]
-
-
-def _best_text(comparisons: Sequence[Comparison]) -> str:
-    tried = max((comparison.tried for comparison in comparisons), default=1)
-    if tried == 1:
-        return ""
-    return (
-        f"The published score of a game is the best of {tried} learning rates, so ours is too: that of the rate with "
-        f"the highest mean over its seeds, once all {tried} are finished; which rates were tried is not published."
-    )
-
-
-def _number(value: float | None) -> str:
-    return "missing" if value is None else f"{value:z,.1f}"
-
-
-def _range(of: tuple[float, float] | None) -> str:
-    return "none" if of is None else f"{of[0]:z,.1f} to {of[1]:z,.1f}"

@@ -6,7 +6,6 @@ A table that some experiments cannot have says so in a literal `NEEDS` (specific
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +13,28 @@ import numpy as np
 import pandas as pd
 
 from replication.foundation.files import write_atomically
+from replication.report.tables.columns import PrintedColumn, is_missing, text
 from replication.report.tables.latex import to_latex
 
-_NOT_A_NUMBER = re.compile(r"[^0-9.eE+-]")
+DIGITS = 12
+"""Significant digits of a number in a CSV: more than any source prints, and fewer than those in which the libraries of
+two machines may differ."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be written: cells are final text, so that CSV, Markdown and LaTeX say the same.
+    """A table ready to be written: data, and how a reader sees them.
 
     Attributes:
         name: the module's, and of the files.
-        frame: text cells under the headings that are printed.
+        frame: the data, a row a row: plain numbers, words, booleans; None or NaN where there is no value. The CSV.
         caption: says everything needed to read it; its first sentence alone says what is shown.
-        compared: groups of columns that hold scores of the same thing; the highest of each row's is printed bold.
-        paper_columns: what the LaTeX has, where all columns are too many for a page; empty: all.
+        compared: groups of data columns that hold scores of the same thing; the highest of each row's is printed bold,
+            in every printed column that begins with it.
+        paper_columns: headings that the LaTeX has, where all columns are too many for a page; empty: all.
         experiment: whose table it is; its LaTeX label says so.
+        columns: what Markdown, LaTeX and page print, in their order; each names the data columns it is made of. Empty:
+            the data are words alone, and printed as they are.
     """
 
     name: str
@@ -38,17 +43,38 @@ class Table:
     compared: tuple[tuple[str, ...], ...] = ()
     paper_columns: tuple[str, ...] = ()
     experiment: str = ""
+    columns: tuple[PrintedColumn, ...] = ()
+
+    def printed(self) -> pd.DataFrame:
+        """Return what a reader sees: text cells under the headings."""
+        cells = {
+            column.heading: [
+                column.cell(values) for values in zip(*(self.frame[name] for name in column.data), strict=True)
+            ]
+            for column in self._columns()
+        }
+        return pd.DataFrame(cells, dtype=str)
 
     def files(self) -> dict[str, bytes]:
         """Return the content by suffix: `csv`; `md`, the caption, then the table; `tex`, to be input in a paper."""
-        better = better_cells(self.frame, self.compared)
+        printed, better = self.printed(), self._better()
         label = "-".join(filter(None, (self.experiment, self.name)))
-        columns = list(self.paper_columns or self.frame.columns)
+        columns = list(self.paper_columns or printed.columns)
         return {
-            "csv": self.frame.to_csv(index=False, lineterminator="\n").encode(),
-            "md": f"{self.caption}\n\n{to_markdown(self.frame, better)}\n".encode(),
-            "tex": to_latex(self.frame[columns], better[columns], self.caption, f"tab:{label}").encode(),
+            "csv": to_csv(self.frame),
+            "md": f"{self.caption}\n\n{to_markdown(printed, better)}\n".encode(),
+            "tex": to_latex(printed[columns], better[columns], self.caption, f"tab:{label}").encode(),
         }
+
+    def _columns(self) -> tuple[PrintedColumn, ...]:
+        return self.columns or tuple(text(str(name), str(name)) for name in self.frame.columns)
+
+    def _better(self) -> pd.DataFrame:
+        """Mark the printed cells of the highest scores among those that are compared."""
+        marked = better_cells(self.frame, self.compared)
+        return pd.DataFrame(
+            {column.heading: marked[column.data[0]].to_numpy() for column in self._columns()}, index=self.frame.index
+        )
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:
@@ -62,34 +88,40 @@ def write_table(table: Table, folder: Path) -> list[Path]:
     return [folder / f"{table.name}.{suffix}" for suffix in content]
 
 
+def to_csv(frame: pd.DataFrame) -> bytes:
+    """Write data as CSV: numbers with `DIGITS` significant digits, no separators; `true`, `false`; blank: no value."""
+    cells = {str(name): [_plain(value) for value in frame[name].tolist()] for name in frame.columns}
+    return pd.DataFrame(cells, dtype=str).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _plain(value: object) -> str:
+    if is_missing(value):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:z.{DIGITS}g}"
+    return str(value)
+
+
 def better_cells(frame: pd.DataFrame, compared: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
     """Mark the cells that hold the highest number of their row among columns that are compared.
 
     Args:
-        frame: text cells.
-        compared: groups of columns; a cell without a number takes no part, and of one number alone none is better.
+        frame: data.
+        compared: groups of columns of numbers; a cell without one takes no part, and of one number alone none is
+            better.
 
     Returns: booleans, as large as the frame. Equal numbers are all the highest.
     """
     marked = np.zeros(frame.shape, dtype=bool)
     for group in compared:
         places = [list(frame.columns).index(name) for name in group]
-        numbers = np.array([[leading_number(cell) for cell in frame[name]] for name in group]).T
+        numbers = frame[list(group)].to_numpy(np.float64)
         several = np.isfinite(numbers).sum(axis=1) > 1
         for row in np.flatnonzero(several):
             marked[row, places] |= numbers[row] == np.nanmax(numbers[row])
     return pd.DataFrame(marked, columns=frame.columns, index=frame.index)
-
-
-def leading_number(cell: str) -> float:
-    """Return the number a cell begins with: 1,234.5 of `1,234.5 ± 3`; NaN where it begins with no number."""
-    first = cell.split(" ", 1)[0].replace(",", "").replace("−", "-")
-    if not first or _NOT_A_NUMBER.search(first):
-        return math.nan
-    try:
-        return float(first)
-    except ValueError:
-        return math.nan
 
 
 def to_markdown(frame: pd.DataFrame, bold: pd.DataFrame) -> str:
@@ -101,3 +133,16 @@ def to_markdown(frame: pd.DataFrame, bold: pd.DataFrame) -> str:
     ]
     lines = [list(frame.columns), ["---"] * len(frame.columns), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
+
+
+def from_markdown(markdown: str) -> tuple[str, list[str], list[list[str]]]:
+    """Read back what `Table.files` wrote as Markdown.
+
+    Returns: the caption, the headings, and the text cells, none of them bold.
+    """
+    caption, _, table = markdown.rpartition("\n\n") if not markdown.startswith("| ") else ("", "", markdown)
+    header, _, *rows = [
+        [cell.removeprefix("**").removesuffix("**") for cell in line.removeprefix("| ").removesuffix(" |").split(" | ")]
+        for line in table.splitlines()
+    ]
+    return caption.strip(), header, rows

@@ -26,8 +26,8 @@ class RpropSettings(Settings):
 class FittedQConfig(FamilySettings):
     """Neural fitted Q iteration."""
 
-    iterations: Count
-    """N of Fig. 1: how often targets are computed and learned."""
+    iterations: Annotated[int, Field(ge=0)]
+    """N of Fig. 1: how often targets are computed and learned; 0: the network keeps its initial weights."""
     epochs_per_iteration: Count
     """Sweeps through the pattern set."""
     starts_anew: bool
