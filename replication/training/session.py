@@ -35,6 +35,9 @@ _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 _DESCRIBE_SECONDS = 1.0
 """Between two looks at the time left and the returns of training, which wait for what is being played."""
 
+_GLANCE_SECONDS = 0.5
+"""A command that looks whether a run is being trained holds its lock for a moment."""
+
 
 def execute(runs: Sequence[Run], machine: Machine) -> int:
     """Bring every run to its results; runs of one variant train together as a cohort.
@@ -250,7 +253,7 @@ def _locked(run: Run, machine: Machine) -> Iterator[None]:
     with ExitStack() as locks:
         for path, folder, option in ((state / "lock", state, "--state"), (of_results, results, "--results")):
             refusal = f"{folder}: another process is training this run; wait for it to end"
-            locks.enter_context(held(path, refusal, wait_seconds=0.0, mending=f"name another with {option}"))
+            locks.enter_context(held(path, refusal, _GLANCE_SECONDS, mending=f"name another with {option}"))
         remove_parts(state)
         remove_parts(results)
         yield
