@@ -11,7 +11,6 @@ to its end, all bytes that it left are those of the undisturbed one, and another
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 import signal
@@ -24,15 +23,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-import yaml
 
 from replication.commands.cli import main
 from replication.foundation import paths
-from replication.foundation.files import sha256
 from replication.foundation.stopping import ERROR_EXIT_CODE, INTERRUPTED_EXIT_CODE, STOPPED_EXIT_CODE
-from replication.specification.run import Run
-from replication.training.checkpoints import checkpoint_folders, restore_newest
-from tests.support.lanes import build, smoke_run
+from replication.training.checkpoints import checkpoint_folders
 from tests.support.soak_children import (
     FAULTS,
     PHASES,
@@ -45,17 +40,22 @@ from tests.support.soak_children import (
     struck,
     undisturbed,
 )
+from tests.support.soak_runs import (
+    BUDGETS,
+    PERIOD_STEPS,
+    RENDERINGS,
+    command,
+    copy_workflow,
+    files_below,
+    fingerprint,
+    prepare_shown,
+    rendering,
+    soak_run,
+    written_by,
+)
 
-BUDGETS = {"dqn": {"budget_frames": 720}, "dqn_dopamine": {"budget_iterations": 2}}
-PERIOD_STEPS = 60
-"""Agent steps between two periodic evaluations."""
-CHECKPOINT_SECONDS = "0.1"
 FAULTY_SHARE = 0.3
 """Of the strikes, those in which something else is wrong too."""
-SHOWN = "pong"
-"""The game that is rendered: reports know the published games alone."""
-RENDERINGS = (("table", "soak", "scores"), ("figure", "soak", "learning_curves"), ("inventory", "soak"))
-RENDERINGS += (("page", "soak"), ("index",))  # type: ignore[assignment]
 FRESH = "fresh process"
 KILLS = {*PHASES, FRESH}
 Counts = Counter[tuple[str, str]]
@@ -73,7 +73,7 @@ class Soak:
 
     def __init__(self, variant: str, chance: random.Random, folder: Path) -> None:
         self.variant = variant
-        self.run = _run(variant, "catch")
+        self.run = soak_run(variant, "catch")
         self.met: Counts = Counter()
         self._chance = chance
         self._once, self._often = folder / "once", folder / "often"
@@ -134,16 +134,16 @@ class Soak:
                 for name in written_by(words, shown):
                     (shown / name).unlink(missing_ok=True)
                 self._strike(words, phase, shown)
-                half = {name for name, data in _files(shown).items() if data != whole.get(name)}
+                half = {name for name, data in files_below(shown).items() if data != whole.get(name)}
                 assert not half, f"{' '.join(words)}: not as undisturbed: {', '.join(sorted(half))}"
                 undisturbed(words)
-            assert _files(shown) == whole, f"{' '.join(words)}: differs from undisturbed"
+            assert files_below(shown) == whole, f"{' '.join(words)}: differs from undisturbed"
 
     def strike_fresh(self) -> None:
         """Strike a new process, mostly while it imports what it needs, and see that its run goes on."""
         number = self._chance.choice(SIGNALS)
-        start = f"from tests.support.soak import enter; enter({str(paths.WORKFLOW)!r})"
-        words = [sys.executable, "-c", start, *command(self.variant, "catch", self._often)]
+        start = ["-m", "tests.support.soak_entry", str(paths.WORKFLOW)]
+        words = [sys.executable, *start, *command(self.variant, "catch", self._often)]
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
             time.sleep(self._chance.random() * 6)
             child.send_signal(number)
@@ -206,102 +206,6 @@ class Soak:
     def _record(self) -> bytes | None:
         path = self.run.results_folder(self._often / "results") / "run.json"
         return path.read_bytes() if path.exists() else None
-
-
-def fingerprint(run: Run, folder: Path) -> dict[str, str]:
-    """Return digests of everything a run leaves: results, parameters, optimiser, streams, records, replay memory."""
-    newest = checkpoint_folders(run.state_folder(folder / "state"))[-1]
-    found = {path.name: sha256(path.read_bytes()) for path in newest.iterdir()}
-    lane = json.loads((newest / "lane.json").read_bytes())
-    del lane["seconds"], found["manifest.json"]  # time spent is the one thing that may differ
-    found["lane.json"] = sha256(json.dumps(lane).encode())
-    for path in run.results_folder(folder / "results").iterdir():
-        found[f"results/{path.name}"] = sha256(path.read_bytes())
-    record = json.loads((run.results_folder(folder / "results") / "run.json").read_bytes())
-    kept = {name: value for name, value in record.items() if name not in ("seal", "cost", "provenance")}
-    found["results/run.json"] = sha256(json.dumps(kept).encode())
-    trainee = build(run)
-    restore_newest(trainee, run.state_folder(folder / "state"))
-    memory = trainee.lane.memory
-    stream = trainee.lane.streams["replay"]
-    drawn = [memory.sample(stream, 32) for _ in range(50)]
-    found["replay memory"] = sha256(b"".join(array.tobytes() for batch in drawn for array in batch))
-    return found
-
-
-def _run(variant: str, game: str) -> Run:
-    return smoke_run(variant, game, preset="soak", **BUDGETS[variant])
-
-
-def command(variant: str, game: str, folder: Path) -> list[str]:
-    """Return the words that train the run."""
-    ((unit, length),) = BUDGETS[variant].items()
-    where = [f"--results={folder / 'results'}", f"--state={folder / 'state'}"]
-    run = ["train", "--variant", variant, "--game", game, "--seed", "1", "--preset", "soak"]
-    return [
-        *run,
-        f"--{unit.replace('_', '-')}={length}",
-        *where,
-        "--quiet",
-        f"--checkpoint-seconds={CHECKPOINT_SECONDS}",
-    ]
-
-
-def rendering(what: Sequence[str], folder: Path) -> list[str]:
-    """Return the words that render a thing of RENDERINGS."""
-    return ["render", *what, "--results", str(folder / "results")]
-
-
-def written_by(words: Sequence[str], folder: Path) -> list[str]:
-    """Return the files that a rendering writes, as they lie below a folder."""
-    kind, *_ = words[1:]
-    patterns = {"table": "*/tables/*", "figure": "*/figures/*", "inventory": "*/inventory/*"}
-    pattern = patterns.get(kind, "soak/index.html" if kind == "page" else "index.html")
-    return [str(path.relative_to(folder)) for path in (folder / "results").glob(pattern)]
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    """Read every file below; leftovers of a killed write are hidden, and nobody's."""
-    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".part", ".lock")]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(found)}
-
-
-def copy_workflow(folder: Path) -> None:
-    """Have the program read a copy of its settings, with a preset of a third of a second, and one experiment of it."""
-    copy = folder / "workflow"
-    shutil.copytree(paths.WORKFLOW, copy)
-    for path in (copy / "experiments").glob("*.yaml"):
-        path.unlink()
-    preset = yaml.safe_load((copy / "presets" / "smoke.yaml").read_text())
-    preset |= {"preset": "soak", "title": "Soak: a third of a second"}
-    preset["config"] |= {"batch_size": 4, "replay_start": {"count": 50}}
-    preset["protocol"] |= {"iteration_steps": PERIOD_STEPS}
-    preset["protocol"]["periodic_evaluation"] = {"period_steps": PERIOD_STEPS, "length_steps": 40}
-    preset["protocol"]["final_evaluation"] = {"num_episodes": 2, "presentation": {"episode_cap_frames": 160}}
-    (copy / "presets" / "soak.yaml").write_text(yaml.safe_dump(preset))
-    group = {"variants": ["dqn"], "games": [SHOWN], "seeds": [1], "preset": "soak", **BUDGETS["dqn"]}
-    named = {"experiment": "soak", "title": "Soak", "paper": "none", "question": "Is anything lost?"}
-    known = {"reference_set": "nature49_5min", "published": None}
-    made = {"runs": [group], "tables": ["scores"], "figures": ["learning_curves"]}
-    (copy / "experiments" / "soak.yaml").write_text(yaml.safe_dump(named | known | made))
-    paths.WORKFLOW = copy
-
-
-def enter(workflow: str) -> None:
-    """Be `python -m replication` in a new process, with other settings."""
-    paths.WORKFLOW = Path(workflow)
-    from replication.__main__ import _main
-
-    raise SystemExit(_main())
-
-
-def prepare_shown(folder: Path) -> dict[str, bytes]:
-    """Train and render a run, undisturbed; returns every file of its results."""
-    assert main(command("dqn", SHOWN, folder)) == 0
-    shutil.rmtree(folder / "state")
-    for what in RENDERINGS:
-        assert main(rendering(what, folder)) == 0
-    return _files(folder)
 
 
 def table(met: Counts) -> str:
