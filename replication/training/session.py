@@ -54,7 +54,8 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
-    git_commit()  # asked now and kept: the files may be changed while it trains
+    for run in missing:
+        git_commit(run)  # asked now and kept: the files may be changed while it trains
     _say_changed_code(missing, machine)
     stop = Stop(machine.started, machine.max_seconds)
     try:
@@ -73,7 +74,9 @@ def _say_changed_code(runs: Sequence[Run], machine: Machine) -> None:
     """Say where a run was finished already, with other code of its algorithm."""
     for run in runs:
         if (other := made_by_other_code(run, machine.results)) is not None:
-            say(f"{run.variant.source.name} has changed since {run.name} was made ({other}); this is another run")
+            say(
+                f"{run.variant.source.name} has changed since {run.record_name} was made ({other}); this is another run"
+            )
 
 
 def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
@@ -109,9 +112,9 @@ def _continue_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> 
         for trainee in some:
             run = trainee.run
             if checkpoint_folders(run.state_folder(machine.state)):
-                say(f"{run.name}: continuing from its checkpoint")
+                say(f"{run.record_name}: continuing from its checkpoint")
                 restore_newest(trainee, run.state_folder(machine.state), stop.check)
-                say(f"{run.name}: continued at step {trainee.step:,}")
+                say(f"{run.record_name}: continued at step {trainee.step:,}")
 
     with ThreadPoolExecutor(hands) as pool:
         for _ in pool.map(continue_some, [trainees[first::hands] for first in range(hands)]):
@@ -129,7 +132,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
     with progress_bar(
         sum(trainee.progress_end for trainee in trainees),
         cohort.progress_unit,
-        ", ".join(trainee.run.name for trainee in trainees),
+        ", ".join(trainee.run.record_name for trainee in trainees),
         quiet=machine.quiet,
         initial=reached,
         unit_scale=True,
@@ -195,7 +198,7 @@ def _finished_text(run: Run, machine: Machine) -> str:
     made = finished_as(run, machine.results) or run
     folder = made.results_folder(machine.results)
     again = f"; version {run.numerics_version} has the same law; to make it again, move that folder away"
-    return f"{made.name}: finished, nothing to be done ({folder}){again if made != run else ''}"
+    return f"{made.record_name}: finished, nothing to be done ({folder}){again if made != run else ''}"
 
 
 def _failure_text(run: Run, machine: Machine) -> str:
@@ -205,7 +208,7 @@ def _failure_text(run: Run, machine: Machine) -> str:
     kept = f"its checkpoint of step {step:,} is kept; " if step else ""
     again = f"remove {note} to go on from there, or {note.parent} to begin again" if step else f"remove {note}"
     mend = "mend the settings or the code; with other settings or other code of its algorithm it is another run"
-    return f"{run.name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
+    return f"{run.record_name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
 
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
@@ -218,7 +221,7 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
         path = run.state_folder(machine.state) / "evaluations" / f"step_{point.step:010d}.trace"
         write_atomically(path, trace_bytes(evaluated.trace))
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
-    say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
+    say(f"{run.record_name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
     return True
 
 
@@ -228,7 +231,7 @@ def _leave(outcome: Outcome, machine: Machine) -> None:
     folder = write_results(outcome, machine.results)
     unfinished_path(run, machine.state).unlink(missing_ok=True)
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
-    say(f"{run.name}:{found} {folder}")
+    say(f"{run.record_name}:{found} {folder}")
 
 
 def _latest(trainees: Sequence[Trainee]) -> str:
