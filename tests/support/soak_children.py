@@ -151,8 +151,11 @@ def struck(words: Sequence[str], strike: Strike, folder: Path) -> End:
                     os.kill(child, strike.number)
             else:
                 fell = strike.phase
-    code = _end_of(child)
-    others_code = None if other is None else _end_of(other)
+    code, others_code = _end_of(child), None
+    if other is not None:
+        with suppress(ProcessLookupError):
+            os.kill(other, signal.SIGTERM)  # else it would bring the run to its end
+        others_code = _end_of(other)
     if strike.fault == "read-only results":
         _make_read_only(folder / "results", mode=0o755)
     return End(code, fell, _said(errors, heard), others_code)

@@ -10,15 +10,12 @@ import pytest
 
 from tests.support.soak_children import PHASES
 
-FEW, FIFTY = 12, 50
-"""Kills in `make test`, which may end before every phase was met, and in `make test-long`."""
-
 
 @pytest.mark.slow
 @pytest.mark.rom
-@pytest.mark.parametrize("kills", [FEW, pytest.param(FIFTY, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.long)])
 def test_kills_in_every_phase_with_every_signal_change_no_byte(kills: int) -> None:
-    """A process of its own forks the children: this one may have threads."""
+    """A process of its own forks the children, since this one may have threads; some kills fall in every phase."""
     command = [sys.executable, "-m", "tests.support.soak", f"--kills={kills}", "--seed=1", "--fresh=1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
@@ -26,4 +23,4 @@ def test_kills_in_every_phase_with_every_signal_change_no_byte(kills: int) -> No
     counted = re.findall(r"(\d+) kills, ", done.stdout)
     assert int(counted[-1]) >= kills
     met = {phase for phase in PHASES if re.search(rf"^{phase} .*\d", done.stdout, re.MULTILINE)}
-    assert met == set(PHASES) if kills == FIFTY else "training" in met
+    assert met == set(PHASES)
