@@ -105,18 +105,18 @@ def commit_or_digest(root: Path, settings: Collection[str] | None = None) -> str
         root: the folder.
         settings: the files of workflow/ that are in force, relative to it; None: all.
     """
-    unused = (
-        () if settings is None else set(_sources(root, [WORKFLOW.name])) - {f"{WORKFLOW.name}/{s}" for s in settings}
-    )
-    sources = {path: (root / path).read_bytes() for path in _sources(root) if path not in unused}
+    named = None if settings is None else {f"{WORKFLOW.name}/{name}" for name in settings}
+    code = f"{PACKAGE.name}/"
+    in_force = [path for path in _sources(root) if named is None or path in named or path.startswith(code)]
+    sources = {path: (root / path).read_bytes() for path in in_force}
     if (commit := commit_of(root, list(sources))) is not None:
         return commit
     return NOT_IN_A_COMMIT + sha256(canonical_json({path: sha256(data) for path, data in sources.items()}))
 
 
-def _sources(root: Path, folders: Sequence[str] = (PACKAGE.name, WORKFLOW.name)) -> Iterator[str]:
+def _sources(root: Path) -> Iterator[str]:
     """Yield the files that can be in force, relative to the root: code, settings and data, but no caches."""
-    for folder in folders:
+    for folder in (PACKAGE.name, WORKFLOW.name):
         for path in sorted((root / folder).rglob("*")):
             place = path.relative_to(root)
             hidden = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
