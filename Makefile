@@ -39,8 +39,8 @@ check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing
 verify: $(INSTALLED) ## Play every committed trace again and derive every committed number
 	$(BIN)/python -m replication verify results
 
-soak: $(INSTALLED) ## Kill training runs hundreds of times; each must end with the bytes of one that was not
-	$(BIN)/python -m tests.support.soak --kills 150
+soak: $(INSTALLED) ## Strike runs a thousand times, in every phase; each must end with the bytes of one that was not
+	$(BIN)/python -m tests.support.soak --kills 1000
 
 benchmark: $(INSTALLED) $(BENCHMARK_INSTALLED) ## Measure what a step costs here, beside Stable-Baselines3: about 10 minutes
 	$(BIN)/python -m replication benchmark --sb3 $(BENCHMARK_VENV)/bin/python

@@ -6,16 +6,17 @@ import time
 from types import FrameType
 from typing import NoReturn
 
-from replication.foundation.stopping import ERROR_EXIT_CODE, STOPPED_EXIT_CODE
+from replication.foundation.stopping import ERROR_EXIT_CODE, STOPPED_EXIT_CODE, leave_terminal, stopping_signals
 
 STARTED = time.monotonic()
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = stopping_signals()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     """End what is being done; from here on signals are ignored, so that a second one cuts no words of the first."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+    leave_terminal(number)
     raise KeyboardInterrupt
 
 

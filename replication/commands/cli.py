@@ -7,7 +7,20 @@ import sys
 import time
 from collections.abc import Sequence
 
-from replication.commands import describe, discard, doctor, embed, fidelity, film, judge, render, run, train, verify
+from replication.commands import (
+    describe,
+    discard,
+    doctor,
+    embed,
+    fidelity,
+    film,
+    judge,
+    render,
+    run,
+    state,
+    train,
+    verify,
+)
 from replication.commands.benchmark import command as benchmark
 from replication.commands.check_algorithm import command as check_algorithm
 from replication.commands.parser import Command, build_parser
@@ -19,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "train": train,
     "queue": queue,
+    "state": state,
     "embed": embed,
     "fidelity": fidelity,
     "describe": describe,

@@ -6,8 +6,9 @@ else from assumed speeds, and the text says which. Only `measure_speeds` imports
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class VariantPlan:
     variant: str
     total: int
     done: int
-    frames_to_go: int
+    to_go: Counter[str]
+    """Of what is left, how much there is of each unit: frames, or what its budget counts."""
     seconds: float
     """Seconds of one core for all that is left."""
     longest_seconds: float
@@ -69,14 +71,14 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     cores = cores or usable_cpus()
     plans = plan_variants(loaded.runs(), results, state)
     lines = [f"{experiment}: {loaded.title}", loaded.question, ""]
-    rows = [("variant", "runs done", "frames to go", "core hours", "agent steps a second")]
+    rows = [("variant", "runs done", "to go", "core hours", "agent steps a second")]
     for plan in plans:
         covered = f"{plan.done} of {plan.total}"
-        rows.append((plan.variant, covered, f"{plan.frames_to_go:,}", hours_text(plan.seconds), plan.speed_text))
+        rows.append((plan.variant, covered, _counted(plan.to_go), hours_text(plan.seconds), plan.speed_text))
     done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
     seconds = sum(plan.seconds for plan in plans)
-    frames = sum(plan.frames_to_go for plan in plans)
-    rows.append(("in all", f"{done} of {total}", f"{frames:,}", hours_text(seconds), ""))
+    to_go = sum((plan.to_go for plan in plans), Counter[str]())
+    rows.append(("in all", f"{done} of {total}", _counted(to_go), hours_text(seconds), ""))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, *numbers, note in rows:
         aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
@@ -127,7 +129,7 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
                 variant=name,
                 total=len(members),
                 done=len(members) - len(left),
-                frames_to_go=sum(_frames_to_go(run, state) for run in left),
+                to_go=sum((_to_go(run, state) for run in left), Counter[str]()),
                 seconds=sum(seconds),
                 longest_seconds=max(seconds, default=0.0),
                 speed=speed,
@@ -139,8 +141,15 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
     return plans
 
 
-def _frames_to_go(run: Run, state: Path) -> int:
-    return steps_to_go(run, state) * run.protocol.training.frame_skip if run.training_frames else 0
+def _to_go(run: Run, state: Path) -> Counter[str]:
+    """Count what a run has before it: frames, from its newest checkpoint on, or all of its budget in other units."""
+    if run.training_frames:
+        return Counter(frames=steps_to_go(run, state) * run.protocol.training.frame_skip)
+    return Counter({unit: number for unit, number in asdict(run.budget).items() if number})
+
+
+def _counted(to_go: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {unit}" for unit, number in to_go.items()) or "0"
 
 
 def _of_other_code(run: Run, results: Path) -> Path | None:

@@ -6,7 +6,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from replication.foundation.files import canonical_json, sha256
 from replication.foundation.git import NOT_IN_A_COMMIT, commit_of
 from replication.foundation.paths import PACKAGE, WORKFLOW
 from replication.specification.run import Run
+from replication.specification.settings_files import settings_files
 from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Kind
 
@@ -29,7 +30,7 @@ _IN_FORCE = {".py", ".yaml", ".json", ".csv", ".gz"}
 def provenance(run: Run) -> dict[str, Any]:
     """Return where results come from: commit, versions, machine, ROM, command."""
     return {
-        "commit": git_commit(),
+        "commit": git_commit(run),
         "code": run.variant.code,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -80,24 +81,34 @@ def command_text(words: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "replication", *kept])
 
 
-def git_commit() -> str:
+def git_commit(run: Run | None = None) -> str:
     """Return the commit of the program, `-dirty` where its tree was changed; or that it is in none.
+
+    Of the settings in workflow/ only those of the run have to be in it; without a run, all.
 
     REPLICATION_COMMIT comes first: it names the commit of a tree that was copied to a machine whose repository, if any,
     is at another.
     """
-    return os.environ.get("REPLICATION_COMMIT") or _own_commit()
+    return os.environ.get("REPLICATION_COMMIT") or _own_commit(None if run is None else settings_files(run))
 
 
 @cache
-def _own_commit() -> str:
+def _own_commit(settings: frozenset[str] | None) -> str:
     """Ask once a process: the files may change while it trains, which changes nothing of what it does."""
-    return commit_or_digest(PACKAGE.parent)
+    return commit_or_digest(PACKAGE.parent, settings)
 
 
-def commit_or_digest(root: Path) -> str:
-    """Return the commit of the program in this folder; where git does not have all its files, a digest of them."""
-    sources = {path: (root / path).read_bytes() for path in _sources(root)}
+def commit_or_digest(root: Path, settings: Collection[str] | None = None) -> str:
+    """Return the commit of the program in this folder; where git does not have all its files, a digest of them.
+
+    Args:
+        root: the folder.
+        settings: the files of workflow/ that are in force, relative to it; None: all.
+    """
+    named = None if settings is None else {f"{WORKFLOW.name}/{name}" for name in settings}
+    code = f"{PACKAGE.name}/"
+    in_force = [path for path in _sources(root) if named is None or path in named or path.startswith(code)]
+    sources = {path: (root / path).read_bytes() for path in in_force}
     if (commit := commit_of(root, list(sources))) is not None:
         return commit
     return NOT_IN_A_COMMIT + sha256(canonical_json({path: sha256(data) for path, data in sources.items()}))

@@ -13,6 +13,8 @@ from replication.evidence.records import finished_folder
 from replication.foundation.errors import ReplicationError
 from replication.specification.run import Run
 
+_FAILURE = "failed.json"
+
 
 def checkpoint_step(run: Run, state: Path) -> int:
     """Return the agent steps that the newest checkpoint of a run has behind it; 0 where it has no checkpoint."""
@@ -51,7 +53,7 @@ def lacks_views(run: Run, results: Path, state: Path) -> bool:
 
 def failure_path(run: Run, state: Path) -> Path:
     """Return the file that says a run cannot go on; it lies beside the checkpoints."""
-    return run.state_folder(state) / "failed.json"
+    return run.state_folder(state) / _FAILURE
 
 
 def read_failure(run: Run, state: Path) -> dict[str, Any] | None:
@@ -60,7 +62,12 @@ def read_failure(run: Run, state: Path) -> dict[str, Any] | None:
     Raises:
         ReplicationError: the file is not such a record.
     """
-    path = failure_path(run, state)
+    return failure_in(run.state_folder(state))
+
+
+def failure_in(folder: Path) -> dict[str, Any] | None:
+    """Read why the run with this state folder stopped for good, as `read_failure` does."""
+    path = folder / _FAILURE
     if not path.exists():
         return None
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from replication.evidence.step_trace import StepEpisode, StepTrace, read_step_trace, serialise_step_trace
 from replication.evidence.trace_file import Episode, Trace, read_trace, serialise_trace
+from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.atari_games import Game
 from replication.specification.tasks.task import Task
 
@@ -26,6 +27,25 @@ def read_trace_of(task: Task, path: Path) -> AnyTrace:
         ReplicationError: the file cannot be read, is none of ours, is damaged, or is of another kind of task.
     """
     return read_trace(path) if isinstance(task, Game) else read_step_trace(path)
+
+
+def read_trace_of_game(path: Path) -> Trace:
+    """Read and check the trace of a game, whose screens can be shown.
+
+    Raises:
+        ReplicationError: as `read_trace_of`; a trace of another kind of task is named as what it is.
+    """
+    try:
+        return read_trace(path)
+    except ReplicationError as error:
+        try:
+            other = read_step_trace(path).header
+        except ReplicationError:
+            raise error from None
+    raise ReplicationError(
+        f"{path}: task: found {other.task} ({other.environment}), expected a game: no other task has a screen to film; "
+        "`verify` plays this trace again"
+    )
 
 
 def episodes_of(trace: AnyTrace) -> Sequence[AnyEpisode]:

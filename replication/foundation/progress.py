@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
@@ -23,5 +24,9 @@ def progress_bar(total: float, unit: str, description: str, *, quiet: bool = Fal
 
 
 def say(line: str) -> None:
-    """Write a line for the person at the terminal, beside the progress bar."""
-    tqdm.write(line, file=sys.stderr)
+    """Write a line for the person at the terminal, beside the progress bar.
+
+    One that cannot be written, since the log lies on a full disk, is no reason to lose hours of work.
+    """
+    with suppress(OSError):
+        tqdm.write(line, file=sys.stderr)

@@ -6,7 +6,9 @@ evaluation, between two steps of a replay memory that is played again.
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,26 @@ UNMEASURED_SHARE = 0.05
 """Of the limit, left for the last checkpoint as long as none was written that says how long one takes."""
 EXIT_SECONDS = 0.5
 """Left for the process to end after it."""
+
+
+def stopping_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that end a command: Ctrl-C, a polite end, and a terminal that is gone.
+
+    Where the last is ignored already, as under nohup, it stays so.
+    """
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hangup)
+
+
+def leave_terminal(number: int) -> None:
+    """Send nowhere what is said from now on to a terminal that is gone, as SIGHUP says: writing to it fails."""
+    if number != signal.SIGHUP:
+        return
+    for descriptor in (1, 2):
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
 
 
 class Stopped(KeyboardInterrupt):
@@ -93,12 +115,13 @@ class Stop:
 
 @contextmanager
 def noting_signals(stop: Stop) -> Iterator[None]:
-    """Note SIGTERM and SIGINT within the block instead of ending the program."""
+    """Note the signals that stop within the block instead of ending the program."""
 
     def note(number: int, frame: FrameType | None) -> None:
+        leave_terminal(number)
         stop.by_signal = True
 
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, note) for number in stopping_signals()}
     try:
         yield
     finally:

@@ -99,6 +99,17 @@ def rows_of(name: str) -> list[tuple[str, Row]]:
     return [(section, row) for section, row in rows if row.row not in replaced]
 
 
+def originals_of(name: str) -> list[str]:
+    """List the originals that a variant with this one is judged by, those they extend too, and this project's rules.
+
+    Args: `name` is empty for the policy of another program.
+
+    Raises:
+        ReplicationError: as `rows_of`.
+    """
+    return [original.original for judge in (name, RULES) if judge for original in lineage(judge)]
+
+
 def details_not_stated(variant: Variant) -> list[tuple[str, Row]]:
     """List section and row of each detail of a variant's family that its original has no row for.
 

@@ -195,8 +195,16 @@ class Run:
     @property
     def name(self) -> str:
         """The name for people: variant, task and seed; marked where earlier code made it."""
+        return self._named(f"seed {self.seed}")
+
+    @property
+    def record_name(self) -> str:
+        """The name for people of what shares its record: with all the seeds of its bundle, where it is part of one."""
+        return self._named(f"seed {self.seed}" if self.bundle is None else f"seeds {self.bundle}")
+
+    def _named(self, seeds: str) -> str:
         mark = f" (numerics version {self.earlier_version})" if self.earlier_version else ""
-        return f"{self.variant.variant} {self.task.name} seed {self.seed}{mark}"
+        return f"{self.variant.variant} {self.task.name} {seeds}{mark}"
 
     @property
     def publishes_training(self) -> bool:

@@ -38,6 +38,8 @@ class _Manifest(Settings):
     training_digest: str
     step: Annotated[int, Field(ge=0, lt=2**40)]
     sha256: dict[str, str]
+    seconds: Annotated[float, Field(ge=0, lt=2**40)] | None = None
+    """Of training up to here; older checkpoints have it in a file of their family, or nowhere."""
     code: str | None = None
     """Digest of the algorithm's code that was trained; older checkpoints have none."""
 
@@ -64,6 +66,7 @@ def save_checkpoint(trainee: Trainee, folder: Path) -> Path:
         "training_digest": trainee.run.training_digest,
         "step": trainee.step,
         "sha256": {name: sha256(data) for name, data in files.items()},
+        "seconds": trainee.seconds,
         "code": trainee.run.variant.code,
     }
     beside, replaced = part_of(final), part_of(final)
@@ -105,7 +108,8 @@ def restore_newest(trainee: Trainee, folder: Path, check: Callable[[], object] =
     unplayable: list[tuple[Path, ReplicationError]] = []
     for path in reversed(found):
         try:
-            stored = trainee.read_checkpoint(_read(path, trainee), path)
+            manifest, files = _read_with_manifest(path, trainee)
+            stored = trainee.read_checkpoint(files, path)
         except _CannotBeReadError:
             raise
         except ReplicationError as error:
@@ -118,6 +122,8 @@ def restore_newest(trainee: Trainee, folder: Path, check: Callable[[], object] =
             continue
         for other, why in unplayable:
             _set_aside(other, why)
+        if manifest.seconds is not None:
+            trainee.seconds = manifest.seconds
         return trainee.step
     if unplayable:  # perhaps of another version of the emulator: they stay, for the version that wrote them
         raise unplayable[0][1]
@@ -140,6 +146,11 @@ def _set_aside(path: Path, why: ReplicationError) -> None:
 
 def _read(path: Path, trainee: Trainee) -> dict[str, bytes]:
     """Read all files of a checkpoint and check them against its manifest."""
+    return _read_with_manifest(path, trainee)[1]
+
+
+def _read_with_manifest(path: Path, trainee: Trainee) -> tuple[_Manifest, dict[str, bytes]]:
+    """Read the manifest of a checkpoint, and all its files, which are checked against it."""
     names, run = trainee.checkpoint_names, trainee.run
     place = path / "manifest.json"
     try:
@@ -156,7 +167,7 @@ def _read(path: Path, trainee: Trainee) -> dict[str, bytes]:
     for name, data in files.items():
         if sha256(data) != manifest.sha256[name]:
             raise ReplicationError(f"{path}/{name}: its digest is not the manifest's; the file is damaged")
-    return files
+    return manifest, files
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -36,6 +36,9 @@ _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 _DESCRIBE_SECONDS = 1.0
 """Between two looks at the time left and the returns of training, which wait for what is being played."""
 
+_GLANCE_SECONDS = 0.5
+"""A command that looks whether a run is being trained holds its lock for a moment."""
+
 
 def execute(runs: Sequence[Run], machine: Machine) -> int:
     """Bring every run to its results; runs of one variant train together as a cohort.
@@ -54,7 +57,8 @@ def execute(runs: Sequence[Run], machine: Machine) -> int:
     if not missing:
         return 0
     ensure_folder(machine.results, "name another with --results")
-    git_commit()  # asked now and kept: the files may be changed while it trains
+    for run in missing:
+        git_commit(run)  # asked now and kept: the files may be changed while it trains
     _say_changed_code(missing, machine)
     stop = Stop(machine.started, machine.max_seconds)
     try:
@@ -73,7 +77,9 @@ def _say_changed_code(runs: Sequence[Run], machine: Machine) -> None:
     """Say where a run was finished already, with other code of its algorithm."""
     for run in runs:
         if (other := made_by_other_code(run, machine.results)) is not None:
-            say(f"{run.variant.source.name} has changed since {run.name} was made ({other}); this is another run")
+            say(
+                f"{run.variant.source.name} has changed since {run.record_name} was made ({other}); this is another run"
+            )
 
 
 def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
@@ -110,9 +116,9 @@ def _continue_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> 
         for trainee in some:
             run = trainee.run
             if checkpoint_folders(run.state_folder(machine.state)):
-                say(f"{run.name}: continuing from its checkpoint")
+                say(f"{run.record_name}: continuing from its checkpoint")
                 restore_newest(trainee, run.state_folder(machine.state), stop.check)
-                say(f"{run.name}: continued at step {trainee.step:,}")
+                say(f"{run.record_name}: continued at step {trainee.step:,}")
 
     with ThreadPoolExecutor(hands) as pool:
         for _ in pool.map(continue_some, [trainees[first::hands] for first in range(hands)]):
@@ -130,7 +136,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
     with progress_bar(
         sum(trainee.progress_end for trainee in trainees),
         cohort.progress_unit,
-        ", ".join(trainee.run.name for trainee in trainees),
+        ", ".join(trainee.run.record_name for trainee in trainees),
         quiet=machine.quiet,
         initial=reached,
         unit_scale=True,
@@ -197,7 +203,7 @@ def _finished_text(run: Run, machine: Machine) -> str:
     made = finished_as(run, machine.results) or run
     folder = made.results_folder(machine.results)
     again = f"; version {run.numerics_version} has the same law; to make it again, move that folder away"
-    return f"{made.name}: finished, nothing to be done ({folder}){again if made != run else ''}"
+    return f"{made.record_name}: finished, nothing to be done ({folder}){again if made != run else ''}"
 
 
 def _failure_text(run: Run, machine: Machine) -> str:
@@ -207,7 +213,7 @@ def _failure_text(run: Run, machine: Machine) -> str:
     kept = f"its checkpoint of step {step:,} is kept; " if step else ""
     again = f"remove {note} to go on from there, or {note.parent} to begin again" if step else f"remove {note}"
     mend = "mend the settings or the code; with other settings or other code of its algorithm it is another run"
-    return f"{run.name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
+    return f"{run.record_name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
 
 
 def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
@@ -220,7 +226,7 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
         path = run.state_folder(machine.state) / evaluation_name(point.step)
         write_atomically(path, trace_bytes(evaluated.trace))
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
-    say(f"{run.name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
+    say(f"{run.record_name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
     return True
 
 
@@ -235,7 +241,7 @@ def _leave(outcome: Outcome, machine: Machine) -> None:
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
     if outcome.training_score is not None:
         found += f" score {outcome.training_score:.1f} of the last training episodes;"
-    say(f"{run.name}:{found} {folder}")
+    say(f"{run.record_name}:{found} {folder}")
 
 
 def _latest(trainees: Sequence[Trainee]) -> str:
@@ -260,7 +266,7 @@ def _locked(run: Run, machine: Machine) -> Iterator[None]:
     with ExitStack() as locks:
         for path, folder, option in ((state / "lock", state, "--state"), (of_results, results, "--results")):
             refusal = f"{folder}: another process is training this run; wait for it to end"
-            locks.enter_context(held(path, refusal, wait_seconds=0.0, mending=f"name another with {option}"))
+            locks.enter_context(held(path, refusal, _GLANCE_SECONDS, mending=f"name another with {option}"))
         remove_parts(state)
         remove_parts(results)
         yield

@@ -62,6 +62,16 @@ def test_each_entry_says_how_far_it_is(tmp_path: Path) -> None:
     assert "3 refused: other settings" in text and "does not run" in text and "clone: not made yet" in text
 
 
+def test_the_time_of_a_checkpoint_is_read_from_what_every_family_writes(tmp_path: Path) -> None:
+    entry = new_entry(1, resolve_run(variant="dqn", task="breakout", seed=2, budget_frames=40_000_000))
+    folder = _queue(tmp_path, entry)
+    place = folder.state / entry.state_place / "checkpoint_0002500000"
+    place.mkdir(parents=True)
+    (place / "manifest.json").write_text(json.dumps({"seconds": 36_000.0}))
+    (row,) = status_rows(folder)
+    assert (row.step, row.hours_used) == (2_500_000, 10.0)
+
+
 def test_a_run_that_this_program_does_not_know_has_unknown_hours_left(tmp_path: Path) -> None:
     entry = smoke_entry().model_copy(update={"result_digest": "0" * 64})
     folder = _queue(tmp_path, entry)

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from replication.commands.cli import main
-from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped
+from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped, noting_signals, stopping_signals
 from replication.specification.run import resolve_run
 from replication.training.checkpoints import checkpoint_folders
 from replication.training.resumable_play import ResumablePlay, unfinished_path
 from tests.support.command_line import left
 from tests.support.lanes import smoke_run
+from tests.support.parameters import long_unless
 
 RUN = smoke_run("dqn", "catch")
 WAIT_SECONDS = 60
@@ -183,7 +184,7 @@ def test_what_is_played_again_costs_no_network_and_a_stop_within_it_keeps_the_re
 
 @pytest.mark.slow
 @pytest.mark.rom
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", long_unless(signal.SIGINT.__eq__, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
 def test_a_random_agent_answers_a_signal_within_seconds(tmp_path: Path, number: signal.Signals) -> None:
     words = command(tmp_path, variant="random_10hz", game="pong")
     del words[words.index("--preset") : words.index("--preset") + 2]  # 30 episodes of five minutes
@@ -202,6 +203,40 @@ def test_a_random_agent_answers_a_signal_within_seconds(tmp_path: Path, number: 
     assert process.returncode == INTERRUPTED_EXIT_CODE
     assert said.splitlines() == ["stopped by a signal; what was played so far is kept, the same command continues"]
     assert unfinished_path(run, tmp_path / "state").exists()
+
+
+def test_a_terminal_that_is_gone_stops_a_run_as_other_signals_do_unless_that_is_ignored() -> None:
+    stop = Stop(time.monotonic(), None)
+    with noting_signals(stop):
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert stop.by_signal
+    ignored = Stop(time.monotonic(), None)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        assert signal.SIGHUP not in stopping_signals()
+        with noting_signals(ignored):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not ignored.by_signal
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_words_for_a_terminal_that_is_gone_fail_no_more(left: bool) -> None:
+    program = (
+        "import os, pty, signal; from replication.foundation.stopping import leave_terminal; ours, theirs = "
+        "pty.openpty(); os.dup2(theirs, 2); os.close(ours); "
+        f"{'leave_terminal(signal.SIGHUP); ' if left else ''}os.write(2, b'stopped')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode == 0) == left
+
+
+def test_a_log_on_a_full_disk_ends_no_training() -> None:
+    program = "import sys; from replication.foundation.progress import say; say('step 200'); print('goes on')"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, check=False)
+    assert done.stdout == b"goes on\n"
 
 
 @pytest.mark.parametrize(("verb", "code"), [("render", 130), ("train", 75), ("run", 75)])

@@ -54,7 +54,7 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
 
 
 def test_a_bundle_stopped_after_some_seeds_ends_in_the_same_bytes(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learned: list[int] = []
     stops: list[Stop] = []
@@ -73,8 +73,15 @@ def test_a_bundle_stopped_after_some_seeds_ends_in_the_same_bytes(
     monkeypatch.setattr(Stop, "asked", after_five)
     assert train(tmp_path) == INTERRUPTED_EXIT_CODE
     assert learned == [1, 2, 3, 4, 5] and not (tmp_path / "results" / "runs").exists()
+    (manifest,) = (tmp_path / "state").rglob("manifest.json")
+    before = json.loads(manifest.read_bytes())["seconds"]
+    manifest.write_text(json.dumps(json.loads(manifest.read_bytes()) | {"seconds": before + 1_000.0}))
     assert train(tmp_path) == 0
     assert learned == list(range(1, SEEDS + 1))  # no seed is learned a second time
+    record = json.loads((record_of(tmp_path) / "run.json").read_bytes())
+    assert record["cost"]["seconds"] > 1_000.0  # of all sessions
+    said = capsys.readouterr().err
+    assert f"q_learning cliff_walking seeds 1-{SEEDS}: {record_of(tmp_path)}" in said and "seed 1:" not in said
     assert left(tmp_path / "results") == left(whole / "results")
 
 

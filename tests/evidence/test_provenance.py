@@ -10,6 +10,9 @@ import pytest
 from replication.evidence import provenance
 from replication.evidence.provenance import commit_or_digest, git_commit
 from replication.foundation.git import NOT_IN_A_COMMIT
+from replication.foundation.paths import WORKFLOW
+from replication.specification.run import resolve_run
+from replication.specification.settings_files import settings_files
 from tests.support.queue_projects import commit_all, git, small_repository
 
 
@@ -53,6 +56,30 @@ def test_a_file_in_force_that_git_does_not_have_is_in_no_commit(tmp_path: Path, 
     git(tmp_path / "project", "add", "--force", file)
     with_it = commit_all(tmp_path / "project", "mine")
     assert commit_or_digest(tmp_path / "project") == with_it != commit
+
+
+def test_a_yaml_that_no_run_uses_puts_no_record_out_of_its_commit(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    commit = project(root)
+    used = {"algorithms/dqn.yaml", "protocols/nature.yaml"}
+    (root / "workflow" / "algorithms" / "draft.yaml").write_text("variant: draft")
+    assert commit_or_digest(root, used) == commit and is_in_none(commit_or_digest(root))
+    (root / "workflow" / "protocols").mkdir()
+    (root / "workflow" / "protocols" / "nature.yaml").write_text("protocol: nature")
+    assert is_in_none(first := commit_or_digest(root, used))
+    (root / "workflow" / "algorithms" / "draft.yaml").unlink()
+    assert commit_or_digest(root, used) == first
+    (root / "replication" / "mine.py").write_text("")
+    assert commit_or_digest(root, used) != first
+
+
+def test_the_settings_in_force_are_those_of_a_run_and_of_what_they_are_like() -> None:
+    run = resolve_run(variant="dqn_lr_half+discount=0.9", task="pong", seed=1, budget_frames=4_000, preset="smoke")
+    expected = {"algorithms/dqn_lr_half.yaml", "algorithms/dqn.yaml", "presets/smoke.yaml", "originals/suite.yaml"}
+    found = settings_files(run)
+    assert found >= {*expected, f"protocols/{run.protocol.protocol}.yaml", "originals/nature_dqn.yaml"}
+    assert "algorithms/rainbow.yaml" not in found and len(found) < 10
+    assert all((WORKFLOW / name).is_file() for name in found)
 
 
 @pytest.mark.parametrize("tracked", [False, True])
@@ -100,9 +127,9 @@ def test_a_machine_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest
 def test_the_commit_is_that_at_the_start_and_a_named_one_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     provenance._own_commit.cache_clear()
     monkeypatch.delenv("REPLICATION_COMMIT", raising=False)
-    monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "before")
+    monkeypatch.setattr(provenance, "commit_or_digest", lambda root, settings: "before")
     assert git_commit() == "before"
-    monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "changed while it trained")
+    monkeypatch.setattr(provenance, "commit_or_digest", lambda root, settings: "changed while it trained")
     assert git_commit() == "before"
     monkeypatch.setenv("REPLICATION_COMMIT", "named")
     assert git_commit() == "named"

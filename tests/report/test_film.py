@@ -13,9 +13,11 @@ from replication.commands.cli import main
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.palette import palette_rgb
 from replication.evidence.evaluation import EvaluationRequest, evaluate
+from replication.evidence.step_trace import serialise_step_trace
 from replication.evidence.trace_file import Trace, read_trace, write_trace
 from replication.report.views import film
 from replication.training.untrained.family import player
+from tests.evidence.test_step_trace import made_up
 from tests.support.lanes import smoke_run
 
 pytestmark = pytest.mark.rom
@@ -118,6 +120,14 @@ def test_what_is_not_there_is_one_line(path: Path, capsys, arguments: list[str],
     assert main(["film", str(path), *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
+
+
+def test_a_trace_of_no_game_is_named_as_what_it_is(tmp_path: Path, capsys) -> None:
+    (tmp_path / "evaluation.trace").write_bytes(serialise_step_trace(made_up()))
+    for words in (["film", str(tmp_path / "evaluation.trace"), "--episode", "0"], ["film", str(tmp_path)]):
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "task: found mountain_car (gymnasium), expected a game: no other task has a screen" in line
 
 
 def test_a_trace_that_was_changed_is_not_filmed(path: Path, tmp_path: Path, capsys) -> None:

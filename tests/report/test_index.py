@@ -31,6 +31,16 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
 
 
 @pytest.mark.slow
+def test_experiments_with_changed_settings_stand_in_it_where_they_have_a_page(tmp_path):
+    for name in ("quickstart+discount=0.9", "quickstart+no_such_setting=1", "gone+discount=0.9"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text("")
+    (tmp_path / "quickstart+discount=0.5").mkdir()  # no page yet
+    changed = re.findall(r'<a href="(.*?)/index.html">(.*?)</a>', index_html(tmp_path))
+    assert changed == [("quickstart+discount=0.9", "quickstart+discount=0.9")]
+
+
+@pytest.mark.slow
 def test_what_the_rest_would_cost_says_nothing_of_this_machine(tmp_path, monkeypatch):
     before = index_html(tmp_path)
     monkeypatch.setattr(cost, "this_machine", lambda: {"system": "another", "cores": 1000})

@@ -1,17 +1,16 @@
-"""Kills and stops a training run over and over, and demands the bytes of one that was never interrupted.
+"""Strikes a run in every phase with every signal, over and over, and demands the bytes of one that nothing happened to.
 
-    python -m tests.support.soak --kills 300 --games catch pong --variants dqn dqn_dopamine
+    python -m tests.support.soak --kills 1000 --seed 7
 
-Most children are forked from this process, which has imported torch with one thread: a kill costs a fraction of a
-second. Some are killed at a random instant, some at the k-th flush of a file, some within an evaluation; some are
-stopped by a signal, at a random instant or within an evaluation, and leave what they have.
+The phases: training, periodic and final evaluation, restoring, writing results, rendering, verify. In some strikes the
+disk is full from the phase's beginning on, or the results are read-only, or a second process gives the same command.
+After each strike: no stack trace, the exit code that belongs to it, no checkpoint and no record lost. Where a run came
+to its end, all bytes that it left are those of the undisturbed one, and another begins.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import shutil
 import signal
@@ -20,175 +19,255 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from replication.commands.cli import main
-from replication.evidence import recording
-from replication.foundation import files
-from replication.foundation.files import sha256
-from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
-from replication.specification.run import Run
-from replication.training.checkpoints import checkpoint_folders, restore_newest
-from tests.support.lanes import build, smoke_run
+from replication.foundation import paths
+from replication.foundation.stopping import ERROR_EXIT_CODE, INTERRUPTED_EXIT_CODE, STOPPED_EXIT_CODE
+from replication.training.checkpoints import checkpoint_folders
+from tests.support.soak_children import (
+    FAULTS,
+    PHASES,
+    SIGNALS,
+    End,
+    Phase,
+    Strike,
+    mark_phases,
+    marks,
+    struck,
+    undisturbed,
+)
+from tests.support.soak_runs import (
+    BUDGETS,
+    PERIOD_STEPS,
+    RENDERINGS,
+    command,
+    copy_workflow,
+    files_below,
+    fingerprint,
+    prepare_shown,
+    rendering,
+    soak_run,
+    written_by,
+)
 
-BUDGET_FRAMES = {"dqn": 2_400, "dqn_quickstart": 2_400}
-CHECKPOINT_SECONDS = "0.04"
-LONGEST_SECONDS = 0.5
-"""A child that is killed at a random instant lives at most this long; about a third of a run."""
+FAULTY_SHARE = 0.3
+"""Of the strikes, those in which something else is wrong too."""
+FRESH = "fresh process"
+KILLS = {*PHASES, FRESH}
+Counts = Counter[tuple[str, str]]
+"""Strikes by what (phase, fault) and how (signal)."""
 
 
-def soak(kills: int, fresh: int, variant: str, game: str, seed: int, folder: Path) -> Counter[str]:
-    """Kill one run so many times, let it end, and compare.
+class Soak:
+    """Strikes on the runs of one variant.
 
     Args:
-        kills: children killed, forked ones.
-        fresh: children killed besides, each a new process.
-        variant: smoke scale.
-        game: what it plays.
-        seed: of the instants; the run's own seed is 1.
-        folder: for the files of both runs.
-
-    Returns: how many kills of each kind there were. A run that comes to its end is compared, and another begins.
-    Raises:
-        AssertionError: the bytes differ, or a child failed by itself.
+        variant: trained at the scale of the preset `soak`.
+        chance: chooses what happens and when; the run's own seed is 1.
+        folder: for the files of all runs.
     """
-    once, often = folder / "once", folder / "often"
-    assert main(_command(variant, game, once)) == 0
-    expected = fingerprint(variant, game, once)
 
-    def compare() -> None:
-        found = fingerprint(variant, game, often)
-        different = [name for name in expected | found if expected.get(name) != found.get(name)]
-        assert not different, f"{variant} {game}: differs after {sum(met.values())} kills: {', '.join(different)}"
-        shutil.rmtree(often)
+    def __init__(self, variant: str, chance: random.Random, folder: Path) -> None:
+        self.variant = variant
+        self.run = soak_run(variant, "catch")
+        self.met: Counts = Counter()
+        self._chance = chance
+        self._once, self._often = folder / "once", folder / "often"
+        self._seconds: dict[Phase, float] = {}
+        for folder_of_one in (folder / "first", self._once):  # the second time everything is loaded
+            marks.seconds.clear()
+            assert main(command(variant, "catch", folder_of_one)) == 0
+        self._expected = fingerprint(self.run, self._once)
+        self._seconds |= marks.seconds
+        self._often.mkdir()
 
-    chance, met = random.Random(seed), Counter[str]()
-    kinds = ["instant", "flush", "stop"]
-    if _run(variant, game).protocol.final_evaluation:
-        kinds += ["evaluation", "stop in evaluation"]
-    while (killed := sum(met.values())) < kills:
-        kind = kinds[killed % len(kinds)]
-        if _killed(_fork(variant, game, often, _trap(kind, chance)), kind, chance):
-            met[kind] += 1
-        else:  # it came to its end: another begins
-            compare()
-    for _ in range(fresh):
-        command = [sys.executable, "-m", "replication", *_command(variant, game, often)]
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(2 + chance.random() * 4 * LONGEST_SECONDS)  # the imports take two seconds
-        child.send_signal(signal.SIGKILL)
-        if child.wait() == -signal.SIGKILL:
-            met["fresh process"] += 1
-        else:
-            compare()
-    assert main(_command(variant, game, often)) == 0
-    compare()
-    return met
+    @property
+    def kills(self) -> int:
+        """Strikes that ended a child before its work was done."""
+        return sum(number for (what, _), number in self.met.items() if what in KILLS)
+
+    def train(self) -> None:
+        """Strike a run from its start until it comes to its end, and compare what it leaves."""
+        early: list[Phase] = [*["training"] * 4, *["periodic evaluation"] * 2, *["restoring"] * 3]
+        late: list[Phase] = [*["final evaluation"] * 4, *["writing results"] * 6, "restoring"]
+        phases = [
+            phase
+            for part in (early, late)
+            for phase in self._chance.sample(part, len(part))
+            if phase in self._seconds or phase == "restoring"
+        ]
+        words = command(self.variant, "catch", self._often)
+        for phase in phases:
+            if not self._comes(phase):
+                continue
+            before, record = self._checkpoints(), self._record()
+            end = self._strike(words, phase)
+            assert self._checkpoints() >= before, f"a checkpoint is lost: {before} {self._checkpoints()}"
+            assert record in (None, self._record()), "a record is lost"
+            assert not list(self._often.rglob("damaged_*")), f"a checkpoint was damaged: {end.said}"
+            if end.code == 0:
+                break
+        undisturbed(words)
+        found = fingerprint(self.run, self._often)
+        different = [name for name in self._expected | found if self._expected.get(name) != found.get(name)]
+        assert not different, f"{self.run.name}: differs after {self.kills} kills: {', '.join(different)}"
+        shutil.rmtree(self._often)
+        self._often.mkdir()
+
+    def show(self, shown: Path, whole: Mapping[str, bytes], strikes: int) -> None:
+        """Strike commands that render and verify, and compare what lies there after each.
+
+        Args:
+            shown: holds `results` with a finished run, rendered; all is as it was afterwards.
+            whole: every file below, as it is undisturbed.
+            strikes: how many.
+        """
+        for _ in range(strikes):
+            phase: Phase = self._chance.choice(["rendering", "verify"])
+            if phase == "verify":
+                words = ["verify", str(shown / "results"), "--quiet", "--cores=1"]
+                self._strike(words, phase, shown)
+            else:
+                words = rendering(self._chance.choice(RENDERINGS), shown)
+                for name in written_by(words, shown):
+                    (shown / name).unlink(missing_ok=True)
+                self._strike(words, phase, shown)
+                half = {name for name, data in files_below(shown).items() if data != whole.get(name)}
+                assert not half, f"{' '.join(words)}: not as undisturbed: {', '.join(sorted(half))}"
+                undisturbed(words)
+            assert files_below(shown) == whole, f"{' '.join(words)}: differs from undisturbed"
+
+    def strike_fresh(self) -> None:
+        """Strike a new process, mostly while it imports what it needs, and see that its run goes on."""
+        number = self._chance.choice(SIGNALS)
+        start = ["-m", "tests.support.soak_entry", str(paths.WORKFLOW)]
+        words = [sys.executable, *start, *command(self.variant, "catch", self._often)]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+            time.sleep(self._chance.random() * 6)
+            child.send_signal(number)
+            _, said = child.communicate()
+        early = -number if "stopped" not in said else None  # Python itself had not begun
+        codes = {0, INTERRUPTED_EXIT_CODE, STOPPED_EXIT_CODE, early}
+        assert child.returncode in codes and "Traceback" not in said, f"{number.name} {child.returncode}: {said}"
+        self.met[FRESH, number.name] += child.returncode != 0
+
+    def _comes(self, phase: Phase) -> bool:
+        """Return whether the run has a phase still before it, from its newest checkpoint on."""
+        (step,) = self._checkpoints() or [0]
+        if phase == "periodic evaluation":
+            return step < self.run.training_steps - PERIOD_STEPS
+        if phase == "training":
+            return step < self.run.training_steps
+        return phase != "restoring" or step > 0
+
+    def _strike(self, words: Sequence[str], phase: Phase, folder: Path | None = None) -> End:
+        chance, longest = self._chance, self._seconds.get(phase, 0.2)
+        # What is being written is written to its end where the signal asks politely.
+        number = signal.SIGKILL if phase == "writing results" and chance.random() < 0.6 else chance.choice(SIGNALS)
+        fault = chance.choice(FAULTS) if chance.random() < FAULTY_SHARE else None
+        at_flush = {"writing results": 0.6, "training": 0.4, "rendering": 0.4}.get(phase, 0.0)
+        strike = Strike(
+            phase,
+            entry=chance.randint(1, 2) if phase == "periodic evaluation" and not self._checkpoints() else 1,
+            number=number,
+            delay_seconds=chance.random() * longest * (0.4 if phase == "training" else 1.0),
+            flush=chance.randint(1, 12) if chance.random() < at_flush and fault != "full disk" else None,
+            fault=fault,
+            most_bytes=chance.choice([0, 1_000, 20_000, 100_000]),
+        )
+        end = struck(words, strike, folder or self._often)
+        why = f"{strike} {' '.join(words)}: {end}"
+        assert "Traceback" not in end.said and "Exception ignored" not in end.said, f"a stack trace: {why}"
+        assert not any("error:" in line for line in end.said.splitlines()) or fault, f"an error: {why}"
+        stopped = INTERRUPTED_EXIT_CODE if words[0] == "train" else STOPPED_EXIT_CODE
+        faulty = {ERROR_EXIT_CODE} if fault else set()
+        killed = -signal.SIGKILL if number == signal.SIGKILL else stopped
+        assert end.code in {0, killed, *faulty}, f"exit code {end.code}: {why}"
+        # It may have been stopped before it had read its own command.
+        assert end.others_code in {None, 0, ERROR_EXIT_CODE, stopped, STOPPED_EXIT_CODE}, (
+            f"exit code of the second: {why}"
+        )
+        if end.code == killed and end.fell is not None:
+            self.met[end.fell, number.name] += 1
+            self.met[fault, number.name] += fault is not None  # type: ignore[index]
+        elif end.code == ERROR_EXIT_CODE:
+            self.met[f"refused: {fault}", "before the signal"] += 1
+        elif end.fell is not None:
+            self.met[f"{end.fell}, came to its end", number.name] += 1
+        return end
+
+    def _checkpoints(self) -> list[int]:
+        """Steps of the newest checkpoint, or of none."""
+        found = checkpoint_folders(self.run.state_folder(self._often / "state"))
+        return [int(path.name.split("_")[1]) for path in found[-1:]]
+
+    def _record(self) -> bytes | None:
+        path = self.run.results_folder(self._often / "results") / "run.json"
+        return path.read_bytes() if path.exists() else None
 
 
-def fingerprint(variant: str, game: str, folder: Path) -> dict[str, str]:
-    """Digests of everything a run leaves: results, parameters, optimiser, streams, records, replay memory."""
-    run = _run(variant, game)
-    newest = checkpoint_folders(run.state_folder(folder / "state"))[-1]
-    found = {path.name: sha256(path.read_bytes()) for path in newest.iterdir()}
-    lane = json.loads((newest / "lane.json").read_bytes())
-    del lane["seconds"], found["manifest.json"]  # time spent is the one thing that may differ
-    found["lane.json"] = sha256(json.dumps(lane).encode())
-    for path in run.results_folder(folder / "results").iterdir():
-        found[f"results/{path.name}"] = sha256(path.read_bytes())
-    del found["results/run.json"]
-    trainee = build(run)
-    restore_newest(trainee, run.state_folder(folder / "state"))
-    memory = trainee.lane.memory
-    stream = trainee.lane.streams["replay"]
-    drawn = [memory.sample(stream, 32) for _ in range(50)]
-    found["replay memory"] = sha256(b"".join(array.tobytes() for batch in drawn for array in batch))
-    return found
+def table(met: Counts) -> str:
+    """Write the counts: a row for what, a column for how, a line for what is no kill after those that are."""
+    met = +met  # without zeros
+    whats, hows = (list(dict.fromkeys(key[place] for key in met)) for place in (0, 1))
+    whats.sort(key=lambda what: ([*PHASES, FRESH, *FAULTS, what].index(what), what))
+    rows = [["", *hows], *([what, *(str(met[what, how] or "") for how in hows)] for what in whats)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def _run(variant: str, game: str) -> Run:
-    return smoke_run(variant, game)
+def soak(kills: int, fresh: int, seed: int, folder: Path, say: Callable[[str], object]) -> Counts:
+    """Strike until so many kills have been met, and some in every phase.
 
+    Args:
+        kills: children ended before their work was done.
+        fresh: of them, in new processes.
+        seed: of what happens and when.
+        folder: for all files.
+        say: called with a line now and then.
 
-def _command(variant: str, game: str, folder: Path) -> list[str]:
-    budget = ["--budget-iterations=2"] if variant == "dqn_dopamine" else [f"--budget-frames={BUDGET_FRAMES[variant]}"]
-    where = [f"--results={folder / 'results'}", f"--state={folder / 'state'}"]
-    run = ["train", "--variant", variant, "--game", game, "--seed", "1", "--preset", "smoke", *budget]
-    return [*run, *where, "--quiet", f"--checkpoint-seconds={CHECKPOINT_SECONDS}"]
-
-
-def _fork(variant: str, game: str, folder: Path, trap: Callable[[], None]) -> int:
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        with Path(os.devnull).open("w") as silence:
-            os.dup2(silence.fileno(), 2)
-        trap()
-        code = main(_command(variant, game, folder))
-    finally:
-        os._exit(code)
-
-
-def _trap(kind: str, chance: random.Random) -> Callable[[], None]:
-    """What makes a child kill itself at a chosen place; nothing where this process is to choose the instant."""
-    left = chance.randint(1, 40 if kind == "flush" else 150)
-
-    def die(*_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGTERM if kind.startswith("stop") else signal.SIGKILL)
-
-    def set_trap() -> None:
-        if kind == "flush":
-            flush = os.fsync
-            files.os.fsync = lambda descriptor: (die(), flush(descriptor))[1]
-        if kind.endswith("evaluation"):
-            push = recording.push_frame
-            recording.push_frame = lambda *given, **named: (die(), push(*given, **named))[1]
-
-    return set_trap
-
-
-def _killed(child: int, kind: str, chance: random.Random) -> bool:
-    """Wait for a child's end; whether it was killed or stopped."""
-    if kind in ("instant", "stop"):
-        time.sleep(chance.random() * LONGEST_SECONDS)
-        os.kill(child, signal.SIGTERM if kind == "stop" else signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == INTERRUPTED_EXIT_CODE:
-        return True
-    assert os.waitstatus_to_exitcode(status) == 0, "a child failed by itself"
-    return False
-
-
-def cases(variants: list[str], games: list[str]) -> Iterator[tuple[str, str]]:
-    """Every variant on every game."""
-    return ((variant, game) for variant in variants for game in games)
+    Raises:
+        AssertionError: something is lost, differs, or left a stack trace.
+    """
+    copy_workflow(folder)
+    mark_phases()
+    chance = random.Random(seed)
+    shown = folder / "shown"
+    whole = prepare_shown(shown)
+    soaks = [Soak(variant, chance, folder / variant) for variant in BUDGETS]
+    began, met = time.monotonic(), Counter[tuple[str, str]]()
+    while True:
+        for each in soaks:
+            each.train()
+            each.show(shown, whole, strikes=4)
+            if fresh:
+                fresh -= 1
+                each.strike_fresh()
+            met = sum((one.met for one in soaks), Counter())
+            done = sum(one.kills for one in soaks)
+            say(f"{done} kills, {time.monotonic() - began:.0f} s")
+            if done >= kills and not fresh and all(any(met[phase, each.name] for each in SIGNALS) for phase in PHASES):
+                return met
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=150, help="of each variant on each game, in forked children")
-    parser.add_argument("--fresh", type=int, default=5, help="kills besides, in new processes")
-    parser.add_argument("--variants", nargs="+", default=["dqn", "dqn_dopamine"])
-    parser.add_argument("--games", nargs="+", default=["catch", "pong"])
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the instants (default: the time)")
+    parser.add_argument("--kills", type=int, default=1_000, help="at least so many, and some in every phase")
+    parser.add_argument("--fresh", type=int, default=20, help="of them in new processes, which take seconds each")
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="of what happens and when (default: the time)"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for variant, game in cases(options.variants, options.games):
-        with tempfile.TemporaryDirectory() as folder:
-            started = time.monotonic()
-            met = soak(options.kills, options.fresh, variant, game, options.seed, Path(folder))
-            kinds = ", ".join(f"{number} {kind}" for kind, number in met.items())
-            spent = time.monotonic() - started
-            print(f"{variant} {game}: {sum(met.values())} kills ({kinds}), same bytes, {spent:.0f} s", flush=True)
-    print(f"seed {options.seed}")
+    print(f"seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        met = soak(options.kills, options.fresh, options.seed, Path(folder), lambda line: print(line, flush=True))
+    print(table(met))
+    print("same bytes, nothing lost, no stack trace")
 
 
 if __name__ == "__main__":

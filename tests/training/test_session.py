@@ -249,11 +249,11 @@ def test_a_record_has_the_commit_that_the_program_was_started_from(
 ) -> None:
     monkeypatch.delenv("REPLICATION_COMMIT", raising=False)
     provenance._own_commit.cache_clear()
-    monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "at the start")
+    monkeypatch.setattr(provenance, "commit_or_digest", lambda root, settings: "at the start")
 
     class Edited(Counters):
         def open_cohort(self, runs: Sequence[Run], machine: Machine) -> Any:
-            monkeypatch.setattr(provenance, "commit_or_digest", lambda root: "edited meanwhile")
+            monkeypatch.setattr(provenance, "commit_or_digest", lambda root, settings: "edited meanwhile")
             return super().open_cohort(runs, machine)
 
     assert trained(Edited(), 1) == 0

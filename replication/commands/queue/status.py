@@ -6,6 +6,7 @@ import csv
 import json
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -131,10 +132,10 @@ def _finished(entry: Entry, place: Path) -> Row:
 def _checkpoint(state: Path) -> tuple[int, float]:
     """Read step and seconds of training of the newest checkpoint; zeros where there is no checkpoint."""
     for step, path in reversed(checkpoints(state)):
-        try:
-            return step, float(json.loads((path / "lane.json").read_bytes())["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # it is being removed, or damaged, which its training finds and says
+        for name in ("manifest.json", "lane.json"):  # manifests hold it in every family, since they do
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                return step, float(json.loads((path / name).read_bytes())["seconds"])
+        # It is being removed, or damaged, which its training finds and says.
     return 0, 0.0
 
 

@@ -21,7 +21,7 @@ from replication.foundation.files import readable_json, write_atomically
 from replication.foundation.git import clean_environment
 from replication.foundation.locks import held, lock
 from replication.foundation.paths import WORKFLOW
-from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
+from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, stopping_signals
 from replication.specification.run_arguments import run_arguments
 
 _POLL_SECONDS = 0.5
@@ -53,7 +53,7 @@ def work(folder: QueueFolder, jobs: int) -> int:
     def note(number: int, frame: FrameType | None) -> None:
         stop.append(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stopping_signals():
         signal.signal(number, note)
     with ExitStack() as own:
         own.enter_context(held(folder.worker_lock, f"{folder.root}: another worker runs; `queue status` shows it"))

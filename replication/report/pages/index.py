@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from replication.evidence.records import unfinished
 from replication.foundation.durations import days_text
+from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
 from replication.report.pages.summary import left_to_run
 from replication.report.pages.tables import counted_verdicts, judged_rows
@@ -48,9 +51,21 @@ def index_html(results: Path) -> str:
     Raises:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
-    shown = [_shown(load_experiment(name), results) for name in known_experiments()]
+    named = [*map(load_experiment, known_experiments()), *_changed_by_hand(results)]
+    shown = [_shown(experiment, results) for experiment in named]
     shown.sort(key=lambda experiment: not experiment.has_page)
     return fill_page("index.html", experiments=shown)
+
+
+def _changed_by_hand(results: Path) -> Iterator[Experiment]:
+    """Yield the experiments with changed settings (`run NAME --set KEY=VALUE`) that have a page here.
+
+    They have no YAML; the name of their folder says what they are. One that can no longer be, since a setting has gone
+    since, is passed over.
+    """
+    for page in sorted(results.glob("*+*=*/index.html")):
+        with suppress(ReplicationError):
+            yield load_experiment(page.parent.name)
 
 
 def _shown(experiment: Experiment, results: Path) -> ShownExperiment:

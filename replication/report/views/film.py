@@ -17,8 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.palette import palette_rgb
-from replication.evidence.trace_file import RESET, Trace, read_trace
+from replication.evidence.trace_file import RESET, Trace
 from replication.evidence.trace_replay import check_emulator, verify_trace
+from replication.evidence.traces import read_trace_of_game
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
 from replication.report.views.evaluation_views import FRAMES_PER_SECOND, STRETCH_SECONDS, most_rewarding_start
@@ -54,9 +55,9 @@ def film(path: Path, episode: int, target: Path, first_frame: int = 1, last_fram
 
     Returns: target.
     Raises:
-        ReplicationError: no such episode or frames; a damaged trace; another ROM.
+        ReplicationError: no such episode or frames; a damaged trace, or one of no game; another ROM.
     """
-    trace = read_trace(path)
+    trace = read_trace_of_game(path)
     _check_numbers(trace, path, episode, first_frame, last_frame)
     shown = [
         picture
@@ -80,7 +81,7 @@ def write_clip(folder: Path) -> Path:
     if target.exists():
         return target
     path = folder / "evaluation.trace"
-    trace = read_trace(path)
+    trace = read_trace_of_game(path)
     best = max(range(len(trace.episodes)), key=lambda number: trace.episodes[number].raw_return)
     first = _most_rewarding_start(list(_pictures(trace, path, best)))
     return film(path, best, target, first, first + STRETCH_SECONDS * FRAMES_PER_SECOND)

@@ -14,6 +14,7 @@ from typing import Any
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import ROOT
+from replication.foundation.stopping import stopping_signals
 from replication.training.workers.process import FAILED, REQUEST, Assignment
 
 CHECK_SECONDS = 0.1
@@ -44,7 +45,7 @@ class Worker:
         ]
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         # A new process inherits blocked signals: those that stop a run are for the main process alone to answer.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping_signals())
         try:
             self._process = subprocess.Popen(
                 command,
