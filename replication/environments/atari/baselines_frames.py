@@ -96,7 +96,10 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
         self._cv2.resize(gray, _FRAME_SIZE, dst=out, interpolation=self._cv2.INTER_AREA)
 
     def _colours(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return (self._first >> 1, self._first >> 1) if self._shows_first else super()._colours()
+        if not self._shows_first:
+            return super()._colours()
+        only: NDArray[np.uint8] = np.right_shift(self._first, 1)
+        return only, only
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"first": self._first.copy(), "shows_first": self._shows_first}
