@@ -44,12 +44,16 @@ UNSEEN = {
     "protocol.published_quantity": "which of its numbers a paper prints",
     "protocol.iteration_steps": "Dopamine's",
     "protocol.trains_for": "frames, as S1 has it",
+    "protocol.training_score": "of protocols whose score is of training episodes, as W18 has it",
     "protocol.periodic_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",
     "protocol.periodic_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.life_loss_stops_repeat": "no trajectory ends with a life there",
     "protocol.periodic_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
+} | {
+    f"protocol.{presentation}.independent_episodes": "of protocols whose score is of training episodes"
+    for presentation in ("training", "periodic_evaluation.presentation", "final_evaluation.presentation")
 }
 """Settings that no row on the Nature program shows, and why not."""
 
