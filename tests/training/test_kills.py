@@ -15,6 +15,7 @@ import pytest
     [
         ("dqn", 5, 1),
         ("dqn_dopamine", 3, 1),
+        ("a2c", 3, 1),
         pytest.param("dqn", 25, 3, marks=pytest.mark.long),
         pytest.param("dqn_dopamine", 20, 2, marks=pytest.mark.long),
     ],
