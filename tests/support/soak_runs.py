@@ -16,7 +16,7 @@ from replication.specification.run import Run
 from replication.training.checkpoints import checkpoint_folders, restore_newest
 from tests.support.lanes import build, smoke_run
 
-BUDGETS = {"dqn": {"budget_frames": 720}, "dqn_dopamine": {"budget_iterations": 2}}
+BUDGETS = {"dqn": {"budget_frames": 720}, "dqn_dopamine": {"budget_iterations": 2}, "a2c": {"budget_frames": 2_400}}
 PERIOD_STEPS = 60
 """Agent steps between two periodic evaluations."""
 CHECKPOINT_SECONDS = "0.1"
@@ -30,14 +30,17 @@ def fingerprint(run: Run, folder: Path) -> dict[str, str]:
     """Return digests of everything a run leaves: results, parameters, optimiser, streams, records, replay memory."""
     newest = checkpoint_folders(run.state_folder(folder / "state"))[-1]
     found = {path.name: sha256(path.read_bytes()) for path in newest.iterdir()}
-    lane = json.loads((newest / "lane.json").read_bytes())
+    (counters,) = found.keys() & {"actors.json", "lane.json"}
+    lane = json.loads((newest / counters).read_bytes())
     del lane["seconds"], found["manifest.json"]  # time spent is the one thing that may differ
-    found["lane.json"] = sha256(json.dumps(lane).encode())
+    found[counters] = sha256(json.dumps(lane).encode())
     for path in run.results_folder(folder / "results").iterdir():
         found[f"results/{path.name}"] = sha256(path.read_bytes())
     record = json.loads((run.results_folder(folder / "results") / "run.json").read_bytes())
     kept = {name: value for name, value in record.items() if name not in ("seal", "cost", "provenance")}
     found["results/run.json"] = sha256(json.dumps(kept).encode())
+    if "replay" not in run.family.streams:
+        return found
     trainee = build(run)
     restore_newest(trainee, run.state_folder(folder / "state"))
     memory = trainee.lane.memory

@@ -96,10 +96,7 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
         self._cv2.resize(gray, _FRAME_SIZE, dst=out, interpolation=self._cv2.INTER_AREA)
 
     def _colours(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        if not self._shows_first:
-            return super()._colours()
-        only: NDArray[np.uint8] = np.right_shift(self._first, 1)
-        return only, only
+        return (np.right_shift(self._first, 1),) * 2 if self._shows_first else super()._colours()
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"first": self._first.copy(), "shows_first": self._shows_first}
@@ -160,7 +157,7 @@ class Baselines2017Pipeline(_MaximumOfTwoScreens):
 
 @njit(cache=True, nogil=True)
 def _looked_up(table: NDArray[Any], one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[Any]:
-    """Look up table[one, other] pixel by pixel, several times as fast as indexing by arrays does."""
+    """Take table[one, other] pixel by pixel, several times as fast as indexing by arrays does."""
     found = np.empty(one.shape, table.dtype)
     for row in range(one.shape[0]):
         for column in range(one.shape[1]):

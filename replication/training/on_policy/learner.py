@@ -66,7 +66,7 @@ class Learner:
         return self.network(pixels_of(torch.from_numpy(stacks)))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
-        """Learn from a rollout: one optimiser step for each minibatch of each epoch.
+        """Update the network on a rollout: one optimiser step for each minibatch of each epoch.
 
         Args:
             states: uint8 [steps, actors, 84, 84, stack], those that were acted in.

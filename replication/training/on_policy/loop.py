@@ -45,7 +45,7 @@ def play_rollout(trainee: Trainee) -> None:
 
 
 def values_at_end(trainee: Trainee, results: Sequence[StepResult]) -> NDArray[np.float32]:
-    """Value the states at which trajectories were truncated, float32 [actors]; 0 elsewhere, or if the cap is an end."""
+    """Compute values of states at which trajectories were cut, float32 [actors]; 0 elsewhere, or if a cut is an end."""
     values = np.zeros(len(results), dtype=np.float32)
     truncated = [place for place, result in enumerate(results) if result.truncated]
     if truncated and trainee.lane.config.bootstrap_at_truncation:
@@ -54,7 +54,7 @@ def values_at_end(trainee: Trainee, results: Sequence[StepResult]) -> NDArray[np
 
 
 def learn(trainee: Trainee) -> None:
-    """Learn from the rollout that was played; a lane whose loss is no finite number fails."""
+    """Update the network on the rollout that was played; a lane whose loss is no finite number fails."""
     lane, learner, store = trainee.lane, trainee.learner, trainee.store
     rollout = store.rollout(last_values=learner.state_values(lane.stacks))
     frame_skip = lane.run.protocol.training.frame_skip

@@ -29,7 +29,7 @@ class RolloutStore:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all steps."""
+        """Drop all steps."""
         self.steps = 0
         self.finished_trajectories = 0
         self._outputs: list[Any] = []
