@@ -58,9 +58,8 @@ class _Standing:
     fate: Fate
     """Of its checkpoints."""
     why: str
-    record: Path | None = None
-    steps: int | None = None
-    """That its longest record has behind it; None: there is no record, or it counts something else."""
+    is_finished: bool = False
+    """True where it has a record; it may have been continued beyond that."""
 
 
 def stored_items(state: Path, results: Path) -> Iterator[Item]:
@@ -125,10 +124,7 @@ def _fate(path: Path, standing: _Standing) -> tuple[Fate, str]:
     if name.startswith("checkpoint_"):
         if defect := checkpoint_defect(path):
             return (Fate.GOES if done else Fate.NAMED), f"damaged: {defect}; {standing.why}"
-        step = int(name.removeprefix("checkpoint_")) if name.removeprefix("checkpoint_").isdigit() else 0
-        if standing.steps is not None and step > standing.steps:
-            return Fate.STAYS, f"unfinished: goes on from step {step:,}, beyond its record of {standing.steps:,}"
-    elif standing.record is not None and name != "unfinished_evaluation.json":
+    elif standing.is_finished and name != "unfinished_evaluation.json":
         reader = _READERS.get(name.split("_")[0])
         return Fate.NAMED, f"finished, but {reader} reads it" if reader else _FOREIGN[1]
     return standing.fate, standing.why
@@ -154,11 +150,15 @@ def _standing(folder: Path, state: Path, results: Path) -> _Standing:
     """Find out about the run that a folder belongs to."""
     place = folder.relative_to(state)
     variant, task, seeds, digest = place.parts
+    newest = max((step for step, _ in checkpoints(folder)), default=0)
     found = [(path, record) for path, record in _records(results / "runs" / place.parent) if _is_of(record, digest)]
     if found:
         steps = [_steps(record) for _, record in found]
-        longest = max((number for number in steps if number is not None), default=None)
-        return _Standing(Fate.GOES, f"finished: its record is in {found[-1][0]}", found[-1][0], longest)
+        longest = max((number for number in steps if number is not None), default=newest)
+        if newest > longest:  # the older checkpoint serves if the newer one is damaged: both stay
+            beyond = f"unfinished: goes on from step {newest:,}, beyond its record of {longest:,}"
+            return _Standing(Fate.STAYS, beyond, is_finished=True)
+        return _Standing(Fate.GOES, f"finished: its record is in {found[-1][0]}", is_finished=True)
     manifest = _newest_manifest(folder)
     try:
         versions, code = _known(variant, task, seeds)
@@ -178,14 +178,15 @@ def _standing(folder: Path, state: Path, results: Path) -> _Standing:
         )
     if version:
         return _Standing(Fate.GOES, f"of numerics version {version}: no code here can continue it")
-    step = max((step for step, _ in checkpoints(folder)), default=0)
     try:
         failure = failure_in(folder)
     except ReplicationError as error:
         return _Standing(Fate.NAMED, str(error))
     if failure is not None:
-        return _Standing(Fate.NAMED, f"failed, its last checkpoint is of step {step:,}: {failure['reason']}")
-    return _Standing(Fate.STAYS, f"unfinished: goes on {f'after {step:,} seeds' if bundled else f'from step {step:,}'}")
+        return _Standing(Fate.NAMED, f"failed, its last checkpoint is of step {newest:,}: {failure['reason']}")
+    return _Standing(
+        Fate.STAYS, f"unfinished: goes on {f'after {newest:,} seeds' if bundled else f'from step {newest:,}'}"
+    )
 
 
 def _records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
