@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -52,7 +53,7 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
     }
     if hasattr(own, "clip_range"):
         small |= {"epochs": 2, "minibatches": 2, "clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
-    config = type(own).model_validate_json(__import__("json").dumps(own.model_dump(mode="json") | small))
+    config = type(own).model_validate_json(json.dumps(own.model_dump(mode="json") | small))
     # Without a value of the state where it is cut, a trajectory has no return.
     lane: Any = Corridors(config, seed, cut_probability=0.3 if getattr(own, "baseline", True) else 0.0)
     lane.run = SimpleNamespace(protocol=SimpleNamespace(training=SimpleNamespace(frame_skip=4)))

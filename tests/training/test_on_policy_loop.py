@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from replication.algorithms.on_policy.contract import Minibatch
+from replication.algorithms.on_policy.contract import Minibatch, load_algorithm
+from replication.algorithms.policy_networks import Outputs
 from replication.environments.contract import StepResult
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.on_policy import RolloutFrames
@@ -49,8 +50,6 @@ class Seeing:
 
     def act(self, stacks: np.ndarray) -> tuple[Any, torch.Tensor, torch.Tensor]:
         values = self.state_values(stacks)
-        from replication.algorithms.policy_networks import Outputs
-
         return Outputs(torch.zeros(2, 2), values[:, None]), values, torch.zeros(2, dtype=torch.int64)
 
     def state_values(self, stacks: np.ndarray) -> torch.Tensor:
@@ -95,8 +94,6 @@ def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -
 def small_learner(variant: str, **changes: Any) -> Learner:
     run = small_run(variant, frame_stack=1, **changes)
     streams = {name: np.random.default_rng([4, i]) for i, name in enumerate(NAMES)}
-    from replication.algorithms.on_policy.contract import load_algorithm
-
     return Learner(load_algorithm(run.variant.module), run.settings, 2, streams)
 
 

@@ -36,6 +36,7 @@ class Actor:
         """Those that have ended."""
         self.streams = {name: named_stream(run.seed, run.task.name, name, number) for name in ACTOR_STREAMS}
         emulator = open_emulator(run.task.name)
+        self.minimal_actions = emulator.minimal_actions
         self.recorder = RecordingEmulator(emulator) if run.publishes_training else None
         self._history_start = config.history_start
         self._shown = of_atari(run.protocol.training)

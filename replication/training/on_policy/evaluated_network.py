@@ -51,7 +51,8 @@ class EvaluatedNetwork:
 
     def action_values(self, stack: NDArray[np.uint8], stream: np.random.Generator) -> NDArray[np.float32]:
         """Compute the probability of each action, float32 [actions]: a policy says no more of actions."""
-        probabilities: NDArray[np.float32] = functional.softmax(self._learner.outputs(stack[None]).logits[0]).numpy()
+        logits = self._learner.outputs(stack[None]).logits[0]
+        probabilities: NDArray[np.float32] = functional.softmax(logits, dim=0).numpy()
         return probabilities
 
     def activations(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.environments.atari.emulator import open_emulator
 from replication.environments.contract import StepResult
 from replication.evidence.episode_log import EpisodeLog
 from replication.evidence.scores import EpisodeRecord
@@ -34,7 +33,7 @@ class Lane:
         self.stacks: NDArray[np.uint8] = np.zeros((config.num_actors, 84, 84, config.frame_stack), dtype=np.uint8)
         """The newest frames of each actor; overwritten by the next step."""
         self.actors = [Actor(run, config, number, stack) for number, stack in enumerate(self.stacks)]
-        self.minimal_actions = open_emulator(run.task.name).minimal_actions
+        self.minimal_actions = self.actors[0].minimal_actions
         """The action codes of the game, in the emulator's order."""
         self.log = EpisodeLog(run, self.minimal_actions) if run.protocol.training_score else None
         """The traces of the finished episodes, where their last ones are scored."""
