@@ -108,7 +108,7 @@ class Coverage:
     """Those of them that earlier code made, in words."""
 
     def __str__(self) -> str:
-        return f"{self.done} of {self.total} runs{self.marks}"
+        return f"{self.done:,} of {self.total:,} runs{self.marks}"
 
 
 def load_runs(experiment: Experiment, results: Path) -> FinishedRuns:
@@ -147,7 +147,8 @@ def _of_bundle(runs: Sequence[Run], folder: Path, record: dict[str, Any]) -> Ite
 
 def coverage(experiment: Experiment, finished: Sequence[FinishedRun]) -> Coverage:
     """Return how many of the experiment's runs are finished."""
-    return Coverage(len(finished), len(experiment.runs()), marks_of(finished))
+    done, asked = (sum(run.stands_for for run in runs) for runs in ((f.run for f in finished), experiment.runs()))
+    return Coverage(done, asked, marks_of(finished))
 
 
 def marks_of(finished: Sequence[FinishedRun]) -> str:

@@ -17,7 +17,7 @@ from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
 from replication.specification.changed_variants import changed_variants
 from replication.specification.needs import check_needs, names_in
-from replication.specification.run import Run, Seeds, checked_task, resolve_run
+from replication.specification.run import Run, Seeds, check_bundle_size, checked_task, resolve_run
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
 
@@ -195,7 +195,7 @@ class Experiment(Settings):
         return copy
 
     def runs(self) -> tuple[Run, ...]:
-        """List every run it names, in the order of the YAML.
+        """List every run it names, in the order of the YAML; of a bundle with more seeds than rows one for all.
 
         Raises:
             ReplicationError: a run that cannot be, or that is named twice.
@@ -236,10 +236,13 @@ class Experiment(Settings):
                     budget_sweeps=group.budget_sweeps,
                 )
                 first = replace(first, bundle=group.range if first.family.bundles else None)
+                if first.bundle is not None:
+                    check_bundle_size(first.family, first.bundle)
+                seeds = group.seed_numbers if first.stands_for == 1 else group.seed_numbers[:1]
                 budgets = _judged_budgets(group, first)
                 for name in group.task_names:
                     task = checked_task(name, first.protocol)
-                    for seed in group.seed_numbers:
+                    for seed in seeds:
                         run = replace(first, task=task, seed=seed)
                         if run.result_digest in found:
                             raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")

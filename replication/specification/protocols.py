@@ -100,6 +100,8 @@ class GridworldPresentation(Settings):
     kind: Literal["gridworld"]
     episode_cap_steps: Count | None
     """Steps after which an episode is truncated; None: it lasts until a goal is reached."""
+    measured: Literal["episode_return", "episode_steps", "finished_episodes"] = "episode_return"
+    """What is kept of training, episode by episode; of finished episodes their number, step by step."""
 
     @property
     def frame_skip(self) -> int:
@@ -173,8 +175,9 @@ class Protocol(Settings):
     title: str
     reference_set: Literal["nature49_5min", "atari57_30min"] | None
     """Random and human scores that normalise; None: scores stay as they are."""
-    published_quantity: Literal["final_evaluation", "training_iterations"]
-    """What the paper prints: scores of final evaluations, or training returns by iteration."""
+    published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes"]
+    """What the paper prints: scores of final evaluations, training returns by iteration, or what is measured in the
+    episodes of training."""
     training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""

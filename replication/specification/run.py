@@ -30,6 +30,8 @@ from replication.specification.variants import Preset, Variant
 _NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
+MOST_ROWS = 1_000
+"""Seeds of a bundle that have a row of their own; of all others its record has the totals alone."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Seeds:
         """The number of seeds."""
         return self.last - self.first + 1
 
+    @property
+    def has_rows_of_all(self) -> bool:
+        """True where each seed has a row of its own in the record."""
+        return self.count <= MOST_ROWS
+
 
 class _This(Generic[_Of]):
     """An object as the key of a cache: itself, not what it equals. Hundreds of runs share a variant and a protocol."""
@@ -67,6 +74,11 @@ class _This(Generic[_Of]):
 @lru_cache(maxsize=256)
 def _config_in_identity(variant: _This[Variant]) -> dict[str, Any]:
     return identity_config(variant.content)
+
+
+@lru_cache(maxsize=256)
+def _settings(variant: _This[Variant]) -> FamilySettings:
+    return variant.content.settings
 
 
 @lru_cache(maxsize=256)
@@ -118,6 +130,11 @@ class Run:
     def _record_digests(self) -> tuple[str, str]:
         return self._digests if self.bundle is None else record_digests(self.record_identity())
 
+    @property
+    def stands_for(self) -> int:
+        """Runs of an experiment that it stands for: all of its bundle, where that has more seeds than rows."""
+        return 1 if self.bundle is None or self.bundle.has_rows_of_all else self.bundle.count
+
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
         # The words of Atari's records are older than other tasks.
@@ -125,7 +142,7 @@ class Run:
             {"game": self.task.name} if self._is_atari else {"environment": self.task.kind, "task": self.task.name}
         )
         length = asdict(self.budget)
-        code = self.variant.unknown_code
+        code, content = self.variant.unknown_code, self.task.unknown_content
         units = ("steps", "iterations") if self._is_atari else [unit for unit, number in length.items() if number]
         return {
             "variant": self.variant.variant,
@@ -140,6 +157,7 @@ class Run:
             "budget": {unit: length[unit] for unit in units},
             "numerics_version": self.numerics_version,
             **({} if code is None else {"code": code}),
+            **({} if content is None else {"task_content": content}),
         }
 
     def record_identity(self) -> dict[str, Any]:
@@ -217,7 +235,7 @@ class Run:
     @cached_property
     def settings(self) -> FamilySettings:
         """The settings of its algorithm, an object of the algorithm's own class."""
-        return self.variant.settings
+        return _settings(_This(self.variant))
 
     def settings_as(self, model: type[SettingsT]) -> SettingsT:
         """Return the settings as an object of the class that all algorithms of its family share."""
@@ -249,7 +267,7 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
     played = ("game",) if "game" in record else ("environment", "task")
     seeds = "seeds" if "seeds" in record else "seed"
     parts = ("variant", "module", "family", "config", "protocol", *played, seeds, "preset", "numerics_version")
-    parts += ("code",) if "code" in record else ()
+    parts += tuple(name for name in ("code", "task_content") if name in record)
     needed = ("training", "iteration_steps", "periodic_evaluation")
     training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
     counted = ("steps", "iterations") if "game" in record else [unit for unit in UNITS if unit in record["budget"]]
@@ -305,7 +323,22 @@ def resolve_run(
         raise ReplicationError(
             f"seeds {seeds}: family {loaded.family} has a record for each seed; name them one by one"
         )
+    if seeds is not None:
+        check_bundle_size(loaded.facts, seeds)
     return Run(loaded, presented, played, seed, loaded_preset, checked_budget(loaded, presented, given), seeds)
+
+
+def check_bundle_size(family: FamilyFacts, seeds: Seeds) -> None:
+    """Check that a family can keep its evidence of so many seeds in one record.
+
+    Raises:
+        ReplicationError: it keeps a policy a seed, of as many seeds as have a row.
+    """
+    if family.evidence == "policy" and not seeds.has_rows_of_all:
+        raise ReplicationError(
+            f"seeds {seeds}: family {family.name} keeps a policy a seed, expected at most {MOST_ROWS:,} seeds in a "
+            "record; name several ranges"
+        )
 
 
 def checked_task(name: str, protocol: Protocol) -> Task:

@@ -33,11 +33,12 @@ def walk(world: Gridworld, row: int, column: int, action: str) -> tuple[int, int
 def test_every_transition_is_that_of_a_plain_walk(world: Gridworld) -> None:
     found, width = transitions_of(world), len(world.layout[0])
     assert divmod(found.start, width) == next((i, line.find("S")) for i, line in enumerate(world.layout) if "S" in line)
-    assert found.reward.shape == (len(world.layout) * width, 4)
+    assert found.reward.shape == (len(world.layout) * width, 4, 1)
     for state in range(len(world.layout) * width):
         for action, name in enumerate(("up", "right", "down", "left")):
             row, column, reward, ends = walk(world, *divmod(state, width), name)
-            here = (found.next_state[state, action], found.reward[state, action], found.terminal[state, action])
+            reached = found.next_state[state, action, 0]
+            here = (reached, found.reward[state, action, 0], found.terminal[reached])
             assert here == (row * width + column, reward, ends), (state, name)
 
 
@@ -47,8 +48,8 @@ def returned(world: Gridworld, actions: Sequence[int]) -> tuple[float, bool]:
     state, total, ends = found.start, 0.0, False
     for action in actions:
         assert not ends
-        total, ends = total + found.reward[state, action], bool(found.terminal[state, action])
-        state = found.next_state[state, action]
+        total, state = total + found.reward[state, action, 0], int(found.next_state[state, action, 0])
+        ends = bool(found.terminal[state])
     return float(total), ends
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,14 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
                 "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
                 "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
                 "scored": _scored(run),
-                "finished": f"{len(made)} of {len(group)}{marks_of(made)}",
+                "finished": f"{_count(each.run for each in made):,} of {_count(group):,}{marks_of(made)}",
             }
         )
     return rows
+
+
+def _count(runs: Iterable[Run]) -> int:
+    return sum(run.stands_for for run in runs)
 
 
 def _seeds(group: Sequence[Run]) -> str:
@@ -74,6 +78,8 @@ def groups(experiment: Experiment) -> list[list[Run]]:
 def _scored(run: Run) -> str:
     """Return the quantity that is the score, in words."""
     final = run.protocol.final_evaluation
+    if run.protocol.published_quantity == "training_episodes":
+        return "what the protocol measures in training, the mean over episodes"
     if final is None:
         return "training returns of the last iteration"
     if not run.family.trains:
@@ -169,7 +175,8 @@ def cost(finished: Sequence[FinishedRun]) -> str:
     known = [seconds for seconds in map(_seconds, made) if seconds is not None]
     unknown = f" (of {len(made) - len(known)} runs it is not known)" if len(known) < len(made) else ""
     frames = f", {sum(map(_frames, made)):,} frames of training" if any(map(_plays_frames, made)) else ""
-    return f"{len(finished):,} run{'s' if len(finished) > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
+    runs = _count(found.run for found in finished)
+    return f"{runs:,} run{'s' if runs > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
 
 
 def _plays_frames(found: FinishedRun) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,9 @@ class TabularConfig(FamilySettings):
     discount: Probability
     """gamma: the worth of the next step's value; 1: undiscounted."""
     epsilon: Probability
-    """Share of random actions while learning; the others are greedy, drawn among equal values."""
+    """Share of random actions while learning; the others are greedy."""
+    ties: Literal["random", "first"] = "random"
+    """Which of several actions of the highest value is the greedy one: each as likely, or the first of the list."""
 
 
 NUMERICS_VERSION = 1
@@ -26,12 +28,13 @@ NUMERICS_VERSION = 1
 FACTS = FamilyFacts(
     name="tabular",
     settings=TabularConfig,
-    modules={"q_learning": TabularConfig},
+    modules={"q_learning": TabularConfig, "sarsa": TabularConfig, "expected_sarsa": TabularConfig},
     numerics_version=NUMERICS_VERSION,
     kept_law={},
-    budget_units=("episodes",),
+    budget_units=("episodes", "steps"),
     bundles=True,
     evidence="learning",
     streams=(),
-    seconds_a_seed=0.05,
+    seconds_a_seed=0.0005,
+    seconds_an_episode=5e-6,
 )

@@ -7,19 +7,25 @@
 | `S` | the start |
 | `G` | a goal: the episode ends there |
 | `C` | the cliff: costs `cliff_reward` and leads back to the start; the episode goes on |
+
+What is written here is part of what names a run, by its digest: who changes a layout has other runs. The digests of
+the worlds as their committed runs played them stand below, and are left out of what names those.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 from replication.foundation.errors import ReplicationError
+from replication.foundation.files import canonical_json, sha256
 from replication.specification.tasks.task import Task
 
 SIGNS = ".#SGC"
 ACTIONS = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
 """The step of each action, in rows and columns; an action's code is its place here."""
+_NOT_CONTENT = frozenset({"name", "title", "published_key", "kind", "source"})
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -28,15 +34,24 @@ class Gridworld(Task):
 
     Attributes:
         layout: lines of equal length, from `SIGNS`; one start, at least one goal.
-        step_reward: of every step but those that fall.
+        step_reward: of every step but those that fall or reach a goal.
         cliff_reward: of a step onto the cliff.
         source: where layout and rewards are from.
+        goal_reward: of a step onto a goal; None: as of any step.
+        moves: the step of each action, in rows and columns.
+        wind: cells by which a step that begins in each column is blown upwards; none: there is no wind.
+        wind_varies: True where the wind of a column that has any is one cell weaker, as given or one stronger, each as
+            likely.
     """
 
     layout: tuple[str, ...]
     step_reward: float
     cliff_reward: float
     source: str
+    goal_reward: float | None = None
+    moves: tuple[tuple[int, int], ...] = tuple(ACTIONS.values())
+    wind: tuple[int, ...] = ()
+    wind_varies: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a layout in which no goal could be reached, or that is none."""
@@ -50,28 +65,61 @@ class Gridworld(Task):
             wrong = f"found {signs['S']} starts (S), expected one; mark the cell where episodes start"
         elif not signs["G"]:
             wrong = "found no goal (G), expected at least one; mark the cell where episodes end"
+        elif self.wind and (len(self.wind) not in widths or signs["#"] or signs["C"]):
+            wrong = "found wind of other columns, or beside walls or a cliff, expected a number a column and open cells"
         elif not self._reaches_a_goal():
             wrong = "found no way from the start (S) to a goal (G), expected one; open the walls or the cliff"
         if wrong:
             raise ReplicationError(f"gridworld {self.name}: layout: {wrong}")
 
     @property
+    def unknown_content(self) -> str | None:
+        """The digest of all that can change a number; None where its committed runs were played like this."""
+        defaults = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        content = {
+            field.name: value
+            for field in fields(self)
+            if field.name not in _NOT_CONTENT and (value := getattr(self, field.name)) != defaults.get(field.name)
+        }
+        digest = sha256(canonical_json(content))[:_DIGITS]
+        return None if KNOWN_CONTENT.get(self.name) == digest else digest
+
+    @property
     def start(self) -> tuple[int, int]:
         """Row and column of the start."""
         return next((row, line.index("S")) for row, line in enumerate(self.layout) if "S" in line)
 
-    def neighbour(self, row: int, column: int, step: tuple[int, int]) -> tuple[int, int]:
-        """Return the cell in which a step ends, before a cliff leads back: the same where a wall or the edge is."""
+    @property
+    def gusts(self) -> tuple[int, ...]:
+        """What is added to the wind, each as likely."""
+        return (-1, 0, 1) if self.wind_varies else (0,)
+
+    def neighbour(self, row: int, column: int, step: tuple[int, int], gust: int = 0) -> tuple[int, int]:
+        """Return the cell in which a step ends, before a cliff leads back: the same where a wall or the edge is.
+
+        Args:
+            row: where it begins.
+            column: where it begins; the wind is that of this column.
+            step: rows and columns.
+            gust: added to the wind, where there is any. Step and wind are one movement, which ends at the edge.
+        """
         there = row + step[0], column + step[1]
+        if self.wind:
+            upwards = self.wind[column] + gust if self.wind[column] else 0
+            return _within(there[0] - upwards, len(self.layout)), _within(there[1], len(self.layout[0]))
         inside = 0 <= there[0] < len(self.layout) and 0 <= there[1] < len(self.layout[0])
         return there if inside and self.layout[there[0]][there[1]] != "#" else (row, column)
 
     def _reaches_a_goal(self) -> bool:
         found = [self.start]
         for cell in found:  # grows as it is walked through
-            near = (self.neighbour(*cell, step) for step in ACTIONS.values())
+            near = (self.neighbour(*cell, step, gust) for step in self.moves for gust in self.gusts)
             found += dict.fromkeys(at for at in near if at not in found and self.layout[at[0]][at[1]] != "C")
         return any(self.layout[row][column] == "G" for row, column in found)
+
+
+def _within(place: int, length: int) -> int:
+    return min(max(place, 0), length - 1)
 
 
 CLIFF_WALKING = Gridworld(
@@ -89,6 +137,9 @@ CLIFF_WALKING = Gridworld(
     cliff_reward=-100.0,
     source="Sutton & Barto 2018, Reinforcement Learning: An Introduction, second edition, Example 6.6",
 )
+
+KNOWN_CONTENT = {"cliff_walking": "bfaffaef3788efb5"}
+"""The content of each world as its committed runs played it, as a digest; who changes a world leaves it as it is."""
 
 GRIDWORLDS: dict[str, Gridworld] = {CLIFF_WALKING.name: CLIFF_WALKING}
 """Every gridworld, by name."""
