@@ -21,7 +21,7 @@ from replication.specification.run import Run, Seeds, check_bundle_size, checked
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
 
-NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "table"})
+NOT_SHOWN = frozenset({"__init__", "figure", "latex", "learning_curves_caption", "statements", "table"})
 """Modules beside the tables and figures that make none: what these have in common."""
 GAME_SETS = {"nature49": NATURE49, "atari57": ATARI57, "atari100k26": ATARI100K26}
 

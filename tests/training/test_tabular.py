@@ -21,7 +21,13 @@ from replication.training.tabular.choice import choose
 from replication.training.tabular.family import MOST_POINTS, learn
 from replication.training.tabular.one_step import Agent, play
 
-FINGERPRINTS = {"q_learning": "1ad7f3b5af098cba", "sarsa": "aaa95ac4e47add56", "expected_sarsa": "04c4e068ff80bce0"}
+FINGERPRINTS = {
+    "q_learning": "1ad7f3b5af098cba",
+    "sarsa": "aaa95ac4e47add56",
+    "expected_sarsa": "04c4e068ff80bce0",
+    "dyna_q": "01f42026166e6861",
+    "dyna_q+bonus=0.01": "7e2cadd4f6ec02c6",
+}
 """Digests of what two seeds learn of each variant."""
 
 

@@ -21,6 +21,21 @@ _BESIDE_EACH_ROW = {
     "no reference": "Nothing was published to stand beside this row.",
 }
 """Meanings of verdicts where a table gives the margin of each row, in place of those of `_VERDICTS`."""
+_BESIDE_EXACT = {
+    "replicated": "The interval contains the exact value and is narrower than the distance to the nearest rival.",
+    "differs": "The interval does not contain the exact value.",
+    "inconclusive": "The interval contains the exact value, and is too wide to tell it from the nearest rival.",
+    "not run": "The runs of this row are not finished.",
+    "no reference": "There is no exact value to stand beside this row, and nothing was published but a picture.",
+}
+"""Meanings of verdicts in a table of exact values."""
+_OF_STATEMENTS = {
+    "replicated": "What the text says is wrong with a probability of at most 5 %.",
+    "differs": "The opposite of what the text says is.",
+    "inconclusive": "Neither is.",
+    "not run": "The runs that would tell are not finished.",
+}
+"""Meanings of verdicts in a table of statements."""
 _VERDICTS = {
     "replicated": f"The whole interval of the difference lies within the margin: {_MARGIN}, whichever is larger.",
     "differs": "The whole interval of the difference lies outside the margin.",
@@ -133,9 +148,15 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
             if other == word and reason and not reason.startswith("difference ")
         )
         if word in given:
-            here = _BESIDE_EACH_ROW.get(word, meaning) if "margin" in table.columns else meaning
+            here = _meanings(table).get(word, meaning)
             counted.append(ShownVerdict(word, given.count(word), here, why.most_common()))
     return counted
+
+
+def _meanings(table: ShownTable) -> dict[str, str]:
+    """Return the meanings of verdicts that the table's columns ask for, in place of those of `_VERDICTS`."""
+    by_column = {"margin": _BESIDE_EACH_ROW, "nearest rival": _BESIDE_EXACT, "statement": _OF_STATEMENTS}
+    return next((meanings for column, meanings in by_column.items() if column in table.columns), {})
 
 
 def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:

@@ -23,12 +23,26 @@ class TabularConfig(FamilySettings):
     """Which of several actions of the highest value is the greedy one: each as likely, or the first of the list."""
 
 
+class DynaConfig(TabularConfig):
+    """The same with a model, from which it learns between two steps."""
+
+    planning_steps: Annotated[int, Field(ge=0)]
+    """n: steps that the model makes up after each step; 0: Q-learning."""
+    bonus: Annotated[float, Field(ge=0.0)]
+    """kappa: of the reward of a planned step, for each root of a step since it was last taken; above 0: Dyna-Q+."""
+
+
 NUMERICS_VERSION = 1
 
 FACTS = FamilyFacts(
     name="tabular",
     settings=TabularConfig,
-    modules={"q_learning": TabularConfig, "sarsa": TabularConfig, "expected_sarsa": TabularConfig},
+    modules={
+        "q_learning": TabularConfig,
+        "sarsa": TabularConfig,
+        "expected_sarsa": TabularConfig,
+        "dyna_q": DynaConfig,
+    },
     numerics_version=NUMERICS_VERSION,
     kept_law={},
     budget_units=("episodes", "steps"),
