@@ -52,11 +52,19 @@ class BundleRecord:
     def gained(self, after: int, until: int) -> Estimate:
         """Estimate by how much the curve, which is of a sum, rises from one of its points to another.
 
-        Args: points of the curve; 0, where the sum is 0. The error is at most the sum of the errors of both.
+        The error is at most the sum of the errors of both.
+
+        Args:
+            after: 0, where the sum is 0, or any place: the last point at or before it is taken.
+            until: the same.
         """
-        ends = [Estimate(0.0, 0.0, 1) if point == 0 else self.window(point, point) for point in (after, until)]
+        ends = [Estimate(0.0, 0.0, 1) if place == 0 else self._at(place) for place in (after, until)]
         error = ends[0].standard_error + ends[1].standard_error
         return Estimate(ends[1].mean - ends[0].mean, error, max(1, self.seeds - 1))
+
+    def _at(self, place: int) -> Estimate:
+        point = int(self.curve["point"][self.curve["point"] <= place].max())
+        return self.window(point, point)
 
 
 def bundle_records(finished: Sequence[FinishedRun]) -> list[BundleRecord]:

@@ -108,7 +108,7 @@ class Coverage:
     """Those of them that earlier code made, in words."""
 
     def __str__(self) -> str:
-        return f"{self.done:,} of {self.total:,} runs{self.marks}"
+        return f"{self.done} of {self.total} runs{self.marks}"
 
 
 def load_runs(experiment: Experiment, results: Path) -> FinishedRuns:

@@ -24,7 +24,8 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
 from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
-from replication.specification.run import MOST_ROWS, Run
+from replication.specification.run import Run
+from replication.specification.seeds import MOST_ROWS
 from replication.training.bundled import Learned, load_bundled, seeds_of
 
 SAMPLE = 10

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from replication.foundation.errors import ReplicationError
-from replication.specification.run import MOST_ROWS
+from replication.specification.seeds import MOST_ROWS
 
 POLICIES = "policies.safetensors"
 

@@ -17,7 +17,8 @@ from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
 from replication.specification.changed_variants import changed_variants
 from replication.specification.needs import check_needs, names_in
-from replication.specification.run import Run, Seeds, check_bundle_size, checked_task, resolve_run
+from replication.specification.run import Run, checked_task, resolve_run
+from replication.specification.seeds import Seeds, check_bundle_size
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
 

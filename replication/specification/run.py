@@ -23,6 +23,7 @@ from replication.specification.budget import UNITS, Budget, checked_budget
 from replication.specification.families.facts import BudgetUnit, FamilyFacts, FamilySettings
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
+from replication.specification.seeds import Seeds, check_bundle_size
 from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
@@ -30,32 +31,6 @@ from replication.specification.variants import Preset, Variant
 _NOT_OF_TRAINING = frozenset({"protocol", "title", "reference_set", "published_quantity", "final_evaluation"})
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
-MOST_ROWS = 1_000
-"""Seeds of a bundle that have a row of their own; of all others its record has the totals alone."""
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Consecutive seeds whose runs lie in one record."""
-
-    first: int
-    last: int
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.last + 1))
-
-    @property
-    def count(self) -> int:
-        """The number of seeds."""
-        return self.last - self.first + 1
-
-    @property
-    def has_rows_of_all(self) -> bool:
-        """True where each seed has a row of its own in the record."""
-        return self.count <= MOST_ROWS
 
 
 class _This(Generic[_Of]):
@@ -326,19 +301,6 @@ def resolve_run(
     if seeds is not None:
         check_bundle_size(loaded.facts, seeds)
     return Run(loaded, presented, played, seed, loaded_preset, checked_budget(loaded, presented, given), seeds)
-
-
-def check_bundle_size(family: FamilyFacts, seeds: Seeds) -> None:
-    """Check that a family can keep its evidence of so many seeds in one record.
-
-    Raises:
-        ReplicationError: it keeps a policy a seed, of as many seeds as have a row.
-    """
-    if family.evidence == "policy" and not seeds.has_rows_of_all:
-        raise ReplicationError(
-            f"seeds {seeds}: family {family.name} keeps a policy a seed, expected at most {MOST_ROWS:,} seeds in a "
-            "record; name several ranges"
-        )
 
 
 def checked_task(name: str, protocol: Protocol) -> Task:

@@ -27,7 +27,8 @@ from replication.evidence.bundle_files import (
 from replication.evidence.run_files import Outcome
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import readable_json
-from replication.specification.run import MOST_ROWS, Run, Seeds
+from replication.specification.run import Run
+from replication.specification.seeds import MOST_ROWS, Seeds
 from replication.training.contract import EvaluatedPoint, load_family
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play

@@ -20,9 +20,10 @@ from replication.evidence.records import sealed_record
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop
-from replication.specification import run as runs
+from replication.specification import seeds
 from replication.specification.experiments import load_experiment
-from replication.specification.run import Seeds, check_bundle_size, resolve_run
+from replication.specification.run import resolve_run
+from replication.specification.seeds import Seeds, check_bundle_size
 from replication.specification.variants import FAMILIES
 from replication.training import bundled
 from replication.training.tabular import family
@@ -36,7 +37,7 @@ def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle is large with a few seeds."""
     from replication.commands import verify_bundles
 
-    for module in (runs, bundled, bundle_files, verify_bundles):
+    for module in (seeds, bundled, bundle_files, verify_bundles):
         monkeypatch.setattr(module, "MOST_ROWS", ROWS)
 
 

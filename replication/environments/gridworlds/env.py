@@ -49,7 +49,7 @@ class GridworldEnv(gymnasium.Env[np.int64, np.int64]):
         self._state = int(tables.next_state[self._state, action, outcome])
         return np.int64(self._state), reward, bool(tables.terminal[self._state]), False, {}
 
-    def render(self) -> str | None:  # type: ignore[override]  # Gymnasium's own type is that of frames
+    def render(self) -> str | None:
         """Return the layout with the agent in it, as text."""
         if self.render_mode != "ansi":
             return None

@@ -36,7 +36,8 @@ def transitions_of(world: Gridworld) -> Transitions:
     next_state = np.empty(shape, dtype=np.int64)
     reward = np.full(shape, world.step_reward)
     for state, action, outcome in np.ndindex(shape):
-        row, column = world.neighbour(*divmod(state, columns), world.moves[action], world.gusts[outcome])
+        row, column = divmod(state, columns)
+        row, column = world.neighbour(row, column, world.moves[action], world.gusts[outcome])
         if layout[row][column] == "C":
             reward[state, action, outcome] = world.cliff_reward
             row, column = world.start

@@ -26,6 +26,8 @@ _LABELS = {
 }
 _FROM_POINT = {"episode_return": 1, "episode_steps": 2, "finished_episodes": 1}
 """First point drawn: the book leaves out the first episode, which is as long for every agent."""
+_HEADROOM = 1.4
+"""Height of an axis, of the highest interval: above it there is room for the legend, and the exact line leaves it."""
 _COLUMNS = ["task", "agent", "point", "count", "mean", "low", "high"]
 
 
@@ -72,6 +74,7 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
             axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
             axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, label=agent)
         _draw_exact(axes, measured, exact[task], float(here["point"].max()), change)
+        axes.set_ylim(0.0, _HEADROOM * float(here["high"].max()))
         axes.set_title(task)
         axes.set_xlabel(_LABELS[measured][0])
         axes.set_ylabel(_LABELS[measured][1])
@@ -83,7 +86,7 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
 def _draw_exact(axes: Axes, measured: str, steps: float, last: float, change: int) -> None:
     """Draw what epsilon-greedy agents that know the best values would show."""
     style = {"color": REFERENCE_COLOUR, "linewidth": 0.9, "linestyle": "--"}
-    label = f"optimal values from the start, {steps:.2f} steps an episode"
+    label = f"with optimal values, {steps:.2f} steps an episode"
     if measured == "finished_episodes":
         until = change or last
         axes.plot([0.0, until], [0.0, until / steps], label=label, **style)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def _point(record: BundleRecord) -> dict[str, object]:
 
 
 def _draw(data: pd.DataFrame, limits: dict[str, float]) -> Figure:
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
+    figure = Figure(figsize=(8.5, 5.5), layout="constrained")
     axes = figure.subplots()
     longest = data["episodes"].max() if len(data) else 0
     for place, agent in enumerate(dict.fromkeys(data["agent"])):
@@ -64,7 +64,7 @@ def _draw(data: pd.DataFrame, limits: dict[str, float]) -> Figure:
     axes.set_ylabel("sum of rewards per episode")
     axes.grid(axis="y")
     if len(data):
-        axes.legend(loc="lower right", ncols=2)
+        figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

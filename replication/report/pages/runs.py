@@ -13,6 +13,7 @@ from replication.analysis.finished import FinishedRun, marks_of
 from replication.analysis.learning_curves import agent_title, full_budget_text
 from replication.foundation.files import sha256
 from replication.foundation.git import NOT_IN_A_COMMIT
+from replication.specification.departures import SET, ChangedByHand
 from replication.specification.experiments import Experiment
 from replication.specification.families.facts import Evidence
 from replication.specification.fidelity import deviations_in_force
@@ -49,7 +50,7 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
                 "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
                 "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
                 "scored": _scored(run),
-                "finished": f"{_count(each.run for each in made):,} of {_count(group):,}{marks_of(made)}",
+                "finished": f"{_count(each.run for each in made)} of {_count(group)}{marks_of(made)}",
             }
         )
     return rows
@@ -101,12 +102,18 @@ def recorded_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation
     """
     variants: dict[Deviation, dict[str, None]] = {}
     for found in one_a_record(finished):
-        recorded = [Deviation.model_validate_json(json.dumps(each)) for each in found.record["deviations"]]
+        recorded = [_recorded(each) for each in found.record["deviations"]]
         if found.run.budget.iterations and not any(each.id == "budget" for each in recorded):
             recorded += [each for each in deviations_in_force(found.run) if each.id == "budget"]
         for deviation in recorded:
             variants.setdefault(deviation, {})[found.run.variant.variant] = None
     return [(deviation, ", ".join(concerned)) for deviation, concerned in variants.items()]
+
+
+def _recorded(content: dict[str, Any]) -> Deviation:
+    """Read a departure from a record; settings changed by hand may concern no row."""
+    kind = ChangedByHand if content.get("id") == SET else Deviation
+    return kind.model_validate_json(json.dumps(content))
 
 
 def shown_clips(experiment: Experiment, finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:

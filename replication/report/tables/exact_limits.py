@@ -33,12 +33,13 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "Expected SARSA to those of the best epsilon-soft policy, at any step size since transitions are certain; "
         f"SARSA has no exact limit at a constant step size. Interval: Student's over runs, at a level that holds for "
         f"all {judged} judged rows together at {LEVEL:.0%}. Replicated: it contains the exact value and is narrower "
-        "than the distance to the nearest rival, the limit of another algorithm. Differs: it does not contain it. The "
-        "book shows these numbers as a picture alone."
+        "than the distance to the nearest rival, the limit of another algorithm. Differs: it does not contain it. Runs "
+        "of one seed have the same random numbers at every step size, so the rows of an algorithm are close to one "
+        "another. The book shows these numbers as a picture alone."
     )
     columns = [
-        "agent",
         "step size",
+        "agent",
         "budget",
         "runs",
         "ours",
