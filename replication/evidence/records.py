@@ -322,6 +322,11 @@ def run_of_folder(folder: Path) -> Run:
             f"{run.variant.code}, the run's had {record['provenance'].get('code', 'another')}; put the file back as it "
             "was, or make the run again"
         )
+    if record.get("task_content") != run.record_identity().get("task_content"):
+        raise ReplicationError(
+            f"{folder}/run.json: task {run.task.name} has changed since this run was made: it is another world now; "
+            "put it back as it was, or make the run again"
+        )
     version = record["numerics_version"]
     numbers = f" with numerics version {run.numerics_version}, it has {version}" * (version != run.numerics_version)
     raise ReplicationError(

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from replication.evidence.records import run_of_folder
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.specification.run import Run, record_digests, resolve_run
+from replication.specification.seeds import Seeds
 from replication.specification.tasks.gridworlds import CLIFF_WALKING, GRIDWORLDS, KNOWN_CONTENT
+from replication.specification.tasks.registry import TASKS
 
 
 def _run(**changes: object) -> Run:
@@ -67,6 +70,14 @@ def test_a_changed_world_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(digests | {run.result_digest}) == 5
     other = replace(run, task=changed[0]).identity()
     assert record_digests(other)[1] in digests and len(other["task_content"]) == 16
+
+
+def test_a_record_of_a_world_that_has_changed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _run(budget_episodes=500, seeds=Seeds(1, 100)).results_folder(paths.WORKFLOW.parent / "results")
+    assert run_of_folder(folder).task == CLIFF_WALKING
+    monkeypatch.setitem(TASKS, "cliff_walking", replace(CLIFF_WALKING, cliff_reward=-99.0))
+    with pytest.raises(ReplicationError, match=r"run.json: task cliff_walking has changed since this run was made"):
+        run_of_folder(folder)
 
 
 WINDY = replace(CLIFF_WALKING, name="windy", layout=("....", "S..G", "...."), wind=(0, 1, 2, 0))

@@ -79,7 +79,8 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
         axes.set_xlabel(_LABELS[measured][0])
         axes.set_ylabel(_LABELS[measured][1])
         axes.grid(axis="y")
-        axes.legend(loc="upper right" if measured == "episode_steps" else "upper left")
+        corner = "upper right" if measured == "episode_steps" else "upper left"
+        axes.legend(loc=corner, frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
     return figure
 
 
