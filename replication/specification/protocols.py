@@ -200,6 +200,17 @@ class Protocol(Settings):
         return self.trains_for or ("frames" if self.iteration_steps is None else "iterations")
 
     @model_validator(mode="after")
+    def _measures_what_it_counts(self) -> Protocol:
+        if isinstance(self.training, GridworldPresentation):
+            by_steps = self.training.measured == "finished_episodes"
+            if by_steps != (self.budget_unit == "steps"):
+                raise ValueError(
+                    f"training.measured: found {self.training.measured} with trains_for {self.budget_unit}, expected "
+                    "finished_episodes with steps, and what is measured of an episode with episodes"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _all_of_one_kind(self) -> Protocol:
         for name in ("periodic_evaluation", "final_evaluation"):
             evaluation = getattr(self, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from math import sqrt
 
@@ -10,8 +11,10 @@ import pytest
 
 from replication.algorithms.tabular.dyna_q import planned_reward, td_error
 from replication.environments.gridworlds.gridworld import transitions_of
+from replication.foundation.errors import ReplicationError
 from replication.specification.families.tabular import DynaConfig
-from replication.specification.loading import load_variant
+from replication.specification.loading import load_protocol, load_variant
+from replication.specification.protocols import Protocol
 from replication.specification.run import Run, resolve_run
 from replication.specification.tasks.gridworlds import BLOCKING_MAZE, DYNA_MAZE, SHORTCUT_MAZE
 from replication.training.tabular.family import learn
@@ -123,6 +126,27 @@ def test_dy5_settings_are_the_book_s() -> None:
     config = DynaConfig(**load_variant("dyna_q").config)
     assert (config.step_size, config.discount, config.epsilon, config.planning_steps) == (0.1, 0.95, 0.1, 5)
     assert load_variant("dyna_q").settings.bonus == 0.0
+
+
+@pytest.mark.parametrize(
+    ("variant", "task", "protocol", "line"),
+    [
+        ("dyna_q", "dyna_maze", "cliff_walking_2018", "found an evaluation or a cap on episodes, expected neither"),
+        ("dyna_q", "windy_varying", "learning_2018", "found wind that varies, expected certain outcomes"),
+        ("sarsa", "blocking_maze", "learning_2018", "found a task that changes, which sarsa has no loop for"),
+    ],
+)
+def test_what_a_loop_cannot_play_is_one_line(variant: str, task: str, protocol: str, line: str) -> None:
+    with pytest.raises(ReplicationError, match=line) as caught:
+        learn(resolve_run(variant=variant, task=task, seed=1, protocol=protocol, budget_episodes=2))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "unit"), [("steps_2018", "episodes"), ("learning_2018", "steps")])
+def test_what_is_measured_fits_what_is_counted(name: str, unit: str) -> None:
+    content = load_protocol(name).model_dump(mode="json") | {"trains_for": unit}
+    with pytest.raises(ValueError, match=f"with trains_for {unit}, expected finished_episodes with steps"):
+        Protocol.model_validate_json(json.dumps(content))
 
 
 def test_planning_shortens_the_first_episodes() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from replication.algorithms.tabular.contract import OneStepAlgorithm
 from replication.environments.gridworlds.gridworld import Transitions, transitions_of
+from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.tabular import TabularConfig
 from replication.specification.run import Run
@@ -33,9 +34,18 @@ class Agent(NamedTuple):
 
 
 def player(run: Run, algorithm: OneStepAlgorithm) -> Player:
-    """Return how a run's agent plays episodes, from a table of zeros, which it keeps from one call to the next."""
+    """Return how a run's agent plays episodes, from a table of zeros, which it keeps from one call to the next.
+
+    Raises:
+        ReplicationError: the run's world changes.
+    """
     world, config = run.task, run.settings_as(TabularConfig)
     assert isinstance(world, Gridworld)
+    if world.changed_layout:
+        raise ReplicationError(
+            f"{run.name}: found a task that changes, which {run.variant.module} has no loop for; name "
+            "dyna_q+planning_steps=0, which is Q-learning, or another task"
+        )
     transitions = transitions_of(world)
     values = np.zeros(transitions.reward.shape[:2])
 

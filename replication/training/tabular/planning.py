@@ -11,8 +11,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.environments.gridworlds.gridworld import Transitions, transitions_of
+from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.tabular import DynaConfig
+from replication.specification.protocols import GridworldPresentation
 from replication.specification.run import Run
 from replication.specification.tasks.gridworlds import Gridworld
 from replication.training.tabular.choice import choose
@@ -34,16 +36,26 @@ class PlanningAgent(NamedTuple):
 
 
 def player(run: Run, algorithm: ModuleType) -> Player:
-    """Return how a run's agent plays, from a table of zeros and an empty model."""
+    """Return how a run's agent plays, from a table of zeros and an empty model.
+
+    Raises:
+        ReplicationError: its protocol evaluates or cuts episodes, or the outcomes of its world vary.
+    """
     world, config = run.task, run.settings_as(DynaConfig)
-    assert isinstance(world, Gridworld)
+    assert isinstance(world, Gridworld) and isinstance(run.protocol.training, GridworldPresentation)
+    if run.protocol.final_evaluation is not None or run.protocol.training.episode_cap_steps is not None:
+        raise ReplicationError(
+            f"{run.name}: protocol {run.protocol.protocol}: found an evaluation or a cap on episodes, expected neither "
+            "for an agent that plans; name learning_2018, episode_steps_2018 or steps_2018"
+        )
+    if len(world.gusts) > 1:
+        raise ReplicationError(f"{run.name}: found wind that varies, expected certain outcomes, which a model can hold")
     before = transitions_of(world)
     after = transitions_of(world.after_change()) if world.changed_layout else before
     changes_after = world.changes_after_steps if world.changed_layout else -1
     values = np.zeros(before.reward.shape[:2])
 
     def play_for(purpose: str, episodes: int, steps: int, cap: int, epsilon: float, *, learns: bool) -> Played:
-        assert learns and cap < 0, f"{run.name}: an agent that plans is not evaluated, and no episode of it is cut"
         agent = PlanningAgent(
             config.step_size, config.discount, epsilon, config.ties == "first", config.planning_steps, config.bonus
         )
