@@ -50,7 +50,7 @@ def assumed_seconds(run: Run) -> float:
 
 def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     if run.family.bundles:
-        return 1.0 / speed.training if speed else 0.0
+        return run.stands_for / speed.training if speed else 0.0
     final_frames = longest_final_frames(run)
     if speed is None:
         return final_frames / ASSUMED_RANDOM_FRAMES
@@ -141,7 +141,8 @@ def _measured(run: Run, state: Path) -> tuple[float, float] | None:
 def _assumed_speed(run: Run) -> Speed:
     assumed = assumed_speed(run)
     if assumed is None:
-        rate = 1.0 / run.family.seconds_a_seed
+        length = run.budget.episodes or run.budget.steps
+        rate = 1.0 / (run.family.seconds_a_seed + run.family.seconds_an_episode * length)
         return Speed(rate, rate, includes_evaluations=True, origin="assumed")
     return Speed(*assumed, includes_evaluations=False, origin="assumed")
 

@@ -151,7 +151,8 @@ def _of_bundle(runs: Sequence[Run], folder: Path, record: dict[str, Any]) -> Ite
 
 def coverage(experiment: Experiment, finished: Sequence[FinishedRun]) -> Coverage:
     """Return how many of the experiment's runs are finished."""
-    return Coverage(len(finished), len(experiment.runs()), marks_of(finished))
+    done, asked = (sum(run.stands_for for run in runs) for runs in ((f.run for f in finished), experiment.runs()))
+    return Coverage(done, asked, marks_of(finished))
 
 
 def marks_of(finished: Sequence[FinishedRun]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from replication.foundation.validation import number_hint
 from replication.specification.loading import known_names
-from replication.specification.run import Seeds
+from replication.specification.seeds import Seeds
 
 
 def whole_number(text: str) -> int:

@@ -127,8 +127,8 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
         plans.append(
             VariantPlan(
                 variant=name,
-                total=len(members),
-                done=len(members) - len(left),
+                total=sum(run.stands_for for run in members),
+                done=sum(run.stands_for for run in members) - sum(run.stands_for for run in left),
                 to_go=sum((_to_go(run, state) for run in left), Counter[str]()),
                 seconds=sum(seconds),
                 longest_seconds=max(seconds, default=0.0),

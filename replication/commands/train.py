@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def named_runs(options: argparse.Namespace) -> list[Run]:
-    """Return the runs that the arguments name: every task with every seed, task by task.
+    """Return the runs that the arguments name: every task with every seed, task by task; of a bundle the first.
 
     Raises:
         ReplicationError: a bad name, seed or budget.
@@ -103,5 +103,5 @@ def named_runs(options: argparse.Namespace) -> list[Run]:
             **budgets(options),
         )
         for task in options.task
-        for seed in options.seeds or options.seed
+        for seed in ([options.seeds.first] if options.seeds else options.seed)
     ]

@@ -1,7 +1,8 @@
 """The check of a bundle's record: its rows are derived again, from the stored policies or from settings and seeds.
 
 What the record's evidence is decides (DESIGN: evidence grades). "policy": every policy is evaluated again, and must
-give its row. "learning": a sample of the seeds is learned again, or all of them where that is asked for.
+give its row. "learning": a sample of the seeds is learned again, or all of them where that is asked for. Where a bundle
+has more seeds than rows, the sample is of those with a row, and only all of them give its totals.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.evidence.bundle_files import MOST_ROWS, POLICIES, bundle_files, read_policies, totals
+from replication.evidence.bundle_files import POLICIES, SeedTotals, bundle_files, read_policies, totals
 from replication.evidence.compare_tables import compare_csv
 from replication.evidence.records import read, run_of_folder
 from replication.foundation.errors import ReplicationError
@@ -24,6 +25,7 @@ from replication.foundation.files import csv_bytes
 from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
 from replication.specification.run import Run
+from replication.specification.seeds import MOST_ROWS
 from replication.training.bundled import Learned, load_bundled, seeds_of
 
 SAMPLE = 10
@@ -90,31 +92,42 @@ def check_bundle(folder: Path, *, learn_all: bool = False) -> CheckedBundles:
     record, run = read(folder), run_of_folder(folder)
     family, seeds = load_bundled(run.family.name), [*seeds_of(run)]
     policies = _policies(folder, len(seeds)) if run.family.evidence == "policy" else None
+    of_all = None if seeds_of(run).has_rows_of_all else SeedTotals()
     learned: dict[int, Learned] = {}
-    for place in _chosen(len(seeds), everything=learn_all) if policies is None or learn_all else []:
-        learned[place] = family.learn(replace(run, seed=seeds[place]))
+    sample = range(len(seeds)) if learn_all else _chosen(min(len(seeds), MOST_ROWS))
+    for place in sample if policies is None or learn_all else []:
+        again = family.learn(replace(run, seed=seeds[place]))
         if policies is not None:
-            _compare_policy(learned[place], policies[place], folder, seeds[place])
+            _compare_policy(again, policies[place], folder, seeds[place])
+        if of_all is not None:
+            of_all.add(again.score, again.curve)
+        if place < MOST_ROWS:
+            learned[place] = again
     found = dict(learned)
     if policies is not None and not learn_all:
         for place, seed in enumerate(seeds):
             found[place] = family.evaluate(replace(run, seed=seed), policies[place])
     cells = _compare_rows(folder, seeds, found)
     underived = []
-    if len(found) == len(seeds):
-        tables, _ = bundle_files([], [each.curve for _, each in sorted(found.items())], None)
+    whole = len(found) == len(seeds) if of_all is None else of_all.count == len(seeds)
+    if whole:
+        curves = [each.curve for _, each in sorted(found.items())] if of_all is None else []
+        tables, _ = bundle_files([], curves, None, of_all)
         if tables["curve"] or (folder / "curve.csv").exists():
             cells += compare_csv(folder / "curve.csv", csv_bytes(tables["curve"]))
     elif (folder / "curve.csv").exists():
         underived.append("curve.csv")
-    cells += _compare_totals(record, folder, run, found)
+    if whole and of_all is not None:
+        cells += _compare_facts(record, folder, of_all.score())
+    elif of_all is None:
+        cells += _compare_totals(record, folder, run, found)
     evaluated = len(found) if policies is not None and not learn_all else 0
-    return CheckedBundles(1, evaluated, len(learned), cells, tuple(underived))
+    return CheckedBundles(1, evaluated, len(sample) if learned else 0, cells, tuple(underived))
 
 
-def _chosen(count: int, *, everything: bool) -> list[int]:
+def _chosen(count: int) -> list[int]:
     """Choose places evenly, the first and the last among them."""
-    if everything or count <= SAMPLE:
+    if count <= SAMPLE:
         return list(range(count))
     return sorted({round(place) for place in np.linspace(0, count - 1, SAMPLE)})
 
@@ -153,17 +166,17 @@ def _compare_rows(folder: Path, seeds: Sequence[int], found: dict[int, Learned])
 
 
 def _compare_totals(record: dict[str, Any], folder: Path, run: Run, found: dict[int, Learned]) -> int:
-    """Compare score and totals with the rows, where every seed has one."""
-    count = seeds_of(run).count
-    if len(found) == count:
+    """Compare score and totals with the rows; every seed has one."""
+    if len(found) == seeds_of(run).count:
         scores = [each.score for _, each in sorted(found.items())]
-    elif count <= MOST_ROWS:
+    else:
         with (folder / "scores.csv").open(encoding="utf-8", newline="") as lines:
             scores = [float(row["score"]) for row in csv.DictReader(lines)]
-    else:
-        return 0
-    derived = {"score": totals(scores)["mean"], "totals": totals(scores)}
-    for name, value in derived.items():
+    return _compare_facts(record, folder, totals(scores))
+
+
+def _compare_facts(record: dict[str, Any], folder: Path, of_seeds: dict[str, Any]) -> int:
+    for name, value in {"score": of_seeds["mean"], "totals": of_seeds}.items():
         if record.get(name) != value:
-            raise ReplicationError(f"{folder}/run.json: {name}: found {record.get(name)}, its rows give {value}")
-    return 1 + len(derived["totals"])
+            raise ReplicationError(f"{folder}/run.json: {name}: found {record.get(name)}, its seeds give {value}")
+    return 1 + len(of_seeds)

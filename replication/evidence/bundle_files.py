@@ -12,18 +12,85 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from replication.foundation.errors import ReplicationError
+from replication.specification.seeds import MOST_ROWS
 
 POLICIES = "policies.safetensors"
-MOST_ROWS = 1_000
-"""Seeds that have a row of their own; the others are in the totals."""
 
 Rows = list[dict[str, Any]]
+
+
+class SeedTotals:
+    """Count, mean and deviation over seeds of the score and of each curve point, without the seeds themselves.
+
+    For bundles of more seeds than have a row. Seed after seed, so that what is stored after some of them continues to
+    the same bytes.
+
+    Source: Welford 1962, Note on a method for calculating corrected sums of squares and products, Technometrics 4.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._points: list[int] = []
+        self._mean: NDArray[np.float64] = np.zeros(1)
+        """float64 [1 + points]: the score, then the curve."""
+        self._squares: NDArray[np.float64] = np.zeros(1)
+        """Sums of squared distances from the mean."""
+
+    def add(self, score: float, curve: Mapping[int, float]) -> None:
+        """Add a seed; all have the same points."""
+        if self.count == 0:
+            self._points = list(curve)
+            self._mean, self._squares = np.zeros(1 + len(curve)), np.zeros(1 + len(curve))
+        self.count += 1
+        values = np.array([score, *curve.values()])
+        apart = values - self._mean
+        self._mean += apart / self.count
+        self._squares += apart * (values - self._mean)
+
+    def score(self) -> dict[str, Any]:
+        """Return count, mean and deviation of the score."""
+        return self._rows()[0]
+
+    def curve(self) -> Rows:
+        """Return the rows of curve.csv."""
+        return [{"point": point, **row} for point, row in zip(self._points, self._rows()[1:], strict=True)]
+
+    def _rows(self) -> Rows:
+        deviations = np.sqrt(self._squares / max(1, self.count - 1))
+        return [
+            {"count": self.count, "mean": mean, "deviation": deviation}
+            for mean, deviation in zip(self._mean.tolist(), deviations.tolist(), strict=True)
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """Return plain data from which `restored` continues exactly."""
+        return {
+            "count": self.count,
+            "points": self._points,
+            "mean": self._mean.tolist(),
+            "squares": self._squares.tolist(),
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> SeedTotals:
+        """Make the totals of which `state` was taken.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no such state.
+        """
+        totals = cls()
+        totals.count, totals._points = int(state["count"]), [int(point) for point in state["points"]]
+        totals._mean, totals._squares = (np.array(state[name], np.float64) for name in ("mean", "squares"))
+        if not len(totals._points) + 1 == len(totals._mean) == len(totals._squares):
+            raise ValueError("as many means and squares as points, and one more, were expected")
+        return totals
 
 
 def bundle_files(
     rows: Sequence[Mapping[str, Any]],
     curves: Sequence[Mapping[int, float]],
     policies: NDArray[np.float64] | None,
+    of_all: SeedTotals | None = None,
 ) -> tuple[dict[str, Rows], dict[str, bytes]]:
     """Build the tables and other files of a bundle's record.
 
@@ -31,11 +98,12 @@ def bundle_files(
         rows: of scores.csv, one a seed, in order.
         curves: value at each curve point, one curve a seed; empty where there is none.
         policies: float64 [seeds, ...], where they are the evidence.
+        of_all: totals of all seeds, where not all have a row.
 
     Returns: tables by name, and other files by name.
     """
     points = [{"point": point, **totals([curve[point] for curve in curves])} for point in curves[0]] if curves else []
-    tables = {"scores": [dict(row) for row in rows[:MOST_ROWS]], "curve": points}
+    tables = {"scores": [dict(row) for row in rows[:MOST_ROWS]], "curve": points if of_all is None else of_all.curve()}
     return tables, {} if policies is None else {POLICIES: policies_bytes(policies)}
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, readable_json, sha256, write_atomically
 from replication.specification.families.facts import Evidence
-from replication.specification.run import Run, Seeds, record_digests, resolve_run
+from replication.specification.run import Run, record_digests, resolve_run
+from replication.specification.seeds import Seeds
 
 FORMAT = 1
 ADDED_LATER = {
@@ -325,6 +326,11 @@ def run_of_folder(folder: Path) -> Run:
             f"{folder}/run.json: {run.variant.source.name} has changed since this run was made: its code has digest "
             f"{run.variant.code}, the run's had {record['provenance'].get('code', 'another')}; put the file back as it "
             "was, or make the run again"
+        )
+    if record.get("task_content") != run.record_identity().get("task_content"):
+        raise ReplicationError(
+            f"{folder}/run.json: task {run.task.name} has changed since this run was made: it is another world now; "
+            "put it back as it was, or make the run again"
         )
     version = record["numerics_version"]
     numbers = f" with numerics version {run.numerics_version}, it has {version}" * (version != run.numerics_version)

@@ -19,12 +19,14 @@ from replication.specification.changed_variants import changed_variants
 from replication.specification.findings import Finding, check_one_list
 from replication.specification.judged_points import judged_budgets
 from replication.specification.needs import check_needs, names_in
-from replication.specification.run import Run, Seeds, checked_task, resolve_run
+from replication.specification.run import Run, checked_task, resolve_run
+from replication.specification.seeds import Seeds, check_bundle_size
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
 
 _NOT_SHOWN = """
-    __init__ columns figure latex learning_curves_caption reading_verdicts scores_caption table verdict_columns
+    __init__ columns figure latex learning_curves_caption reading_verdicts scores_caption statements table
+    verdict_columns
 """
 NOT_SHOWN = frozenset(_NOT_SHOWN.split())
 """Modules beside the tables and figures that make none: what these have in common."""
@@ -194,7 +196,7 @@ class Experiment(Settings):
         return copy
 
     def runs(self) -> tuple[Run, ...]:
-        """List every run it names, in the order of the YAML.
+        """List every run it names, in the order of the YAML; of a bundle with more seeds than rows one for all.
 
         Raises:
             ReplicationError: a run that cannot be, or that is named twice.
@@ -235,10 +237,13 @@ class Experiment(Settings):
                     budget_sweeps=group.budget_sweeps,
                 )
                 first = replace(first, bundle=group.range if first.family.bundles else None)
+                if first.bundle is not None:
+                    check_bundle_size(first.family, first.bundle)
+                seeds = group.seed_numbers if first.stands_for == 1 else group.seed_numbers[:1]
                 budgets = judged_budgets(group.judge_at, first)
                 for name in group.task_names:
                     task = checked_task(name, first.protocol)
-                    for seed in group.seed_numbers:
+                    for seed in seeds:
                         run = replace(first, task=task, seed=seed)
                         if run.result_digest in found:
                             raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")

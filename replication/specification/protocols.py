@@ -117,6 +117,8 @@ class GridworldPresentation(Settings):
     kind: Literal["gridworld"]
     episode_cap_steps: Count | None
     """Steps after which an episode is truncated; None: it lasts until a goal is reached."""
+    measured: Literal["episode_return", "episode_steps", "finished_episodes"] = "episode_return"
+    """What is kept of training, episode by episode; of finished episodes their number, step by step."""
 
     @property
     def frame_skip(self) -> int:
@@ -211,8 +213,8 @@ class Protocol(Settings):
     reference_set: Literal["nature49_5min", "atari57_30min"] | None
     """Random and human scores that normalise; None: scores stay as they are."""
     published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes"]
-    """What the paper prints: scores of final evaluations, training returns by iteration, or the mean return of the last
-    training episodes."""
+    """What the paper prints: scores of final evaluations, training returns by iteration, or what is measured in the
+    last, or in all episodes of training."""
     training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
@@ -238,8 +240,11 @@ class Protocol(Settings):
 
     @model_validator(mode="after")
     def _scored_episodes_can_be_kept(self) -> Protocol:
-        if (self.published_quantity == "training_episodes") != (self.training_score is not None):
-            raise ValueError("training_score: expected where published_quantity is training_episodes, and only there")
+        last_episodes = self.kind == "atari" and self.published_quantity == "training_episodes"
+        if last_episodes != (self.training_score is not None):
+            raise ValueError(
+                "training_score: expected where published_quantity is training_episodes of games, and only there"
+            )
         if self.training_score is not None and not getattr(self.training, "independent_episodes", False):
             raise ValueError(
                 "training_score: expected training.independent_episodes beside it: a record keeps some episodes, which "
@@ -255,6 +260,17 @@ class Protocol(Settings):
             evaluation = getattr(self, name)
             if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):
                 raise ValueError(f"{name}.presentation: independent_episodes: found true, expected it in training only")
+        return self
+
+    @model_validator(mode="after")
+    def _measures_what_it_counts(self) -> Protocol:
+        if isinstance(self.training, GridworldPresentation):
+            by_steps = self.training.measured == "finished_episodes"
+            if by_steps != (self.budget_unit == "steps"):
+                raise ValueError(
+                    f"training.measured: found {self.training.measured} with trains_for {self.budget_unit}, expected "
+                    "finished_episodes with steps, and what is measured of an episode with episodes"
+                )
         return self
 
     @model_validator(mode="after")

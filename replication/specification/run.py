@@ -23,6 +23,7 @@ from replication.specification.budget import UNITS, Budget, checked_budget
 from replication.specification.families.facts import BudgetUnit, FamilyFacts, FamilySettings
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
+from replication.specification.seeds import Seeds, check_bundle_size
 from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
@@ -32,25 +33,6 @@ _NOT_OF_TRAINING = frozenset(
 )
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Consecutive seeds whose runs lie in one record."""
-
-    first: int
-    last: int
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.last + 1))
-
-    @property
-    def count(self) -> int:
-        """The number of seeds."""
-        return self.last - self.first + 1
 
 
 class _This(Generic[_Of]):
@@ -69,6 +51,11 @@ class _This(Generic[_Of]):
 @lru_cache(maxsize=256)
 def _config_in_identity(variant: _This[Variant]) -> dict[str, Any]:
     return identity_config(variant.content)
+
+
+@lru_cache(maxsize=256)
+def _settings(variant: _This[Variant]) -> FamilySettings:
+    return variant.content.settings
 
 
 @lru_cache(maxsize=256)
@@ -120,6 +107,11 @@ class Run:
     def _record_digests(self) -> tuple[str, str]:
         return self._digests if self.bundle is None else record_digests(self.record_identity())
 
+    @property
+    def stands_for(self) -> int:
+        """Runs of an experiment that it stands for: all of its bundle, where that has more seeds than rows."""
+        return 1 if self.bundle is None or self.bundle.has_rows_of_all else self.bundle.count
+
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
         # The words of Atari's records are older than other tasks.
@@ -127,7 +119,7 @@ class Run:
             {"game": self.task.name} if self._is_atari else {"environment": self.task.kind, "task": self.task.name}
         )
         length = asdict(self.budget)
-        code = self.variant.unknown_code
+        code, content = self.variant.unknown_code, self.task.unknown_content
         units = ("steps", "iterations") if self._is_atari else [unit for unit, number in length.items() if number]
         return {
             "variant": self.variant.variant,
@@ -142,6 +134,7 @@ class Run:
             "budget": {unit: length[unit] for unit in units},
             "numerics_version": self.numerics_version,
             **({} if code is None else {"code": code}),
+            **({} if content is None else {"task_content": content}),
         }
 
     def record_identity(self) -> dict[str, Any]:
@@ -227,7 +220,7 @@ class Run:
     @cached_property
     def settings(self) -> FamilySettings:
         """The settings of its algorithm, an object of the algorithm's own class."""
-        return self.variant.settings
+        return _settings(_This(self.variant))
 
     def settings_as(self, model: type[SettingsT]) -> SettingsT:
         """Return the settings as an object of the class that all algorithms of its family share."""
@@ -259,7 +252,7 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
     played = ("game",) if "game" in record else ("environment", "task")
     seeds = "seeds" if "seeds" in record else "seed"
     parts = ("variant", "module", "family", "config", "protocol", *played, seeds, "preset", "numerics_version")
-    parts += ("code",) if "code" in record else ()
+    parts += tuple(name for name in ("code", "task_content") if name in record)
     needed = ("training", "iteration_steps", "periodic_evaluation")
     training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
     counted = ("steps", "iterations") if "game" in record else [unit for unit in UNITS if unit in record["budget"]]
@@ -315,6 +308,8 @@ def resolve_run(
         raise ReplicationError(
             f"seeds {seeds}: family {loaded.family} has a record for each seed; name them one by one"
         )
+    if seeds is not None:
+        check_bundle_size(loaded.facts, seeds)
     return Run(loaded, presented, played, seed, loaded_preset, checked_budget(loaded, presented, given), seeds)
 
 

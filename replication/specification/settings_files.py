@@ -8,8 +8,8 @@ from pathlib import Path
 
 from replication.foundation import paths
 from replication.foundation.validation import read_yaml
-from replication.specification.originals import originals_of
 from replication.specification.loading import variant_path
+from replication.specification.originals import originals_of
 from replication.specification.run import Run
 
 

@@ -16,11 +16,19 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.evidence.bundle_files import POLICIES, bundle_files, policies_bytes, read_policies, totals
+from replication.evidence.bundle_files import (
+    POLICIES,
+    SeedTotals,
+    bundle_files,
+    policies_bytes,
+    read_policies,
+    totals,
+)
 from replication.evidence.run_files import Outcome
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import readable_json
-from replication.specification.run import Run, Seeds
+from replication.specification.run import Run
+from replication.specification.seeds import MOST_ROWS, Seeds
 from replication.training.contract import EvaluatedPoint, load_family
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play
@@ -79,14 +87,16 @@ class Bundle:
         self.seconds = 0.0
         self.failure: str | None = None
         self.learned: list[Learned] = []
+        """Of the seeds that have a row."""
         self._learn = learn
         self._seeds = seeds_of(run)
+        self._of_all = None if self._seeds.has_rows_of_all else SeedTotals()
         self._names = frozenset({_ROWS, POLICIES} if run.family.evidence == "policy" else {_ROWS})
 
     @property
     def step(self) -> int:
         """Seeds that have been learned."""
-        return len(self.learned)
+        return len(self.learned) if self._of_all is None else self._of_all.count
 
     @property
     def progress(self) -> int:
@@ -100,7 +110,7 @@ class Bundle:
 
     @property
     def recent_return(self) -> float | None:
-        """Mean score of the last ten seeds."""
+        """Mean score of the last ten seeds that have a row."""
         return float(np.mean([each.score for each in self.learned[-10:]])) if self.learned else None
 
     def learn_next(self) -> None:
@@ -110,7 +120,10 @@ class Bundle:
         if not np.isfinite(found.score):
             self.failure = f"seed {seed}: the score is {found.score}"
             return
-        self.learned.append(found)
+        if self._of_all is not None:
+            self._of_all.add(found.score, found.curve)
+        if len(self.learned) < MOST_ROWS:
+            self.learned.append(found)
 
     def take_evaluation(self) -> EvaluatedPoint | None:
         """Return None: seeds are evaluated as they are learned."""
@@ -135,13 +148,17 @@ class Bundle:
             }
             for each in self.learned
         ]
-        files = {_ROWS: readable_json({"seeds": rows})}
+        of_all = {} if self._of_all is None else {"totals": self._of_all.state()}
+        files = {_ROWS: readable_json({"seeds": rows, **of_all})}
         return files | ({POLICIES: policies_bytes(self._policies())} if POLICIES in self._names else {})
 
-    def read_checkpoint(self, files: Mapping[str, bytes], folder: Path) -> list[Learned]:
-        """Decode the seeds so far."""
+    def read_checkpoint(self, files: Mapping[str, bytes], folder: Path) -> tuple[list[Learned], SeedTotals | None]:
+        """Decode the seeds so far, and the totals where not all have a row."""
         try:
-            rows = json.loads(files[_ROWS])["seeds"]
+            content = json.loads(files[_ROWS])
+            rows, of_all = content["seeds"], None
+            if self._of_all is not None:
+                of_all = SeedTotals.restored(content["totals"])
             found = [
                 Learned(float(row["score"]), dict(row["columns"]), {int(point): float(y) for point, y in row["curve"]})
                 for row in rows
@@ -149,30 +166,36 @@ class Bundle:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ReplicationError(f"{folder / _ROWS}: not the seeds of a bundle ({reason_of(error)})") from None
         if POLICIES not in self._names:
-            return found
+            return found, of_all
         policies = read_policies(files[POLICIES], len(found), folder / POLICIES)
-        return [replace(each, policy=policy) for each, policy in zip(found, policies, strict=True)]
+        return [replace(each, policy=policy) for each, policy in zip(found, policies, strict=True)], of_all
 
     def restore(self, stored: Any, folder: Path, check: Callable[[], object]) -> None:
         """Continue after the stored seeds."""
-        self.learned = list(stored)
+        learned, self._of_all = stored
+        self.learned = list(learned)
 
     def state_files(self) -> dict[str, bytes]:
         return {}
 
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
         """Return whether a checkpoint of as many seeds is whole."""
-        return len(self.read_checkpoint(files, folder)) == self.step
+        learned, of_all = self.read_checkpoint(files, folder)
+        return (len(learned) if of_all is None else of_all.count) == self.step
 
     def outcome(self) -> Outcome:
         """Return the content of the record."""
-        rows = [each.row(seed) for seed, each in zip(self._seeds, self.learned, strict=True)]
+        rows = [each.row(seed) for seed, each in zip(self._seeds, self.learned, strict=False)]
         policies = self._policies() if POLICIES in self._names else None
-        tables, files = bundle_files(rows, [each.curve for each in self.learned], policies)
-        scores = [each.score for each in self.learned]
+        if self._of_all is None:
+            tables, files = bundle_files(rows, [each.curve for each in self.learned], policies)
+            found = totals([each.score for each in self.learned])
+        else:
+            tables, files = bundle_files(rows, [], policies, self._of_all)
+            found = self._of_all.score()
         facts = {
-            "score": totals(scores)["mean"],
-            "totals": totals(scores),
+            "score": found["mean"],
+            "totals": found,
             "cost": {"seconds": round(self.seconds, 1)},
             "machine": {"device": "cpu", "lanes": 1},
         }

@@ -21,5 +21,5 @@ def test_cw2_the_error_is_the_bracket_of_equation_6_8(action: int, discount: flo
     before, after = np.array([-3.0, 2.0, 0.0]), np.array([0.5, 4.0, -9.0])
     given = before.copy(), after.copy()
     for function in (td_error, td_error.py_func):
-        assert function(before, action, -1.0, discount, after) == pytest.approx(error, rel=1e-15)
+        assert function(before, action, -1.0, discount, after, -1, 0.1) == pytest.approx(error, rel=1e-15)
     assert np.array_equal(before, given[0]) and np.array_equal(after, given[1])  # it is pure

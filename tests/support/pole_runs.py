@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from replication.specification.families.fitted_q import FittedQConfig
 from replication.specification.protocols import PolePresentation, Protocol
-from replication.specification.run import Run, Seeds, resolve_run
+from replication.specification.run import Run, resolve_run
+from replication.specification.seeds import Seeds
 
 TEST_EPISODES, TEST_CYCLES = 20, 300
 

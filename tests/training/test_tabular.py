@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from replication.algorithms.tabular.q_learning import td_error
-from replication.commands.verify_bundles import check_bundle
+from replication.algorithms.tabular import expected_sarsa, q_learning, sarsa
 from replication.environments.gridworlds.gridworld import transitions_of
+from replication.foundation.files import canonical_json, csv_bytes, sha256
 from replication.foundation.paths import WORKFLOW
-from replication.specification.families.tabular import NUMERICS_VERSION
-from replication.specification.run import Run, Seeds, resolve_run
+from replication.specification.families.tabular import FACTS, NUMERICS_VERSION
+from replication.specification.loading import load_variant
+from replication.specification.run import Run, resolve_run
 from replication.specification.tasks.gridworlds import CLIFF_WALKING
-from replication.training.tabular import family
-from replication.training.tabular.family import _choose, _play, learn
+from replication.training.tabular import one_step
+from replication.training.tabular.choice import choose
+from replication.training.tabular.family import MOST_POINTS, learn
+from replication.training.tabular.one_step import Agent, play
+
+FINGERPRINTS = {
+    "q_learning": "1ad7f3b5af098cba",
+    "sarsa": "aaa95ac4e47add56",
+    "expected_sarsa": "04c4e068ff80bce0",
+    "dyna_q": "01f42026166e6861",
+    "dyna_q+bonus=0.01": "7e2cadd4f6ec02c6",
+}
+"""Digests of what two seeds learn of each variant."""
 
 
 def _run(seed: int = 1, episodes: int = 500) -> Run:
@@ -29,8 +42,9 @@ def _with(run: Run, **config: float) -> Run:
 def _played(episodes: int, cap: int, step_size: float = 0.5, epsilon: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Return values and returns of training on the cliff."""
     transitions, returns, stream = transitions_of(CLIFF_WALKING), np.zeros(episodes), np.random.default_rng(5)
-    values = np.zeros(transitions.reward.shape)
-    _play(transitions, values, td_error, step_size, 1.0, epsilon, cap, returns, stream)
+    values, lengths = np.zeros(transitions.reward.shape[:2]), np.zeros(episodes, np.int64)
+    agent = Agent(False, step_size, 1.0, epsilon, False)
+    assert play(transitions, values, q_learning.td_error, agent, cap, -1, returns, lengths, stream) == episodes
     return values, returns
 
 
@@ -51,36 +65,52 @@ def test_a_seed_is_learned_again_to_the_same_numbers_and_another_seed_is_another
 
 
 def test_numbers_move_only_with_the_numerics_version() -> None:
-    """Committed seeds, learned again; raise NUMERICS_VERSION of the family where this fails, and make them again."""
-    run = resolve_run(variant="q_learning", task="cliff_walking", seed=1, seeds=Seeds(1, 100), budget_episodes=500)
-    folder = run.results_folder(WORKFLOW.parent / "results")
-    assert check_bundle(folder).learned == 10
-    assert (NUMERICS_VERSION, folder.name) == (1, "0ff2810da006")
+    """Committed seeds, learned again; raise NUMERICS_VERSION of the family where this fails, and make them again.
+
+    Whatever the digest of the code is: this test is what lets it stand in the table of known code.
+    """
+    folder = WORKFLOW.parent / "results" / "runs" / "q_learning" / "cliff_walking" / "seeds1-100" / "0ff2810da006"
+    rows = csv_bytes([learn(_run(seed)).row(seed) for seed in (1, 2, 50, 100)]).decode().splitlines()
+    committed = (folder / "scores.csv").read_text().splitlines()
+    assert (NUMERICS_VERSION, rows) == (1, [committed[place] for place in (0, 1, 2, 50, 100)])
+
+
+@pytest.mark.parametrize("variant", FINGERPRINTS)
+def test_what_each_algorithm_learns_moves_only_with_the_numerics_version(variant: str) -> None:
+    found = [learn(_learning(variant, 100, seed)) for seed in (1, 2)]
+    content = [[each.score, each.columns, [*each.curve.items()]] for each in found]
+    assert (NUMERICS_VERSION, sha256(canonical_json(content))[:16]) == (1, FINGERPRINTS[variant])
+
+
+def test_every_algorithm_has_a_fingerprint() -> None:
+    assert {load_variant(name).module for name in FINGERPRINTS} == set(FACTS.modules)
 
 
 def test_evaluating_moves_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[np.ndarray] = []
-    monkeypatch.setattr(family, "_play", lambda *given: kept.append(given[1].copy()) or _play(*given))
+    monkeypatch.setattr(one_step, "play", lambda *given: kept.append(given[1].copy()) or play(*given))
     learn(_run(episodes=100))
     after_evaluation = _played(0, -1)[0]
     assert len(kept) == 2 and not kept[0].any() and kept[1].any()  # before training, before evaluation
     assert not after_evaluation.any()
-    values = kept[1].copy()
-    _play(transitions_of(CLIFF_WALKING), values, td_error, 0.0, 1.0, 0.0, 50, np.zeros(3), np.random.default_rng(1))
+    values, agent, stream = kept[1].copy(), Agent(False, 0.0, 1.0, 0.0, False), np.random.default_rng(1)
+    noted = np.zeros(3), np.zeros(3, np.int64)
+    play(transitions_of(CLIFF_WALKING), values, q_learning.td_error, agent, 50, -1, *noted, stream)
     assert np.array_equal(values, kept[1])
 
 
 def test_cw3_an_epsilon_of_actions_are_random_and_the_rest_are_greedy() -> None:
     stream, values = np.random.default_rng(1), np.array([0.0, 0.0, 1.0, 0.0])
-    share = np.mean([_choose(values, 0.1, stream) == 2 for _ in range(20_000)])
+    share = np.mean([choose(values, 0.1, False, stream) == 2 for _ in range(20_000)])
     assert share == pytest.approx(0.925, abs=0.008)  # a random action may be the greedy one
-    assert {_choose(values, 0.0, stream) for _ in range(200)} == {2}
+    assert {choose(values, 0.0, False, stream) for _ in range(200)} == {2}
 
 
 def test_cw5_values_start_at_zero_and_each_of_the_highest_is_as_likely() -> None:
     stream = np.random.default_rng(2)
-    chosen = [_choose(np.array([-1.0, 3.0, -2.0, 3.0]), 0.0, stream) for _ in range(10_000)]
+    chosen = [choose(np.array([-1.0, 3.0, -2.0, 3.0]), 0.0, False, stream) for _ in range(10_000)]
     assert set(chosen) == {1, 3} and np.mean(np.equal(chosen, 1)) == pytest.approx(0.5, abs=0.02)
+    assert {choose(np.array([-1.0, 3.0, -2.0, 3.0]), 0.0, True, stream) for _ in range(50)} == {1}
     untouched, _ = _played(1, 1)
     assert np.count_nonzero(untouched) == 1 and untouched.min() in (-0.5, -50.0)
 
@@ -102,3 +132,57 @@ def test_cw6_an_episode_ends_at_the_goal_or_at_the_cap() -> None:
     final = run.protocol.final_evaluation
     capped = final.model_copy(update={"presentation": final.presentation.model_copy(update={"episode_cap_steps": 5})})
     assert learn(replace(run, protocol=run.protocol.model_copy(update={"final_evaluation": capped}))).score == -5.0
+
+
+def _learning(variant: str, episodes: int, seed: int = 1) -> Run:
+    return resolve_run(
+        variant=variant, task="cliff_walking", seed=seed, protocol="learning_2018", budget_episodes=episodes
+    )
+
+
+def test_without_an_evaluation_the_score_is_what_was_earned_while_learning() -> None:
+    found = learn(_learning("sarsa", 60))
+    assert found.score == pytest.approx(np.mean(list(found.curve.values())))
+    assert found.columns == {"second_half": pytest.approx(np.mean(list(found.curve.values())[30:]))}
+    assert learn(_learning("q_learning", 60)).curve == learn(_run(episodes=60)).curve
+
+
+def test_a_long_curve_is_kept_as_means_over_blocks_of_episodes() -> None:
+    short, long = learn(_learning("q_learning", MOST_POINTS)), learn(_learning("q_learning", 2 * MOST_POINTS + 1))
+    assert list(short.curve) == list(range(1, MOST_POINTS + 1))
+    assert list(long.curve) == list(range(3, 2 * MOST_POINTS + 2, 3))  # the last points may be fewer than a block
+    first = [short.curve[episode] for episode in (1, 2, 3)]
+    assert long.curve[3] == pytest.approx(np.mean(first))
+
+
+@pytest.mark.parametrize(("variant", "limit", "within"), [("q_learning", -50.8, 0.6), ("expected_sarsa", -20.708, 0.4)])
+def test_what_is_earned_in_the_end_is_the_exact_limit_of_the_algorithm(
+    variant: str, limit: float, within: float
+) -> None:
+    assert learn(_learning(variant, 40_000)).columns["second_half"] == pytest.approx(limit, abs=within)
+
+
+def test_sa1_sarsa_takes_the_action_that_it_updated_towards() -> None:
+    """With values that differ in every state, the error of each step names the action that the next step takes."""
+    assert sarsa.CHOOSES_FIRST and not q_learning.CHOOSES_FIRST and not expected_sarsa.CHOOSES_FIRST
+    given: list[tuple[int, int]] = []
+
+    def noted(q_tm1, a_tm1, r_t, discount_t, q_t, a_t, epsilon):
+        given.append((int(a_tm1), int(a_t)))
+        return sarsa.td_error.py_func(q_tm1, a_tm1, r_t, discount_t, q_t, a_t, epsilon)
+
+    transitions = transitions_of(CLIFF_WALKING)
+    values = np.random.default_rng(1).normal(size=transitions.reward.shape[:2])
+    noted_returns = np.zeros(1), np.zeros(1, np.int64)
+    agent, stream = Agent(True, 0.5, 1.0, 0.3, False), np.random.default_rng(3)
+    play.py_func(transitions, values, noted, agent, 40, -1, *noted_returns, stream)
+    assert len(given) == noted_returns[1][0] > 10
+    assert all(before[1] == after[0] for before, after in pairwise(given))
+
+
+def test_a_number_of_steps_ends_play_within_an_episode() -> None:
+    transitions, stream = transitions_of(CLIFF_WALKING), np.random.default_rng(5)
+    values, returns, lengths = np.zeros(transitions.reward.shape[:2]), np.zeros(300), np.zeros(300, np.int64)
+    agent = Agent(False, 0.5, 1.0, 0.1, False)
+    ended = play(transitions, values, q_learning.td_error, agent, -1, 1_000, returns, lengths, stream)
+    assert 3 < ended < 100 and 900 < lengths[:ended].sum() <= 1_000 and not lengths[ended:].any()

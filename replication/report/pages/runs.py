@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from replication.analysis.learning_curves import agent_title, full_budget_text
 from replication.evidence.manifest import count_events, events_in_words, read_manifest
 from replication.foundation.files import sha256
 from replication.foundation.git import NOT_IN_A_COMMIT
+from replication.specification.departures import SET, ChangedByHand
 from replication.specification.experiments import Experiment
 from replication.specification.families.facts import Evidence
 from replication.specification.fidelity import deviations_in_force
@@ -52,10 +53,14 @@ def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[d
                 "protocol": f"{run.protocol.title} ({run.protocol.protocol})",
                 "preset": f"{run.preset.title} ({run.preset.preset})" if run.preset else "none",
                 "scored": _scored(run),
-                "finished": f"{len(made)} of {len(group)}{marks_of(made)}",
+                "finished": f"{_count(each.run for each in made)} of {_count(group)}{marks_of(made)}",
             }
         )
     return rows
+
+
+def _count(runs: Iterable[Run]) -> int:
+    return sum(run.stands_for for run in runs)
 
 
 def _seeds(group: Sequence[Run]) -> str:
@@ -77,6 +82,10 @@ def groups(experiment: Experiment) -> list[list[Run]]:
 def _scored(run: Run) -> str:
     """Return the quantity that is the score, in words."""
     final = run.protocol.final_evaluation
+    if (kept := run.protocol.training_score) is not None:
+        return f"mean return of the last {kept.episodes} training episodes"
+    if run.protocol.published_quantity == "training_episodes":
+        return "what the protocol measures in training, the mean over episodes"
     if final is None:
         return "training returns of the last iteration"
     if not run.family.trains:
@@ -95,7 +104,7 @@ def shown_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, s
     """Return every departure that a run recorded, and that was declared since, once, with the variants it concerns."""
     variants: dict[Deviation, dict[str, None]] = {}
     for found in one_a_record(finished):
-        recorded = [Deviation.model_validate_json(json.dumps(each)) for each in found.record["deviations"]]
+        recorded = [_recorded(each) for each in found.record["deviations"]]
         known = {each.id for each in recorded}
         recorded += [each for each in deviations_in_force(found.run) if each.id not in known]
         for deviation in recorded:
@@ -116,6 +125,12 @@ def noted_runs(experiment: Experiment, finished: FinishedRuns) -> list[str]:
     counted = events_in_words(count_events(entries, digests))
     lost = [entry for entry in entries if entry.digest in digests and entry.reason]
     return [counted or "none of these runs"] + [f"{entry.record}: {entry.event}, {entry.reason}" for entry in lost]
+
+
+def _recorded(content: dict[str, Any]) -> Deviation:
+    """Read a departure from a record; settings changed by hand may concern no row."""
+    kind = ChangedByHand if content.get("id") == SET else Deviation
+    return kind.model_validate_json(json.dumps(content))
 
 
 def shown_clips(experiment: Experiment, finished: Sequence[FinishedRun]) -> tuple[list[tuple[str, str]], int]:
@@ -184,7 +199,8 @@ def cost(finished: Sequence[FinishedRun]) -> str:
     known = [seconds for seconds in map(_seconds, made) if seconds is not None]
     unknown = f" (of {len(made) - len(known)} runs it is not known)" if len(known) < len(made) else ""
     frames = f", {sum(map(_frames, made)):,} frames of training" if any(map(_plays_frames, made)) else ""
-    return f"{len(finished):,} run{'s' if len(finished) > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
+    runs = _count(found.run for found in finished)
+    return f"{runs:,} run{'s' if runs > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
 
 
 def _plays_frames(found: FinishedRun) -> bool:

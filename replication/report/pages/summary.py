@@ -76,4 +76,5 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
     runs = experiment.runs()
     left = unfinished(runs, results)
     seconds = sum(map(assumed_seconds, left))
-    return Left(len(left), len(runs), sum(run.training_frames for run in left), seconds)
+    lacking, total = (sum(run.stands_for for run in some) for some in (left, runs))
+    return Left(lacking, total, sum(run.training_frames for run in left), seconds)

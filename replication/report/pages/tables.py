@@ -15,6 +15,21 @@ from replication.report.tables.table import from_markdown
 from replication.report.tables.verdict_columns import BETWEEN_NAMES
 from replication.specification.experiments import Experiment
 
+_BESIDE_EXACT = {
+    "replicated": "The interval contains the exact value and is narrower than the distance to the nearest rival.",
+    "differs": "The interval does not contain the exact value.",
+    "inconclusive": "The interval contains the exact value, and is too wide to tell it from the nearest rival.",
+    "not run": "The runs of this row are not finished.",
+    "no reference": "There is no exact value to stand beside this row, and nothing was published but a picture.",
+}
+"""Meanings of verdicts in a table of exact values."""
+_OF_STATEMENTS = {
+    "replicated": "What the text says is wrong with a probability of at most 5 %.",
+    "differs": "The opposite of what the text says is.",
+    "inconclusive": "Neither is.",
+    "not run": "The runs that would tell are not finished.",
+}
+"""Meanings of verdicts in a table of statements."""
 _VERDICTS = {
     "replicated": "Ours learned as much as the published agent, within a quarter, and the tests show it.",
     "differs": "Ours did not do what the published agent did, and the tests show it.",
@@ -133,7 +148,8 @@ def verdicts(table: ShownTable) -> list[ShownVerdict]:
             if other == word and reason and not reason.startswith(_OWN_REASONS)
         )
         if word in given:
-            counted.append(ShownVerdict(word, given.count(word), meaning, why.most_common()))
+            here = _meanings(table).get(word, meaning)
+            counted.append(ShownVerdict(word, given.count(word), here, why.most_common()))
     return counted
 
 
@@ -177,6 +193,12 @@ def _severity_text(agent: str, games: list[str], open_to: list[str], passed: lis
 def _listed(names: list[str], last: str = "and") -> str:
     *first, end = names
     return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def _meanings(table: ShownTable) -> dict[str, str]:
+    """Return the meanings of verdicts that the table's columns ask for, in place of those of `_VERDICTS`."""
+    by_column = {"nearest rival": _BESIDE_EXACT, "statement": _OF_STATEMENTS}
+    return next((meanings for column, meanings in by_column.items() if column in table.columns), {})
 
 
 def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:

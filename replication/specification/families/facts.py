@@ -67,7 +67,9 @@ class FamilyFacts:
     """The original whose rows are the details of the family's engine; each is shown beside every other original too.
     None: there is no such list."""
     seconds_a_seed: float = 0.0
-    """Assumed for plans, on one core: the time of a run, where runs of all lengths take about as long (bundles)."""
+    """Assumed for plans, on one core: the time of a run of a bundle, whatever its length."""
+    seconds_an_episode: float = 0.0
+    """Assumed beside it, where the time of a run grows with its episodes; a budget in steps counts as so many."""
     work: Callable[[str, FamilySettings, int], Work] | None = None
     """Count the arithmetic of a module with these settings and so many actions, where runs are no bundles."""
 

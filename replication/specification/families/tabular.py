@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,18 @@ class TabularConfig(FamilySettings):
     discount: Probability
     """gamma: the worth of the next step's value; 1: undiscounted."""
     epsilon: Probability
-    """Share of random actions while learning; the others are greedy, drawn among equal values."""
+    """Share of random actions while learning; the others are greedy."""
+    ties: Literal["random", "first"] = "random"
+    """Which of several actions of the highest value is the greedy one: each as likely, or the first of the list."""
+
+
+class DynaConfig(TabularConfig):
+    """The same with a model, from which it learns between two steps."""
+
+    planning_steps: Annotated[int, Field(ge=0)]
+    """n: steps that the model makes up after each step; 0: Q-learning."""
+    bonus: Annotated[float, Field(ge=0.0)]
+    """kappa: of the reward of a planned step, for each root of a step since it was last taken; above 0: Dyna-Q+."""
 
 
 NUMERICS_VERSION = 1
@@ -26,12 +37,18 @@ NUMERICS_VERSION = 1
 FACTS = FamilyFacts(
     name="tabular",
     settings=TabularConfig,
-    modules={"q_learning": TabularConfig},
+    modules={
+        "q_learning": TabularConfig,
+        "sarsa": TabularConfig,
+        "expected_sarsa": TabularConfig,
+        "dyna_q": DynaConfig,
+    },
     numerics_version=NUMERICS_VERSION,
     kept_law={},
-    budget_units=("episodes",),
+    budget_units=("episodes", "steps"),
     bundles=True,
     evidence="learning",
     streams=(),
-    seconds_a_seed=0.05,
+    seconds_a_seed=0.0005,
+    seconds_an_episode=5e-6,
 )

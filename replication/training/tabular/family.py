@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from replication.environments.gridworlds.gridworld import Transitions, transitions_of
-from replication.foundation.random_streams import named_stream
 from replication.specification.families.tabular import TabularConfig
-from replication.specification.protocols import AnyPresentation, GridworldPresentation
+from replication.specification.protocols import GridworldPresentation
 from replication.specification.run import Run
-from replication.specification.tasks.gridworlds import Gridworld
 from replication.training.bundled import Learned, open_bundles
 from replication.training.contract import Cohort
 from replication.training.machine.settings import Machine
+from replication.training.tabular.playing import Played
 
 _LAST = 100
-"""Training episodes at the end whose mean return stands beside the score."""
+"""Training episodes at the end whose mean return stands beside the score of an evaluation."""
+MOST_POINTS = 500
+"""Of a curve. Longer ones are means over blocks of episodes of one length."""
 
 
 def open_cohort(runs: Sequence[Run], machine: Machine) -> AbstractContextManager[Cohort]:
@@ -30,63 +30,44 @@ def open_cohort(runs: Sequence[Run], machine: Machine) -> AbstractContextManager
 
 
 def learn(run: Run) -> Learned:
-    """Train a table of action values in the episodes of the budget, then evaluate it."""
-    world, config, final = run.task, run.settings_as(TabularConfig), run.protocol.final_evaluation
-    assert isinstance(world, Gridworld) and final is not None
-    transitions = transitions_of(world)
+    """Train a table of action values for the budget, then evaluate it where the protocol does."""
+    config, shown, final = run.settings_as(TabularConfig), run.protocol.training, run.protocol.final_evaluation
+    assert isinstance(shown, GridworldPresentation)
     algorithm = importlib.import_module(f"replication.algorithms.tabular.{run.variant.module}")
-    values = np.zeros(transitions.reward.shape)
-
-    def returns(
-        presentation: AnyPresentation, purpose: str, episodes: int, epsilon: float, step_size: float
-    ) -> NDArray[np.float64]:
-        assert isinstance(presentation, GridworldPresentation)
-        cap, stream = presentation.episode_cap_steps or -1, named_stream(run.seed, world.name, purpose)
-        found = np.zeros(episodes)
-        _play(transitions, values, algorithm.td_error, step_size, config.discount, epsilon, cap, found, stream)
-        return found
-
-    training = returns(run.protocol.training, "training", run.budget.episodes, config.epsilon, config.step_size)
-    evaluated = returns(final.presentation, "evaluation", final.num_episodes, run.final_epsilon(final), 0.0)
-    return Learned(
-        score=float(evaluated.mean()),
-        columns={f"training_return_last_{_LAST}": float(training[-_LAST:].mean())},
-        curve={episode: float(value) for episode, value in enumerate(training, start=1)},
-    )
+    play: Any = importlib.import_module(f"{__package__}.{algorithm.LEARNER}").player(run, algorithm)
+    episodes, steps = run.budget.episodes or run.budget.steps, run.budget.steps or -1
+    played = play("training", episodes, steps, shown.episode_cap_steps or -1, config.epsilon, learns=True)
+    curve = _curve(run, shown, played)
+    if final is None:
+        return _scored_by_training(shown, played, curve)
+    assert isinstance(final.presentation, GridworldPresentation)
+    cap, epsilon = final.presentation.episode_cap_steps or -1, run.final_epsilon(final)
+    evaluated = play("evaluation", final.num_episodes, -1, cap, epsilon, learns=False)
+    last = {f"training_return_last_{_LAST}": float(played.returns[-_LAST:].mean())}
+    return Learned(float(evaluated.returns.mean()), last, curve)
 
 
-@njit(nogil=True)  # compiled anew for each algorithm: numba caches no loop that is given a function
-def _play(
-    transitions: Transitions,
-    values: NDArray[np.float64],
-    td_error: Callable[..., float],
-    step_size: float,
-    discount: float,
-    epsilon: float,
-    cap: int,
-    returns: NDArray[np.float64],
-    stream: np.random.Generator,
-) -> None:
-    """Play episodes, move values [states, actions] after each step, and add up their returns [episodes].
-
-    Args: `cap` steps truncate an episode, -1: never; with a step size of 0 nothing is learned.
-    """
-    for episode in range(len(returns)):
-        state, steps, ended = transitions.start, 0, False
-        while not ended and steps != cap:
-            action = _choose(values[state], epsilon, stream)
-            reached, reward = transitions.next_state[state, action], transitions.reward[state, action]
-            ended = transitions.terminal[state, action]
-            error = td_error(values[state], action, reward, 0.0 if ended else discount, values[reached])
-            values[state, action] += step_size * error
-            returns[episode] += reward
-            state, steps = reached, steps + 1
+def _scored_by_training(shown: GridworldPresentation, played: Played, curve: dict[int, float]) -> Learned:
+    """Score what was earned while learning: the mean over all episodes, or how many ended within the steps."""
+    if shown.measured == "finished_episodes":
+        return Learned(float(len(played.returns)), {}, curve)
+    values = _of_episodes(shown, played)
+    return Learned(float(values.mean()), {"second_half": float(values[len(values) // 2 :].mean())}, curve)
 
 
-@njit(cache=True, nogil=True)
-def _choose(values: NDArray[np.float64], epsilon: float, stream: np.random.Generator) -> int:
-    """Choose a random action with probability epsilon, else one of those of the highest value, each as likely."""
-    if stream.random() < epsilon:
-        return int(stream.random() * len(values))
-    highest = np.flatnonzero(values == values.max())
-    return int(highest[int(stream.random() * len(highest))])
+def _of_episodes(shown: GridworldPresentation, played: Played) -> NDArray[np.float64]:
+    return played.lengths.astype(np.float64) if shown.measured == "episode_steps" else played.returns
+
+
+def _curve(run: Run, shown: GridworldPresentation, played: Played) -> dict[int, float]:
+    """Return what the protocol measures while learning: a value an episode, or finished episodes by steps."""
+    if shown.measured == "finished_episodes":
+        width = -(-run.budget.steps // MOST_POINTS)
+        points = np.arange(width, run.budget.steps + 1, width)
+        values: NDArray[Any] = np.searchsorted(np.cumsum(played.lengths), points, side="right").astype(np.float64)
+    else:
+        of_episodes = _of_episodes(shown, played)
+        width = -(-len(of_episodes) // MOST_POINTS)
+        values = of_episodes[: len(of_episodes) // width * width].reshape(-1, width).mean(axis=1)
+        points = np.arange(1, len(values) + 1) * width
+    return dict(zip(points.tolist(), values.tolist(), strict=True))

@@ -1,0 +1,110 @@
+"""What a protocol measures while agents learn, by episode or by step, where seeds share a record: mean and interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.exact_references import epsilon_greedy_steps
+from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.intervals import LEVEL
+from replication.analysis.learning_curves import agent_title
+from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.specification.experiments import Experiment
+from replication.specification.protocols import GridworldPresentation
+from replication.specification.run import Run
+from replication.specification.tasks.gridworlds import Gridworld
+
+_LABELS = {
+    "episode_return": ("episode", "sum of rewards during the episode"),
+    "episode_steps": ("episode", "steps of the episode"),
+    "finished_episodes": ("time step", "finished episodes"),
+}
+_FROM_POINT = {"episode_return": 1, "episode_steps": 2, "finished_episodes": 1}
+"""First point drawn: the book leaves out the first episode, which is as long for every agent."""
+_HEADROOM = 1.4
+"""Height of an axis, of the highest interval: above it there is room for the legend, and the exact line leaves it."""
+_COLUMNS = ["task", "agent", "point", "count", "mean", "low", "high"]
+
+
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
+    """Draw a panel a task and a line a record."""
+    records, runs = bundle_records(finished), experiment.runs()
+    parts = [_points(record, agent_title(record.run, runs)) for record in records]
+    data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
+    exact = {record.run.task.title: epsilon_greedy_steps(record.run) for record in records}
+    with house_style():
+        figure = _draw(data, measured_of(runs[0]), exact, _change_of(runs[0]))
+    return FigureResult("measured_curves", figure, data, _caption(experiment, finished, data, exact))
+
+
+def measured_of(run: Run) -> str:
+    """Return what the protocol of a gridworld measures."""
+    assert isinstance(run.protocol.training, GridworldPresentation)
+    return run.protocol.training.measured
+
+
+def _change_of(run: Run) -> int:
+    """Return the steps after which the world changes; 0: it does not."""
+    return run.task.changes_after_steps if isinstance(run.task, Gridworld) else 0
+
+
+def _points(record: BundleRecord, agent: str) -> pd.DataFrame:
+    part = record.curve[record.curve["point"] >= _FROM_POINT[measured_of(record.run)]].copy()
+    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
+    part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+    part.insert(0, "agent", agent)
+    part.insert(0, "task", record.run.task.title)
+    return part
+
+
+def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: int) -> Figure:
+    tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
+    panels = max(1, len(tasks))
+    rows, columns = (panels, 1) if panels == 1 else (-(-panels // 2), 2)
+    figure = Figure(figsize=(7.5 if columns == 1 else 10.0, 4.0 * rows), layout="constrained")
+    for axes, task in zip(np.atleast_1d(figure.subplots(rows, columns)).ravel(), tasks, strict=False):
+        here = data[data["task"] == task]
+        for place, agent in enumerate(agents):
+            line, colour = here[here["agent"] == agent], AGENT_COLOURS[place % len(AGENT_COLOURS)]
+            axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+            axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, label=agent)
+        _draw_exact(axes, measured, exact[task], float(here["point"].max()), change)
+        axes.set_ylim(0.0, _HEADROOM * float(here["high"].max()))
+        axes.set_title(task)
+        axes.set_xlabel(_LABELS[measured][0])
+        axes.set_ylabel(_LABELS[measured][1])
+        axes.grid(axis="y")
+        corner = "upper right" if measured == "episode_steps" else "upper left"
+        axes.legend(loc=corner, frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
+    return figure
+
+
+def _draw_exact(axes: Axes, measured: str, steps: float, last: float, change: int) -> None:
+    """Draw what epsilon-greedy agents that know the best values would show."""
+    style = {"color": REFERENCE_COLOUR, "linewidth": 0.9, "linestyle": "--"}
+    label = f"with optimal values, {steps:.2f} steps an episode"
+    if measured == "finished_episodes":
+        until = change or last
+        axes.plot([0.0, until], [0.0, until / steps], label=label, **style)  # type: ignore[arg-type]
+    elif measured == "episode_steps":
+        axes.axhline(steps, label=label, **style)  # type: ignore[arg-type]
+    if change:
+        axes.axvline(change, color=REFERENCE_COLOUR, linewidth=0.8, linestyle=":", label="the maze changes")
+
+
+def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame, exact: dict[str, float]) -> str:
+    what = _LABELS[measured_of(experiment.runs()[0])][1]
+    first = " The first episode is left out, as in the book." if "steps" in what else ""
+    known = (
+        " Broken: expected steps of an agent that explores as much and knows the best values, exact." if exact else ""
+    )
+    return (
+        f"{what.capitalize()} while learning, exploration included. {experiment.title}; "
+        f"{coverage(experiment, finished)} finished. Lines: mean over runs; bands: {LEVEL:.0%} intervals of it.{first}"
+        f"{known} The book's curves exist as a picture alone, and are not drawn."
+    )
