@@ -6,13 +6,12 @@ import argparse
 import shutil
 from pathlib import Path
 
-from replication.evidence.manifest import NAME, latest, note, read_manifest
 from replication.foundation.errors import ReplicationError
 
 HELP = "take a finished run out of the results, with a reason that stays"
 DESCRIPTION = (
-    f"Remove the record of a finished run and note in {NAME} why. What was run and dropped stays known: pages count "
-    "it, and `verify` demands the reason."
+    "Remove the record of a finished run and note in manifest.jsonl why. What was run and dropped stays known: pages "
+    "count it, and `verify` demands the reason."
 )
 
 
@@ -30,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: the manifest knows no such record, or it cannot be removed; no reason.
     """
+    from replication.evidence.manifest import NAME, latest, note, read_manifest
+
     if not options.reason.strip():
         raise ReplicationError("--reason: found nothing, expected why the run is dropped")
     runs = options.results.resolve() / "runs"

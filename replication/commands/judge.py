@@ -173,6 +173,10 @@ def judged_run(
     return JudgedRun(agent, played, checked_task(game, played), seed, loaded_preset, Budget())
 
 
+_IN_EVALUATION = {"life_loss_ends_trajectory": False, "independent_episodes": False}
+"""Of a training's presentation, where it is evaluated by it: games are whole, and all of them are kept."""
+
+
 def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episodes: int | None) -> Protocol:
     """Return the protocol with all that an evaluation needs and it leaves open."""
     name, final = protocol.protocol, protocol.final_evaluation
@@ -191,7 +195,7 @@ def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episod
         raise ReplicationError(f"--epsilon {epsilon:g}: expected a share from 0 to 1")
     if final is None:
         assert num_episodes is not None
-        presentation = of_atari(protocol.training).model_copy(update={"life_loss_ends_trajectory": False})
+        presentation = of_atari(protocol.training).model_copy(update=_IN_EVALUATION)
         final = FinalEvaluation(network="final", num_episodes=num_episodes, epsilon=epsilon, presentation=presentation)
     elif epsilon is not None:
         final = final.model_copy(update={"epsilon": epsilon})

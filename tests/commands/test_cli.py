@@ -25,7 +25,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {
         p.name: p.read_bytes()
         for p in (folder / "results").rglob("*")
-        if p.is_file() and p.name not in ("run.json", "lock")
+        if p.is_file() and p.name not in ("run.json", "lock", "manifest.lock")
     }
 
 
@@ -35,7 +35,7 @@ def test_r3_r5_a_run_writes_its_files_with_departures_and_provenance_and_is_not_
     assert train_smoke(tmp_path) == 0
     said = capsys.readouterr().err
     assert "replay memory: 1,000 rows" in said
-    assert set(_files(tmp_path)) == {"scores.csv", "evaluation.trace", "curve.csv", "training.csv"}
+    assert set(_files(tmp_path)) == {"scores.csv", "evaluation.trace", "curve.csv", "training.csv", "manifest.jsonl"}
     record = json.loads(next((tmp_path / "results").rglob("run.json")).read_bytes())
     assert record["budget"] == {"frames": 2400, "iterations": 0, "steps": 600}
     assert record["evaluated_network"]["network"] == "best"

@@ -245,7 +245,7 @@ def test_hours_say_where_the_speed_comes_from(tmp_path: Path, capsys: pytest.Cap
 def test_what_takes_months_is_said_to_be_slow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = examined(capsys, tmp_path, "iqn_2018")[1]
     (slow,) = lines(said, "slow")
-    assert slow.startswith("slow  7.8 years of one core; ")
+    assert slow.startswith("slow  11.0 years of one core; ")
     assert said.endswith(("ready, but slow, for iqn_2018\n", "something is missing for iqn_2018\n"))
     assert not lines(examined(capsys, tmp_path)[1], "slow")
 

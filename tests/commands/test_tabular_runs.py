@@ -79,7 +79,9 @@ def test_a_bundle_stopped_after_some_seeds_ends_in_the_same_bytes(
     assert train(tmp_path) == 0
     assert learned == list(range(1, SEEDS + 1))  # no seed is learned a second time
     record = json.loads((record_of(tmp_path) / "run.json").read_bytes())
-    assert record["cost"]["seconds"] > 1_000.0  # of all sessions
+    assert (
+        record["cost"]["seconds"] >= 1_000.0
+    )  # of all sessions; twelve seeds take less than the tenth it is rounded to
     said = capsys.readouterr().err
     assert f"q_learning cliff_walking seeds 1-{SEEDS}: {record_of(tmp_path)}" in said and "seed 1:" not in said
     assert left(tmp_path / "results") == left(whole / "results")
@@ -136,7 +138,10 @@ def test_the_table_says_each_mean_with_its_interval(experiment: Experiment, whol
     assert re.fullmatch(r"-[\d.]+ \(-[\d.]+ to -[\d.]+\)", shown["training return last 100"])
     none = returns.build(experiment, FinishedRuns(experiment, whole / "results", ()))
     (missing,) = none.printed().to_dict("records")
-    assert missing["seeds"] == f"0 of {SEEDS}" and missing["mean score"] == missing["95 % interval"] == "missing"
+    assert missing["seeds"] == f"0 of {SEEDS}" and (missing["mean score"], missing["95 % interval"]) == (
+        "missing",
+        "none",
+    )
 
 
 def test_seeds_named_one_by_one_have_records_of_their_own(experiment: Experiment, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_tables_captions_and_pages_mark_it(shown: tuple[Experiment, list[Run]], 
     some = "numerics version 2" if len(finished) == 1 else "1 of numerics version 2"
     assert str(coverage(experiment, finished)) == f"{len(finished)} of {len(experiment.runs())} runs ({some})"
     table = scores.build(experiment, load_runs(experiment, tmp_path))
-    assert sum("numerics version 2)" in seeds for seeds in table.frame["seeds"]) == 1
+    assert sum("numerics version 2)" in seeds for seeds in table.printed()["seeds"]) == 1
     assert f"runs ({some}) finished." in table.caption
     assert "Runs of an earlier numerics version were made by code of the same law" in table.caption
     told = [provenance(found)["run"] for found in trained]

@@ -38,7 +38,7 @@ def test_settings_and_digests_are_the_same_without_any_null(workflow: Path) -> N
     for kind in ("algorithms", "protocols"):
         for path in (workflow / kind).glob("*.yaml"):
             content = read_yaml(path)
-            bare = without_nulls(content)
+            bare = content if "like" in content else without_nulls(content)  # there a null overrides what is inherited
             shorter += bare != content
             path.write_text(yaml.safe_dump(bare, sort_keys=False))
     assert shorter > 20

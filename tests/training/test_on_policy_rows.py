@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from replication.algorithms.on_policy.contract import load_algorithm
 from replication.environments.contract import StepResult
-from replication.evidence.scores import training_score
+from replication.evidence.scores import last_episodes_rows
 from replication.foundation.random_streams import training_streams
-from replication.specification.loading import load_variant
+from replication.specification.loading import load_protocol, load_variant
 from replication.specification.run import resolve_run
 from replication.training.on_policy.lane import Lane
 from replication.training.on_policy.loop import learned_reward
@@ -92,6 +92,11 @@ def test_w17_a_step_of_the_run_is_a_decision_of_one_actor() -> None:
 
 
 def test_w18_the_score_is_the_mean_return_of_the_last_hundred_training_episodes() -> None:
-    returns = [1000.0, *(float(number) for number in range(100))]
-    assert training_score(returns) == 49.5
-    assert training_score([3.0, 5.0]) == 4.0 and training_score([]) is None
+    def score(returns: list[float]) -> float | None:
+        rows = [{"episode": i, "end_step": 10 * (i + 1), "raw_return": value} for i, value in enumerate(returns)]
+        count = load_protocol("baselines_2017").training_score.episodes
+        found = last_episodes_rows(rows, [40_000_000], 4, count)
+        return found[0]["mean_return"] if found else None
+
+    assert score([1000.0, *(float(number) for number in range(100))]) == 49.5
+    assert score([3.0, 5.0]) == 4.0 and score([]) is None

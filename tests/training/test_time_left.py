@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from replication.foundation.durations import clock_text
-from replication.specification.assumed_speed import assumed_speed
+from replication.specification.assumed_speed import REFERENCE_PLAYING, assumed_speed
 from replication.specification.run import Run, resolve_run
 from replication.training.time_left import TimeLeft
 
@@ -91,7 +91,7 @@ def test_a_continued_run_counts_from_where_it_stands() -> None:
     some[0].step = 990_000
     left = TimeLeft(some, "cpu")
     advance(left, some, 5_000, seconds=50.0)
-    assert left.seconds() == pytest.approx(50 + (125_000 + 135_000) / 700, rel=0.01)
+    assert left.seconds() == pytest.approx(50 + (125_000 + 135_000) / REFERENCE_PLAYING, rel=0.01)
 
 
 def test_the_speed_is_that_of_late() -> None:
