@@ -63,10 +63,10 @@ def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Ce
 
 def run_score(finished: FinishedRun, judged_at: Budget) -> float:
     """Return the score of a run: mean return of its final evaluation, or of training where it is judged."""
-    if finished.run.publishes_training:
-        return training_point(finished, judged_at)[1]
     if finished.row is not None:
         return float(finished.row["score"])
+    if finished.run.publishes_training:
+        return training_point(finished, judged_at)[1]
     assert finished.episodes is not None
     return float(finished.episodes["return"].mean())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from replication.analysis.bundles import BundleRecord, bundle_records
@@ -9,11 +11,25 @@ from replication.analysis.exact_references import LIMIT_OF, judge_exact, limits_
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL, family_level, interval
 from replication.analysis.learning_curves import budget_text
+from replication.report.tables.columns import PrintedColumn, number, text
+from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 from replication.specification.families.tabular import TabularConfig
 from replication.specification.run import Run
 
+_COLUMNS = (
+    PrintedColumn("step size", ("step_size",), lambda value: f"{value:g}"),
+    text("agent"),
+    text("budget"),
+    number("runs", digits=0),
+    number("ours", digits=2),
+    interval_column("interval", "ours", digits=2),
+    number("exact", digits=2, missing=""),
+    PrintedColumn("nearest rival", ("nearest_rival", "nearest_rival_value"), lambda name, value: f"{name} {value:.2f}"),
+    text("verdict"),
+    text("reason"),
+)
 _FROM_EPISODES = 10_000
 """Only runs at least this long have an end that can be compared with a limit."""
 
@@ -36,19 +52,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "of one seed have the same random numbers at every step size, so the rows of an algorithm are close to one "
         "another. The book shows these numbers as a picture alone."
     )
-    columns = [
-        "step size",
-        "agent",
-        "budget",
-        "runs",
-        "ours",
-        "interval",
-        "exact",
-        "nearest rival",
-        "verdict",
-        "reason",
-    ]
-    return Table("exact_limits", pd.DataFrame(rows, columns=columns), caption)
+    data = list(dict.fromkeys(name for column in _COLUMNS for name in column.data))
+    return Table("exact_limits", pd.DataFrame(rows, columns=data), caption, columns=_COLUMNS)
 
 
 def step_size_of(run: Run) -> float:
@@ -61,18 +66,17 @@ def algorithm_title(run: Run) -> str:
     return run.variant.title.split(",")[0]
 
 
-def _row(record: BundleRecord, level: float) -> dict[str, str]:
+def _row(record: BundleRecord, level: float) -> dict[str, Any]:
     run, ours = record.run, record.column("second_half")
     low, high = interval(ours, level)
-    row = {
+    row: dict[str, Any] = {
         "agent": algorithm_title(run),
-        "step size": f"{step_size_of(run):g}",
+        "step_size": step_size_of(run),
         "budget": budget_text(run),
-        "runs": f"{record.seeds:,}",
-        "ours": f"{ours.mean:.2f}",
-        "interval": f"{low:.2f} to {high:.2f}",
-        "exact": "",
-        "nearest rival": "",
+        "runs": record.seeds,
+        "ours": ours.mean,
+        "ours_low": low,
+        "ours_high": high,
         "verdict": "no reference",
         "reason": "no exact limit at a constant step size",
     }
@@ -84,8 +88,9 @@ def _row(record: BundleRecord, level: float) -> dict[str, str]:
     verdict = judge_exact(ours, exact, limits, level)
     rival = min(limits, key=lambda other: abs(limits[other] - exact))
     return row | {
-        "exact": f"{exact:.2f}",
-        "nearest rival": f"{rival} {limits[rival]:.2f}",
+        "exact": exact,
+        "nearest_rival": rival,
+        "nearest_rival_value": limits[rival],
         "verdict": verdict.word,
         "reason": verdict.reason,
     }

@@ -8,7 +8,18 @@ import pandas as pd
 
 from replication.analysis.intervals import LEVEL
 from replication.analysis.statements import Statement, probability_text
+from replication.report.tables.columns import PrintedColumn, number, text
 from replication.report.tables.table import Table
+
+_DATA = ("statement", "source", "ours", "comparisons", "probability_wrong", "verdict")
+_COLUMNS = (
+    text("statement"),
+    text("source"),
+    text("ours"),
+    number("comparisons", digits=0),
+    PrintedColumn("probability of being wrong", ("probability_wrong",), probability_text, "missing"),
+    text("verdict"),
+)
 
 
 def statements_table(name: str, first_sentences: str, statements: Sequence[Statement], beside: str = "") -> Table:
@@ -25,8 +36,8 @@ def statements_table(name: str, first_sentences: str, statements: Sequence[State
             "statement": each.text,
             "source": each.source,
             "ours": each.ours,
-            "comparisons": f"{len(each.comparisons)}",
-            "probability of being wrong": probability_text(each.wrong) if each.comparisons else "missing",
+            "comparisons": len(each.comparisons),
+            "probability_wrong": each.wrong if each.comparisons else None,
             "verdict": each.word,
         }
         for each in statements
@@ -37,5 +48,4 @@ def statements_table(name: str, first_sentences: str, statements: Sequence[State
         f"0, added over the comparisons. Replicated: at most {1 - LEVEL:.0%}. Differs: the opposite of one comparison "
         f"is wrong with at most that, counted as often as there are comparisons. Else inconclusive. {beside}"
     ).strip()
-    columns = ["statement", "source", "ours", "comparisons", "probability of being wrong", "verdict"]
-    return Table(name, pd.DataFrame(rows, columns=columns), caption)
+    return Table(name, pd.DataFrame(rows, columns=list(_DATA)), caption, columns=_COLUMNS)
