@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
 from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
 from replication.specification.experiments import Experiment
+from replication.specification.families.tabular import DynaConfig
 from replication.specification.protocols import GridworldPresentation
 from replication.specification.run import Run
 from replication.specification.tasks.gridworlds import Gridworld
@@ -26,20 +29,31 @@ _LABELS = {
 }
 _FROM_POINT = {"episode_return": 1, "episode_steps": 2, "finished_episodes": 1}
 """First point drawn: the book leaves out the first episode, which is as long for every agent."""
-_HEADROOM = 1.4
-"""Height of an axis, of the highest interval: above it there is room for the legend, and the exact line leaves it."""
+_HEADROOM = 1.05
+"""Height of an axis, of the highest interval; the exact line may leave it."""
+_STYLES = ("-", (0, (5, 2)), (0, (1, 1.5)))
+"""In turn, so that of two lines that lie upon each other both are seen."""
 _COLUMNS = ["task", "agent", "point", "count", "mean", "low", "high"]
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw a panel a task and a line a record."""
     records, runs = bundle_records(finished), experiment.runs()
-    parts = [_points(record, agent_title(record.run, runs)) for record in records]
+    parts = [_points(record, _agent(record.run, runs)) for record in records]
     data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
     exact = {record.run.task.title: epsilon_greedy_steps(record.run) for record in records}
     with house_style():
         figure = _draw(data, measured_of(runs[0]), exact, _change_of(runs[0]))
     return FigureResult("measured_curves", figure, data, _caption(experiment, finished, data, exact))
+
+
+def _agent(run: Run, runs: Sequence[Run]) -> str:
+    """Name an agent as the book does: Dyna-Q with a bonus is Dyna-Q+; n steps are planned, alpha is the step size."""
+    if not isinstance(run.settings, DynaConfig):
+        return agent_title(run, runs)
+    config = run.settings
+    name = f"Dyna-Q+, κ = {config.bonus:g}" if config.bonus else "Dyna-Q"
+    return f"{name}, n = {config.planning_steps}, α = {config.step_size:g}"
 
 
 def measured_of(run: Run) -> str:
@@ -72,15 +86,15 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
         for place, agent in enumerate(agents):
             line, colour = here[here["agent"] == agent], AGENT_COLOURS[place % len(AGENT_COLOURS)]
             axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-            axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, label=agent)
+            style = _STYLES[place % len(_STYLES)]
+            axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, linestyle=style, label=agent)
         _draw_exact(axes, measured, exact[task], float(here["point"].max()), change)
         axes.set_ylim(0.0, _HEADROOM * float(here["high"].max()))
         axes.set_title(task)
         axes.set_xlabel(_LABELS[measured][0])
         axes.set_ylabel(_LABELS[measured][1])
         axes.grid(axis="y")
-        corner = "upper right" if measured == "episode_steps" else "upper left"
-        axes.legend(loc=corner, frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     return figure
 
 
