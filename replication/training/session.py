@@ -98,8 +98,8 @@ def _make(missing: Sequence[Run], machine: Machine, stop: Stop) -> None:
         if not left:
             return
         ensure_disk(left, machine.state)
-        note_runs(machine.results, "begun", left)
         cohort = open_until_done.enter_context(family.open_cohort(left, machine))
+        note_runs(machine.results, "begun", left)
         if cohort.trainees:
             _continue_all(cohort.trainees, machine, stop)
             stop.check()

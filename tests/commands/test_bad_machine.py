@@ -13,6 +13,7 @@ import pytest
 
 from replication.commands.cli import main
 from replication.environments.atari import emulator
+from replication.evidence.manifest import read_manifest
 from replication.foundation.errors import ReplicationError
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.machine import capacity
@@ -173,4 +174,6 @@ def test_a_rom_that_is_missing_or_another_one_is_one_line(
     line = refused(capsys, *train(tmp_path, variant=variant, budget_frames="400" if variant == "dqn" else None))
     expected = "the ROM of pong is missing" if data is None else "the ROM of pong has MD5 "
     assert f"{path}: {expected}" in line and "install ale-py again" in line
-    assert [path for path in content(tmp_path / "results") if path.name != "lock"] == []
+    # An agent that does not train has begun when its game is opened.
+    assert {path.name for path in content(tmp_path / "results")} <= {"lock", "manifest.lock", "manifest.jsonl"}
+    assert all(entry.event == "begun" for entry in read_manifest(tmp_path / "results") or [])

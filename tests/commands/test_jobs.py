@@ -52,7 +52,7 @@ def test_a_command_names_exactly_its_run(name: str, tmp_path: Path) -> None:
         words = shlex.split(run_arguments([run], tmp_path / "with space"))
         options = arguments.parse_args(["train", *words])
         found = named_runs(options)
-        assert [each.seed for each in found] == [*(run.bundle or [run.seed])]
+        assert [each.seed for each in found] == [run.bundle.first if run.bundle else run.seed]
         assert found[0].result_digest == run.result_digest and {each.record_digest for each in found} == {
             run.record_digest
         }

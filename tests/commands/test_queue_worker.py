@@ -113,7 +113,7 @@ def test_a_worker_that_is_killed_is_continued_and_every_byte_is_as_if_it_had_not
     assert record["provenance"]["commit"] == commit
     where = ["--folder", str(project.folder.root), "--results", str(tmp_path / "results")]
     assert main(["queue", "collect", *where]) == 0
-    assert capsys.readouterr().out.count("git add ") == 2
+    assert capsys.readouterr().out.count("git add ") == 3  # two runs, and the manifest
     assert _files(tmp_path / "results") == _files(project.undisturbed)
     assert project.start() == "nothing waits in the queue; `queue add` puts something into it\n"
 

@@ -43,6 +43,8 @@ def test_random_play_in_our_place_is_nowhere_replicated(experiment: str) -> None
 def test_no_row_says_more_than_its_floor_allows(path: str) -> None:
     """A word of agreement stands on trained agents with a floor, or is no more than `consistent`."""
     for row in rows_of(path):
+        if "statement" in row or "nearest_rival" in row:
+            continue  # judged beside an exact value or by the opposite, not beside published runs
         if row.get("verdict") == "replicated":
             assert row["floor"] and float(row["share_low"]) > 0.7 and float(row["share_high"]) < 1.3
             assert "random play" not in row["not_ruled_out"] + row["would_have_passed"]
