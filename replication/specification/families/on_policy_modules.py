@@ -15,6 +15,8 @@ from replication.specification.families.on_policy import NUMERICS_VERSION, STREA
 
 _Weight = Annotated[float, Field(ge=0.0)]
 _SCREEN_SIDE_PIXELS = 84
+_TRAJECTORY_STEPS = 200
+"""Assumed for plans, where a rollout is as long as a trajectory: about a life of a game."""
 
 
 class A2CConfig(OnPolicyConfig):
@@ -89,7 +91,13 @@ def on_policy_work(module: str, settings: FamilySettings, num_actions: int) -> W
     forward += settings.network.hidden_units * (channels * side**2 + num_actions + 1)
     rollout_ends = forward // settings.rollout_steps if settings.rollout_steps else 0
     # Forward, gradients of the weights, and of the inputs but for the pixels.
-    return Work(act=forward + rollout_ends, update=3 * forward - first, updates_a_step=float(settings.epochs))
+    a_state = 3 * forward - first
+    steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.num_actors
+    return Work(
+        act=forward + rollout_ends,
+        update=a_state * steps // settings.minibatches,
+        updates_a_step=settings.epochs * settings.minibatches / steps,
+    )
 
 
 FACTS = FamilyFacts(
