@@ -14,8 +14,8 @@ HELP = "make a table, a figure or the page of an experiment, the pages of all, o
 DESCRIPTION = (
     "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
     "experiments, results/index.html; or the page of all agents side by side, results/agents.html; or bring it, the "
-    "counts in README.md and the list in results/README.md up to date. The inventory of an experiment lists the files that "
-    "its tables and figures are made from."
+    "counts in README.md and the list in results/README.md up to date. The inventory of an experiment lists the files "
+    "that its tables and figures are made from."
 )
 
 
