@@ -85,8 +85,6 @@ class Pass:
         """With respect to what each layer gives, before its ReLU."""
         self._masks = [torch.empty(batch_size, outputs, dtype=torch.bool) for outputs, _ in shape.layers]
         self._output = torch.empty(batch_size, shape.sizes[-1], dtype=dtype)
-        self._to_input = torch.empty_like(self._inputs[0])
-        self._to_extra = torch.empty_like(self._inputs[shape.extra_layer])
 
     def forward(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor, extra: Tensor | None = None) -> Tensor:
         """Compute the outputs [batch, outputs]; overwritten by the next call.
@@ -144,7 +142,9 @@ class Pass:
             above = below.mul_(torch.gt(given, 0.0, out=self._masks[layer - 1]))
 
 
-def outputs_of_one(layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def outputs_of_one(
+    layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], inputs: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Compute the outputs [outputs] for one input [inputs]: faster in NumPy than in torch, whose calls take longer."""
     given = inputs
     for weights, biases in layers[:-1]:

@@ -29,7 +29,9 @@ class Row(Settings):
     """What this project does; `{config.discount}` and the like stand for settings."""
     expected: dict[str, Any] = Field(default_factory=dict)
     """Settings of the original, by the names used in `in_force`; empty where the behaviour is built in."""
-    families: tuple[Literal["fitted_q", "off_policy", "on_policy", "tabular", "untrained"], ...] = ("off_policy",)
+    families: tuple[
+        Literal["fitted_q", "off_policy", "off_policy_continuous", "on_policy", "tabular", "untrained"], ...
+    ] = ("off_policy",)
     """Agents it concerns."""
     tag: Literal["program", "paper", "quirk", "rule"] = "program"
     """Read in the program; read in the article alone; a side effect of the program; a rule of this project."""
