@@ -79,7 +79,7 @@ def test_a_truncated_episode_goes_on_in_the_target_and_a_terminated_one_does_not
     (cut,) = opened(small_run(steps=100))
     advance([cut])
     assert len(cut.lane.episodes) == 2 and (cut.lane.replay.content()[:, 5] == 1.0).all()
-    (fallen,) = opened(small_run(task="inverted_pendulum", steps=100))
+    (fallen,) = opened(small_run(task="inverted_pendulum_v5", steps=100))
     advance([fallen])
     ends = [episode.end_step for episode in fallen.lane.episodes if episode.ending == "terminated"]
     assert ends and [int(row) + 1 for row in torch.nonzero(fallen.lane.replay.content()[:, 6] == 0.0)] == ends
