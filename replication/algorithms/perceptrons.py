@@ -144,7 +144,9 @@ class Pass:
             above = below.mul_(torch.gt(given, 0.0, out=self._masks[layer - 1]))
 
 
-def outputs_of_one(layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def outputs_of_one(
+    layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], inputs: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Compute the outputs [outputs] for one input [inputs]: faster in NumPy than in torch, whose calls take longer."""
     given = inputs
     for weights, biases in layers[:-1]:

@@ -67,9 +67,8 @@ def _rows(experiment: Experiment, finished: FinishedRuns) -> list[dict[str, Any]
             shown = [point for point in curve if point.step <= _BEYOND * ends[task]]
             for point in shown:
                 of = {"task": task, "agent": agent, "step": point.step}
-                rows += [
-                    of | {"series": _PUBLISHED_RUN, "run": at + 1, "value": x} for at, x in enumerate(point.scores)
-                ]
+                singles = enumerate(point.scores, start=1)
+                rows += [of | {"series": _PUBLISHED_RUN, "run": run, "value": score} for run, score in singles]
                 rows.append(of | {"series": _PUBLISHED_MEAN, "value": point.mean})
     for found in finished:
         if found.curve is not None:
@@ -152,9 +151,8 @@ def _legend(data: pd.DataFrame, colours: Mapping[str, str]) -> list[Line2D]:
     series, handles = set(data["series"]), []
     for agent, colour in colours.items():
         if agent in set(data.loc[data["series"] == _OURS, "agent"]):
-            handles.append(
-                Line2D([], [], color=colour, linewidth=2.4, label=f"{agent}: mean of our seeds (thin: each)")
-            )
+            label = f"{agent}: mean of our seeds (thin: each)"
+            handles.append(Line2D([], [], color=colour, linewidth=2.4, label=label))
     if _PUBLISHED_MEAN in series:
         label = "published: mean of its runs" + (" (thin: each)" if _PUBLISHED_RUN in series else "")
         handles.append(Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.6, label=label))
@@ -174,11 +172,11 @@ def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame)
     published = experiment.published
     if published is not None and (data["series"] == _PUBLISHED_MEAN).any():
         counts = data[data["series"] == _PUBLISHED_RUN].groupby("task")["run"].nunique()
-        runs = (
-            f"each of its {' or '.join(map(str, sorted(set(counts))))} published runs" if len(counts) else "their mean"
-        )
+        number = " or ".join(map(str, sorted(set(counts))))
+        agents = ", ".join(dict.fromkeys(published.agents.values()))
         parts.append(
-            f"Black: {find_judge(published.source).title}, {', '.join(dict.fromkeys(published.agents.values()))}, {runs}, "
-            "bold their mean; steps are counted from the first one, random ones included."
+            f"Black: {find_judge(published.source).title}, {agents}: "
+            + (f"each of {number} published runs, bold their mean" if number else "the mean of its runs")
+            + "; steps are counted from the first one, random ones included."
         )
     return " ".join(parts)
