@@ -85,8 +85,6 @@ class Pass:
         """With respect to what each layer gives, before its ReLU."""
         self._masks = [torch.empty(batch_size, outputs, dtype=torch.bool) for outputs, _ in shape.layers]
         self._output = torch.empty(batch_size, shape.sizes[-1], dtype=dtype)
-        self._to_input = torch.empty_like(self._inputs[0])
-        self._to_extra = torch.empty_like(self._inputs[shape.extra_layer])
 
     def forward(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor, extra: Tensor | None = None) -> Tensor:
         """Compute the outputs [batch, outputs]; overwritten by the next call.

@@ -10,14 +10,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 from torch import Tensor
 
 from replication.foundation.errors import unknown_name
 from replication.specification.families.off_policy_continuous import OffPolicyContinuousConfig
-from replication.specification.own_settings import imported_file
 
 
 @dataclass(frozen=True)
@@ -73,18 +71,12 @@ class Algorithm(Protocol):
         """Return whether the actor is updated, and targets follow, in this update of the critics; 0: the first."""
 
 
-def load_algorithm(name: str, source: Path | None = None) -> Algorithm:
-    """Import replication.algorithms.off_policy_continuous.NAME, or a file outside this package.
-
-    Args:
-        name: of the module.
-        source: its file, where that lies elsewhere.
+def load_algorithm(name: str) -> Algorithm:
+    """Import replication.algorithms.off_policy_continuous.NAME.
 
     Raises:
         ReplicationError: no such module.
     """
-    if source is not None:
-        return cast(Algorithm, imported_file(source))
     package = importlib.import_module("replication.algorithms.off_policy_continuous")
     known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
     if name not in known:

@@ -78,7 +78,7 @@ class OffPolicyContinuousConfig(FamilySettings):
     learning_starts_steps: _Steps | None
     """Steps after which updates begin; None: with the first step that is not random."""
     update_period_steps: Count | None
-    """Steps between two rounds of updates; None: a round at the end of each episode, an update for each of its steps."""
+    """Steps between two rounds of updates; None: a round at the end of each episode, with an update for each step."""
     updates_at_once: Count | None
     """Updates in a round; None where there are as many as the episode had steps."""
     discount: Probability
@@ -96,6 +96,13 @@ class OffPolicyContinuousConfig(FamilySettings):
     @property
     def steps_before_learning(self) -> int:
         return self.random_steps if self.learning_starts_steps is None else self.learning_starts_steps
+
+    @property
+    def updates_a_step(self) -> float:
+        """Updates for each step, once they have begun."""
+        if self.update_period_steps is None or self.updates_at_once is None:
+            return 1.0
+        return self.updates_at_once / self.update_period_steps
 
     def random_steps_on(self, task: str) -> int:
         """Return the number of random steps on a task."""
