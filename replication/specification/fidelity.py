@@ -25,7 +25,15 @@ from replication.specification.departures import (
     departure_of_preset,
     departure_of_protocol,
 )
-from replication.specification.originals import RULES, GameDifference, Row, TaskDifference, details_not_stated, lineage, rows_of
+from replication.specification.originals import (
+    RULES,
+    GameDifference,
+    Row,
+    TaskDifference,
+    details_not_stated,
+    lineage,
+    rows_of,
+)
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
