@@ -62,6 +62,14 @@ class GameDifference(Settings):
     """How the emulator's logic of this game differs from that of the original's emulator."""
 
 
+class TaskDifference(Settings):
+    task: str
+    row: str
+    """The row of the original that it concerns."""
+    what: str
+    """How this version of the task differs from the original's."""
+
+
 class Original(Settings):
     original: str
     title: str
@@ -71,6 +79,7 @@ class Original(Settings):
     """Letters of a row to the name of its section."""
     rows: tuple[Row, ...]
     game_differences: tuple[GameDifference, ...] = ()
+    task_differences: tuple[TaskDifference, ...] = ()
 
 
 def known_originals() -> list[str]:
