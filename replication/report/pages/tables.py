@@ -172,9 +172,10 @@ def severity(table: ShownTable) -> list[str]:
 
 
 def _row_name(row: Mapping[str, str]) -> str:
-    """Return what tells a row from the others of its agent: its game or statistic, else its first column."""
+    """Return what tells a row from the others of its agent: its game, statistic or task, else its first column."""
     first = next(iter(row))
-    return row.get("game") or row.get("statistic") or f"{row[first]} {first.replace('_', ' ')}"
+    named = row.get("game") or row.get("statistic") or row.get("task")
+    return named or f"{row[first]} {first.replace('_', ' ')}"
 
 
 def _names(cell: str) -> list[str]:
