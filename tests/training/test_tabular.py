@@ -25,6 +25,7 @@ FINGERPRINTS = {
     "q_learning": "1ad7f3b5af098cba",
     "sarsa": "aaa95ac4e47add56",
     "expected_sarsa": "04c4e068ff80bce0",
+    "double_q_learning": "bd5f432d38c22410",
     "dyna_q": "01f42026166e6861",
     "dyna_q+bonus=0.01": "7e2cadd4f6ec02c6",
 }

@@ -41,6 +41,7 @@ FACTS = FamilyFacts(
         "q_learning": TabularConfig,
         "sarsa": TabularConfig,
         "expected_sarsa": TabularConfig,
+        "double_q_learning": TabularConfig,
         "dyna_q": DynaConfig,
     },
     numerics_version=NUMERICS_VERSION,
