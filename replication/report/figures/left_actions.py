@@ -64,7 +64,7 @@ def _draw_panel(axes: Axes, here: pd.DataFrame, optimal: float) -> None:
     axes.set_xlabel("episode")
     axes.set_ylabel("left actions from A, percent of runs")
     axes.grid(axis="y")
-    axes.legend(loc="upper right")
+    axes.legend(loc="center right")  # between the curves, with any number of actions
 
 
 def _caption(experiment: Experiment, finished: FinishedRuns) -> str:
