@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 from replication.analysis.intervals import Estimate, interval
 from replication.analysis.verdict_rule import Word
@@ -173,6 +174,25 @@ def first_actions_of_best(run: Run) -> NDArray[np.float64]:
     policy = epsilon_greedy(optimal_values(transitions, config.discount), config.epsilon)
     found: NDArray[np.float64] = policy[transitions.start]
     return found
+
+
+def blind_value(run: Run, probability: float) -> float:
+    """Compute the expected return of taking the second of two actions with one probability in every state.
+
+    On the short corridor it is (2p - 4) / (p (1 - p)) (Sutton & Barto 2018, Example 13.1).
+    """
+    assert isinstance(run.task, TabularWorld)
+    transitions = transitions_of(run.task)
+    policy = np.tile([1.0 - probability, probability], (len(transitions.terminal), 1))
+    return expected_return(transitions, policy)
+
+
+def best_blind_value(run: Run) -> tuple[float, float]:
+    """Find the best of these probabilities, and its expected return."""
+    found = optimize.minimize_scalar(
+        lambda probability: -blind_value(run, probability), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
+    )
+    return float(found.x), -float(found.fun)
 
 
 def shortest_steps(run: Run, *, changed: bool = False) -> float:

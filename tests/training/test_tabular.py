@@ -26,6 +26,8 @@ FINGERPRINTS = {
     "sarsa": "aaa95ac4e47add56",
     "expected_sarsa": "04c4e068ff80bce0",
     "double_q_learning": "bd5f432d38c22410",
+    "reinforce_tabular": "63011404efd31d02",
+    "reinforce_tabular_baseline": "dde63b9216dd3c20",
     "dyna_q": "01f42026166e6861",
     "dyna_q+bonus=0.01": "7e2cadd4f6ec02c6",
 }
@@ -78,7 +80,8 @@ def test_numbers_move_only_with_the_numerics_version() -> None:
 
 @pytest.mark.parametrize("variant", FINGERPRINTS)
 def test_what_each_algorithm_learns_moves_only_with_the_numerics_version(variant: str) -> None:
-    found = [learn(_learning(variant, 100, seed)) for seed in (1, 2)]
+    played = {"task": "short_corridor", "protocol": "corridor_2018"} if variant.startswith("reinforce") else {}
+    found = [learn(_learning(variant, 100, seed, **played)) for seed in (1, 2)]
     content = [[each.score, each.columns, [*each.curve.items()]] for each in found]
     assert (NUMERICS_VERSION, sha256(canonical_json(content))[:16]) == (1, FINGERPRINTS[variant])
 
@@ -135,10 +138,10 @@ def test_cw6_an_episode_ends_at_the_goal_or_at_the_cap() -> None:
     assert learn(replace(run, protocol=run.protocol.model_copy(update={"final_evaluation": capped}))).score == -5.0
 
 
-def _learning(variant: str, episodes: int, seed: int = 1) -> Run:
-    return resolve_run(
-        variant=variant, task="cliff_walking", seed=seed, protocol="learning_2018", budget_episodes=episodes
-    )
+def _learning(
+    variant: str, episodes: int, seed: int = 1, *, task: str = "cliff_walking", protocol: str = "learning_2018"
+) -> Run:
+    return resolve_run(variant=variant, task=task, seed=seed, protocol=protocol, budget_episodes=episodes)
 
 
 def test_without_an_evaluation_the_score_is_what_was_earned_while_learning() -> None:

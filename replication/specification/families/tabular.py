@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from replication.foundation.validation import Probability
+from replication.foundation.validation import Positive, Probability
 from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
@@ -32,6 +32,26 @@ class DynaConfig(TabularConfig):
     """kappa: of the reward of a planned step, for each root of a step since it was last taken; above 0: Dyna-Q+."""
 
 
+class ReinforceTabularConfig(FamilySettings):
+    """An agent with a preference for each of two actions, the same in all states, which are alike to it."""
+
+    step_size: Positive
+    """alpha, of the preferences."""
+    baseline_step_size: Annotated[float, Field(ge=0.0)]
+    """alpha of the baseline, a number that starts at 0; 0: there is none."""
+    discount: Probability
+    """gamma."""
+    start_probability: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Of the second action, before anything is learned."""
+    least_probability: Annotated[float, Field(ge=0.0, le=0.5)]
+    """Of either action, whatever the preferences; 0: there is no such floor."""
+
+    @property
+    def epsilon(self) -> float:
+        """Share of random actions beside what the policy draws: none."""
+        return 0.0
+
+
 NUMERICS_VERSION = 1
 
 FACTS = FamilyFacts(
@@ -43,6 +63,7 @@ FACTS = FamilyFacts(
         "expected_sarsa": TabularConfig,
         "double_q_learning": TabularConfig,
         "dyna_q": DynaConfig,
+        "reinforce_tabular": ReinforceTabularConfig,
     },
     numerics_version=NUMERICS_VERSION,
     kept_law={},

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.specification.families.tabular import TabularConfig
+from replication.specification.families.tabular import ReinforceTabularConfig, TabularConfig
 from replication.specification.protocols import GridworldPresentation
 from replication.specification.run import Run
 from replication.training.bundled import Learned, open_bundles
@@ -31,8 +31,8 @@ def open_cohort(runs: Sequence[Run], machine: Machine) -> AbstractContextManager
 
 def learn(run: Run) -> Learned:
     """Train a table of action values for the budget, then evaluate it where the protocol does."""
-    config, shown, final = run.settings_as(TabularConfig), run.protocol.training, run.protocol.final_evaluation
-    assert isinstance(shown, GridworldPresentation)
+    config, shown, final = run.settings, run.protocol.training, run.protocol.final_evaluation
+    assert isinstance(config, TabularConfig | ReinforceTabularConfig) and isinstance(shown, GridworldPresentation)
     algorithm = importlib.import_module(f"replication.algorithms.tabular.{run.variant.module}")
     play: Any = importlib.import_module(f"{__package__}.{algorithm.LEARNER}").player(run, algorithm)
     episodes, steps = run.budget.episodes or run.budget.steps, run.budget.steps or -1
@@ -48,11 +48,17 @@ def learn(run: Run) -> Learned:
 
 
 def _scored_by_training(shown: GridworldPresentation, played: Played, curve: dict[int, float]) -> Learned:
-    """Score what was earned while learning: the mean over all episodes, or how many ended within the steps."""
+    """Score what was earned while learning: the mean over all episodes, or how many ended within the steps.
+
+    Where episodes are cut, it says how many were.
+    """
     if shown.measured == "finished_episodes":
         return Learned(float(len(played.returns)), {}, curve)
     values = _of_episodes(shown, played)
-    return Learned(float(values.mean()), {"second_half": float(values[len(values) // 2 :].mean())}, curve)
+    columns: dict[str, float] = {"second_half": float(values[len(values) // 2 :].mean())}
+    if shown.episode_cap_steps is not None:
+        columns["cut_episodes"] = int((played.lengths == shown.episode_cap_steps).sum())
+    return Learned(float(values.mean()), columns, curve)
 
 
 def _of_episodes(shown: GridworldPresentation, played: Played) -> NDArray[np.float64]:
