@@ -28,10 +28,17 @@ FINGERPRINTS = {
     "double_q_learning": "bd5f432d38c22410",
     "reinforce_tabular": "63011404efd31d02",
     "reinforce_tabular_baseline": "dde63b9216dd3c20",
+    "sarsa_tiles": "b7a27ab1f724b50f",
+    "sarsa_tiles+n_steps=4": "8410769a1833132f",
     "dyna_q": "01f42026166e6861",
     "dyna_q+bonus=0.01": "7e2cadd4f6ec02c6",
 }
 """Digests of what two seeds learn of each variant."""
+PLAYED = {
+    "reinforce_tabular": {"task": "short_corridor", "protocol": "corridor_2018"},
+    "sarsa_tiles": {"task": "mountain_car", "protocol": "mountain_car_2018"},
+}
+"""Task and protocol of algorithms that have their own."""
 
 
 def _run(seed: int = 1, episodes: int = 500) -> Run:
@@ -80,8 +87,7 @@ def test_numbers_move_only_with_the_numerics_version() -> None:
 
 @pytest.mark.parametrize("variant", FINGERPRINTS)
 def test_what_each_algorithm_learns_moves_only_with_the_numerics_version(variant: str) -> None:
-    played = {"task": "short_corridor", "protocol": "corridor_2018"} if variant.startswith("reinforce") else {}
-    found = [learn(_learning(variant, 100, seed, **played)) for seed in (1, 2)]
+    found = [learn(_learning(variant, 100, seed, **PLAYED.get(load_variant(variant).module, {}))) for seed in (1, 2)]
     content = [[each.score, each.columns, [*each.curve.items()]] for each in found]
     assert (NUMERICS_VERSION, sha256(canonical_json(content))[:16]) == (1, FINGERPRINTS[variant])
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from replication.foundation.validation import Positive, Probability
+from replication.foundation.validation import Count, Positive, Probability
 from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
@@ -52,6 +52,20 @@ class ReinforceTabularConfig(FamilySettings):
         return 0.0
 
 
+class SarsaTilesConfig(TabularConfig):
+    """An agent whose values are sums of weights of tiles, all 0 at first."""
+
+    step_size: Annotated[float, Field(gt=0.0, le=2.0)]
+    """alpha times the number of tilings: the part of the error by which a value is moved."""
+    n_steps: Count
+    """n: rewards of a target, before the value that stands for the rest."""
+    tilings: Count
+    """Tilings, each shifted against the one before it by one part of a tile, and three parts in the second dimension;
+    a tile has as many parts as there are tilings."""
+    tiles: Count
+    """Tiles that a dimension is wide, in each tiling."""
+
+
 NUMERICS_VERSION = 1
 
 FACTS = FamilyFacts(
@@ -64,6 +78,7 @@ FACTS = FamilyFacts(
         "double_q_learning": TabularConfig,
         "dyna_q": DynaConfig,
         "reinforce_tabular": ReinforceTabularConfig,
+        "sarsa_tiles": SarsaTilesConfig,
     },
     numerics_version=NUMERICS_VERSION,
     kept_law={},
