@@ -6,11 +6,12 @@ from replication.foundation.errors import unknown_name
 from replication.specification.tasks.atari_games import GAMES
 from replication.specification.tasks.gridworlds import GRIDWORLDS
 from replication.specification.tasks.gymnasium_tasks import GYMNASIUM_TASKS
+from replication.specification.tasks.small_mdps import SMALL_MDPS
 from replication.specification.tasks.task import Task
 
 POLE = Task(name="pole", title="Pole on a cart", published_key="pole", kind="pole")
 
-TASKS: dict[str, Task] = {**GAMES, **GRIDWORLDS, **GYMNASIUM_TASKS, POLE.name: POLE}
+TASKS: dict[str, Task] = {**GAMES, **GRIDWORLDS, **SMALL_MDPS, **GYMNASIUM_TASKS, POLE.name: POLE}
 
 
 def find_task(name: str) -> Task:
