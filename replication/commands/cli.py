@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from replication.commands import (
+    compare,
     describe,
     discard,
     doctor,
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "check-algorithm": check_algorithm,
     "doctor": doctor,
     "verify": verify,
+    "compare": compare,
     "discard": discard,
     "benchmark": benchmark,
     "judge": judge,

@@ -23,6 +23,7 @@ from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
 from replication.foundation.resources import usable_cpus
 from replication.report import render
+from replication.report.pages.agents import agents_html
 from replication.report.pages.readmes import results_readme
 from replication.specification.experiments import known_experiments
 from replication.specification.tasks.registry import TASKS
@@ -55,8 +56,9 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     learned = check_bundles(bundles, processes or usable_cpus(), learn_all=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
-    if (results / "README.md").exists():
-        _compare_text(results / "README.md", results_readme(results).encode())
+    for name, text in (("README.md", results_readme), ("agents.html", agents_html)):
+        if (results / name).exists():
+            _compare_text(results / name, text(results).encode())
     total += Checked(cells=learned.cells, underived=learned.underived)
     return "\n".join([_summary(results, total, learned, experiments), noted])
 

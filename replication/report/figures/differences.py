@@ -193,6 +193,8 @@ def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame)
     if (ours["in_margins"].abs() > _FAR).any():
         parts.append(f"Arrows: more than {_FAR:.0f} margins away.")
     if len(data) > len(ours):
-        parts.append("Small marks: where other agents lie, on which the verdict was tried too.")
+        parts.append(
+            "Small marks: where other agents lie, on which the verdict was tried too; not drawn beyond the edges."
+        )
     parts.append("The numbers in points are in the table of scores.")
     return " ".join(parts)
