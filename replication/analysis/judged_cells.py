@@ -16,6 +16,7 @@ from replication.analysis.cell_references import CellReferences, references_of
 from replication.analysis.cells import Cell, cells_of
 from replication.analysis.finished import FinishedRuns
 from replication.analysis.floors import Floor, find_floor
+from replication.analysis.judged_differences import JudgedDifference, difference_of_episodes, judged_difference
 from replication.analysis.looks import Look, look_at
 from replication.analysis.published_counterparts import Counterpart, find_counterpart_of
 from replication.analysis.random_games import compare_episodes
@@ -65,6 +66,15 @@ class JudgedCell:
     def counterpart(self) -> Counterpart | None:
         """The published number; None where there is none."""
         return self.beside.counterpart
+
+    @property
+    def difference(self) -> JudgedDifference:
+        """Ours less the published score, as it was judged; without numbers where nothing was."""
+        if self.random_play is not None and self.counterpart is not None:
+            return difference_of_episodes(self.random_play, self.counterpart.score)
+        if self.comparison is None:
+            return JudgedDifference()
+        return judged_difference(self.verdict, self.comparison.published.mean)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ _OWN_REASONS = ("p = ",)
 _TRIED = ("replicated", "differs", "inconclusive", "consistent")
 """Verdicts beside which other agents were tried."""
 _TALL_ROWS = 30
-_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
+_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+|± [\d,]+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,12 @@ class ShownTable:
     def is_tall(self) -> bool:
         """True where it scrolls in a frame of its own, its headings in sight."""
         return len(self.rows) > _TALL_ROWS
+
+    @property
+    def judged_columns(self) -> list[str]:
+        """The headings up to the last verdict, which are what it rests on; none where nothing is judged."""
+        places = [place for place, column in enumerate(self.columns) if column.startswith("verdict")]
+        return self.columns[: places[-1] + 1] if places else []
 
     def choices(self, column: str) -> list[str]:
         """Return the different cells of a column, by which a reader may filter; empty where all are alike."""
