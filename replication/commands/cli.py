@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from replication.commands import (
+    check_environment,
     compare,
     describe,
     discard,
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "fidelity": fidelity,
     "describe": describe,
     "check-algorithm": check_algorithm,
+    "check-environment": check_environment,
     "doctor": doctor,
     "verify": verify,
     "compare": compare,
