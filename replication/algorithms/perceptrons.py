@@ -83,7 +83,6 @@ class Pass:
         """Of each layer; what a layer gives is written into the input of the next."""
         self._gradients = [torch.empty(batch_size, outputs, dtype=dtype) for outputs, _ in shape.layers]
         """With respect to what each layer gives, before its ReLU."""
-        self._masks = [torch.empty(batch_size, outputs, dtype=torch.bool) for outputs, _ in shape.layers]
         self._output = torch.empty(batch_size, shape.sizes[-1], dtype=dtype)
 
     def forward(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -139,7 +138,7 @@ class Pass:
                 return
             given = self._inputs[layer][:, : layers[layer - 1][0].shape[0]]
             below = torch.mm(above, layers[layer][0][:, : given.shape[1]], out=self._gradients[layer - 1])
-            above = below.mul_(torch.gt(given, 0.0, out=self._masks[layer - 1]))
+            above = torch.ops.aten.threshold_backward.grad_input(below, given, 0.0, grad_input=below)  # where ReLU is 0
 
 
 def outputs_of_one(
