@@ -220,9 +220,9 @@ class TrainingScore(Settings):
 class EvaluationScore(Settings):
     """A score of a periodic evaluation: the mean raw return of its episodes. The run's own is of the last one."""
 
-    at_steps: tuple[Count, ...]
-    """Steps of training, ascending, at which a run may be judged beside the end of its budget. The record keeps the
-    traces of the evaluations at these steps and at its end, and no others."""
+    at_steps: tuple[Annotated[int, Field(ge=0)], ...]
+    """Steps of training, ascending, at which a run may be judged beside the end of its budget; 0: untrained. The record
+    keeps the traces of the evaluations at these steps and at its end, and no others."""
 
     @model_validator(mode="after")
     def _in_order(self) -> EvaluationScore:
@@ -310,6 +310,8 @@ class Protocol(Settings):
             )
         if self.final_evaluation is not None or self.trains_for != "steps":
             raise ValueError("evaluation_score: expected trains_for steps beside it, and no final_evaluation")
+        if 0 in score.at_steps and not periodic.at_start:
+            raise ValueError("evaluation_score.at_steps: found 0, expected periodic_evaluation.at_start beside it")
         for steps in score.at_steps:
             if steps % periodic.period_steps:
                 raise ValueError(

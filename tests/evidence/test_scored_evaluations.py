@@ -46,11 +46,11 @@ def seal(folder: Path, **changes: float) -> None:
 def test_the_record_keeps_the_judged_evaluations_and_vouches_for_the_others(written: Path) -> None:
     folder = evaluated_run().results_folder(written / "results")
     record = records.read(folder)
-    assert set(record["files"]) == {kept_name(100), kept_name(200), "evaluations.csv", "curve.csv"}
+    assert set(record["files"]) == {*map(kept_name, (0, 100, 200)), "evaluations.csv", "curve.csv"}
     assert list(record["in_state"]) == [evaluation_name(step) for step in (0, 50, 100, 150, 200)]
     assert record["score"] == pytest.approx(float(curve(folder)[-1]["score"]))
     checked = check_run(folder)
-    assert (checked.runs, checked.episodes, checked.steps) == (1, 2 * EPISODES, 2 * EPISODES * 40)
+    assert (checked.runs, checked.episodes, checked.steps) == (1, 3 * EPISODES, 3 * EPISODES * 40)
     assert checked.underived == ("curve.csv",)
     state = check_state(folder, written / "state")
     assert (state.found, state.missing) == (5, 0)
@@ -71,7 +71,7 @@ def test_a_longer_budget_goes_on_with_the_evaluations_of_a_shorter_one(written: 
     folder = write_evaluated(longer, tmp_path)
     after = {path.name: path.read_bytes() for path in longer.state_folder(tmp_path / "state").rglob("*.trace")}
     assert before.items() < after.items()
-    assert check_run(folder).episodes == 2 * EPISODES
+    assert check_run(folder).episodes == 3 * EPISODES
 
 
 def test_where_a_run_may_be_judged_is_no_part_of_what_names_it() -> None:

@@ -22,7 +22,7 @@ from replication.specification.loading import load_protocol
 from replication.specification.protocols import Protocol
 from replication.specification.run import Run, resolve_run
 
-PERIOD_STEPS, AT_STEPS, EPISODES = 50, (100,), 3
+PERIOD_STEPS, AT_STEPS, EPISODES = 50, (0, 100), 3
 
 
 def evaluated_protocol(**changes: Any) -> Protocol:
