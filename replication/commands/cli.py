@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from replication.commands import (
+    check_environment,
     describe,
     discard,
     doctor,
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "fidelity": fidelity,
     "describe": describe,
     "check-algorithm": check_algorithm,
+    "check-environment": check_environment,
     "doctor": doctor,
     "verify": verify,
     "discard": discard,

@@ -25,7 +25,7 @@ from replication.foundation.resources import usable_cpus
 from replication.report import render
 from replication.report.pages.readmes import results_readme
 from replication.specification.experiments import known_experiments
-from replication.specification.tasks.registry import TASKS
+from replication.specification.tasks.registry import find_task
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -134,9 +134,11 @@ def _length(folder: Path) -> int:
         name = task_name(read_unchecked(folder))
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-    if name not in TASKS:
+    try:
+        task = find_task(name)
+    except ReplicationError:
         return 0
-    traces = [read_trace_of(TASKS[name], path) for path in sorted(folder.glob("*.trace"))]
+    traces = [read_trace_of(task, path) for path in sorted(folder.glob("*.trace"))]
     return sum(
         episode.total_frames if isinstance(episode, Episode) else episode.steps
         for trace in traces

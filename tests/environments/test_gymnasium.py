@@ -218,4 +218,4 @@ def test_actions_that_no_trace_can_keep_are_one_line() -> None:
     task = GymnasiumTask("odd", "Odd", "odd", "gymnasium", "CliffWalking-v1", 9)
     odd = gymnasium.spaces.Discrete(3, start=1)
     with pytest.raises(ReplicationError, match=r"^task odd: actions: found Discrete\(3, start=1\), expected numbers"):
-        simulator_module._actions(odd, task)
+        simulator_module.actions_of_space(odd, task)

@@ -37,10 +37,10 @@ class GymnasiumSimulator:
             ReplicationError: it cannot be made; its actions are neither numbers from 0 on nor one vector of bounded
                 numbers.
         """
-        self._id = task.environment_id
+        self._id, self._content = task.environment_id, task.unknown_content
         self._environment: Any = make_environment(self._id)
         self._physics = physics_of(self._environment)
-        self.actions: ActionCodec = _actions(self._environment.action_space, task)
+        self.actions: ActionCodec = actions_of_space(self._environment.action_space, task)
         self.reset()
 
     @property
@@ -51,6 +51,7 @@ class GymnasiumSimulator:
             "numpy_version": version("numpy"),
             "arithmetic": arithmetic_digest(),
             **self._physics.fingerprint,
+            **({} if self._content is None else {"task_content": self._content}),
         }
 
     def reset(self, start: int = 0) -> None:
@@ -104,8 +105,17 @@ def arithmetic_digest() -> str:
     return hashlib.sha256(np.array(values, np.float64).tobytes()).hexdigest()[:16]
 
 
-def _actions(space: Any, task: GymnasiumTask) -> ActionCodec:
-    if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
+def actions_of_space(space: Any, task: GymnasiumTask) -> ActionCodec:
+    """Return the actions of a task as traces keep them.
+
+    Args:
+        space: Gymnasium's.
+        task: is named in messages.
+
+    Raises:
+        ReplicationError: they are neither numbers from 0 on nor one vector of bounded numbers.
+    """
+    if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0 and space.n <= 256:
         return DiscreteActions(codes=tuple(range(int(space.n))))
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.is_bounded():
         return ContinuousActions(low=tuple(map(float, space.low)), high=tuple(map(float, space.high)))
