@@ -54,7 +54,7 @@ def write_control_run(run: Run, results: Path, scores: Mapping[int, float]) -> P
     ]
     kept = [
         {"step": step, "episode": number, "raw_return": at(step), "steps": 1000, "ending": "truncated"}
-        for step in sorted({0, *protocol.evaluation_score.points_steps(run.training_steps)})
+        for step in protocol.evaluation_score.points_steps(run.training_steps)
         for number in range(10)
     ]
     folder = run.results_folder(results)

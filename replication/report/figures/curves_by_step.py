@@ -49,7 +49,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """
     data = pd.DataFrame(_rows(experiment, finished), columns=_COLUMNS)
     tasks = list(dict.fromkeys(run.task.title for run in experiment.runs()))
-    agents = list(dict.fromkeys(agent_title(run, experiment.runs()) for run in experiment.runs()))
+    agents = list(dict.fromkeys(agent_title(run, experiment.runs(), budgets=False) for run in experiment.runs()))
     colours = {agent: AGENT_COLOURS[place % len(AGENT_COLOURS)] for place, agent in enumerate(agents)}
     with house_style():
         figure = _draw(data, tasks, colours)
@@ -72,7 +72,7 @@ def _rows(experiment: Experiment, finished: FinishedRuns) -> list[dict[str, Any]
                 rows.append(of | {"series": _PUBLISHED_MEAN, "value": point.mean})
     for found in finished:
         if found.curve is not None:
-            of = {"task": found.run.task.title, "agent": agent_title(found.run, runs)}
+            of = {"task": found.run.task.title, "agent": agent_title(found.run, runs, budgets=False)}
             points = found.curve.dropna(subset=["score"])
             rows += [
                 of | {"series": _OURS, "run": found.run.seed, "step": int(step), "value": float(score)}
@@ -80,7 +80,11 @@ def _rows(experiment: Experiment, finished: FinishedRuns) -> list[dict[str, Any]
             ]
     for cell in cells_of(experiment, finished):
         if cell.scores:
-            of = {"task": cell.run.task.title, "agent": agent_title(cell.runs[0], runs), "series": _JUDGED}
+            of = {
+                "task": cell.run.task.title,
+                "agent": agent_title(cell.runs[0], runs, budgets=False),
+                "series": _JUDGED,
+            }
             rows.append(of | {"step": cell.run.training_steps, "value": float(np.mean(cell.scores))})
     return rows + _means([row for row in rows if row["series"] == _OURS])
 
@@ -142,8 +146,20 @@ def _draw_panel(axes: Axes, here: pd.DataFrame, colours: Mapping[str, str]) -> N
         at = ours[ours["series"] == _JUDGED]
         axes.plot(at["step"] / 1e3, at["value"], "o", color=colour, markerfacecolor="white", markersize=7, zorder=5)
     axes.set_xlim(left=0)
+    _scale(axes, here)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "−")))
+
+
+def _scale(axes: Axes, here: pd.DataFrame) -> None:
+    """Fit the vertical axis to what is seen in training: single untrained policies may lie far off."""
+    trained = here.loc[here["step"] > 0, "value"]
+    starts = here.loc[(here["step"] == 0) & here["series"].isin([_PUBLISHED_MEAN, _OURS_MEAN]), "value"]
+    seen = pd.concat([trained, starts])
+    if not seen.empty:
+        low, high = float(seen.min()), float(seen.max())
+        pad = 0.05 * max(high - low, 0.05 * abs(high), 1e-9)
+        axes.set_ylim(low - pad, high + pad)
 
 
 def _legend(data: pd.DataFrame, colours: Mapping[str, str]) -> list[Line2D]:
@@ -167,7 +183,8 @@ def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame)
     parts = [
         f"Mean return of each evaluation against agent steps of training; {coverage(experiment, finished)} finished.",
         *run_texts(experiment),
-        "A thin coloured line is a run of ours, the bold one their mean; rings are the means that are judged.",
+        "A thin coloured line is a run of ours, the bold one their mean; rings are the means that are judged. "
+        "Single policies at step 0, before training, may lie outside a panel.",
     ]
     published = experiment.published
     if published is not None and (data["series"] == _PUBLISHED_MEAN).any():

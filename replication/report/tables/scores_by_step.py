@@ -79,7 +79,7 @@ def _row(one: JudgedCell, experiment: Experiment, family: Family) -> dict[str, A
 
     return {
         "task": cell.run.task.title,
-        "agent": agent_title(cell.run, experiment.runs()),
+        "agent": agent_title(cell.run, experiment.runs(), budgets=False),
         "step": cell.run.training_steps,
         "printed_step": known.printed_step if known else None,
         "seeds_finished": len(cell.finished),
