@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from replication.published.curves import curve_agents, curve_point
 from replication.published.judges import Judge, find_judge
 from replication.published.layouts import scores_by_game
 from replication.published.loader import PUBLISHED, PublishedScore
+from replication.published.recipes import SPREAD_OF_RUNS, Recipe, find_recipe
 from replication.published.references import ReferenceSet
 from replication.published.spreads import stand_in_cv
 from replication.specification.experiments import PublishedSource
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
-
-_RUNS_IN = re.compile(r"standard deviation of ([0-9]+) runs")
 
 
 @dataclass(frozen=True)
@@ -145,13 +143,14 @@ def _by_game(judge: Judge, agent: str | None, run: Run, references: ReferenceSet
     found = next((row for row in scores if row.game == run.task.name), None)
     if found is None:
         return f"{judge.name} has no score of {agent} for {run.task.name}"
-    if reason := _another_protocol(judge, found, run, references):
+    recipe = find_recipe(judge.name, agent, folder)
+    if reason := _another_protocol(judge, found, recipe, run, references):
         return reason
     if not run.family.trains:
-        if judge.episodes is None:
+        if recipe.num_episodes is None:
             return "the published score does not state its number of episodes"
         printed = half_unit(row.score for row in scores)
-        return Counterpart(agent, found.score, 1, None, None, judge.episodes, printed)
+        return Counterpart(agent, found.score, 1, None, None, recipe.num_episodes, printed)
     frames = run.training_frames
     if found.frames_millions is None:
         return "the published score does not state its number of frames"
@@ -159,13 +158,15 @@ def _by_game(judge: Judge, agent: str | None, run: Run, references: ReferenceSet
         return (
             f"the published score is at {found.frames_millions:g} million frames, this run has {frames / 1e6:g} million"
         )
-    runs = _RUNS_IN.search(found.statistic)
-    if found.std is None or runs is None:
+    runs = found.runs or recipe.count
+    if found.std is None or runs is None or recipe.spread != SPREAD_OF_RUNS:
         return _one_number(agent, found.score, run, references, judge, folder)
-    return Counterpart(agent, found.score, int(runs[1]), found.std**2, None)
+    return Counterpart(agent, found.score, runs, found.std**2, None)
 
 
-def _another_protocol(judge: Judge, found: PublishedScore, run: Run, references: ReferenceSet) -> str | None:
+def _another_protocol(
+    judge: Judge, found: PublishedScore, recipe: Recipe, run: Run, references: ReferenceSet
+) -> str | None:
     """Say why a published score was not measured as this run is; None: it was, as far as its source says."""
     ours = run.protocol.protocol
     if judge.protocol:
@@ -179,8 +180,8 @@ def _another_protocol(judge: Judge, found: PublishedScore, run: Run, references:
         return f"the published score is of other starts than protocol {run.protocol.protocol} has"
     if found.cap_frames != of_atari(final.presentation).episode_cap_frames:
         return f"the published score is of other episodes than protocol {run.protocol.protocol} has: their cap differs"
-    if found.epsilon_eval is not None and found.epsilon_eval != run.final_epsilon(final):
-        return f"the published score is at epsilon {found.epsilon_eval:g}, this run's at {run.final_epsilon(final):g}"
+    if recipe.epsilon is not None and recipe.epsilon != run.final_epsilon(final):
+        return f"the published score is at epsilon {recipe.epsilon:g}, this run's at {run.final_epsilon(final):g}"
     return None
 
 

@@ -42,7 +42,7 @@ def training_curve(source: str, game: str, agent: str, folder: Path = PUBLISHED)
         By `frames_millions` (emulator frames, ascending): `score_mean`, `score_std` (sample standard deviation),
         `score_min`, `score_max` over `runs` runs; NaN where a source has none. Of Dopamine 199 rows, 1 to 199: a run's
         value is the mean raw return of the training episodes of the iteration that ended there, with sticky actions
-        and training epsilon 0.01. What the value of another source is stands in its file's column `statistic`.
+        and training epsilon 0.01. What the value of another source is, its recipe says (`find_recipe`).
 
     Raises:
         ReplicationError: no such curve, or the file is damaged.

@@ -23,7 +23,6 @@ class Judge:
         protocol: of all its numbers; empty where its rows say how they were measured.
         other_protocols: what a variant's own program makes of that protocol.
         frames_millions: emulator frames of training, where the CSV does not say.
-        episodes: episodes that a score is the mean of.
         best_of: what the best of several was printed of, for each game and agent.
         stand_in: the source whose spread between runs stands in where none was printed.
         stand_in_agent: the agent of that source; empty: all whose runs are published.
@@ -41,7 +40,6 @@ class Judge:
     protocol: str
     other_protocols: tuple[str, ...]
     frames_millions: float | None
-    episodes: int | None
     best_of: str
     stand_in: str
     stand_in_agent: str
@@ -83,15 +81,13 @@ def _all(folder: Path) -> dict[str, Judge]:
 
 
 def _judge(row: dict[Any, Any]) -> Judge:
-    frames, episodes = float(row["frames_millions"]), float(row["episodes"])
-    reference_step = float(row["reference_step"])
+    frames, reference_step = float(row["frames_millions"]), float(row["reference_step"])
     return Judge(
         name=row["name"],
         layout=cast("Layout", row["layout"]),
         protocol=row["protocol"],
         other_protocols=tuple(row["other_protocols"].split()),
         frames_millions=None if math.isnan(frames) else frames,
-        episodes=None if math.isnan(episodes) else int(episodes),
         best_of=row["best_of"],
         stand_in=row["stand_in"],
         stand_in_agent=row["stand_in_agent"],

@@ -12,7 +12,6 @@ from replication.published.judges import Judge, find_judge
 from replication.published.loader import PUBLISHED, PublishedScore, published_scores, published_table
 from replication.published.schemas import Layout
 
-_NATURE_STATISTIC = "highest average over evaluations, best of 3 learning rates; episodes not cut at 5 minutes"
 _FRAMES_A_STEP = 4
 
 
@@ -50,8 +49,6 @@ def _table2(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
             frames_millions=frames,
             start="noop30",
             cap_frames=18_000,
-            epsilon_eval=None,
-            statistic=f"mean of {judge.episodes} episodes",
             reference_set="nature49_5min",
             source=judge.title,
             confirmed=row["confirmed"],
@@ -81,8 +78,6 @@ def _nature(row: dict[Any, Any], algorithm: str, score: float, judge: Judge) -> 
         frames_millions=_FRAMES_A_STEP * float(row["train_steps_millions"]),
         start="noop30",
         cap_frames=None,
-        epsilon_eval=None,
-        statistic=_NATURE_STATISTIC,
         reference_set="nature49_5min",
         source="Mnih et al. 2015, Extended Data Tables 3 and 4",
         confirmed=row["confirmed"],
@@ -93,7 +88,7 @@ def _nature(row: dict[Any, Any], algorithm: str, score: float, judge: Judge) -> 
 
 
 def _versions(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
-    spread = float(row["std_over_runs"])
+    spread, runs = float(row["std_over_runs"]), float(row["runs"])
     return [
         PublishedScore(
             game=row["game"],
@@ -103,14 +98,13 @@ def _versions(row: dict[Any, Any], judge: Judge) -> list[PublishedScore]:
             frames_millions=judge.frames_millions,
             start=None,
             cap_frames=108_000,
-            epsilon_eval=None,
-            statistic="" if math.isnan(spread) else f"mean and standard deviation of {int(row['runs'])} runs",
             reference_set="atari57_30min",
             source=row["source"],
             confirmed=row["confirmed"],
             origin=row["origin"],
             note="",
             source_name=judge.name,
+            runs=None if math.isnan(runs) else int(runs),
         )
     ]
 

@@ -38,18 +38,17 @@ class PublishedScore:
         game: ROM id.
         algorithm: as the source names it.
         score: return, undiscounted and raw, in the game's own points.
-        std: standard deviation, of what `statistic` says.
+        std: standard deviation, of what the recipe says (`find_recipe`).
         frames_millions: emulator frames of training, in millions.
         start: how episodes begin; `sticky` also says that actions stick with probability 0.25.
         cap_frames: emulator frames after which an episode is cut.
-        epsilon_eval: chance of a random action in evaluation; None for training returns.
-        statistic: what was averaged, and how it was selected.
         reference_set: the random and human scores that belong to this protocol; None: unknown.
         source: the files and documents the number was read from.
         confirmed: how many independent transcriptions agree.
         origin: transcribed, derived (computed from published data), or memory (confirmed by nothing).
         note: what else must be known.
         source_name: the CSV it stands in.
+        runs: of training that it is the mean of, where the file has a column of it; None: its recipe says.
     """
 
     game: str
@@ -59,14 +58,13 @@ class PublishedScore:
     frames_millions: float | None
     start: Start | None
     cap_frames: int | None
-    epsilon_eval: float | None
-    statistic: str
     reference_set: ReferenceSetName | None
     source: str
     confirmed: str
     origin: Origin
     note: str
     source_name: str
+    runs: int | None = None
 
 
 def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED) -> pd.DataFrame:
@@ -181,8 +179,6 @@ def _score(record: dict[Any, Any], source_name: str) -> PublishedScore:
         frames_millions=known("frames_millions"),
         start=cast("Start | None", record["start"] or None),
         cap_frames=None if cap_frames is None else int(cap_frames),
-        epsilon_eval=known("epsilon_eval"),
-        statistic=record["statistic"],
         reference_set=cast("ReferenceSetName | None", record["reference_set"] or None),
         source=record["source"],
         confirmed=record["confirmed"],

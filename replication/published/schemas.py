@@ -22,6 +22,26 @@ Layout = Literal[
     "trials",
 ]
 
+EpisodesScored = Literal["final evaluation", "periodic evaluations", "training", "trials", "unknown"]
+NetworkScored = Literal["best", "final", "in training", "no training", "not stated", "unknown"]
+RunStatistic = Literal[
+    "mean",
+    "highest mean of each run",
+    "highest mean over runs",
+    "mean of evaluations",
+    "moving mean",
+    "share",
+    "unknown",
+]
+OverRuns = Literal["mean", "one run", "no training", "not stated", "unknown"]
+ReadFrom = Literal[
+    "a transcription of the paper's table",
+    "a quotation by others",
+    "data of the authors",
+    "a table of the authors",
+    "a figure of the authors",
+]
+
 DOPAMINE_AGENTS: Final = ("DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX")
 _UNSCORED_GAMES: Final = ("air_raid", "carnival", "elevator_action", "journey_escape", "pooyan")
 """Of Dopamine's 60 games those without published random and human scores: their curves are data, no run plays them."""
@@ -74,8 +94,6 @@ SCORES = Schema(
         "frames_millions": Column("number", blank=True, low=0.0),
         "start": _START,
         "cap_frames": Column("count", blank=True, low=1.0),
-        "epsilon_eval": Column("number", blank=True, low=0.0, high=1.0),
-        "statistic": _REMARK,
         "reference_set": Column(blank=True, accepted=get_args(ReferenceSetName)),
         "game_set": _TEXT,
         "origin": _ORIGIN,
@@ -91,7 +109,7 @@ CURVES = Schema(
     {"game": _GAME, "agent": _TEXT, "frames_millions": Column("number", low=0.0), "score_mean": _NUMBER}
     | {"score_std": Column("number", blank=True, low=0.0)}
     | dict.fromkeys(("score_min", "score_max", "band_low", "band_high"), _UNSURE)
-    | {"runs": Column("count", low=1.0), "statistic": _TEXT, "band": _REMARK, "exactness": _TEXT},
+    | {"runs": Column("count", low=1.0)},
     key=("agent", "game", "frames_millions"),
 )
 """A file of learning curves: curves/*.csv.gz. Which games and points an agent has differs from curve to curve."""
@@ -221,14 +239,23 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
             | dict.fromkeys(
                 ("protocol", "other_protocols", "best_of", "stand_in", "stand_in_agent", "floor", "human"), _REMARK
             )
-            | {
-                "frames_millions": Column("number", blank=True, low=0.0),
-                "episodes": Column("count", blank=True, low=1.0),
-            }
+            | {"frames_millions": Column("number", blank=True, low=0.0)}
             | {"reference_agent": _REMARK, "reference_step": Column("count", blank=True, low=1.0)}
             | dict.fromkeys(("aggregates", "title", "short_title"), _REMARK)
             | {"origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
             key=("name",),
+        ),
+    ),
+    "recipes": (
+        "recipes.csv",
+        Schema(
+            {"source": _TEXT, "algorithm": _TEXT}
+            | {"episodes": Column(accepted=get_args(EpisodesScored))}
+            | {"network": Column(accepted=get_args(NetworkScored)), "window": _TEXT, "policy": _TEXT}
+            | {"statistic": Column(accepted=get_args(RunStatistic))}
+            | {"over_runs": Column(accepted=get_args(OverRuns)), "runs": _TEXT, "spread": _TEXT}
+            | {"read_from": Column(accepted=get_args(ReadFrom)), "exactness": _TEXT, "known_from": _TEXT},
+            key=("source", "algorithm"),
         ),
     ),
     "nfq_2005_table1": (

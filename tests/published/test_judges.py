@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
         header, *rows = csv.reader(file)
     row = next(row for row in rows if row[:2] == ["pong", "C51"])
     changed = dict(zip(header, row, strict=True)) | {"algorithm": "C52", "score": "12.5", "frames_millions": "40"}
-    changed |= {"game_set": "1 games", "std": "", "epsilon_eval": "", "cap_frames": "", "reference_set": ""}
+    changed |= {"game_set": "1 games", "std": "", "cap_frames": "", "reference_set": ""}
     with (copy / "scores" / f"{MADE_UP}.csv").open("w", newline="") as file:
         csv.writer(file).writerows([header, [changed[name] for name in header]])
     return copy
@@ -95,7 +95,7 @@ def test_a_source_without_a_line_or_with_an_unknown_stand_in_is_one_line(folder:
         find_judge(MADE_UP, other)
 
 
-def test_an_agent_that_does_not_train_is_judged_by_the_episodes_of_the_line(folder: Path) -> None:
+def test_an_agent_that_does_not_train_is_judged_by_the_episodes_of_its_recipe(folder: Path) -> None:
     references = reference_set("nature49_5min", folder)
     run = resolve_run(variant="random_10hz", task="pong", seed=1)
     named = PublishedSource(source="nature_2015_table2", algorithm="random", agents={"random_10hz": "random"})
@@ -103,8 +103,8 @@ def test_an_agent_that_does_not_train_is_judged_by_the_episodes_of_the_line(fold
     assert isinstance(found, Counterpart) and (found.score, found.episodes, found.rounding) == (-20.7, 30, 0.05)
     path = folder.with_name("unsaid")
     shutil.copytree(folder, path)
-    text = (path / "judges.csv").read_text()
-    (path / "judges.csv").write_text(text.replace("nature,,200,30,", "nature,,200,,"))
+    text = (path / "recipes.csv").read_text()
+    (path / "recipes.csv").write_text(text.replace("no training,30 episodes,", "no training,unknown,"))
     assert find_counterpart(named, run, references, path) == "the published score does not state its number of episodes"
 
 

@@ -5,8 +5,7 @@ collected for this project. Its rules:
 - one file a source and kind of start; where a source has two statistics or two lengths of training, one each;
 - only the 57 games with references; games by ROM id, a number's `.0` left out;
 - `origin` is `derived` where the number was computed from released data or read off a drawn line, else `transcribed`;
-- a statistic that is only remembered is not said, and the note says that it was not read; a printed deviation of one
-  run (0) is left out;
+- a recipe that is only remembered is not said (recipes.csv); a printed deviation of one run (0) is left out;
 - of openrlbenchmark's figure the curves of ppo2 in Atlantis, Double Dunk, Tennis and Up and Down, whose ends are unlike
   the printed table, are left out.
 """
@@ -22,6 +21,7 @@ from replication.foundation.errors import ReplicationError
 from replication.published.curves import CurvePoint, curve_point, training_curve
 from replication.published.judges import find_judge
 from replication.published.loader import find_published, published_curves, published_scores, published_table
+from replication.published.recipes import find_recipe
 from replication.published.spreads import between_run_cv, stand_in_cv
 
 SCORES = {
@@ -59,14 +59,15 @@ def test_every_source_is_there_whole_and_none_of_it_is_remembered() -> None:
         scores = published_scores(name, memory=True)
         assert len(scores) == rows, name
         for score in scores:
-            assert score.origin in ("transcribed", "derived") and "memory" not in score.statistic + score.note, name
-    assert {score.statistic for score in published_scores("wu2017_acktr")} == {""}
+            assert score.origin in ("transcribed", "derived") and "memory" not in score.note, name
+            assert "memory" not in find_recipe(name, score.algorithm).known_from, name
+    assert find_recipe("wu2017_acktr", "ACKTR").statistic == "unknown"
     assert set(published_curves()) == GAMES_SHOWN.keys()
     for name, games in GAMES_SHOWN.items():
         table = published_table(name)
         assert table["game"].nunique() == games
-        assert table[["statistic", "exactness", "band"]].drop_duplicates().shape == (1, 3), "one thing a file"
-        assert (table["band_low"].isna() | (table["band"] != "")).all(), name
+        for agent, rows in table.groupby("agent"):
+            assert rows["band_low"].isna().all() or find_recipe(name, str(agent)).spread != "none", name
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_the_figure_of_ppo_ends_at_the_scores_of_its_table(agent: str) -> None:
 def test_a_point_of_a_curve_lies_on_the_line_between_its_neighbours(tmp_path: Path) -> None:
     head = "game,agent,frames_millions,score_mean,score_std,score_min,score_max,band_low,band_high,runs"
     lines = ["1,10,1,,,,,3", "3,30,2,,,,,3", "9,90,,,,,,2", "9.5,95,,,,,,2"]
-    text = "\n".join([f"{head},statistic,band,exactness", *(f"pong,mine,{line},mean,,exact" for line in lines)]) + "\n"
+    text = "\n".join([head, *(f"pong,mine,{line}" for line in lines)]) + "\n"
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "mine_2030.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 

@@ -48,7 +48,7 @@ def test_scores_as_the_papers_print_them(source, game, algorithm, score):
 def test_a_score_knows_its_protocol():
     breakout = find_published("mnih2015_nature", "breakout", "DQN")
     assert (breakout.std, breakout.frames_millions, breakout.start) == (26.9, 200, "noop30")
-    assert (breakout.cap_frames, breakout.epsilon_eval) == (18_000, 0.05)
+    assert breakout.cap_frames == 18_000
     assert (breakout.reference_set, breakout.origin) == ("nature49_5min", "transcribed")
     assert breakout.source_name == "mnih2015_nature"
     with pytest.raises(FrozenInstanceError):
@@ -57,7 +57,7 @@ def test_a_score_knows_its_protocol():
 
 def test_what_a_source_does_not_state_is_empty():
     ppo = find_published("schulman2017_ppo", "breakout", "PPO")
-    assert (ppo.std, ppo.start, ppo.cap_frames, ppo.epsilon_eval, ppo.reference_set) == (None,) * 5
+    assert (ppo.std, ppo.start, ppo.cap_frames, ppo.reference_set) == (None,) * 4
     assert find_published("mnih2016_a3c_human_starts", "pong", "A3C FF").frames_millions is None
 
 

@@ -33,6 +33,7 @@ from replication.report.pages.runs import (
 from replication.report.pages.summary import findings_of
 from replication.report.pages.tables import above_random, read_table, severity, verdicts
 from replication.report.pages.template import fill_page
+from replication.report.tables.recipe_texts import recipe_sentences
 from replication.specification.experiments import Experiment
 from replication.specification.families.facts import Evidence
 from replication.specification.run_arguments import run_arguments
@@ -124,6 +125,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         clips=clips,
         clips_left_out=clips_left_out,
         settings=asked_for(experiment, finished),
+        recipes=recipe_sentences(experiment),
         noted=noted_runs(experiment, finished),
         deviations=deviations,
         deviation_ids={deviation.id for deviation, _ in deviations},

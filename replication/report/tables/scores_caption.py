@@ -14,6 +14,7 @@ from replication.analysis.random_tables import all_games_text
 from replication.analysis.verdict_conventions import LENT_DEGREES, ONE_RUN_COMPARISONS, STAND_IN_DEGREES
 from replication.published.references import ReferenceSet
 from replication.published.spreads import stand_in_text
+from replication.report.tables.recipe_texts import recipe_sentences
 from replication.report.tables.verdict_columns import RULE_TEXT
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -85,6 +86,7 @@ def _verdicts(experiment: Experiment, table: JudgedTable) -> list[str]:
     count = table.family.comparisons
     parts = [
         f"Published: {experiment.published.source}, the same agent at the same frames.",
+        *recipe_sentences(experiment),
         _best_text(compared),
         f"The errors of 5 % hold over the table: {count} comparison{'s' * (count != 1)} that can tell anything.",
     ]
