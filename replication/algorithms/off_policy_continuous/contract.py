@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from torch import Tensor
 
@@ -29,6 +29,16 @@ class ActionBounds:
     def half_range(self) -> Tensor:
         """Half the distance between the bounds; the largest action, where they lie on both sides of 0."""
         return (self.high - self.low) / 2
+
+
+class Loss(NamedTuple):
+    """A loss of the values that critics give, and its gradient with respect to them.
+
+    loss: a single number. gradient: float32, of the shape of the values.
+    """
+
+    loss: Tensor
+    gradient: Tensor
 
 
 class Algorithm(Protocol):
@@ -61,11 +71,11 @@ class Algorithm(Protocol):
             config: the settings.
         """
 
-    def critic_loss(self, values: Tensor, targets: Tensor, config: Any) -> Tensor:
-        """Compute the loss of the critics, a single number: values [critics, batch], targets [batch]."""
+    def critic_loss(self, values: Tensor, targets: Tensor, config: Any) -> Loss:
+        """Compute the loss of the critics: values float32 [critics, batch], targets float32 [batch]."""
 
-    def actor_loss(self, values: Tensor, config: Any) -> Tensor:
-        """Compute the loss of the actor, a single number, from the first critic's values of its actions, [batch]."""
+    def actor_loss(self, values: Tensor, config: Any) -> Loss:
+        """Compute the loss of the actor from the first critic's values of its actions, float32 [batch]."""
 
     def updates_actor(self, update: int, config: Any) -> bool:
         """Return whether the actor is updated, and targets follow, in this update of the critics; 0: the first."""

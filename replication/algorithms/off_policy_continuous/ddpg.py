@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from replication.algorithms.off_policy_continuous.contract import ActionBounds
+from replication.algorithms.off_policy_continuous.contract import ActionBounds, Loss
 from replication.specification.families.off_policy_continuous import OffPolicyContinuousConfig
 
 PAPER = "Lillicrap et al. 2016, Continuous control with deep reinforcement learning, arXiv 1509.02971"
@@ -28,20 +29,21 @@ def targets(rewards: Tensor, goes_on: Tensor, next_values: Tensor, config: OffPo
     return rewards + config.discount * goes_on * next_values[0]
 
 
-def critic_loss(values: Tensor, targets: Tensor, config: OffPolicyContinuousConfig) -> Tensor:
-    """Compute the mean of (y - Q(s, a))^2, over the minibatch; of several critics, the sum of theirs.
+def critic_loss(values: Tensor, targets: Tensor, config: OffPolicyContinuousConfig) -> Loss:
+    """Compute the mean of (y - Q(s, a))^2 over the minibatch; of several critics, the sum of theirs.
 
     Source: Lillicrap et al. 2016, Algorithm 1.
     """
-    return (targets - values).square().mean(dim=1).sum()
+    errors = values - targets
+    return Loss(errors.square().mean(dim=1).sum(), 2.0 * errors / len(targets))
 
 
-def actor_loss(values: Tensor, config: OffPolicyContinuousConfig) -> Tensor:
+def actor_loss(values: Tensor, config: OffPolicyContinuousConfig) -> Loss:
     """Compute -mean Q(s, mu(s)), whose gradient is the sampled policy gradient.
 
     Source: Lillicrap et al. 2016, Algorithm 1.
     """
-    return -values.mean()
+    return Loss(-values.mean(), torch.full_like(values, -1.0 / len(values)))
 
 
 def updates_actor(update: int, config: OffPolicyContinuousConfig) -> bool:

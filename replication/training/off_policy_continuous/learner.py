@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from replication.algorithms.off_policy_continuous.contract import ActionBounds, Algorithm
+from replication.algorithms.off_policy_continuous.contract import ActionBounds, Algorithm, Loss
 from replication.algorithms.perceptrons import Pass, Shape, fill_uniform, outputs_of_one
 from replication.environments.contract import ContinuousActions
 from replication.specification.families.off_policy_continuous import OffPolicyContinuousConfig
@@ -43,7 +43,8 @@ class Learner:
         self.updates = 0
         """Of the critics."""
         self.bounds = ActionBounds(torch.tensor(actions.low), torch.tensor(actions.high))
-        self._middle = (self.bounds.high + self.bounds.low) / 2
+        self._middle, self._half_range = (self.bounds.high + self.bounds.low) / 2, self.bounds.half_range
+        self._range_of_one = (self._middle.numpy(), self._half_range.numpy())
         self._noise_stream = streams["target_noise"]
         actor, critic = shapes(self.config, observation_size, len(actions.low))
         count = algorithm.NUM_CRITICS
@@ -70,8 +71,8 @@ class Learner:
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Choose the actor's action in a state, without noise: float32 [dimensions]."""
-        squashed = np.tanh(outputs_of_one(self._layers_of_one, observation))
-        return self.bounds.half_range.numpy() * squashed + self._middle.numpy()
+        middle, half_range = self._range_of_one
+        return half_range * np.tanh(outputs_of_one(self._layers_of_one, observation)) + middle
 
     @torch.no_grad()
     def update(self, batch: Columns) -> None:
@@ -89,12 +90,13 @@ class Learner:
 
     def _update_critics(self, batch: Columns) -> None:
         algorithm, config = self.algorithm, self.config
-        actions = self._action(self._actor_pass.forward(self._target_actor_layers, batch.next_observations))
+        outputs = self._actor_pass.forward(self._target_actor_layers, batch.next_observations)
+        actions = self._scaled(torch.tanh(outputs))
         actions = algorithm.target_actions(actions, self._target_noise(), self.bounds, config)
         next_values = self._values_of(self._target_critic_layers, batch.next_observations, actions)
         targets = algorithm.targets(batch.rewards, batch.goes_on, next_values, config)
         values = self._values_of(self._critic_layers, batch.observations, batch.actions)
-        gradients = _gradient(lambda at: algorithm.critic_loss(at, targets, config), values, "critic")
+        gradients = _finite(algorithm.critic_loss(values, targets, config), "critic")
         for number, critic_pass in enumerate(self._critic_passes):
             layers, into = self._critic_layers[number], self._critic_gradients[number]
             critic_pass.backward(layers, gradients[number][:, None], into)
@@ -105,17 +107,16 @@ class Learner:
     def _update_actor(self, batch: Columns) -> None:
         first, layers = self._critic_passes[0], self._critic_layers[0]
         squashed = torch.tanh(self._actor_pass.forward(self._actor_layers, batch.observations))
-        actions = torch.addcmul(self._middle, squashed, self.bounds.half_range)
-        values = first.forward(layers, batch.observations, actions)[:, 0]
-        gradient = _gradient(lambda at: self.algorithm.actor_loss(at, self.config), values, "actor")
+        values = first.forward(layers, batch.observations, self._scaled(squashed))[:, 0]
+        gradient = _finite(self.algorithm.actor_loss(values, self.config), "actor")
         to_actions = first.backward_to_extra(layers, gradient[:, None])
-        to_outputs = to_actions * self.bounds.half_range * (1.0 - squashed.square())  # tanh' = 1 - tanh^2
+        to_outputs = to_actions * self._half_range * (1.0 - squashed.square())  # tanh' = 1 - tanh^2
         self._actor_pass.backward(self._actor_layers, to_outputs, self._actor_gradients)
         self._actor_optimizer.step([self._actor_gradient])
 
-    def _action(self, outputs: Tensor) -> Tensor:
-        """Bring outputs of an actor within the bounds of actions."""
-        return torch.addcmul(self._middle, torch.tanh(outputs), self.bounds.half_range)
+    def _scaled(self, squashed: Tensor) -> Tensor:
+        """Bring numbers from -1 to 1 between the bounds of actions."""
+        return torch.addcmul(self._middle, squashed, self._half_range)
 
     def _target_noise(self) -> Tensor | None:
         if not self.algorithm.SMOOTHS_TARGETS:
@@ -152,16 +153,12 @@ def shapes(config: OffPolicyContinuousConfig, observation_size: int, action_size
     return actor, Shape((observation_size, *config.critic.hidden_units, 1), action_size, config.critic.action_layer)
 
 
-def _gradient(loss: Any, values: Tensor, name: str) -> Tensor:
-    """Compute the gradient of a loss with respect to the values that it is a function of.
+def _finite(found: Loss, name: str) -> Tensor:
+    """Return the gradient of a loss.
 
     Raises:
         FloatingPointError: the loss is not a finite number.
     """
-    with torch.enable_grad():
-        at = values.detach().requires_grad_()
-        found = loss(at)
-        (gradient,) = torch.autograd.grad(found, at)
-    if not math.isfinite(found.item()):
-        raise FloatingPointError(f"the {name} loss is {found.item()}")
-    return gradient
+    if not math.isfinite(found.loss.item()):
+        raise FloatingPointError(f"the {name} loss is {found.loss.item()}")
+    return found.gradient
