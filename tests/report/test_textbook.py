@@ -10,7 +10,15 @@ import pytest
 from replication.analysis.bundles import bundle_records
 from replication.analysis.finished import FinishedRuns, load_runs
 from replication.foundation.paths import WORKFLOW
-from replication.report.figures import corridor_curves, learning_and_limits, left_actions, measured_curves, step_sizes
+from replication.report.figures import (
+    corridor_curves,
+    learning_and_limits,
+    left_actions,
+    measured_curves,
+    mountain_car_curves,
+    mountain_car_step_sizes,
+    step_sizes,
+)
 from replication.report.pages.tables import ShownTable, verdicts
 from replication.report.tables import (
     bias_statements,
@@ -18,6 +26,7 @@ from replication.report.tables import (
     corridor_statements,
     dyna_statements,
     exact_limits,
+    mountain_car_statements,
     windy_statements,
 )
 from replication.report.tables.table import Table
@@ -31,6 +40,9 @@ BUILDERS = {
     "sutton_figure_6_5": (bias_statements, left_actions),
     "sutton_figure_8_2": (dyna_statements, measured_curves),
     "sutton_figure_8_4": (dyna_statements, measured_curves),
+    "sutton_figure_10_2": (mountain_car_statements, mountain_car_curves),
+    "sutton_figure_10_3": (mountain_car_statements, mountain_car_curves),
+    "sutton_figure_10_4": (mountain_car_statements, mountain_car_step_sizes),
     "sutton_figure_13_1": (corridor_statements, corridor_curves),
     "sutton_figure_13_2": (corridor_statements, corridor_curves),
     "sutton_figure_8_5": (dyna_statements, measured_curves),
