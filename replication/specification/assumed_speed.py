@@ -34,10 +34,12 @@ class AssumedSpeed(NamedTuple):
 
 
 def assumed_speed(run: Run) -> AssumedSpeed | None:
-    """Scale the reference by the arithmetic of the run's own variant; what an emulator takes is the same for all.
+    """Return what the family assumes, else the reference scaled by the arithmetic of the run's own variant.
 
-    Returns: None where the family counts no arithmetic.
+    Returns: None where the family assumes nothing and counts no arithmetic.
     """
+    if run.family.speed is not None:
+        return AssumedSpeed(*run.family.speed(run.settings))
     if run.family.work is None:
         return None
     work = run.family.work(run.variant.module, run.settings, REFERENCE_ACTIONS)

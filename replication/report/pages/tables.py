@@ -172,9 +172,11 @@ def severity(table: ShownTable) -> list[str]:
 
 
 def _row_name(row: Mapping[str, str]) -> str:
-    """Return what tells a row from the others of its agent: its game or statistic, else its first column."""
+    """Return what tells a row from others of its agent: game, statistic, or task and step; else its first column."""
     first = next(iter(row))
-    return row.get("game") or row.get("statistic") or f"{row[first]} {first.replace('_', ' ')}"
+    at = f" at step {int(row['step']):,}" if "step" in row else ""
+    named = row.get("game") or row.get("statistic") or (row["task"] + at if "task" in row else "")
+    return named or f"{row[first]} {first.replace('_', ' ')}"
 
 
 def _names(cell: str) -> list[str]:
