@@ -18,7 +18,15 @@ from replication.published.judges import find_judge
 from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.columns import number, part, text
 from replication.report.tables.table import Table
-from replication.report.tables.verdict_columns import RULE_TEXT, SHARE, VERDICT, WRONG_AGENTS, verdict_cells
+from replication.report.tables.verdict_columns import (
+    DIFFERENCE,
+    REASON,
+    RULE_TEXT,
+    SHARE,
+    VERDICT,
+    WRONG_AGENTS,
+    verdict_cells,
+)
 from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
 
@@ -26,13 +34,15 @@ _COLUMNS = (
     text("task"),
     text("agent"),
     number("step", digits=0),
-    number("score"),
-    number("between our seeds", "deviation", missing=""),
+    number("ours", "score"),
     number("published", missing=""),
-    number("between published runs", "published_deviation", missing=""),
+    *DIFFERENCE,
+    VERDICT,
+    REASON,
     *SHARE,
-    *VERDICT,
     *WRONG_AGENTS,
+    number("between our seeds", "deviation", missing=""),
+    number("between published runs", "published_deviation", missing=""),
     part("seeds", "seeds_finished", "seeds_planned", "earlier_versions"),
     number("published runs", digits=0, missing=""),
     text("look"),
@@ -46,8 +56,8 @@ _COLUMNS = (
     number("100 is", "reference", missing=""),
     text("deviations"),
 )
-"""In a reader's order."""
-_PAPER_COLUMNS = ("task", "agent", "step", "seeds", "score", "published", "share", "interval of the share", "verdict")
+"""In a reader's order: up to the verdict, what it rests on."""
+_PAPER_COLUMNS = ("task", "agent", "step", "seeds", "ours", "published", "share", "interval of the share", "verdict")
 """What fits a page of a paper."""
 
 
@@ -60,8 +70,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     table = finished.once(judged_table)
     rows = [_row(one, experiment, table.family) for one in table.cells]
     text = _caption(experiment, finished, table)
-    bold = (("score", "published"),)
-    return Table("scores_by_step", pd.DataFrame(rows), text, bold, _PAPER_COLUMNS, columns=_COLUMNS)
+    return Table("scores_by_step", pd.DataFrame(rows), text, _PAPER_COLUMNS, columns=_COLUMNS)
 
 
 def _row(one: JudgedCell, experiment: Experiment, family: Family) -> dict[str, Any]:
