@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from replication.commands.cli import main
 from replication.evidence.verify_run import check_run
 from replication.foundation import paths
 from replication.specification.run import resolve_run
@@ -43,6 +44,31 @@ def test_one_yaml_gives_runs_traces_and_their_verification(workflow: Path, tmp_p
     assert "tasks/corridor.yaml" in settings_files(run)
     checked = check_run(write_evaluated(run, tmp_path))
     assert checked.episodes == 3 * EPISODES
+
+
+EXPERIMENT = """experiment: mine
+title: "My corridor"
+paper: "none"
+question: "How far does random play get?"
+published: null
+runs:
+  - {variants: [random_uniform], tasks: [corridor], seeds: [1, 2]}
+tables: [returns]
+figures: []
+"""
+
+
+def test_its_runs_are_trained_verified_and_shown_from_the_command_line(workflow: Path, tmp_path: Path) -> None:
+    (workflow / "experiments").mkdir()
+    (workflow / "experiments" / "mine.yaml").write_text(EXPERIMENT)
+    places = ["--results", str(tmp_path / "results"), "--state", str(tmp_path / "state")]
+    words = ["train", "--variant", "random_uniform", "--task", "corridor", "--seed", "1", "2", "--quiet"]
+    assert main([*words, *places]) == 0
+    for shown in (["table", "mine", "returns"], ["inventory", "mine"], ["page", "mine"]):
+        assert main(["render", *shown, *places[:2]]) == 0
+    assert "A corridor" in (tmp_path / "results" / "mine" / "tables" / "returns.csv").read_text()
+    assert "My corridor" in (tmp_path / "results" / "mine" / "index.html").read_text()
+    assert main(["verify", str(tmp_path / "results"), "--cores", "1", "--quiet"]) == 0
 
 
 def test_another_environment_is_another_run_and_a_changed_one_is_named(workflow: Path, tmp_path: Path) -> None:
