@@ -45,7 +45,7 @@ class Shape:
         return sum(outputs * (inputs + 1) for outputs, inputs in self.layers)
 
     def split(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """View a vector of parameters as weights [outputs, inputs] and biases [outputs] of each layer."""
+        """Return views of a vector of parameters: weights [outputs, inputs] and biases [outputs] of each layer."""
         found, start = [], 0
         for outputs, inputs in self.layers:
             end = start + outputs * inputs

@@ -39,7 +39,7 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
 
 
 def _seconds_of(work: Callable[[], object], seconds: float) -> float:
-    """Repeat something for so many seconds, and return how long it takes once."""
+    """Measure how many seconds something takes, repeated for so many seconds."""
     count, started = 0, time.monotonic()
     while (passed := time.monotonic() - started) < seconds or not count:
         work()
