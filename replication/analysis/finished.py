@@ -30,7 +30,7 @@ COLUMNS = {
     "embedding": ["x", "y", "value", "episode", "frame"],
     "embedding_policies": ["policy", "x", "y", "value", "episode", "frame"],
 }
-"""Tables a run may have, with their columns."""
+"""Tables a run of a game may have, with their columns; others count the length of episodes in `steps`."""
 
 BUNDLE_CURVE = ["point", "count", "mean", "deviation"]
 """Columns of curve.csv in a bundle's record: over all its seeds."""
@@ -225,8 +225,7 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
             f"{folder}/run.json: files: expected names with digests; remove {folder} to make it again"
         )
     tables = {
-        name: _read_table(folder / f"{name}.csv", columns, digests.get(f"{name}.csv"))
-        for name, columns in COLUMNS.items()
+        name: _read_table(folder / f"{name}.csv", _columns(name, run), digests.get(f"{name}.csv")) for name in COLUMNS
     }
     needed = {
         "scores": run.protocol.final_evaluation is not None,
@@ -243,6 +242,12 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
                 f"{folder} to make it again"
             )
     return FinishedRun(run, folder, record, tables.pop("scores"), **tables, row=None)
+
+
+def _columns(name: str, run: Run) -> list[str]:
+    """Return the columns of a table of a run: episodes of games are counted in frames, all others in steps."""
+    by_episode = name in ("scores", "training") and run.task.kind != "atari"
+    return ["steps" if by_episode and column == "frames" else column for column in COLUMNS[name]]
 
 
 def _read_table(path: Path, columns: list[str] | None, digest: object) -> pd.DataFrame | None:

@@ -53,7 +53,7 @@ def test_the_record_keeps_the_judged_evaluations_and_vouches_for_the_others(writ
     assert (checked.runs, checked.episodes, checked.steps) == (1, 3 * EPISODES, 3 * EPISODES * 40)
     assert checked.underived == ("curve.csv",)
     state = check_state(folder, written / "state")
-    assert (state.found, state.missing) == (5, 0)
+    assert (state.found, state.missing, state.cells) == (5, 0, 5 * 3)
 
 
 def test_an_evaluation_in_the_state_is_of_the_training_and_the_kept_one_of_the_run(written: Path) -> None:
@@ -113,6 +113,21 @@ def test_a_changed_score_is_found(written: Path, tmp_path: Path) -> None:
     record = json.loads((folder / "run.json").read_bytes())
     seal(folder, score=record["score"] + 1.0)
     assert ": score: found " in message(check_run, folder)
+
+
+def test_whoever_has_the_state_can_check_every_point_of_the_curve(written: Path, tmp_path: Path) -> None:
+    folder = copied(written, tmp_path)
+    text = (folder / "curve.csv").read_text()
+    lines = text.splitlines()
+    cells = lines[2].split(",")
+    lines[2] = ",".join([cells[0], "-1.5", *cells[2:]])  # step 50, of which the record has no trace
+    (folder / "curve.csv").write_text("\n".join(lines) + "\n")
+    seal(folder)
+    assert check_run(folder).runs == 1
+    assert "step 50: score: found '-1.5'" in message(check_state, folder, written / "state")
+    (folder / "curve.csv").write_text(text.replace("\n50,", "\n51,", 1))
+    seal(folder)
+    assert "step 50: found no such row" in message(check_state, folder, written / "state")
 
 
 def test_an_evaluation_that_nobody_judges_is_found(written: Path, tmp_path: Path) -> None:

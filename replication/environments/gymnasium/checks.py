@@ -114,7 +114,8 @@ def _play(task: GymnasiumTask, actions: ActionCodec, seed: int, reset_seed: int 
     begun = environment.reset(seed=seed if reset_seed is None else reset_seed)
     if not (isinstance(begun, tuple) and len(begun) == 2):
         raise _BrokenContractError("reset: found no pair, expected (observation, info); return both")
-    seen, rewards, terminated, truncated = [_observation(begun[0], shape, "reset")], [], False, None
+    seen, terminated, truncated = [_observation(begun[0], shape, "reset")], False, None
+    rewards: list[float] = []
     while len(rewards) < STEPS and not terminated:
         result = environment.step(_action(actions, stream))
         if not (isinstance(result, tuple) and len(result) == 5):
