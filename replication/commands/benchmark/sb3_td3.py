@@ -25,7 +25,7 @@ def main(environment: str, batch_size: int, *hidden_units: int) -> None:
     """Train until nobody asks any more."""
     torch.set_num_threads(1)
     task = gymnasium.make(environment)
-    size = task.action_space.shape[0]
+    size = len(task.action_space.sample())
     model = TD3(
         "MlpPolicy",
         task,
