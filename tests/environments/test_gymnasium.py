@@ -153,6 +153,17 @@ def test_an_environment_that_cannot_be_made_is_one_line(name: str) -> None:
     assert message(GymnasiumSimulator, task).startswith(f"environment {name}: cannot be made (")
 
 
+def test_the_wrappers_of_a_users_own_stay() -> None:
+    own = "tests.support.own_environments"
+    bare, wrapped = (
+        GymnasiumSimulator(GymnasiumTask("own", "Own", "own", "gymnasium", f"{own}:{name}", 9))
+        for name in ("Corridor", "wrapped")
+    )
+    action = np.full(1, 0.5, np.float32)
+    assert wrapped.act(action) == 10.0 * bare.act(action)
+    assert wrapped.fingerprint["state"] == "observations and rewards of the episode"
+
+
 def test_the_simulator_itself_has_no_limit() -> None:
     simulator = open_simulator(MOUNTAIN_CAR)
     simulator.reset()

@@ -67,8 +67,9 @@ def main(packages: Sequence[str]) -> None:
         for package in ("", *packages):
             for task in TASKS:
                 left = verify_under(package, Path(made) / task / "results", Path(made) / package.replace("==", "_"))
-                said = left.stdout.splitlines()[0].partition(": ")[2] if left.returncode == 0 else left.stderr.strip()
-                print(f"| {task} | {package or 'the same'} | {said.replace(made, '')} |", flush=True)
+                said = left.stdout.splitlines()[0] if left.returncode == 0 else left.stderr.strip()
+                words = said.partition("results: " if left.returncode == 0 else ".trace: ")[2]
+                print(f"| {task} | {package or 'the same'} | {words or said} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ class Physics(Protocol):
 
 
 def make_environment(environment_id: str) -> Any:
-    """Make an environment without what Gymnasium's registry wraps around it.
+    """Make an environment without what Gymnasium's registry wraps around it; a user's own wrappers stay.
 
     Args:
-        environment_id: Gymnasium's own name of it, or `module:Class`.
+        environment_id: Gymnasium's own name of it, or `module:Class`; a function that makes it will do.
 
     Raises:
         ReplicationError: there is no such environment, or it cannot be made.
@@ -54,7 +54,7 @@ def make_environment(environment_id: str) -> Any:
     with _known_warnings_unsaid():
         try:
             if ":" in environment_id:
-                return load_env_creator(environment_id)().unwrapped
+                return load_env_creator(environment_id)()
             return gymnasium.make(environment_id).unwrapped
         except (gymnasium.error.Error, ImportError, AttributeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
@@ -66,6 +66,8 @@ def make_environment(environment_id: str) -> Any:
 
 def physics_of(environment: Any) -> Physics:
     """Find out where an environment has its state."""
+    if environment is not environment.unwrapped:  # a wrapper may keep something too
+        return _Outside(None)
     module = type(environment).__module__
     if module.startswith("gymnasium.envs.classic_control"):
         return _OwnArray(environment)
