@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from replication.algorithms.off_policy_continuous import td3
+from replication.environments.contract import ContinuousActions, StepResult
 from replication.evidence.verify_run import check_run
 from replication.foundation.errors import ReplicationError
+from replication.foundation.random_streams import training_streams
+from replication.specification.families.off_policy_continuous import TD3Config
 from replication.specification.run import resolve_run
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.machine.settings import Machine
 from replication.training.off_policy_continuous import loop
 from replication.training.off_policy_continuous.family import open_cohort, open_network, player
+from replication.training.off_policy_continuous.learner import Learner
 from replication.training.off_policy_continuous.trainee import new_trainee
 from replication.training.session import execute
 from tests.support.continuous import advance, opened, small_run, whole_state, with_noise
@@ -63,6 +68,35 @@ def test_actions_are_random_first_and_then_the_actor_s_with_noise() -> None:
     assert not np.isclose(rows[:30, 3:4], chosen[:30]).any()
     assert np.array_equal(rows[30:, 3:4], chosen[30:])
     assert np.abs(rows[:30, 3]).max() > 1.5, "uniform between the bounds, -2 and 2"
+
+
+def test_an_observation_that_a_step_overwrites_is_stored_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    (trainee,) = opened(small_run())
+    seen = np.zeros(3, np.float32)
+
+    class Overwriting:
+        observation, episode_steps = seen, 1
+
+        def step(self, action: np.ndarray) -> StepResult:
+            seen[:] += 1.0
+            return StepResult(0.0, False, False)
+
+    monkeypatch.setattr(trainee.lane, "_task", Overwriting())
+    for _ in range(3):
+        trainee.lane.play(trainee.learner.act)
+    rows = trainee.lane.replay.content()
+    assert rows[:, 0].tolist() == [0.0, 1.0, 2.0] and rows[:, -1].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_actions_stay_within_bounds_whose_middle_is_not_zero() -> None:
+    run = small_run()
+    low, high = (-1.1, 0.2, -0.3), (0.3, 0.7, 1.7)
+    streams = training_streams(1, "pendulum", run.family.streams)
+    bounds = ContinuousActions(low=low, high=high)
+    learner = Learner(td3, run.settings_as(TD3Config), 3, bounds, streams)
+    learner.tensors()["actor"].mul_(1e4)
+    for seen in np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32):
+        bounds.from_bytes(bounds.to_bytes([learner.act(seen)]))  # refuses what is out of bounds
 
 
 @pytest.mark.parametrize("unit", ["action", "largest_action"])

@@ -22,6 +22,12 @@ PEERS = {"cleanrl": "CleanRL", "pfrl": "PFRL"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `benchmark`."""
     parser.add_argument("--games", nargs="+", default=["pong", "breakout"], help="ROM names (default: pong breakout)")
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="TD3 on these tasks of Gymnasium instead of DQN on games: half_cheetah",
+    )
     parser.add_argument("--rounds", type=at_least_one, default=5, help="turns of each program (default: 5)")
     parser.add_argument(
         "--seconds",
@@ -53,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: something a user can mend.
     """
+    from replication.commands.benchmark.continuous import continuous_table
     from replication.commands.benchmark.loops import Plan, Script, measure
     from replication.commands.benchmark.table import benchmark_table
     from replication.report.tables.table import write_table
@@ -69,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         cleanrl=Script(*options.cleanrl) if options.cleanrl else None,
         pfrl=Script(*options.pfrl) if options.pfrl else None,
     )
-    table = benchmark_table(plan, measure(plan))
+    table = continuous_table(plan, options.tasks) if options.tasks else benchmark_table(plan, measure(plan))
     print(table.files()["md"].decode())
     for path in write_table(table, options.output):
         print(path)

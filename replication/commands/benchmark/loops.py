@@ -184,7 +184,7 @@ def _started(plan: Plan, game: str, core: int | None, held: ExitStack) -> dict[s
     programs = {OURS: held.enter_context(_ours(plan, game, core))}
     name = environment_name(game)
     if plan.sb3 is not None:
-        command = [_python(plan.sb3, "--sb3"), "-m", "replication.commands.benchmark.sb3_dqn", name]
+        command = [python_at(plan.sb3, "--sb3"), "-m", "replication.commands.benchmark.sb3_dqn", name]
         mending = "`make benchmark` builds its environment and runs this command with it"
         programs[SB3] = held.enter_context(Child(SB3, command, place=plan.state, core=core, mending=mending))
     # Each at its own settings but for these; what differs is told in the table.
@@ -229,13 +229,13 @@ def _script(
     file = script.checkout.absolute() / path
     if not file.is_file():
         raise ReplicationError(f"{option}: {script.checkout} has no {path}; expected a checkout of {name}'s repository")
-    runner = [_python(script.python, option), "-m", "replication.commands.benchmark.peer_script"]
+    runner = [python_at(script.python, option), "-m", "replication.commands.benchmark.peer_script"]
     mending = f"{option} needs the python of an environment in which its script runs"
     command = [*runner, *counted, str(file), *arguments]
     return Child(name, command, place=place, core=core, paths=[script.checkout], mending=mending)
 
 
-def _python(path: Path, option: str) -> str:
+def python_at(path: Path, option: str) -> str:
     """Return the absolute path of an interpreter, links not followed: a virtual environment's python is one."""
     if not path.is_file():
         raise ReplicationError(

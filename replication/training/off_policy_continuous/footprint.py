@@ -30,7 +30,7 @@ def checkpoint_bytes(run: Run) -> int:
     """Compute the size of the two checkpoints that a run keeps: replay memory, networks, optimisers."""
     config = run.settings_as(OffPolicyContinuousConfig)
     networks = _weights(config.actor.hidden_units) + _CRITICS * _weights(config.critic.hidden_units)
-    return 2 * (memory_bytes(run, "ram") + 4 * _VECTORS * networks)
+    return 2 * (memory_bytes(run, "raw") + 4 * _VECTORS * networks)
 
 
 def _weights(hidden_units: tuple[int, ...]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Lane:
                 f"{run.family.name} expects continuous; name another task or another variant"
             )
         self.actions = simulator.actions
-        self._low, self._high = np.float32(self.actions.low), np.float32(self.actions.high)
+        self._low, self._high = (np.array(bound, np.float32) for bound in (self.actions.low, self.actions.high))
         self._task = PresentedGymnasium(run.task, simulator, run.protocol.training, self.streams["starts"])
         self.observation_size = int(np.prod(self._task.spaces.observation))
         size = len(self.actions.low)
@@ -81,7 +81,7 @@ class Lane:
 
     def play(self, act: Act) -> None:
         """Take a step: at random, or as the actor does, with noise; count the updates that fall on it."""
-        observation = self._task.observation
+        observation = self._task.observation.copy()  # a step may overwrite it
         action = self._random_action() if self.step < self._random_steps else self._explore(act(observation))
         result = self._task.step(action)
         self.replay.add(observation, action, result.reward, self._task.observation, terminated=result.terminated)
@@ -93,14 +93,15 @@ class Lane:
         elif learns and result.ended:
             self.updates_owed += self._task.episode_steps
         if result.ended:
-            ending = "terminated" if result.terminated else "truncated"
+            ending: Literal["terminated", "truncated"] = "terminated" if result.terminated else "truncated"
             task = self._task
             self.episodes.append(EpisodeRecord(self.step, task.episode_return, task.episode_steps, ending))
             self._task.begin_episode()
             self.noise.begin_episode()
 
     def _random_action(self) -> NDArray[np.float32]:
-        return self.streams["exploration"].uniform(self._low, self._high).astype(np.float32)
+        drawn: NDArray[np.float64] = self.streams["exploration"].uniform(self._low, self._high, self._low.shape)
+        return drawn.astype(np.float32)
 
     def _explore(self, action: NDArray[np.float32]) -> NDArray[np.float32]:
         noisy = action + self._noise_unit * self.noise.draw()

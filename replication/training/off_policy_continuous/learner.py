@@ -44,7 +44,8 @@ class Learner:
         """Of the critics."""
         self.bounds = ActionBounds(torch.tensor(actions.low), torch.tensor(actions.high))
         self._middle, self._half_range = (self.bounds.high + self.bounds.low) / 2, self.bounds.half_range
-        self._range_of_one = (self._middle.numpy(), self._half_range.numpy())
+        of_bounds = (self._middle, self._half_range, self.bounds.low, self.bounds.high)
+        self._range_of_one = tuple(bound.numpy() for bound in of_bounds)
         self._noise_stream = streams["target_noise"]
         actor, critic = shapes(self.config, observation_size, len(actions.low))
         count = algorithm.NUM_CRITICS
@@ -71,8 +72,10 @@ class Learner:
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Choose the actor's action in a state, without noise: float32 [dimensions]."""
-        middle, half_range = self._range_of_one
-        return half_range * np.tanh(outputs_of_one(self._layers_of_one, observation)) + middle
+        middle, half_range, low, high = self._range_of_one
+        action = half_range * np.tanh(outputs_of_one(self._layers_of_one, observation)) + middle
+        bounded: NDArray[np.float32] = np.minimum(np.maximum(action, low), high)  # a sum may be rounded beyond
+        return bounded
 
     @torch.no_grad()
     def update(self, batch: Columns) -> None:
