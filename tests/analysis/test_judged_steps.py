@@ -12,6 +12,7 @@ import pytest
 from replication.analysis.finished import load_runs
 from replication.analysis.judged_cells import JudgedTable, judged_table
 from replication.analysis.step_counterparts import UNTRAINED, find_step_counterpart, reference_score, scaled_score
+from replication.analysis.verdict_conventions import Family
 from replication.analysis.verdict_rule import Comparison, Runs, judge
 from replication.published.curves_by_step import step_point
 from replication.specification.experiments import Experiment
@@ -112,3 +113,14 @@ def test_a_hundred_is_the_source_s_reference_agent() -> None:
     reference = reference_score("sfujim_td3", "HalfCheetah")
     assert reference == pytest.approx(9567, abs=1) and reference_score("sfujim_td3", "Swimmer") is None
     assert scaled_score(reference, -1.5, reference) == 100.0 and scaled_score(-1.5, -1.5, reference) == 0.0
+
+
+def test_an_uncertain_floor_is_the_reason_where_no_number_of_seeds_can_decide() -> None:
+    published = Runs(14.0, 10, 0.3)
+    clear, unclear = (Comparison(Runs(14.0, 5, 0.3), published, error, None) for error in (0.5, 6.2))
+    assert judge(clear, Family(10)).word == "replicated"
+    verdict = judge(unclear, Family(10))
+    assert (verdict.word, verdict.more_seeds_can_decide) == ("inconclusive", False)
+    assert verdict.reason == "no number of seeds can: the floor is too uncertain"
+    certain = Comparison(Runs(14.0, 10**6, 1e-6), published, 6.2, None)
+    assert judge(certain, Family(10)).word == "inconclusive"

@@ -152,7 +152,7 @@ def _draw_panel(axes: Axes, here: pd.DataFrame, colours: Mapping[str, str]) -> N
 
 
 def _scale(axes: Axes, here: pd.DataFrame) -> None:
-    """Fit the vertical axis to what is seen in training: single untrained policies may lie far off."""
+    """Set the limits of the vertical axis by what is seen in training: single untrained policies may lie far off."""
     trained = here.loc[here["step"] > 0, "value"]
     starts = here.loc[(here["step"] == 0) & here["series"].isin([_PUBLISHED_MEAN, _OURS_MEAN]), "value"]
     seen = pd.concat([trained, starts])
