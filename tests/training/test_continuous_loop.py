@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ import torch
 
 from replication.algorithms.off_policy_continuous import td3
 from replication.environments.contract import ContinuousActions, StepResult
+from replication.evidence.traces import AnyTrace
 from replication.evidence.verify_run import check_run
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import training_streams
+from replication.foundation.stopping import Stopped
 from replication.specification.families.off_policy_continuous import TD3Config
 from replication.specification.run import resolve_run
 from replication.training.checkpoints import restore_newest, save_checkpoint
@@ -21,7 +25,9 @@ from replication.training.machine.settings import Machine
 from replication.training.off_policy_continuous import loop
 from replication.training.off_policy_continuous.family import open_cohort, open_network, player
 from replication.training.off_policy_continuous.learner import Learner
+from replication.training.off_policy_continuous.loop import train
 from replication.training.off_policy_continuous.trainee import new_trainee
+from replication.training.resumable_play import Choose, Played, play_at_once
 from replication.training.session import execute
 from tests.support.continuous import advance, opened, small_run, whole_state, with_noise
 
@@ -145,6 +151,26 @@ def test_a_checkpoint_within_a_round_of_updates_is_not_one_after_it(
     (again,) = opened(small_run())
     restore_newest(again, tmp_path)
     assert whole_state(again) == whole_state(trainee)
+
+
+def test_a_run_stopped_within_an_evaluation_is_evaluated_before_it_goes_on(tmp_path: Path) -> None:
+    (whole,), (first,), (second,) = opened(small_run()), opened(small_run()), opened(small_run())
+    advance([whole])
+
+    def stopping(played: Sequence[Played], choose: Choose, see: Callable[[int, Any], object]) -> list[AnyTrace]:
+        if played[0].index == 2:
+            raise Stopped("what was played is kept, ")
+        return play_at_once(played, choose, see)
+
+    with pytest.raises(Stopped):
+        for _ in train([first], stopping):
+            pass
+    assert first.step == 100 and first.owes_evaluation and len(first.curve) == 2
+    save_checkpoint(first, tmp_path)
+    restore_newest(second, tmp_path)
+    assert second.owes_evaluation
+    advance([second])
+    assert whole_state(second) == whole_state(whole)
 
 
 def test_a_neighbour_changes_no_number() -> None:
