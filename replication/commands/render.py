@@ -13,18 +13,19 @@ from replication.specification.run import one_a_record
 HELP = "make a table, a figure or the page of an experiment, the page of all, or the READMEs"
 DESCRIPTION = (
     "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
-    "experiments, results/index.html; or bring the counts in README.md and the list in results/README.md up to date. "
+    "experiments, results/index.html; or that of Sutton & Barto's figures, results/sutton.html; or bring the counts in "
+    "README.md and the list in results/README.md up to date. "
     "The inventory of an experiment lists the files that its tables and figures are made from."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `render`."""
-    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "readme"])
+    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "book", "readme"])
     parser.add_argument(
         "experiment",
         nargs="?",
-        help=f"one of: {', '.join(known_experiments())}; none for index and readme",
+        help=f"one of: {', '.join(known_experiments())}; none for index, book and readme",
     )
     parser.add_argument("name", nargs="?", help="which table or figure")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: a name that is missing or unknown; a damaged run file.
     """
-    from replication.report.render import render_figure, render_index, render_page, render_table
+    from replication.report.render import render_book, render_figure, render_index, render_page, render_table
 
     if options.kind == "readme":
         from replication.report.pages.readmes import write_readmes
@@ -45,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
         print(*write_readmes(options.results), sep="\n")
     elif options.kind == "index":
         render_index(options.results)
+    elif options.kind == "book":
+        render_book(options.results)
     elif options.experiment is None:
         raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
     elif options.kind == "inventory":
