@@ -13,19 +13,19 @@ from replication.specification.run import one_a_record
 HELP = "make a table, a figure or the page of an experiment, the pages of all, or the READMEs"
 DESCRIPTION = (
     "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
-    "experiments, results/index.html; or the page of all agents side by side, results/agents.html; or bring it, the "
-    "counts in README.md and the list in results/README.md up to date. The inventory of an experiment lists the files "
-    "that its tables and figures are made from."
+    "experiments, results/index.html; or the page of all agents side by side, results/agents.html, or of Sutton & Barto's "
+    "figures, results/sutton.html; or bring those two, the counts in README.md and the list in results/README.md up to "
+    "date. The inventory of an experiment lists the files that its tables and figures are made from."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `render`."""
-    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "agents", "readme"])
+    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "agents", "book", "readme"])
     parser.add_argument(
         "experiment",
         nargs="?",
-        help=f"one of: {', '.join(known_experiments())}; none for index, agents and readme",
+        help=f"one of: {', '.join(known_experiments())}; none for index, agents, book and readme",
     )
     parser.add_argument("name", nargs="?", help="which table or figure")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
@@ -39,17 +39,20 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: a name that is missing or unknown; a damaged run file.
     """
     from replication.report.pages.agents import write_agents
-    from replication.report.render import render_figure, render_index, render_page, render_table
+    from replication.report.render import render_book, render_figure, render_index, render_page, render_table
 
     if options.kind == "readme":
         from replication.report.pages.readmes import write_readmes
 
         print(*write_readmes(options.results), sep="\n")
         print(write_agents(options.results))
+        render_book(options.results)
     elif options.kind == "index":
         render_index(options.results)
     elif options.kind == "agents":
         print(write_agents(options.results))
+    elif options.kind == "book":
+        render_book(options.results)
     elif options.experiment is None:
         raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
     elif options.kind == "inventory":

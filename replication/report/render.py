@@ -131,6 +131,13 @@ def render_index(results: Path) -> None:
     write_index(results)
 
 
+def render_book(results: Path) -> None:
+    """Write results/sutton.html, the page that leads to all figures of the book."""
+    from replication.report.pages.book import write_book
+
+    write_book(results)
+
+
 def _module(package: ModuleType, kind: str, name: str) -> ModuleType:
     known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in NOT_SHOWN]
     if name not in known:

@@ -23,6 +23,8 @@ class Row(Settings):
     """What it is about, in a few words."""
     value: str
     """What the original does, with units."""
+    formula: str = ""
+    """The same as a formula, which pages show to whoever learns the method; empty where it is none."""
     source: str
     """Where that is read: repository, file and line, or the article."""
     in_force: str

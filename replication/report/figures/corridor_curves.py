@@ -55,7 +55,8 @@ def _draw(data: pd.DataFrame, best: float | None) -> Figure:
 def _draw_panel(axes: Axes, here: pd.DataFrame, best: float | None) -> None:
     for place, (agent, line) in enumerate(here.groupby("agent", sort=False)):
         colour = AGENT_COLOURS[place % len(AGENT_COLOURS)]
-        axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+        if (line["high"] - line["low"]).max() < _HIGHEST - _LOWEST:
+            axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
         axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
     if best is not None:
         label = f"best policy, {best:.2f}"
@@ -72,8 +73,9 @@ def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame)
     below = f" {hidden} points lie below the axis, pulled down by runs whose episodes are cut." if hidden else ""
     return (
         f"Sum of rewards of each episode while learning. {experiment.title}; {coverage(experiment, finished)} "
-        f"finished. Lines: mean over runs of two episodes each, not smoothed; bands: {LEVEL:.0%} intervals of it."
-        f"{below} Broken: the exact value of the best policy. The book names neither the first policy nor a floor on "
-        "its probabilities: the first panel has those of the best known transcription, the others show how much they "
-        "matter. The book's curves exist as a picture alone, and are not drawn."
+        f"finished. Lines: mean over runs of two episodes each, not smoothed; bands: {LEVEL:.0%} intervals of it; "
+        f"one that is wider than the axis is left out.{below} Broken: the exact value of the best policy. The book "
+        "names neither the first policy nor a floor on its probabilities: the first panel has those of the best known "
+        "transcription, the others show how much they matter. The book's curves exist as a picture alone, and are not "
+        "drawn."
     )

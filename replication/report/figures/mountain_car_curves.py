@@ -49,6 +49,7 @@ def _draw(data: pd.DataFrame) -> Figure:
     axes.set_yscale("log")
     axes.set_ylim(_LOWEST, _HIGHEST)
     axes.set_yticks([100, 200, 400, 1_000], ["100", "200", "400", "1000"])
+    axes.minorticks_off()  # their labels would stand between those
     axes.set_xlabel("episode")
     axes.set_ylabel("steps of the episode (log scale)")
     axes.grid(axis="y")

@@ -33,6 +33,7 @@ from replication.report.pages.runs import (
 from replication.report.pages.summary import findings_of
 from replication.report.pages.tables import above_random, read_table, severity, verdicts
 from replication.report.pages.template import fill_page
+from replication.report.pages.updates import shown_updates
 from replication.report.tables.recipe_texts import recipe_sentences
 from replication.specification.experiments import Experiment
 from replication.specification.families.facts import Evidence
@@ -119,6 +120,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         severity=[sentence for table in tables for sentence in severity(table)],
         findings=findings_of(experiment),
         above_random=next(filter(None, map(above_random, tables)), ""),
+        updates=shown_updates(experiment),
         tables=tables,
         figures=[_figure(experiment, results, name) for name in experiment.figures],
         embedding_views=Markup(views),

@@ -203,7 +203,12 @@ def cost(finished: Sequence[FinishedRun]) -> str:
     unknown = f" (of {len(made) - len(known)} runs it is not known)" if len(known) < len(made) else ""
     frames = f", {sum(map(_frames, made)):,} frames of training" if any(map(_plays_frames, made)) else ""
     runs = _count(found.run for found in finished)
-    return f"{runs:,} run{'s' if runs > 1 else ''}{frames}, {_time(sum(known))}{unknown}"
+    return f"{runs:,} run{'s' if runs > 1 else ''}{frames}, {time_text(sum(known))}{unknown}"
+
+
+def seconds_by_record(finished: Sequence[FinishedRun]) -> dict[Path, float]:
+    """Return the seconds that each record says its training took, by the record's folder."""
+    return {found.folder: seconds for found in one_a_record(finished) if (seconds := _seconds(found)) is not None}
 
 
 def _plays_frames(found: FinishedRun) -> bool:
@@ -215,7 +220,8 @@ def hours(seconds: float) -> str:
     return f"{seconds / 3600:,.0f}" if seconds >= 360_000 else f"{seconds / 3600:.3g}"
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
+    """Format seconds, as hours from a minute on."""
     return f"{hours(seconds)} hours" if seconds >= 60.0 else f"{seconds:.3g} seconds"
 
 
