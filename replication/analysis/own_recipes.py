@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replication.published.recipes import AS_IN_TRAINING, NOT_STATED, UNKNOWN, Recipe
-from replication.published.schemas import Layout
+from replication.published.schemas import Layout, OverRuns
 from replication.specification.run import Run
 
 COMPARED = ("episodes", "network", "window", "policy", "statistic")
@@ -20,7 +20,7 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
         layout: of the published source; `trials` are compared by the share of those that succeed.
     """
     protocol, trains = run.protocol, run.family.trains
-    over = ("one run" if num_runs == 1 else "mean") if trains else "no training"
+    over: OverRuns = ("one run" if num_runs == 1 else "mean") if trains else "no training"
     runs = str(num_runs) if trains else "no training"
     final = protocol.final_evaluation
     if protocol.published_quantity == "final_evaluation" and final is not None:

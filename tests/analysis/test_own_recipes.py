@@ -90,12 +90,13 @@ def test_what_a_publication_does_not_say_is_no_difference() -> None:
 def test_a_sentence_sets_the_two_recipes_side_by_side() -> None:
     best = "episodes of the best network of training, played anew, epsilon 0.05"
     assert recipe_sentences(load_experiment("double_dqn_2016")) == [
-        f"Published (Double DQN (untuned)): the mean of 100 {best} (a transcription of the paper's table; printed to 0.1; "
-        f"not stated: how many runs). Ours: the mean of 30 {best}, one run. The two differ in how many episodes."
+        f"Published (Double DQN (untuned)): the mean of 100 {best} (a transcription of the paper's table; printed to "
+        f"0.1; not stated: how many runs). Ours: the mean of 30 {best}, one run. The two differ in how many episodes."
     ]
     iteration = "the mean of training episodes (an iteration of 1,000,000 frames), epsilon 0.01, mean of"
     assert recipe_sentences(load_experiment("dopamine_curves")) == [
-        f"Published (DQN): {iteration} 5 runs (data of the authors; 6 significant digits). Ours: {iteration} 1 to 2 runs."
+        f"Published (DQN): {iteration} 5 runs (data of the authors; 6 significant digits). "
+        f"Ours: {iteration} 1 to 2 runs."
     ]
     (unknown,) = recipe_sentences(load_experiment("munchausen_2020"))
     assert unknown.startswith(
