@@ -102,6 +102,7 @@ def test_a_sentence_sets_the_two_recipes_side_by_side() -> None:
     assert unknown.startswith(
         "Published (M-DQN; M-IQN): how is not known (a quotation by others; printed to 1). Ours: "
     )
+    assert "; its recipe by the word of others)" in recipe_sentences(load_experiment("iqn_2018"))[0]
     (trials,) = recipe_sentences(load_experiment("nfq_2005"))
     assert "not stated: how many episodes and which policy" in trials and "mean of 50 to 300 runs" in trials
     assert recipe_sentences(load_experiment("cliff_walking")) == []

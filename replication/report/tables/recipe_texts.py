@@ -83,7 +83,8 @@ def _sentence(names: str, published: Recipe, ours: Recipe, our_runs: str) -> str
     own = ", ".join(filter(None, [_how(ours), _runs("mean", our_runs)]))
     asked = [("not stated", published.without(NOT_STATED)), ("not known", published.without(UNKNOWN))]
     missing = [f"{word}: {_listed(_questions(fields))}" for word, fields in asked if fields and fields != FIELDS]
-    read = "; ".join([published.read_from, published.exactness, *missing])
+    word = ["its recipe by the word of others"] if published.second_hand else []
+    read = "; ".join([published.read_from, published.exactness, *word, *missing])
     differ = [_ASKED[field] for field in recipe_differences(published, ours)]
     return f"Published ({names}): {theirs} ({read}). Ours: {own}." + (
         f" The two differ in {_listed(differ)}." if differ else ""
