@@ -34,7 +34,7 @@ def agents_of(source: str) -> set[str]:
 
 
 def counted() -> dict[str, int]:
-    """Count scores of the sources that judge: all, those without an unknown field, those fully stated; known by field."""
+    """Count scores of the sources that judge: all, those without unknown field, those fully stated; known by field."""
     counts = {"scores": 0, "known": 0, "stated": 0} | dict.fromkeys(FIELDS, 0)
     for source in published_table("judges")["name"]:
         for row in scores_by_game(source):
