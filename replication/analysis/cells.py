@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from replication.analysis.finished import FinishedRun, iteration_of, last_episodes_score
+from replication.analysis.finished import FinishedRun, evaluation_score, iteration_of, last_episodes_score
+from replication.foundation.errors import ReplicationError
 from replication.published.references import ReferenceSet, normalized_score
 from replication.specification.budget import Budget
 from replication.specification.experiments import Experiment
@@ -62,13 +63,29 @@ def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Ce
 
 
 def run_score(finished: FinishedRun, judged_at: Budget) -> float:
-    """Return the score of a run: mean return of its final evaluation, or of training where it is judged."""
+    """Return the score of a run: mean return of its final evaluation, or where it is judged of training or evaluation.
+
+    Raises:
+        ReplicationError: its tables have nothing of where it is judged.
+    """
     if finished.row is not None:
         return float(finished.row["score"])
+    if finished.run.protocol.evaluation_score is not None:
+        return _evaluated(finished, judged_at.steps)
     if finished.run.publishes_training:
         return training_point(finished, judged_at)[1]
     assert finished.episodes is not None
     return float(finished.episodes["return"].mean())
+
+
+def _evaluated(finished: FinishedRun, step: int) -> float:
+    found = evaluation_score(finished, step)
+    if found is None:
+        raise ReplicationError(
+            f"{finished.folder / 'evaluations.csv'}: step {step}: found no row, expected the evaluation there; judge "
+            f"the run elsewhere, or remove {finished.folder} to make it again"
+        )
+    return found
 
 
 def training_point(finished: FinishedRun, judged_at: Budget) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import Any
 from replication.evidence.records import readable_records
 from replication.evidence.state_files import checkpoint_step
 from replication.foundation.resources import processor_model
-from replication.specification.assumed_speed import assumed_speed, longest_final_frames
+from replication.specification.assumed_speed import assumed_speed, longest_final_frames, longest_periodic_steps
 from replication.specification.loading import identity_config
 from replication.specification.run import Run
 
@@ -57,7 +57,7 @@ def _seconds(run: Run, speed: Speed | None, steps: int) -> float:
     periodic = run.protocol.periodic_evaluation
     played = final_frames / run.protocol.training.frame_skip
     if periodic is not None and not speed.includes_evaluations:
-        played += steps // periodic.period_steps * periodic.length_steps
+        played += steps // periodic.period_steps * longest_periodic_steps(run)
     return steps / speed.training + played / speed.playing
 
 

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 from replication.analysis.intervals import Estimate, interval
 from replication.analysis.verdict_rule import Word
-from replication.environments.gridworlds.gridworld import Transitions, transitions_of
+from replication.environments.gridworlds.gridworld import TabularWorld, Transitions, transitions_of
 from replication.specification.families.tabular import TabularConfig
 from replication.specification.run import Run
 from replication.specification.tasks.gridworlds import Gridworld
 
 Values = NDArray[np.float64]
-"""float64 [states, actions]."""
+"""float64 [states, actions]; minus infinity of an action that a state does not have."""
 _SAME = 1e-9
 """Values this close are equal: they differ by rounding alone."""
 _MOST_SWEEPS = 100_000
@@ -35,7 +36,13 @@ def backed_up(transitions: Transitions, state_values: NDArray[np.float64], disco
     """Compute q(s, a) = E[r + gamma v(s')], where v of a terminal state is 0."""
     following = np.where(transitions.terminal, 0.0, state_values)[transitions.next_state]
     values: Values = (transitions.reward + discount * following).mean(axis=2)
-    return values
+    return np.where(_available(transitions), values, -np.inf)
+
+
+def _available(transitions: Transitions) -> NDArray[np.bool_]:
+    """Return which actions each state has, bool [states, actions]."""
+    available: NDArray[np.bool_] = np.arange(transitions.reward.shape[1]) < transitions.actions[:, None]
+    return available
 
 
 def optimal_values(transitions: Transitions, discount: float) -> Values:
@@ -57,11 +64,13 @@ def best_soft_values(transitions: Transitions, discount: float, epsilon: float) 
     Raises:
         ValueError: there is no fixed point.
     """
-    values = np.zeros(transitions.reward.shape[:2])
+    there = _available(transitions)
+    values = np.where(there, 0.0, -np.inf)
     for _ in range(_MOST_SWEEPS):
-        state_values = (1.0 - epsilon) * values.max(axis=1) + epsilon * values.mean(axis=1)
+        means = np.where(there, values, 0.0).sum(axis=1) / transitions.actions
+        state_values = (1.0 - epsilon) * values.max(axis=1) + epsilon * means
         before, values = values, backed_up(transitions, state_values, discount)
-        if np.abs(values - before).max() < _SAME * 1e-3:
+        if np.abs(values[there] - before[there]).max() < _SAME * 1e-3:
             return values
     raise ValueError(f"value iteration: found no fixed point in {_MOST_SWEEPS:,} sweeps")
 
@@ -70,7 +79,9 @@ def epsilon_greedy(values: Values, epsilon: float) -> NDArray[np.float64]:
     """Compute the probabilities of actions, float64 [states, actions]; those of the highest value are as likely."""
     greedy = values >= values.max(axis=1, keepdims=True) - _SAME
     share = greedy / greedy.sum(axis=1, keepdims=True)
-    found: NDArray[np.float64] = epsilon / values.shape[1] + (1.0 - epsilon) * share
+    there = np.isfinite(values)
+    uniform = there / there.sum(axis=1, keepdims=True)
+    found: NDArray[np.float64] = epsilon * uniform + (1.0 - epsilon) * share
     return found
 
 
@@ -151,6 +162,37 @@ def limits_while_learning(run: Run) -> dict[str, float]:
     return {
         name: expected_return(transitions, epsilon_greedy(values, config.epsilon)) for name, values in of_values.items()
     }
+
+
+def first_actions_of_best(run: Run) -> NDArray[np.float64]:
+    """Compute the probabilities of the first action where the best values are known and a run's share is random.
+
+    Returns: float64 [actions], of the state in which episodes start.
+    """
+    assert isinstance(run.task, TabularWorld)
+    config, transitions = run.settings_as(TabularConfig), transitions_of(run.task)
+    policy = epsilon_greedy(optimal_values(transitions, config.discount), config.epsilon)
+    found: NDArray[np.float64] = policy[transitions.start]
+    return found
+
+
+def blind_value(run: Run, probability: float) -> float:
+    """Compute the expected return of taking the second of two actions with one probability in every state.
+
+    On the short corridor it is (2p - 4) / (p (1 - p)) (Sutton & Barto 2018, Example 13.1).
+    """
+    assert isinstance(run.task, TabularWorld)
+    transitions = transitions_of(run.task)
+    policy = np.tile([1.0 - probability, probability], (len(transitions.terminal), 1))
+    return expected_return(transitions, policy)
+
+
+def best_blind_value(run: Run) -> tuple[float, float]:
+    """Find the best of these probabilities, and its expected return."""
+    found = optimize.minimize_scalar(
+        lambda probability: -blind_value(run, probability), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
+    )
+    return float(found.x), -float(found.fun)
 
 
 def shortest_steps(run: Run, *, changed: bool = False) -> float:

@@ -23,13 +23,14 @@ from replication.specification.run import Run
 COLUMNS = {
     "scores": ["episode", "return", "frames", "ending"],
     "curve": ["step", "score", "episodes", "held_out_value", "held_out_td_error", "epsilon", "is_best"],
+    "evaluations": ["step", "episode", "raw_return", "steps", "ending"],
     "training": ["episode", "end_step", "raw_return", "frames", "ending"],
     "training_curve": ["frames", "episodes", "first_episode", "last_episode", "mean_return"],
     "iterations": ["iteration", "end_step", "steps", "episodes", "mean_return"],
     "embedding": ["x", "y", "value", "episode", "frame"],
     "embedding_policies": ["policy", "x", "y", "value", "episode", "frame"],
 }
-"""Tables a run may have, with their columns."""
+"""Tables a run of a game may have, with their columns; others count the length of episodes in `steps`."""
 
 BUNDLE_CURVE = ["point", "count", "mean", "deviation"]
 """Columns of curve.csv in a bundle's record: over all its seeds."""
@@ -60,6 +61,8 @@ class FinishedRun:
     embedding_policies: pd.DataFrame | None
     row: Mapping[str, Any] | None = None
     """Of a run in a bundle: its row of scores.csv (seed, score and its family's own columns)."""
+    evaluations: pd.DataFrame | None = None
+    """The episodes of those periodic evaluations that a run may be judged by, where they are scored."""
     training_curve: pd.DataFrame | None = None
     """The mean return of the last training episodes along the training, where they are scored."""
 
@@ -203,6 +206,18 @@ def last_episodes_score(found: FinishedRun, frames: int) -> float:
     return float(rows["mean_return"].iloc[0])
 
 
+def evaluation_score(found: FinishedRun, step: int) -> float | None:
+    """Return the mean return of a run's evaluation at an agent step of its training; None where its record has none.
+
+    Args:
+        found: the run; its protocol scores evaluations during training.
+        step: 0 before any training.
+    """
+    assert found.evaluations is not None
+    rows = found.evaluations[found.evaluations["step"] == step]
+    return None if rows.empty else float(rows["raw_return"].mean())
+
+
 def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
     digests = record.get("files", {})
     if not isinstance(digests, dict):
@@ -210,13 +225,14 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
             f"{folder}/run.json: files: expected names with digests; remove {folder} to make it again"
         )
     tables = {
-        name: _read_table(folder / f"{name}.csv", columns, digests.get(f"{name}.csv"))
-        for name, columns in COLUMNS.items()
+        name: _read_table(folder / f"{name}.csv", _columns(name, run), digests.get(f"{name}.csv"))
+        for name in COLUMNS
     }
     needed = {
         "scores": run.protocol.final_evaluation is not None,
         "iterations": run.protocol.published_quantity == "training_iterations" and run.budget.iterations > 0,
         "training_curve": run.protocol.training_score is not None,
+        "evaluations": run.protocol.evaluation_score is not None,
     }
     for name in (name for name, made in needed.items() if made):
         table = tables[name]
@@ -227,6 +243,12 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
                 f"{folder} to make it again"
             )
     return FinishedRun(run, folder, record, tables.pop("scores"), **tables, row=None)
+
+
+def _columns(name: str, run: Run) -> list[str]:
+    """Return the columns of a table of a run: episodes of games are counted in frames, all others in steps."""
+    by_episode = name in ("scores", "training") and run.task.kind != "atari"
+    return ["steps" if by_episode and column == "frames" else column for column in COLUMNS[name]]
 
 
 def _read_table(path: Path, columns: list[str] | None, digest: object) -> pd.DataFrame | None:

@@ -25,6 +25,8 @@ from replication.published.references import ReferenceSet
 from replication.specification.protocols import of_atari
 from replication.specification.run import Run
 
+RANDOM_PLAY = "random play"
+
 
 @dataclass(frozen=True)
 class Floor:
@@ -36,6 +38,7 @@ class Floor:
         deviation: of its single episodes, raw score; None where it is not known.
         name: whose it is, in words.
         other_protocol: how its episodes are unlike those of the run, in words; empty: they are alike.
+        rival: its name among the agents that are not ruled out.
     """
 
     score: float
@@ -43,6 +46,7 @@ class Floor:
     deviation: float | None
     name: str
     other_protocol: str = ""
+    rival: str = RANDOM_PLAY
 
 
 def find_floor(

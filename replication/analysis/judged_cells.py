@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from replication.analysis.best_of_rates import CellCounterpart, compared, comparison_count
+from replication.analysis.cell_references import CellReferences, references_of
 from replication.analysis.cells import Cell, cells_of
 from replication.analysis.finished import FinishedRuns
 from replication.analysis.floors import Floor, find_floor
+from replication.analysis.judged_differences import JudgedDifference, difference_of_episodes, judged_difference
 from replication.analysis.looks import Look, look_at
-from replication.analysis.published_counterparts import Counterpart, find_counterpart, find_counterpart_of, find_rivals
+from replication.analysis.published_counterparts import Counterpart, find_counterpart_of
 from replication.analysis.random_games import compare_episodes
 from replication.analysis.random_play import RandomPlay
 from replication.analysis.severity import Rival, severity
@@ -24,11 +26,8 @@ from replication.analysis.stand_ins import factors_that_keep_the_word
 from replication.analysis.two_point import halfway, judge_two_point
 from replication.analysis.verdict_conventions import MARGIN_SHARE, RIVAL_LEVEL, Family, look_factor
 from replication.analysis.verdict_rule import Comparison, Runs, Verdict, judge, no_reference, not_run
-from replication.published.references import ReferenceSet, reference_set
+from replication.published.references import reference_set
 from replication.specification.experiments import Experiment
-
-FLOOR_RIVAL = "random play"
-"""The name of the floor among the agents that are not ruled out."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,15 @@ class JudgedCell:
         """The published number; None where there is none."""
         return self.beside.counterpart
 
+    @property
+    def difference(self) -> JudgedDifference:
+        """Ours less the published score, as it was judged; without numbers where nothing was."""
+        if self.random_play is not None and self.counterpart is not None:
+            return difference_of_episodes(self.random_play, self.counterpart.score)
+        if self.comparison is None:
+            return JudgedDifference()
+        return judged_difference(self.verdict, self.comparison.published.mean)
+
 
 @dataclass(frozen=True)
 class JudgedTable:
@@ -79,11 +87,9 @@ class JudgedTable:
 
 def judged_table(experiment: Experiment, finished: FinishedRuns) -> JudgedTable:
     """Judge every cell by the experiment's own references; for `FinishedRuns.once`. Games outside them are left out."""
-    references = reference_set(experiment.reference_set)
-    cells = [cell for cell in cells_of(experiment, finished) if cell.run.task.name in references.random]
-    beside = compared(
-        experiment.published, cells, [find_counterpart(experiment.published, cell.run, references) for cell in cells]
-    )
+    references = references_of(experiment)
+    cells = [cell for cell in cells_of(experiment, finished) if references.has_scale(cell)]
+    beside = compared(experiment.published, cells, [references.counterpart(cell.run) for cell in cells])
     judging = _Judging(experiment, references, cells, beside)
     return JudgedTable(
         tuple(judging.judged(cell, found) for cell, found in zip(cells, beside, strict=True)), judging.family
@@ -96,7 +102,7 @@ class _Judging:
     def __init__(
         self,
         experiment: Experiment,
-        references: ReferenceSet,
+        references: CellReferences,
         cells: Sequence[Cell],
         beside: Sequence[CellCounterpart],
     ) -> None:
@@ -113,14 +119,16 @@ class _Judging:
             return JudgedCell(cell, found, None, look, None, no_reference(found.reason))
         if not cell.trains:
             return self._at_random(cell, found, look)
-        comparison, floor = self._comparison(cell, found), self._floor(cell)
+        comparison, floor = self._comparison(cell, found), self._references.floor(cell, self._cells)
         if not look.seeds:
             reason = look.waits or not_run().reason
             return JudgedCell(cell, found, floor, look, comparison, Verdict("not run", reason))
         if found.waits:
             why = f"the published score is the best of {found.tried} learning rates, not all finished here"
             return JudgedCell(cell, found, floor, look, comparison, Verdict("inconclusive", why))
-        assert comparison is not None
+        if comparison is None or floor is None:
+            why = "the untrained policy's score, from which both sides are counted, is not known"
+            return JudgedCell(cell, found, floor, look, None, no_reference(why))
         verdict = self._verdict(cell, found.counterpart, comparison, floor, look)
         if verdict.word == "no reference":
             return JudgedCell(cell, found, floor, look, comparison, verdict)
@@ -130,27 +138,24 @@ class _Judging:
             factors = factors_that_keep_the_word(comparison, self.family)
         return JudgedCell(cell, found, floor, look, comparison, verdict, None, {}, passed, open_to, tried, factors)
 
-    def _floor(self, cell: Cell) -> Floor:
-        assert self._experiment.published is not None
-        return find_floor(self._experiment.published.source, cell, self._cells, self._references)
-
     def _comparison(self, cell: Cell, found: CellCounterpart) -> Comparison | None:
-        """Return both sides above the floor; None where nothing is compared or the agent does not train."""
+        """Return both sides above the floor; None where nothing is compared, no floor known, or nothing trained."""
         if found.counterpart is None or not cell.trains:
             return None
-        floor, seeds = self._floor(cell), look_at(cell, self._experiment).seeds
+        floor, seeds = self._references.floor(cell, self._cells), look_at(cell, self._experiment).seeds
+        if floor is None:
+            return None
         ours = _runs(cell.scores[:seeds], floor.score) if seeds else Runs(0.0, 1, None)
         return _beside(ours, found.counterpart, floor)
 
     def _verdict(
         self, cell: Cell, counterpart: Counterpart, comparison: Comparison, floor: Floor, look: Look
     ) -> Verdict:
-        two_points = counterpart.variance == 0 and counterpart.runs > 1
-        if two_points and comparison.informative:  # all published runs are equal: shares of runs are compared
+        if counterpart.two_points and comparison.informative:
             return judge_two_point(
                 cell.scores[: look.seeds],
-                [counterpart.score] * counterpart.runs,
-                halfway(floor.score, counterpart.score),
+                counterpart.scores or [counterpart.score] * counterpart.runs,
+                halfway(floor.score, counterpart.level),
                 self.family,
                 floor=floor.score,
                 floor_error=floor.error,
@@ -162,17 +167,16 @@ class _Judging:
         self, cell: Cell, comparison: Comparison, floor: Floor
     ) -> tuple[tuple[str, ...], tuple[str, ...], int]:
         """Put the source's other agents in the published agent's place, and ask whether ours may be the floor."""
-        assert self._experiment.published is not None
         rivals = [
             Rival(other.agent, beside.published, beside.floor_error, beside.stand_in_variance)
-            for other in find_rivals(self._experiment.published, cell.run, self._references)
+            for other in self._references.rivals(cell.run)
             for beside in [_beside(comparison.ours, other, floor)]
         ]
         found = severity(comparison.ours, rivals, self.family)
         names = list(found.not_ruled_out)
         # Ours above the floor, with the errors of both: what is not clearly off it may be play that learned nothing.
         if abs(comparison.ours.mean) <= comparison.half_width(RIVAL_LEVEL, 0.0):
-            names.append(FLOOR_RIVAL)
+            names.append(floor.rival)
         tried = len(rivals) - len(found.not_tried) + 1
         return found.would_have_passed, tuple(names), tried
 
@@ -237,7 +241,7 @@ def _counts(cell: Cell, found: CellCounterpart, comparison: Comparison | None) -
     """Return whether a row is among the comparisons that share the error, whatever is finished of it."""
     if found.counterpart is None:
         return False
-    return not cell.trains or (comparison is not None and comparison.informative)
+    return not cell.trains or comparison is None or comparison.informative  # None: what its floor is, is not known yet
 
 
 def _margins(cells: Sequence[Cell], comparisons: Mapping[int, Comparison | None]) -> dict[str, float]:

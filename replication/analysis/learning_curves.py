@@ -81,15 +81,16 @@ def learning_curves(experiment: Experiment, finished: Sequence[FinishedRun], win
     return table.astype({name: "float64" for name in ("frames", "value", "low", "high")})
 
 
-def agent_title(run: Run, runs: Sequence[Run]) -> str:
+def agent_title(run: Run, runs: Sequence[Run], *, budgets: bool = True) -> str:
     """Return the variant's title, and what else tells agents apart: its name, preset, protocol, budget.
 
-    Runs of one title differ by task and seed alone: whatever is averaged or drawn together is grouped by it.
+    Runs of one title differ by task and seed alone: whatever is averaged or drawn together is grouped by it. Where
+    `budgets` is False, they may differ by the length of training too.
     """
     titled = {other.variant.variant for other in runs if other.variant.title == run.variant.title}
     name = run.variant.title + (f" ({run.variant.variant})" if len(titled) > 1 else "")
     same = [other for other in runs if other.variant.variant == run.variant.variant]
-    return ", ".join([name, *unlike_parts(run, same)])
+    return ", ".join([name, *unlike_parts(run, same, budgets=budgets)])
 
 
 def unlike_parts(run: Run, runs: Sequence[Run], *, budgets: bool = True) -> list[str]:

@@ -29,6 +29,7 @@ import numpy as np
 from replication.analysis.cells import Cell
 from replication.analysis.intervals import LEVEL, estimate, interval
 from replication.analysis.judged_cells import JudgedTable, judge_other
+from replication.analysis.judged_differences import judged_difference
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
@@ -125,6 +126,7 @@ def _judgement(group: Sequence[OtherScore], experiment: Experiment, table: Judge
         "floor_of": floor.name,
         "floor_other_protocol": floor.other_protocol,
         **{name: getattr(verdict, name) for name in _OF_A_VERDICT},
+        **judged_difference(verdict, published.score - floor.score).by_column(),
         "verdict": verdict.word,
         "reason": f"{other.origin}: {verdict.reason}",
     }

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from replication.analysis.two_point import is_two_point
 from replication.foundation.errors import ReplicationError
 from replication.published.aggregates import half_unit
 from replication.published.curves import curve_agents, curve_point
@@ -32,6 +33,9 @@ class Counterpart:
         stand_in_variance: what takes its place then, `stand_in_cv`; None where none is known.
         episodes: how many the score is the mean of, where the agent does not train; None where it does.
         rounding: half a unit of the last digit that the source prints, raw score, where the agent does not train.
+        scores: of the single runs, raw, where they are published; else none.
+        printed_step: agent steps of training as the source counts them; None where it counts frames or iterations.
+        ceiling: the highest score of a task whose runs either solve it or do not; None: it is not known as one.
     """
 
     agent: str
@@ -41,11 +45,24 @@ class Counterpart:
     stand_in_variance: float | None
     episodes: int | None = None
     rounding: float = 0.0
+    scores: tuple[float, ...] = ()
+    printed_step: int | None = None
+    ceiling: float | None = None
 
     @property
     def stand_in(self) -> bool:
         """True where the spread between runs is stood in for."""
         return self.variance is None
+
+    @property
+    def two_points(self) -> bool:
+        """True where shares of runs are compared: its runs are two outcomes, declared, all equal, or far apart."""
+        return self.ceiling is not None or (self.variance == 0 and self.runs > 1) or is_two_point(self.scores)
+
+    @property
+    def level(self) -> float:
+        """The raw score of the upper outcome: the task's ceiling, else the highest published run."""
+        return max(self.scores, default=self.score) if self.ceiling is None else self.ceiling
 
     @property
     def deviation(self) -> float | None:

@@ -47,7 +47,8 @@ class RandomPlay:
     mean: of our episodes, raw return. episodes: of ours. z: our mean less the published one, in standard errors;
     infinite where all our episodes are equal and the published mean is another. p: two-sided, of this game alone.
     detectable: raw return by which agents must differ to be told apart in 95 of 100 experiments. null: float64
-    [draws], z where the agents are the same.
+    [draws], z where the agents are the same. interval: of our mean less the published one, raw return, at the level of
+    the test: without 0 exactly where the word is `differs`; None where draws without spread leave no finite one.
     """
 
     mean: float
@@ -57,6 +58,7 @@ class RandomPlay:
     word: Literal["consistent", "differs"]
     detectable: float
     null: Floats
+    interval: tuple[float, float] | None
 
 
 def compare_game(
@@ -91,7 +93,7 @@ def compare_game(
         same = abs(apart) <= rounding + 1e-9 * max(1.0, abs(published_mean))
         z, p = (0.0, 1.0) if same else (math.copysign(math.inf, apart), 1.0 / (DRAWS + 1))
         word: Literal["consistent", "differs"] = "consistent" if same else "differs"
-        return RandomPlay(float(episodes[0]), count, z, p, word, rounding, np.zeros(DRAWS))
+        return RandomPlay(float(episodes[0]), count, z, p, word, rounding, np.zeros(DRAWS), None)
     z = apart / (deviation * spread)
     null = _null(episodes, published_episodes, stream)
     p = min(1.0, 2.0 * min(_tail(int((null >= z).sum())), _tail(int((null <= z).sum()))))
@@ -99,7 +101,19 @@ def compare_game(
     found = special.stdtrit(count - 1, FOUND_SHARE) + special.stdtrit(
         count - 1, 1.0 - NOTHING_LEARNED_ERROR / 2 / max(1, comparisons)
     )
-    return RandomPlay(float(episodes.mean()), count, z, p, word, float(found) * deviation * spread, null)
+    error = deviation * spread
+    bounds = _interval(apart, error, null, comparisons)
+    return RandomPlay(float(episodes.mean()), count, z, p, word, float(found) * error, null, bounds)
+
+
+def _interval(apart: float, error: float, null: Floats, comparisons: int) -> tuple[float, float] | None:
+    """Return the differences that the test does not refuse, raw return; its tails count as `_tail` counts them."""
+    beyond = math.floor(NOTHING_LEARNED_ERROR / 2 / max(1, comparisons) * (DRAWS + 1)) - 1
+    if beyond < 0:
+        return None
+    in_order = np.sort(null)
+    low, high = apart - error * float(in_order[-1 - beyond]), apart - error * float(in_order[beyond])
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _tail(count: int) -> float:

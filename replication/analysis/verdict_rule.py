@@ -150,6 +150,12 @@ class Comparison:
         _, published, _ = self.quantities.squares(family.replicated_level)
         return MARGIN_SHARE * self.published.mean <= (1.0 + MARGIN_SHARE) * math.sqrt(float(published))
 
+    def floor_too_uncertain(self, family: Family) -> bool:
+        """Return whether the same holds with the error of the floor, of which no seed of ours takes anything away."""
+        _, published, floor = map(float, self.quantities.squares(family.replicated_level))
+        upper = (1.0 + MARGIN_SHARE) ** 2 * published + MARGIN_SHARE**2 * floor
+        return MARGIN_SHARE * self.published.mean <= math.sqrt(upper)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -241,4 +247,6 @@ def _word(comparison: Comparison, family: Family, uninformative_margin: float | 
         stands_in = published.variance is None
         few = "one number with a stand-in spread is" if stands_in else f"{published.count} published runs are"
         return "inconclusive", f"no number of seeds can: {few} too few", False
+    if comparison.floor_too_uncertain(family):
+        return "inconclusive", "no number of seeds can: the floor is too uncertain", False
     return "inconclusive", "more seeds can decide", True

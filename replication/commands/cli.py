@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 
 from replication.commands import (
+    check_environment,
+    compare,
     describe,
     discard,
     doctor,
@@ -37,8 +39,10 @@ COMMANDS: dict[str, Command] = {
     "fidelity": fidelity,
     "describe": describe,
     "check-algorithm": check_algorithm,
+    "check-environment": check_environment,
     "doctor": doctor,
     "verify": verify,
+    "compare": compare,
     "discard": discard,
     "benchmark": benchmark,
     "judge": judge,

@@ -10,21 +10,22 @@ from replication.foundation.errors import ReplicationError
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.run import one_a_record
 
-HELP = "make a table, a figure or the page of an experiment, the page of all, or the READMEs"
+HELP = "make a table, a figure or the page of an experiment, the pages of all, or the READMEs"
 DESCRIPTION = (
     "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
-    "experiments, results/index.html; or bring the counts in README.md and the list in results/README.md up to date. "
-    "The inventory of an experiment lists the files that its tables and figures are made from."
+    "experiments, results/index.html; or the page of all agents side by side, results/agents.html; or bring it, the "
+    "counts in README.md and the list in results/README.md up to date. The inventory of an experiment lists the files "
+    "that its tables and figures are made from."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `render`."""
-    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "readme"])
+    parser.add_argument("kind", choices=["table", "figure", "page", "inventory", "index", "agents", "readme"])
     parser.add_argument(
         "experiment",
         nargs="?",
-        help=f"one of: {', '.join(known_experiments())}; none for index and readme",
+        help=f"one of: {', '.join(known_experiments())}; none for index, agents and readme",
     )
     parser.add_argument("name", nargs="?", help="which table or figure")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
@@ -37,14 +38,18 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: a name that is missing or unknown; a damaged run file.
     """
+    from replication.report.pages.agents import write_agents
     from replication.report.render import render_figure, render_index, render_page, render_table
 
     if options.kind == "readme":
         from replication.report.pages.readmes import write_readmes
 
         print(*write_readmes(options.results), sep="\n")
+        print(write_agents(options.results))
     elif options.kind == "index":
         render_index(options.results)
+    elif options.kind == "agents":
+        print(write_agents(options.results))
     elif options.experiment is None:
         raise ReplicationError(f"which experiment? known: {', '.join(known_experiments())}")
     elif options.kind == "inventory":

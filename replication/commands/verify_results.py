@@ -23,9 +23,10 @@ from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
 from replication.foundation.resources import usable_cpus
 from replication.report import render
+from replication.report.pages.agents import agents_html
 from replication.report.pages.readmes import results_readme
 from replication.specification.experiments import known_experiments
-from replication.specification.tasks.registry import TASKS
+from replication.specification.tasks.registry import find_task
 
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
@@ -55,8 +56,9 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     learned = check_bundles(bundles, processes or usable_cpus(), learn_all=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
-    if (results / "README.md").exists():
-        _compare_text(results / "README.md", results_readme(results).encode())
+    for name, text in (("README.md", results_readme), ("agents.html", agents_html)):
+        if (results / name).exists():
+            _compare_text(results / name, text(results).encode())
     total += Checked(cells=learned.cells, underived=learned.underived)
     return "\n".join([_summary(results, total, learned, experiments), noted])
 
@@ -134,9 +136,11 @@ def _length(folder: Path) -> int:
         name = task_name(read_unchecked(folder))
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-    if name not in TASKS:
+    try:
+        task = find_task(name)
+    except ReplicationError:
         return 0
-    traces = [read_trace_of(TASKS[name], path) for path in sorted(folder.glob("*.trace"))]
+    traces = [read_trace_of(task, path) for path in sorted(folder.glob("*.trace"))]
     return sum(
         episode.total_frames if isinstance(episode, Episode) else episode.steps
         for trace in traces

@@ -4,7 +4,8 @@ run.json (written last: the run is finished when it is there), scores.csv and ev
 curve.csv (periodic evaluations), training.csv (training episodes), iterations.csv and training.trace (protocols
 whose published quantity is the training return). Where a protocol scores the last training episodes, training.csv and
 training.trace hold those that a score is of, and training_curve.csv has the scores; run.json has the digests of the
-traces of all episodes, which lie in the state of training.
+traces of all episodes, which lie in the state of training. Where a protocol scores the evaluations during training,
+evaluation_STEP.trace are those at which the run may be judged, and evaluations.csv has their episodes.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Outcome:
     """Those of them that are still to be written there."""
     training_score: float | None = None
     """The score, where it is one of training episodes."""
+    evaluation_score: float | None = None
+    """The score, where it is that of the evaluation at the end of training."""
 
 
 def write_results(outcome: Outcome, results: Path) -> Path:
@@ -76,6 +79,8 @@ def _run_record(outcome: Outcome) -> dict[str, Any]:
     final = None if evaluation is None else score(evaluation)
     if run.protocol.training_score is not None:
         final = outcome.training_score
+    if run.protocol.evaluation_score is not None:
+        final = outcome.evaluation_score
     identity = run.record_identity()
     training, result = record_digests(identity)
     return identity | {

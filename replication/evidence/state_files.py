@@ -6,6 +6,7 @@ It needs neither torch nor pandas.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,18 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
 def evaluation_name(step: int) -> str:
     """Return the name, in the state of a run, of the trace of its periodic evaluation at an agent step."""
     return f"evaluations/step_{step:010d}.trace"
+
+
+def evaluation_traces(run: Run, state: Path, steps: Sequence[int]) -> dict[str, bytes]:
+    """Read the traces of a run's periodic evaluations that are in its state, by name; one that was removed is absent.
+
+    Args:
+        run: whose state it is.
+        state: root of the state.
+        steps: agent steps at which it was evaluated.
+    """
+    folder, names = run.state_folder(state), map(evaluation_name, steps)
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
 
 
 def network_path(run: Run, state: Path) -> Path:

@@ -48,13 +48,14 @@ class RecordedSteps:
         )
 
     def trace(self) -> StepTrace:
-        run = self._run
+        run, of_training = self._run, self._purpose == "periodic_evaluation"
         header = StepTraceHeader(
             variant=run.variant.variant,
             protocol=run.protocol.protocol,
             seed=run.seed,
             purpose=self._purpose,
-            result_digest=run.result_digest,
+            # An evaluation within training belongs to it, whatever its budget: a longer one goes on with it.
+            result_digest=run.training_digest if of_training else run.result_digest,
             environment=run.task.kind,
             task=run.task.name,
             fingerprint=dict(self._simulator.fingerprint),

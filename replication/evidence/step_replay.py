@@ -24,28 +24,29 @@ def replay_steps(
     presentation: GymnasiumPresentation,
     path: Path,
     report: Callable[[int], object] = lambda steps: None,
+    index: int = 0,
 ) -> None:
     """Play a trace again under the rules it was made by, and compare what came of each episode.
 
     Args:
-        trace: of a final evaluation.
+        trace: of an evaluation.
         task: what was played.
         presentation: the rules.
         path: names the file in messages.
         report: called with the steps of each episode after it.
+        index: which evaluation of its run it is, for those during training.
 
     Raises:
         ReplicationError: the first difference: file, episode, what was found and what was expected.
     """
     header = trace.header
-    assert header.purpose == "final_evaluation"
     simulator = GymnasiumSimulator(task)
     if header.actions != simulator.actions:
         raise ReplicationError(
             f"{path}: actions: found {header.actions.model_dump()}, task {task.name} has "
             f"{simulator.actions.model_dump()}; fetch it again"
         )
-    starts = named_stream(header.seed, task.name, f"{header.purpose}/starts", 0)
+    starts = named_stream(header.seed, task.name, f"{header.purpose}/starts", index)
     played = PresentedGymnasium(task, simulator, presentation, starts)
     for number, episode in enumerate(trace.episodes):
         difference = _difference(played, simulator, episode)

@@ -11,10 +11,11 @@ from replication.evidence import records
 from replication.evidence.compare_tables import compare_csv
 from replication.evidence.protocol_replay import replay_by_protocol
 from replication.evidence.scores import score, score_rows
-from replication.evidence.step_trace import StepTrace, read_step_trace
+from replication.evidence.step_trace import read_step_trace
 from replication.evidence.trace_file import Trace, read_trace
-from replication.evidence.traces import AnyTrace, episodes_of
-from replication.evidence.verify_header import check_header, compare_header
+from replication.evidence.traces import AnyTrace
+from replication.evidence.verify_evaluations import check_evaluations
+from replication.evidence.verify_header import check_episodes, check_header, check_step_header
 from replication.evidence.verify_training import check_training
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
@@ -75,7 +76,10 @@ def check_run(folder: Path, report: Callable[[int], object] = lambda frames: Non
                 f"{folder}/run.json: score: found {record['score']}, its trace gives {score(trace):g}"
             )
         checked += _played(trace) + Checked(cells=cells + 1)
-    if record["protocol_settings"]["published_quantity"] != "final_evaluation":
+    if record["protocol_settings"]["published_quantity"] == "periodic_evaluations":
+        evaluations, cells, derived = check_evaluations(record, folder, report)
+        checked += sum(map(_played, evaluations), Checked(cells=cells))
+    elif record["protocol_settings"]["published_quantity"] != "final_evaluation":
         training, cells, derived = check_training(record, folder, report)
         checked += _played(training) + Checked(cells=cells)
     names = {file.name for file in folder.iterdir() if not file.name.startswith(".")}
@@ -96,13 +100,13 @@ def _check_final_evaluation(
 
         trace, task = read_step_trace(path), find_task(records.task_name(record))
         assert isinstance(task, GymnasiumTask), f"{task.name}: none of Gymnasium"
-        _check_step_header(trace, record, path)
-        _check_episodes(trace, final, path)
+        check_step_header(trace, record, "final_evaluation", path)
+        check_episodes(trace, final.num_episodes, path)
         replay_steps(trace, task, shown, path, report)
     else:
         trace = read_trace(path)
         check_header(trace, record, "final_evaluation", of_atari(shown), path)
-        _check_episodes(trace, final, path)
+        check_episodes(trace, final.num_episodes, path)
         replay_by_protocol(trace, of_atari(shown), path, report)
     return trace
 
@@ -117,25 +121,3 @@ def _played(trace: AnyTrace) -> Checked:
 def _final_evaluation(record: Mapping[str, Any], folder: Path) -> FinalEvaluation | None:
     settings = record["protocol_settings"].get("final_evaluation")
     return None if settings is None else validated(FinalEvaluation, settings, folder / "run.json", "final_evaluation")
-
-
-def _check_step_header(trace: StepTrace, record: Mapping[str, Any], path: Path) -> None:
-    expected = {
-        "variant": record["variant"],
-        "protocol": record["protocol"],
-        "environment": record["environment"],
-        "task": record["task"],
-        "seed": record["seed"],
-        "result_digest": record["result_digest"],
-        "fingerprint": record["provenance"]["simulator"],
-        "purpose": "final_evaluation",
-    }
-    compare_header(trace.header, expected, path)
-
-
-def _check_episodes(trace: AnyTrace, final: FinalEvaluation, path: Path) -> None:
-    if len(trace.episodes) != final.num_episodes:
-        raise ReplicationError(f"{path}: found {len(trace.episodes)} episodes, expected {final.num_episodes}")
-    for number, episode in enumerate(episodes_of(trace)):
-        if episode.ending == "unfinished":
-            raise ReplicationError(f"{path}: episode {number} (the first is 0): unfinished, expected a whole episode")

@@ -28,6 +28,8 @@ class Judge:
         stand_in_agent: the agent of that source; empty: all whose runs are published.
         floor: the agent of the source that plays at random; empty: it has none.
         human: its human tester; empty: it has none.
+        reference_agent: the agent of the source whose score counts 100 where no human tester is; empty: it has none.
+        reference_step: agent steps of its training at that score.
         aggregates: a table of its own aggregates over games; empty: they stand in aggregates.csv.
         title: the citation in captions; its name, where it has none.
         short_title: its name within a sentence.
@@ -43,6 +45,8 @@ class Judge:
     stand_in_agent: str
     floor: str
     human: str
+    reference_agent: str
+    reference_step: int | None
     aggregates: str
     title: str
     short_title: str
@@ -77,7 +81,7 @@ def _all(folder: Path) -> dict[str, Judge]:
 
 
 def _judge(row: dict[Any, Any]) -> Judge:
-    frames = float(row["frames_millions"])
+    frames, reference_step = float(row["frames_millions"]), float(row["reference_step"])
     return Judge(
         name=row["name"],
         layout=cast("Layout", row["layout"]),
@@ -89,6 +93,8 @@ def _judge(row: dict[Any, Any]) -> Judge:
         stand_in_agent=row["stand_in_agent"],
         floor=row["floor"],
         human=row["human"],
+        reference_agent=row["reference_agent"],
+        reference_step=None if math.isnan(reference_step) else int(reference_step),
         aggregates=row["aggregates"],
         title=row["title"] or row["name"],
         short_title=row["short_title"],

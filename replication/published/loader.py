@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from replication.foundation.errors import ReplicationError, unknown_name
-from replication.published.schemas import CURVES, SCORES, TABLES, Origin, ReferenceSetName, Start
+from replication.published.schemas import CURVES, CURVES_BY_STEP, SCORES, TABLES, Origin, ReferenceSetName, Start
 from replication.published.tables import in_words, read_table
 from replication.specification.tasks.atari_games import ATARI57, NATURE49
 
@@ -24,6 +24,8 @@ PUBLISHED: Final = Path(__file__).resolve().parent
 """The folder of the published numbers."""
 
 _GAME_SETS: Final = {"nature49": NATURE49, "atari57": ATARI57}
+_SCHEMAS: Final = {"curves": CURVES, "curves_by_step": CURVES_BY_STEP}
+"""Of the files in a folder of that name; each other table has its own."""
 _COUNTED_GAMES: Final = re.compile(r"([1-9][0-9]{0,2}) games")
 _NATURE_CAP_FRAMES: Final = 18_000
 
@@ -76,11 +78,15 @@ def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED
     Raises:
         ReplicationError: no such table, or the file is damaged.
     """
-    curves = published_curves(folder)
-    if name not in TABLES and name not in curves:
-        raise unknown_name("published table", name, (*TABLES, *curves))
-    path = folder / (f"curves/{name}.csv.gz" if name in curves else TABLES[name][0])
-    table = _whole_table(path, _content(path), None if name in curves else name).copy()
+    curves, by_step = published_curves(folder), published_curves_by_step(folder)
+    if name not in {*TABLES, *curves, *by_step}:
+        raise unknown_name("published table", name, (*TABLES, *curves, *by_step))
+    if name in TABLES:
+        path, kind = folder / TABLES[name][0], name
+    else:
+        kind = "curves" if name in curves else "curves_by_step"
+        path = folder / kind / f"{name}.csv.gz"
+    table = _whole_table(path, _content(path), kind).copy()
     if "origin" not in table or memory:
         return table
     return table[table["origin"] != "memory"].reset_index(drop=True)
@@ -94,6 +100,11 @@ def published_sources(folder: Path = PUBLISHED) -> tuple[str, ...]:
 def published_curves(folder: Path = PUBLISHED) -> tuple[str, ...]:
     """List the files of learning curves by name, in alphabetical order: one a source."""
     return tuple(sorted(path.name.removesuffix(".csv.gz") for path in (folder / "curves").glob("*.csv.gz")))
+
+
+def published_curves_by_step(folder: Path = PUBLISHED) -> tuple[str, ...]:
+    """List the files of learning curves of continuous control by name, in alphabetical order: one a source."""
+    return tuple(sorted(path.name.removesuffix(".csv.gz") for path in (folder / "curves_by_step").glob("*.csv.gz")))
 
 
 def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:
@@ -141,12 +152,9 @@ def _content(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _whole_table(path: Path, content: bytes, name: str | None) -> pd.DataFrame:
-    """Read and check a table once as long as the file holds this content: displays ask for it game by game.
-
-    Without a name it is one of learning curves.
-    """
-    return read_table(path, CURVES if name is None else TABLES[name][1])
+def _whole_table(path: Path, content: bytes, kind: str) -> pd.DataFrame:
+    """Read and check a table once as long as the file holds this content: displays ask for it game by game."""
+    return read_table(path, _SCHEMAS.get(kind) or TABLES[kind][1])
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,14 @@ ReferenceSetName = Literal["nature49_5min", "atari57_30min", "atari57_human_star
 Start = Literal["noop30", "human_starts", "sticky"]
 Origin = Literal["transcribed", "derived", "memory"]
 Layout = Literal[
-    "scores", "curves", "agents and versions", "nature table 2", "nature table 3", "nature table 4", "trials"
+    "scores",
+    "curves",
+    "curves by step",
+    "agents and versions",
+    "nature table 2",
+    "nature table 3",
+    "nature table 4",
+    "trials",
 ]
 
 EpisodesScored = Literal["final evaluation", "periodic evaluations", "training", "trials", "unknown"]
@@ -106,6 +113,15 @@ CURVES = Schema(
     key=("agent", "game", "frames_millions"),
 )
 """A file of learning curves: curves/*.csv.gz. Which games and points an agent has differs from curve to curve."""
+
+CURVES_BY_STEP: Final = Schema(
+    dict.fromkeys(("task", "environment", "agent"), _TEXT)
+    | {"step": Column("count"), "printed_step": Column("count"), "mean": _UNSURE}
+    | {"deviation": Column("number", blank=True, low=0.0), "n": Column("count", low=1.0), "runs": _REMARK}
+    | {"statistic": _TEXT, "episodes": Column("count", blank=True, low=1.0), "noise": _REMARK, "smoothing": _TEXT},
+    key=("agent", "task", "step"),
+)
+"""A file of learning curves of continuous control: curves_by_step/*.csv.gz, with single runs where they are known."""
 
 TABLES: Final[dict[str, tuple[str, Schema]]] = {
     "nature_2015_table1_hyperparameters": (
@@ -224,6 +240,7 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
                 ("protocol", "other_protocols", "best_of", "stand_in", "stand_in_agent", "floor", "human"), _REMARK
             )
             | {"frames_millions": Column("number", blank=True, low=0.0)}
+            | {"reference_agent": _REMARK, "reference_step": Column("count", blank=True, low=1.0)}
             | dict.fromkeys(("aggregates", "title", "short_title"), _REMARK)
             | {"origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
             key=("name",),
@@ -249,6 +266,13 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
             | {"origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
             key=("training_episodes",),
             complete={"training_episodes": ("50", "100", "150", "200", "300", "400")},
+        ),
+    ),
+    "two_point_tasks": (
+        "two_point_tasks.csv",
+        Schema(
+            {"task": _TEXT, "ceiling": _NUMBER, "why": _TEXT, "origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
+            key=("task",),
         ),
     ),
     "tabular_and_control": (

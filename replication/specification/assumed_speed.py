@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from replication.specification.families.facts import Work
-from replication.specification.protocols import of_atari
+from replication.specification.protocols import AnyPresentation, GymnasiumPresentation, of_atari
 from replication.specification.run import Run
+from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 
 REFERENCE_TRAINING, REFERENCE_PLAYING = 100.0, 625.0
 """Agent steps a second of `dqn`, of training and of evaluation, on one core of a 2-core cloud machine, as
@@ -33,10 +34,12 @@ class AssumedSpeed(NamedTuple):
 
 
 def assumed_speed(run: Run) -> AssumedSpeed | None:
-    """Scale the reference by the arithmetic of the run's own variant; what an emulator takes is the same for all.
+    """Return what the family assumes, else the reference scaled by the arithmetic of the run's own variant.
 
-    Returns: None where the family counts no arithmetic.
+    Returns: None where the family assumes nothing and counts no arithmetic.
     """
+    if run.family.speed is not None:
+        return AssumedSpeed(*run.family.speed(run.settings))
     if run.family.work is None:
         return None
     work = run.family.work(run.variant.module, run.settings, REFERENCE_ACTIONS)
@@ -46,6 +49,25 @@ def assumed_speed(run: Run) -> AssumedSpeed | None:
 
 
 def longest_final_frames(run: Run) -> int:
-    """Count the frames of the final evaluation at its longest; 0 where there is none."""
+    """Count the frames of the final evaluation at its longest, or steps of another task; 0 where there is none."""
     final = run.protocol.final_evaluation
-    return final.num_episodes * (of_atari(final.presentation).episode_cap_frames or 0) if final else 0
+    return final.num_episodes * _episode_cap_frames(run, final.presentation) if final else 0
+
+
+def longest_periodic_steps(run: Run) -> int:
+    """Count the agent steps of an evaluation during training at its longest; 0 where there is none."""
+    periodic = run.protocol.periodic_evaluation
+    if periodic is None:
+        return 0
+    if periodic.num_episodes is None:
+        return periodic.length_steps or 0
+    cap_frames = _episode_cap_frames(run, periodic.presentation)
+    return periodic.num_episodes * cap_frames // periodic.presentation.frame_skip
+
+
+def _episode_cap_frames(run: Run, presentation: AnyPresentation) -> int:
+    """Return the frames after which an episode is truncated, or steps of another task; 0: nothing ends it for sure."""
+    if isinstance(presentation, GymnasiumPresentation):
+        assert isinstance(run.task, GymnasiumTask), f"{run.name}: its task is none of Gymnasium"
+        return run.task.cap_steps(presentation.episode_cap_steps) or 0
+    return of_atari(presentation).episode_cap_frames or 0

@@ -59,6 +59,12 @@ def checked_budget(variant: Variant, protocol: Protocol, given: Mapping[BudgetUn
         raise ReplicationError(f"protocol {protocol.protocol} {_asks_for(protocol, unit)}")
     if unit == "frames":
         return Budget(steps=steps_of_frames(number, of_atari(protocol.training).frame_skip))
+    periodic = protocol.periodic_evaluation
+    if protocol.evaluation_score is not None and periodic is not None and number % periodic.period_steps:
+        raise ReplicationError(
+            f"budget of {number} {unit}: protocol {protocol.protocol} scores the evaluation at its end, expected a "
+            f"multiple of {periodic.period_steps}, the steps between two"
+        )
     return Budget(**{unit: number})
 
 

@@ -89,19 +89,18 @@ class RunGroup(Settings):
     """None: each variant's own."""
     preset: str | None = None
     judge_at: tuple[Count, ...] | None = None
-    """Iterations or emulator frames of training, as the budget counts, after which each run is judged, a comparison
-    each; None: at the end of its budget alone."""
+    """Iterations, emulator frames or steps of training, as the budget counts, after which each run is judged, a
+    comparison each; None: at the end of its budget alone."""
 
     @model_validator(mode="after")
     def _judged_within_the_budget(self) -> RunGroup:
-        points, most = self.judge_at, self.budget_iterations or self.budget_frames
-        unit = "budget_iterations" if self.budget_iterations else "budget_frames"
+        points = self.judge_at
+        lengths = {name: getattr(self, name) for name in ("budget_iterations", "budget_frames", "budget_steps")}
+        unit, most = next(((name, length) for name, length in lengths.items() if length), ("", None))
         if points is None:
             return self
         if most is None:
-            raise ValueError(
-                "judge_at: expected none without budget_iterations or budget_frames; leave it out, the end is judged"
-            )
+            raise ValueError(f"judge_at: expected none without {', '.join(lengths)}; leave it out, the end is judged")
         if not points or list(points) != sorted(set(points)):
             raise ValueError(f"judge_at: expected ascending numbers, each once, at least one, found {list(points)}")
         if points[-1] > most:

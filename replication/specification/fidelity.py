@@ -25,7 +25,15 @@ from replication.specification.departures import (
     departure_of_preset,
     departure_of_protocol,
 )
-from replication.specification.originals import RULES, GameDifference, Row, details_not_stated, lineage, rows_of
+from replication.specification.originals import (
+    RULES,
+    GameDifference,
+    Row,
+    TaskDifference,
+    details_not_stated,
+    lineage,
+    rows_of,
+)
 from replication.specification.protocols import Deviation, Protocol
 from replication.specification.run import Run
 from replication.specification.variants import Preset, Variant
@@ -109,6 +117,8 @@ def deviations_in_force(run: Run) -> tuple[Deviation, ...]:
         declared.append(departure_of_changes(variant, changes, moved.get(SET, [])))
     differences = [known for original in lineage(variant.original) for known in original.game_differences]
     declared += [_of_game(known) for known in differences if known.game == run.task.name]
+    versions = [known for original in lineage(variant.original) for known in original.task_differences]
+    declared += [_of_task(known) for known in versions if known.task == run.task.name]
     return tuple(declared)
 
 
@@ -191,6 +201,16 @@ def _of_game(known: GameDifference) -> Deviation:
         what=known.what,
         why="the emulator's logic of this game changed since the original's emulator",
         expected_effect="scores of this game may differ",
+    )
+
+
+def _of_task(known: TaskDifference) -> Deviation:
+    return Deviation(
+        id=f"task-{known.task.replace('_', '-')}",
+        rows=(known.row,),
+        what=known.what,
+        why="a later version of the task than the original's",
+        expected_effect="scores of this task may differ",
     )
 
 

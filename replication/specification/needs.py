@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 REFERENCE_GAMES = {"nature49_5min": NATURE49, "atari57_30min": ATARI57}
 """The games that each reference set has scores of."""
 ANY_SOURCE = "any source"
+_BY_STEP = "curves by step"
+"""The layout of sources whose curves begin before training, in judges.csv."""
 
 
 class Needs(Settings):
     """The needs of one table or figure; a key that its module leaves out asks for nothing."""
 
     games: Literal["all in reference_set", "one of nature49"] | None = None
-    scores: Literal["normalised"] | None = None
+    scores: Literal["normalised", "above a floor"] | None = None
+    """Normalised by random and human scores; or counted from random play or from the source's untrained policies."""
     agents: Literal["one that trains"] | None = None
     source: tuple[str, ...] | None = None
     """The sources of published numbers that it can stand beside."""
@@ -93,7 +96,8 @@ def _stated(module: Path, text: str) -> Needs:
 def _lacking(needs: Needs, experiment: Experiment) -> str:
     """Say what an experiment lacks and what would mend it; empty where it lacks nothing."""
     games = list(dict.fromkeys(run.task.name for run in experiment.runs()))
-    if experiment.reference_set is None and (needs.scores == "normalised" or needs.games == "all in reference_set"):
+    no_scale = needs.scores == "normalised" or (needs.scores == "above a floor" and not _has_floor(experiment))
+    if experiment.reference_set is None and (no_scale or needs.games == "all in reference_set"):
         return f"found no reference_set, expected one of {', '.join(REFERENCE_GAMES)}, by which it normalises; add it"
     outside = [game for game in games if game not in REFERENCE_GAMES.get(str(experiment.reference_set), ())]
     if needs.games == "all in reference_set" and outside:
@@ -117,6 +121,12 @@ def _lacking(needs: Needs, experiment: Experiment) -> str:
                 if name not in known:
                     return f"published.{key}: found {name!r}, expected one of {', '.join(map(repr, known))}; correct it"
     return ""
+
+
+def _has_floor(experiment: Experiment) -> bool:
+    """Return whether scores are counted from the floor of the published source, which needs no reference set."""
+    published = experiment.published
+    return published is not None and f"{published.source}, {_BY_STEP}" in names_in("judges.csv: name, layout")
 
 
 @cache

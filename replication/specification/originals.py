@@ -29,7 +29,9 @@ class Row(Settings):
     """What this project does; `{config.discount}` and the like stand for settings."""
     expected: dict[str, Any] = Field(default_factory=dict)
     """Settings of the original, by the names used in `in_force`; empty where the behaviour is built in."""
-    families: tuple[Literal["fitted_q", "off_policy", "on_policy", "tabular", "untrained"], ...] = ("off_policy",)
+    families: tuple[
+        Literal["fitted_q", "off_policy", "off_policy_continuous", "on_policy", "tabular", "untrained"], ...
+    ] = ("off_policy",)
     """Agents it concerns."""
     tag: Literal["program", "paper", "quirk", "rule"] = "program"
     """Read in the program; read in the article alone; a side effect of the program; a rule of this project."""
@@ -60,6 +62,14 @@ class GameDifference(Settings):
     """How the emulator's logic of this game differs from that of the original's emulator."""
 
 
+class TaskDifference(Settings):
+    task: str
+    row: str
+    """The row of the original that it concerns."""
+    what: str
+    """How this version of the task differs from the original's."""
+
+
 class Original(Settings):
     original: str
     title: str
@@ -69,6 +79,7 @@ class Original(Settings):
     """Letters of a row to the name of its section."""
     rows: tuple[Row, ...]
     game_differences: tuple[GameDifference, ...] = ()
+    task_differences: tuple[TaskDifference, ...] = ()
 
 
 def known_originals() -> list[str]:

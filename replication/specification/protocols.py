@@ -166,11 +166,23 @@ class PeriodicEvaluation(Settings):
 
     period_steps: Count
     """Steps between two evaluations."""
-    length_steps: Count
-    """Steps an evaluation has; its last episode may stay unfinished."""
+    length_steps: Count | None = None
+    """Steps an evaluation has; its last episode may stay unfinished. Either these or `num_episodes`."""
+    num_episodes: Count | None = None
+    """Whole episodes an evaluation has."""
+    at_start: bool = False
+    """The first one is played at step 0, before anything is learned."""
     epsilon: Probability
     """Share of random actions."""
     presentation: AnyPresentation
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> PeriodicEvaluation:
+        if (self.length_steps is None) == (self.num_episodes is None):
+            raise ValueError(
+                f"length_steps: found {self.length_steps} beside num_episodes {self.num_episodes}, expected one of them"
+            )
+        return self
 
 
 class FinalEvaluation(Settings):
@@ -205,6 +217,24 @@ class TrainingScore(Settings):
         return (*(frames for frames in self.at_frames if frames < budget_frames), budget_frames)
 
 
+class EvaluationScore(Settings):
+    """A score of a periodic evaluation: the mean raw return of its episodes. The run's own is of the last one."""
+
+    at_steps: tuple[Annotated[int, Field(ge=0)], ...]
+    """Steps of training, ascending, at which a run may be judged beside the end of its budget; 0: untrained. The record
+    keeps the traces of the evaluations at these steps and at its end, and no others."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> EvaluationScore:
+        if list(self.at_steps) != sorted(set(self.at_steps)):
+            raise ValueError(f"at_steps: expected ascending numbers, each once, found {list(self.at_steps)}")
+        return self
+
+    def points_steps(self, budget_steps: int) -> tuple[int, ...]:
+        """Return the steps at which a training of this length is scored, ascending; its end is the last."""
+        return (*(steps for steps in self.at_steps if steps < budget_steps), budget_steps)
+
+
 class Protocol(Settings):
     """The presentation of tasks in training and in evaluation, and the quantity that is published."""
 
@@ -212,9 +242,9 @@ class Protocol(Settings):
     title: str
     reference_set: Literal["nature49_5min", "atari57_30min"] | None
     """Random and human scores that normalise; None: scores stay as they are."""
-    published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes"]
-    """What the paper prints: scores of final evaluations, training returns by iteration, or what is measured in the
-    last, or in all episodes of training."""
+    published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes", "periodic_evaluations"]
+    """What the paper prints: scores of final evaluations, training returns by iteration, what is measured in the last,
+    or in all episodes of training, or scores of the evaluations during training."""
     training: AnyPresentation
     iteration_steps: Count | None
     """Least number of training steps an iteration has; its running episode is finished (Dopamine)."""
@@ -224,6 +254,8 @@ class Protocol(Settings):
     final_evaluation: FinalEvaluation | None
     training_score: TrainingScore | None = None
     """Where the last training episodes are scored; moves no number of training or evaluation."""
+    evaluation_score: EvaluationScore | None = None
+    """Where evaluations during training are scored; moves no number of training or evaluation."""
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 
@@ -260,6 +292,32 @@ class Protocol(Settings):
             evaluation = getattr(self, name)
             if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):
                 raise ValueError(f"{name}.presentation: independent_episodes: found true, expected it in training only")
+        return self
+
+    @model_validator(mode="after")
+    def _scored_evaluations_can_be_kept(self) -> Protocol:
+        score, periodic = self.evaluation_score, self.periodic_evaluation
+        if (self.published_quantity == "periodic_evaluations") != (score is not None):
+            raise ValueError(
+                "evaluation_score: expected where published_quantity is periodic_evaluations, and only there"
+            )
+        if score is None:
+            return self
+        if periodic is None or periodic.num_episodes is None or self.kind != "gymnasium":
+            raise ValueError(
+                "evaluation_score: expected periodic_evaluation.num_episodes beside it, in a protocol of kind "
+                f"gymnasium, found kind {self.kind}"
+            )
+        if self.final_evaluation is not None or self.trains_for != "steps":
+            raise ValueError("evaluation_score: expected trains_for steps beside it, and no final_evaluation")
+        if 0 in score.at_steps and not periodic.at_start:
+            raise ValueError("evaluation_score.at_steps: found 0, expected periodic_evaluation.at_start beside it")
+        for steps in score.at_steps:
+            if steps % periodic.period_steps:
+                raise ValueError(
+                    f"evaluation_score.at_steps: expected multiples of {periodic.period_steps}, the steps between two "
+                    f"evaluations, found {steps}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -29,7 +29,15 @@ from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
 
 _NOT_OF_TRAINING = frozenset(
-    {"protocol", "title", "reference_set", "published_quantity", "final_evaluation", "training_score"}
+    {
+        "protocol",
+        "title",
+        "reference_set",
+        "published_quantity",
+        "final_evaluation",
+        "training_score",
+        "evaluation_score",
+    }
 )
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
@@ -202,7 +210,7 @@ class Run:
     @property
     def publishes_training(self) -> bool:
         """True where the returns of training episodes are what was published, so that traces are kept of them."""
-        return self.protocol.published_quantity != "final_evaluation"
+        return self.protocol.published_quantity in ("training_iterations", "training_episodes")
 
     @property
     def training_steps(self) -> int:

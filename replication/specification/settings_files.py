@@ -11,19 +11,22 @@ from replication.foundation.validation import read_yaml
 from replication.specification.loading import variant_path
 from replication.specification.originals import originals_of
 from replication.specification.run import Run
+from replication.specification.tasks.own_tasks import OwnTask
 
 
 def settings_files(run: Run) -> frozenset[str]:
     """Return the YAMLs that say what a run is and what it departs from, relative to workflow/.
 
-    They are those of its variant and of what that is like, of its protocol and its preset, and of the originals that it
-    is judged by. They are looked up once a process: what happens to them while a run trains is no concern of it.
+    They are those of its variant and of what that is like, of its protocol and its preset, of the originals that it is
+    judged by, and of its task, where that is a user's own. They are looked up once a process: what happens to them
+    while a run trains is no concern of it.
 
     Raises:
         ReplicationError: one of them is bad.
     """
     preset = run.preset.preset if run.preset else None
-    return _files(paths.WORKFLOW, run.variant.variant, run.protocol.protocol, preset, run.variant.original)
+    files = _files(paths.WORKFLOW, run.variant.variant, run.protocol.protocol, preset, run.variant.original)
+    return files | {f"tasks/{run.task.name}.yaml"} if isinstance(run.task, OwnTask) else files
 
 
 @cache

@@ -15,6 +15,7 @@ from replication.foundation.validation import Settings, validated
 from replication.specification.algorithm_code import code_digest, unknown_code
 from replication.specification.families import (
     fitted_q,
+    off_policy_continuous,
     off_policy_modules,
     on_policy_modules,
     tabular,
@@ -32,7 +33,7 @@ class Variant(Settings):
     title: str
     module: str
     """Module of replication.algorithms that holds the network and the loss."""
-    family: Literal["fitted_q", "off_policy", "on_policy", "tabular", "untrained"]
+    family: Literal["fitted_q", "off_policy", "off_policy_continuous", "on_policy", "tabular", "untrained"]
     paper: str
     original: str
     """The program it is compared with, row by row: a file of workflow/originals."""
@@ -99,6 +100,13 @@ class Preset(Settings):
 
 FAMILIES: dict[str, FamilyFacts] = {
     facts.name: facts
-    for facts in (off_policy_modules.FACTS, on_policy_modules.FACTS, fitted_q.FACTS, tabular.FACTS, untrained.FACTS)
+    for facts in (
+        off_policy_modules.FACTS,
+        off_policy_continuous.FACTS,
+        on_policy_modules.FACTS,
+        fitted_q.FACTS,
+        tabular.FACTS,
+        untrained.FACTS,
+    )
 }
 """The facts of each family, by the name that YAMLs and records give it."""

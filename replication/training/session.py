@@ -239,6 +239,8 @@ def _leave(outcome: Outcome, machine: Machine) -> None:
     note_runs(machine.results, "finished", [run])
     unfinished_path(run, machine.state).unlink(missing_ok=True)
     found = "" if evaluation is None else f" score {score(evaluation):.1f} over {len(evaluation.episodes)} episodes;"
+    if outcome.evaluation_score is not None:
+        found += f" score {outcome.evaluation_score:.1f} of the evaluation at its end;"
     if outcome.training_score is not None:
         found += f" score {outcome.training_score:.1f} of the last training episodes;"
     say(f"{run.record_name}:{found} {folder}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from replication.foundation.durations import clock_text
-from replication.specification.assumed_speed import assumed_speed, longest_final_frames
+from replication.specification.assumed_speed import assumed_speed, longest_final_frames, longest_periodic_steps
 from replication.training.contract import Trainee
 
 Phase = Literal["before learning", "learning", "evaluation"]
@@ -39,8 +39,7 @@ class TimeLeft:
         """Note how long a turn took, and how many of the runs were evaluated in it."""
         before, self._reached = self._reached, [trainee.progress for trainee in self._trainees]
         if evaluated:
-            periodic = self._trainees[0].run.protocol.periodic_evaluation
-            self._note("evaluation", seconds, evaluated * periodic.length_steps if periodic else 0)
+            self._note("evaluation", seconds, evaluated * longest_periodic_steps(self._trainees[0].run))
             return
         steps = {"before learning": 0.0, "learning": 0.0}
         for trainee, first, last in zip(self._trainees, before, self._reached, strict=True):
@@ -97,7 +96,7 @@ class TimeLeft:
             periodic = run.protocol.periodic_evaluation
             if periodic is not None:
                 done = max(now, starts) / each // periodic.period_steps
-                left["evaluation"] += max(0.0, end / each // periodic.period_steps - done) * periodic.length_steps
+                left["evaluation"] += max(0.0, end / each // periodic.period_steps - done) * longest_periodic_steps(run)
             left["evaluation"] += longest_final_frames(run) / run.protocol.training.frame_skip
         return left
 

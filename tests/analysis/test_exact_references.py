@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from replication.analysis.exact_references import (
+    best_blind_value,
     best_soft_values,
+    blind_value,
     epsilon_greedy,
     expected_return,
     expected_steps,
+    first_actions_of_best,
     judge_exact,
     limits_while_learning,
     optimal_values,
@@ -22,6 +25,7 @@ from replication.environments.gridworlds.gridworld import Transitions, transitio
 from replication.published.loader import published_table
 from replication.specification.run import resolve_run
 from replication.specification.tasks.gridworlds import CLIFF_WALKING, GRIDWORLDS, Gridworld
+from replication.specification.tasks.small_mdps import MAXIMIZATION_BIAS, SHORT_CORRIDOR
 
 
 def simulated(transitions: Transitions, probabilities: np.ndarray, episodes: int) -> np.ndarray:
@@ -106,6 +110,34 @@ def test_the_best_soft_values_are_those_that_policy_iteration_ends_at() -> None:
         greedy = np.where(kept, greedy, better)
     found = best_soft_values(transitions, 1.0, epsilon)
     assert np.allclose(found[~transitions.terminal], q[~transitions.terminal], atol=1e-6)
+
+
+def test_actions_that_a_state_does_not_have_are_never_taken() -> None:
+    """Two actions in A, ten in B: the best agent goes right, and left with half of its random actions."""
+    run = resolve_run(variant="double_q_learning", task="maximization_bias", seed=1, budget_episodes=1)
+    assert first_actions_of_best(run)[:2] == pytest.approx([0.05, 0.95]) and not first_actions_of_best(run)[2:].any()
+    transitions = transitions_of(MAXIMIZATION_BIAS)
+    policy = epsilon_greedy(optimal_values(transitions, 1.0), 0.4)
+    assert policy[0, :2] == pytest.approx([0.2, 0.8]) and policy[1] == pytest.approx(np.full(10, 0.1))
+    _, lengths = simulated(transitions, policy, 2_000)
+    assert abs(lengths.mean() - expected_steps(transitions, policy)) < 4.0 * lengths.std() / np.sqrt(len(lengths))
+    assert expected_return(transitions, policy) == pytest.approx(-0.02)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.3, 0.95])
+def test_the_value_of_the_corridor_is_the_book_s_formula_and_what_playing_earns(p: float) -> None:
+    run = resolve_run(variant="reinforce_tabular", task="short_corridor", seed=1, budget_episodes=1)
+    exact = (2.0 * p - 4.0) / (p * (1.0 - p))
+    assert blind_value(run, p) == pytest.approx(exact, rel=1e-9)
+    returns, _ = simulated(transitions_of(SHORT_CORRIDOR), np.tile([1.0 - p, p], (4, 1)), 1_000)
+    assert abs(returns.mean() - exact) < 4.0 * returns.std() / np.sqrt(len(returns))
+
+
+def test_the_best_policy_of_the_corridor_is_the_published_one() -> None:
+    run = resolve_run(variant="reinforce_tabular", task="short_corridor", seed=1, budget_episodes=1)
+    p, value = best_blind_value(run)
+    assert p == pytest.approx(2.0 - np.sqrt(2.0), abs=1e-6)
+    assert value == pytest.approx(-(6.0 + 4.0 * np.sqrt(2.0)), rel=1e-9)
 
 
 def test_values_without_a_fixed_point_are_an_error() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from replication.analysis.finished import load_runs
-from replication.analysis.judged_cells import FLOOR_RIVAL, JudgedTable, judged_table
+from replication.analysis.floors import RANDOM_PLAY
+from replication.analysis.judged_cells import JudgedTable, judged_table
 from replication.analysis.random_tables import all_games_text, table_tests
 from replication.analysis.stand_ins import factors_that_keep_the_word
 from replication.analysis.verdict_conventions import Family
@@ -73,10 +74,10 @@ def test_the_published_agents_that_are_not_ruled_out_are_named(tmp_path: Path) -
     middle = float(curves["C51"]["score_mean"])
     table = with_returns(experiment, tmp_path, {"road_runner": [middle, middle * 1.01]})
     (one,) = table.cells
-    assert "C51" in one.not_ruled_out and FLOOR_RIVAL not in one.not_ruled_out
+    assert "C51" in one.not_ruled_out and RANDOM_PLAY not in one.not_ruled_out
     assert "DQN" not in one.not_ruled_out and one.tried == 6  # five other agents and random play
     (poor,) = with_returns(experiment, tmp_path / "poor", {"road_runner": [11.0, 12.5]}).cells
-    assert FLOOR_RIVAL in poor.not_ruled_out and poor.verdict.word != "replicated"
+    assert RANDOM_PLAY in poor.not_ruled_out and poor.verdict.word != "replicated"
 
 
 @pytest.mark.parametrize("spread", [0.0, 4.0])

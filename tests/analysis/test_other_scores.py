@@ -64,7 +64,7 @@ def test_imported_scores_stand_after_ours_game_by_game(experiment, tmp_path: Pat
     ]
     assert [rows[0], rows[2]] == alone  # ours are what they were
     pong = rows[3]
-    assert (pong["score"], pong["seeds"], pong["frames"], pong["interval over"]) == (
+    assert (pong["ours"], pong["seeds"], pong["frames"], pong["interval over"]) == (
         "11.5",
         "2 of 2",
         "40,000,000",
@@ -98,7 +98,7 @@ def test_an_agent_of_the_source_s_own_name_is_judged_beside_its_number(tmp_path:
 
 def test_they_stand_there_before_any_run_of_ours(experiment, tmp_path: Path) -> None:
     imported(tmp_path)
-    assert [row["score"] for row in table_rows(experiment, tmp_path)] == ["missing", "1,230.2", "missing", "11.5"]
+    assert [row["ours"] for row in table_rows(experiment, tmp_path)] == ["missing", "1,230.2", "missing", "11.5"]
 
 
 def test_the_page_marks_them_and_gives_them_none_of_our_provenance(experiment, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_the_page_marks_them_and_gives_them_none_of_our_provenance(experiment, t
     imported(tmp_path, ROWS.replace("Somebody", "<i>Somebody</i>"))
     write_table(scores.build(experiment, load_runs(experiment, tmp_path)), tmp_path / "made_up" / "tables")
     html = write_page(experiment, tmp_path).read_text()
-    assert html.count('<tr class="others">') == 2
+    assert html.count('<tr class="others">') == 2 * 2  # in what is judged, and in all columns
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html) == [("2", "no reference")]  # on ours alone
     provenance = html[html.index('id="provenance"') : html.index('id="again"')]
     table, after = provenance.split("</table>")

@@ -41,6 +41,20 @@ def test_the_published_mean_of_the_same_agent_is_consistent_and_another_differs(
     assert far.word == "differs" and far.p < 0.05 / 49 and far.z < 0
 
 
+@pytest.mark.parametrize("comparisons", [1, 49])
+def test_the_interval_leaves_out_0_exactly_where_the_word_is_differs(comparisons: int) -> None:
+    episodes = np.random.default_rng(3).poisson(4.0, 300).astype(float)
+    words = set()
+    for published in np.arange(2.5, 5.6, 0.1):
+        found = compare_game(list(episodes), float(published), 30, comparisons, np.random.default_rng(7))
+        assert found.interval is not None
+        low, high = found.interval
+        assert low < found.mean - published < high
+        assert (found.word == "differs") == (not low <= 0 <= high)
+        words.add(found.word)
+    assert words == {"consistent", "differs"}
+
+
 def test_p_is_two_sided_and_never_zero() -> None:
     ours = episodes()
     for shift in (-500.0, 500.0):

@@ -53,7 +53,11 @@ def test_entries_are_put_where_they_are_wanted_and_numbers_are_not_given_twice()
 
 
 def test_an_entry_names_the_run_it_was_made_of_and_refuses_any_other() -> None:
-    for run in (*RUNS, resolve_run(variant="dqn_dopamine", task="pong", seed=2, budget_iterations=3)):
+    others = (
+        resolve_run(variant="dqn_dopamine", task="pong", seed=2, budget_iterations=3),
+        resolve_run(variant="td3_2018", task="half_cheetah", seed=2, budget_steps=100_000),
+    )
+    for run in (*RUNS, *others):
         queue, (entry,) = with_runs(Queue(), [run], None)
         assert entry.run() == run and entry.name == run.name
         assert Path("results/runs") / entry.place == run.results_folder(Path("results"))

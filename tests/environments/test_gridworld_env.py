@@ -9,12 +9,13 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from replication.environments.gridworlds.env import GridworldEnv
-from replication.environments.gridworlds.gridworld import transitions_of
-from replication.specification.tasks.gridworlds import BLOCKING_MAZE, CLIFF_WALKING, GRIDWORLDS, Gridworld
+from replication.environments.gridworlds.gridworld import TabularWorld, transitions_of
+from replication.specification.tasks.gridworlds import BLOCKING_MAZE, CLIFF_WALKING, GRIDWORLDS
+from replication.specification.tasks.small_mdps import MAXIMIZATION_BIAS, SMALL_MDPS
 
 
-@pytest.mark.parametrize("world", GRIDWORLDS.values(), ids=lambda world: world.name)
-def test_gymnasium_accepts_it(world: Gridworld) -> None:
+@pytest.mark.parametrize("world", [*GRIDWORLDS.values(), *SMALL_MDPS.values()], ids=lambda world: world.name)
+def test_gymnasium_accepts_it(world: TabularWorld) -> None:
     check_env(GridworldEnv(world, render_mode="ansi"), skip_render_check=True)
 
 
@@ -51,3 +52,17 @@ def test_varying_wind_is_that_of_the_seed() -> None:
         return [int(gusty.step(np.int64(1))[0]) for _ in range(4)]
 
     assert walk(1) == walk(1) and len({tuple(walk(seed)) for seed in range(20)}) > 1
+
+
+def test_named_states_have_actions_of_their_own_and_rewards_that_scatter() -> None:
+    env = GridworldEnv(MAXIMIZATION_BIAS, render_mode="ansi")
+    env.reset(seed=1)
+    assert env.render() == "[A] B end"
+    assert env.step(np.int64(9))[:3] == (2, 0.0, True)  # A has two actions: a code too high is the last, right
+    rewards = []
+    for _ in range(400):
+        env.reset()
+        env.step(np.int64(0))
+        rewards.append(env.step(np.int64(9))[1])
+    assert env.render() == "A B [end]"
+    assert abs(np.mean(rewards) + 0.1) < 0.2 and abs(np.std(rewards) - 1.0) < 0.15

@@ -13,7 +13,13 @@ from replication.analysis.published_counterparts import Counterpart, find_counte
 from replication.foundation.errors import ReplicationError
 from replication.published.judges import find_judge
 from replication.published.layouts import scores_by_game
-from replication.published.loader import PUBLISHED, published_curves, published_sources, published_table
+from replication.published.loader import (
+    PUBLISHED,
+    published_curves,
+    published_curves_by_step,
+    published_sources,
+    published_table,
+)
 from replication.published.references import reference_set
 from replication.published.schemas import TABLES
 from replication.published.spreads import stand_in_text
@@ -107,14 +113,14 @@ def test_every_line_names_what_exists() -> None:
     assert set(published_sources()) <= names
     for name in names:
         judge = find_judge(name)
-        assert name in {"scores": published_sources(), "curves": (*TABLES, *published_curves())}.get(
-            judge.layout, TABLES
-        )
+        files = {"scores": published_sources(), "curves": (*TABLES, *published_curves())}
+        files |= {"curves by step": published_curves_by_step()}
+        assert name in files.get(judge.layout, TABLES)
         protocols = {judge.protocol, *judge.other_protocols} - {""}
         assert protocols <= set(known_names("protocols")), name
         assert not judge.aggregates or judge.aggregates in TABLES, name
         assert set(judge.not_trained) <= {score.algorithm for score in scores_by_game(name)}, name
-        assert scores_by_game(name) or judge.layout in {"curves", "trials"}, name
+        assert scores_by_game(name) or judge.layout in {"curves", "curves by step", "trials"}, name
 
 
 def test_every_agent_that_an_experiment_names_is_one_of_its_source() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from replication.foundation.errors import ReplicationError
 from replication.published.curves import curve_agents, curve_games
+from replication.published.curves_by_step import step_agents, step_tasks
 from replication.published.judges import find_judge
 from replication.published.layouts import scores_by_game
 from replication.published.loader import PUBLISHED, published_scores, published_table
@@ -28,6 +29,8 @@ from replication.published.schemas import DOPAMINE_AGENTS
 
 def agents_of(source: str) -> set[str]:
     """Return every agent that a source has numbers of."""
+    if find_judge(source).layout == "curves by step":
+        return {agent for task in step_tasks(source) for agent in step_agents(source, task)}
     if find_judge(source).layout == "curves":
         return {agent for game in curve_games(source) for agent in curve_agents(source, game)}
     return {row.algorithm for row in scores_by_game(source)}

@@ -19,7 +19,8 @@ from tests.support.finished_runs import finish, made_up_experiment
 
 pytestmark = pytest.mark.slow
 
-ROWS = "[...document.querySelectorAll('#table-scores-rows tbody tr')].filter(row => !row.hidden)"
+JUDGED, ALL = "#table-scores-rows", "#table-scores-all-rows"
+"""What a verdict rests on, and every column."""
 CHANGE = """(field => {{ field.value = '{}'; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})(
   document.querySelector('{}'))"""
 PHONE, DESKTOP = 400, 1280
@@ -51,16 +52,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def column(browser: Browser, name: str) -> list[str]:
+def column(browser: Browser, name: str, table: str = JUDGED) -> list[str]:
     """The cells of a column of the score table, top to bottom, as far as they are shown."""
-    headings = browser.run("[...document.querySelectorAll('#table-scores-rows thead th')].map(h => h.innerText)")
-    place = [heading.rstrip(" ↕↑↓") for heading in headings].index(name)
-    return list(browser.run(f"{ROWS}.map(row => row.cells[{place}].innerText)"))
+    headings = browser.run(f"[...document.querySelectorAll('{table} thead th')].map(h => h.textContent.trim())")
+    rows = f"[...document.querySelectorAll('{table} tbody tr')].filter(row => !row.hidden)"
+    cell = f"row.cells[{headings.index(name)}]"
+    return list(browser.run(f"{rows}.map(row => ({cell}.dataset.value ?? {cell}.textContent).trim())"))
 
 
-def heading(name: str) -> str:
+def heading(name: str, table: str = JUDGED) -> str:
     """A JavaScript expression for the heading of a column."""
-    return f"[...document.querySelectorAll('#table-scores-rows thead th')].find(h => h.textContent.trim() === '{name}')"
+    return f"[...document.querySelectorAll('{table} thead th')].find(h => h.textContent.trim() === '{name}')"
 
 
 def number(cell: str) -> float:
@@ -80,6 +82,22 @@ def test_nothing_complains_every_image_loads_and_nothing_is_too_wide(browser, pa
     assert len(sizes) == 3 and all(size > 0 for size in sizes)
     assert browser.run("document.documentElement.scrollWidth") <= width
     assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("width", [420, 1400])
+def test_nothing_that_a_verdict_rests_on_is_out_of_sight(browser, page, width):
+    browser.open(page, width)
+    labels = "[...document.querySelectorAll('#table-scores-rows thead th')].map(h => h.textContent.trim())"
+    assert browser.run(labels)[-6:] == ["ours", "published", "difference", "its interval", "margin", "verdict"]
+    frame = browser.run("(r => [r.left, r.right])(document.querySelector('.sheet.judged').getBoundingClientRect())")
+    cells = "[...document.querySelectorAll('#table-scores-rows tbody tr > *')]"
+    boxes = browser.run(f"{cells}.map(c => c.getBoundingClientRect()).map(r => [r.left, r.right, r.width])")
+    assert len(boxes) == 8 * 8 and all(width > 0 for *_, width in boxes)
+    assert frame[0] >= 0 and frame[1] <= width
+    assert all(frame[0] <= left and right <= frame[1] for left, right, _ in boxes)
+    # Where a row is a card, what the heading would say stands above each value.
+    said = browser.run(f"{cells}.slice(1, 8).map(c => getComputedStyle(c, '::before').content.replaceAll('\"', ''))")
+    assert said == (["agent", *browser.run(labels)[-6:]] if width == 420 else ["none"] * 7)
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
@@ -103,23 +121,23 @@ def test_complaints_are_noticed(browser, tmp_path):
 
 def test_each_column_sorts_numbers_as_numbers_and_what_is_missing_comes_last(browser, page):
     browser.open(page, DESKTOP)
-    before = column(browser, "score")
+    before = column(browser, "ours")
     assert before.count("missing") == 2
-    browser.run(f"{heading('score')}.querySelector('button').click()")
-    up = column(browser, "score")
+    browser.run(f"{heading('ours')}.querySelector('button').click()")
+    up = column(browser, "ours")
     found = [number(cell) for cell in up if cell != "missing"]
     assert found == sorted(found) and up[-2:] == ["missing", "missing"]
     assert found != sorted(found, key=str), "words would have been sorted otherwise"
-    assert browser.run(f"{heading('score')}.getAttribute('aria-sort')") == "ascending"
-    browser.run(f"{heading('score')}.querySelector('button').click()")
-    down = column(browser, "score")
+    assert browser.run(f"{heading('ours')}.getAttribute('aria-sort')") == "ascending"
+    browser.run(f"{heading('ours')}.querySelector('button').click()")
+    down = column(browser, "ours")
     assert down == up[-3::-1] + up[-2:]
-    assert browser.run(f"{heading('score')}.getAttribute('aria-sort')") == "descending"
+    assert browser.run(f"{heading('ours')}.getAttribute('aria-sort')") == "descending"
     browser.run(f"{heading('game')}.querySelector('button').click()")
     assert column(browser, "game") == sorted(column(browser, "game"))
     assert browser.run("document.querySelectorAll('#table-scores-rows [aria-sort]').length") == 1
-    browser.run(f"{heading('deviations')}.querySelector('button').click()")
-    counts = [int(cell.split()[0]) for cell in column(browser, "deviations")]
+    browser.run(f"{heading('deviations', ALL)}.querySelector('button').click()")
+    counts = [int(cell) for cell in column(browser, "deviations", ALL)]
     assert counts == sorted(counts) and len(set(counts)) > 1
     assert browser.complaints() == []
 
@@ -134,17 +152,17 @@ def test_the_keyboard_alone_is_enough(browser, page):
     for _ in range(12):
         browser.press("Tab")
         reached.append(browser.run("document.activeElement.tagName + ' ' + document.activeElement.innerText.trim()"))
-        if reached[-1].startswith("BUTTON score"):
+        if reached[-1].startswith("BUTTON ours"):
             break
-    assert reached[-1].startswith("BUTTON score"), reached
+    assert reached[-1].startswith("BUTTON ours"), reached
     assert [words.split()[0] for words in reached[:4]] == ["INPUT", "SELECT", "BUTTON", "DIV"]
     assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    before = column(browser, "score")
+    before = column(browser, "ours")
     browser.press("Enter")
-    assert column(browser, "score") != before
-    up = column(browser, "score")
+    assert column(browser, "ours") != before
+    up = column(browser, "ours")
     browser.press(" ")
-    assert column(browser, "score") != up
+    assert column(browser, "ours") != up
 
 
 def test_rows_are_filtered_by_game_and_by_verdict(browser, page):
@@ -157,7 +175,7 @@ def test_rows_are_filtered_by_game_and_by_verdict(browser, page):
     assert len(words) == 2
     [chosen] = words - {"no reference"}
     browser.run(CHANGE.format(chosen, "form.filters select"))
-    assert column(browser, "verdict") == [chosen]
+    assert column(browser, "verdict") == column(browser, "verdict", ALL) == [chosen]
     browser.run("document.querySelector('form.filters button').click()")
     browser.run("new Promise(done => setTimeout(done, 20))")
     assert browser.run(said) == "8 of 8 rows shown" and len(column(browser, "game")) == 8
@@ -205,11 +223,11 @@ CONTRASTS = """(() => {
 def test_on_paper_the_headings_of_a_table_are_text(browser, page):
     """Chromium repeats a table's head on each sheet, but leaves the buttons in it out from the second on."""
     browser.open(page, DESKTOP)
-    button = f"getComputedStyle({heading('score')}.querySelector('button')).display"
+    button = f"getComputedStyle({heading('ours')}.querySelector('button')).display"
     assert browser.run(button) != "contents"
     browser.call("Emulation.setEmulatedMedia", media="print")
     try:
         assert browser.run(button) == "contents"
-        assert browser.run(f"getComputedStyle({heading('score')}).position") == "static"
+        assert browser.run(f"getComputedStyle({heading('ours')}).position") == "static"
     finally:
         browser.call("Emulation.setEmulatedMedia", media="")

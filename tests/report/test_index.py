@@ -23,7 +23,7 @@ def test_the_index_names_every_experiment_and_links_those_with_a_page(tmp_path):
     rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', html)
     assert len(rows) == len(known_experiments())
     first, *others = rows
-    assert first.startswith('<a href="nature_random/index.html">') and "0 of 196" in first
+    assert first.startswith('<a href="nature_random/index.html">') and "0 of 588" in first
     assert re.findall(r">(\d+ \w+)</span>", first) == ["2 replicated", "1 differs"]
     assert all("<a" not in row and "none yet" in row for row in others)
     [figure4] = [row for row in others if row.startswith("nature_figure4")]

@@ -56,7 +56,7 @@ def test_each_point_is_a_row_with_its_frames_beside_the_published_score_of_as_ma
     assert [row["seeds"] for row in rows] == ["2 of 2"] * 2
     curve = training_curve("dopamine_curves", "pong", "Rainbow").set_index("frames_millions")["score_mean"]
     for row, point in zip(rows, (1, 3), strict=True):
-        assert row["score"] == f"{returns.loc[point - 1].mean():.1f}"
+        assert row["ours"] == f"{returns.loc[point - 1].mean():.1f}"
         assert row["published"] == f"{curve[point]:.1f}" and row["verdict"] != "no reference"
     assert set(table.frame["comparisons"]) == {2} and "hold over the table: 2 comparisons" in table.caption
     assert "3 iterations of at least 250,000 steps, judged after iterations 1 and 3, protocol" in table.caption
@@ -94,7 +94,7 @@ def test_a_run_may_be_judged_before_its_end_alone(tmp_path: Path) -> None:
     returns = mean_returns(experiment, finished_in(experiment, tmp_path))
     (row,) = scores.build(experiment, load_runs(experiment, tmp_path)).printed().to_dict("records")
     assert (row["agent"], row["frames"]) == ("Rainbow (Dopamine)", "2,000,000")
-    assert row["score"] == f"{returns.loc[1].mean():.1f}"
+    assert row["ours"] == f"{returns.loc[1].mean():.1f}"
 
 
 def test_points_of_one_agent_are_no_learning_rates_to_choose_from(tmp_path: Path) -> None:

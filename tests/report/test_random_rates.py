@@ -76,8 +76,8 @@ def test_each_rate_is_compared_with_the_article_by_game_and_over_the_table(tmp_p
         },
     )
     boxing, freeway = table.printed().to_dict("records")
-    assert (boxing["10 Hz is"], boxing["60 Hz is"]) == ("consistent", "differs")
-    assert (freeway["10 Hz is"], freeway["60 Hz is"], freeway["random (published)"]) == (
+    assert (boxing["verdict, 10 Hz"], boxing["verdict, 60 Hz"]) == ("consistent", "differs")
+    assert (freeway["verdict, 10 Hz"], freeway["verdict, 60 Hz"], freeway["random (published)"]) == (
         "consistent",
         "consistent",
         "0.0",
@@ -95,8 +95,8 @@ def test_each_rate_is_compared_with_the_article_by_game_and_over_the_table(tmp_p
 
 def test_any_number_of_finished_seeds_is_compared(tmp_path: Path) -> None:
     one = played(tmp_path / "one", ["boxing"], 1, {("random_10hz", "boxing"): BOXING})
-    assert one.frame.loc[0, "episodes_10hz"] == 30 and one.printed().loc[0, "60 Hz is"] == ""
+    assert one.frame.loc[0, "episodes_10hz"] == 30 and one.printed().loc[0, "verdict, 60 Hz"] == ""
     assert "At 10 Hz 0 of 1 games differ. Ours: 30 episodes a game" in one.caption
     none = played(tmp_path / "none", ["boxing"], 0, {})
-    assert none.printed().loc[0, ["random, 10 Hz", "10 Hz is", "change %"]].tolist() == ["missing", "", "missing"]
+    assert none.printed().loc[0, ["random, 10 Hz", "verdict, 10 Hz", "change %"]].tolist() == ["missing", "", "missing"]
     assert "Beside the article" not in none.caption

@@ -64,7 +64,7 @@ def test_a_full_budget_is_judged_and_a_missing_run_is_shown_as_missing(tmp_path:
             write_finished(run, tmp_path, [0.0, 1.0, 2.0, 3.0] * 8)
     rows = _rows(experiment, tmp_path)
     breakout = rows["Breakout", "DQN (released program)"]
-    assert breakout["score"] == "401.0"
+    assert breakout["ours"] == "401.0"
     assert breakout["seeds"] == "3 of 3"
     assert breakout["published"] == "401.2"
     assert breakout["published normalized %"] == "1,327.2"
@@ -75,7 +75,7 @@ def test_a_full_budget_is_judged_and_a_missing_run_is_shown_as_missing(tmp_path:
     assert rows["Breakout", "Random agent, 10 Hz"]["verdict"] == "consistent"
     assert rows["Breakout", "Random agent, 10 Hz"]["frames"] == "0"
     pong = rows["Pong", "DQN (released program)"]
-    assert (pong["score"], pong["seeds"], pong["verdict"]) == ("missing", "0 of 3", "not run")
+    assert (pong["ours"], pong["seeds"], pong["verdict"]) == ("missing", "0 of 3", "not run")
     assert "4 of 8 runs finished" in build(experiment, load_runs(experiment, tmp_path)).caption
 
 
@@ -181,7 +181,7 @@ def test_the_best_of_three_rates_is_compared_with_the_best_of_three(tmp_path: Pa
     write_finished(runs[2], tmp_path, [scores[runs[2].variant.variant]] * 2)
     rows = _rows(experiment, tmp_path)
     best = rows["Breakout", half]
-    assert (best["published"], best["score"]) == ("316.8", "330.0") and best[
+    assert (best["published"], best["ours"]) == ("316.8", "330.0") and best[
         "share"
     ] == f"{(330 - 1.7) / (316.8 - 1.7):.2f}"
     for title in ("DQN (released program)", "DQN, learning rate 0.0005"):

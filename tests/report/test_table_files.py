@@ -1,4 +1,4 @@
-"""A table's files: data in the CSV, cells in Markdown and LaTeX, the better score marked, everything escaped."""
+"""A table's files: data in the CSV, cells in Markdown and LaTeX, no cell bold, everything escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from replication.report.tables.columns import interval, number, text, yes_or_no
 from replication.report.tables.latex import MOST_ROWS_IN_A_FLOAT, escaped, to_latex
-from replication.report.tables.table import Table, better_cells, from_markdown, write_table
+from replication.report.tables.table import Table, from_markdown, write_table
 
 FRAME = pd.DataFrame(
     {
@@ -32,9 +32,7 @@ COLUMNS = (
     yes_or_no("above", missing="unknown"),
     text("reason"),
 )
-TABLE = Table(
-    "made_up", FRAME, "What is 50 % of it. More.", (("score", "published"),), experiment="nature_x", columns=COLUMNS
-)
+TABLE = Table("made_up", FRAME, "What is 50 % of it. More.", experiment="nature_x", columns=COLUMNS)
 
 
 def rows_of(tex: str) -> list[list[str]]:
@@ -69,16 +67,6 @@ def test_markdown_is_read_back_as_it_was_printed() -> None:
     assert from_markdown(blank.files()["md"].decode())[2] == [["", "y"], ["x", ""]]
 
 
-def test_the_better_of_two_scores_is_marked_and_one_alone_is_not() -> None:
-    marked = better_cells(FRAME, TABLE.compared)
-    assert marked["score"].tolist() == [True, False, True]
-    assert marked["published"].tolist() == [False, False, True]  # equal scores are both the highest
-    assert not marked["game"].any()
-    markdown = TABLE.files()["md"].decode()
-    assert "| Q*bert | **1,234.5** | 1,231.5 to 1,237.5 | 1,199.0 % |" in markdown
-    assert "| H.E.R.O. & co_1 | missing | none | 5.0 % |" in markdown
-
-
 def test_latex_is_a_booktabs_table_with_caption_and_label_and_every_sign_escaped() -> None:
     tex = TABLE.files()["tex"].decode()
     assert tex.startswith("% \\usepackage{booktabs}\n\\begin{table}")
@@ -88,9 +76,9 @@ def test_latex_is_a_booktabs_table_with_caption_and_label_and_every_sign_escaped
     assert r"game & score & 95 \% interval & published \% & above & reason \\" in tex
     interval_cell, wrapped = "1,231.5 to 1,237.5", "a text that is so long that it has to wrap"
     assert rows_of(tex) == [
-        ["Q*bert", r"\textbf{1,234.5}", interval_cell, r"1,199.0 \%", "yes", r"\{50 \%\} of \textasciitilde{}3"],
+        ["Q*bert", "1,234.5", interval_cell, r"1,199.0 \%", "yes", r"\{50 \%\} of \textasciitilde{}3"],
         [r"H.E.R.O. \& co\_1", "missing", "none", r"5.0 \%", "no", r"\#1 \textbackslash{} \textasciicircum{}2"],
-        ["Pong", r"\textbf{$-$20.7}", "none", r"\textbf{$-$20.7 \%}", "unknown", wrapped],
+        ["Pong", "$-$20.7", "none", r"$-$20.7 \%", "unknown", wrapped],
     ]
     assert tex.count("{") == tex.count("}")
 
@@ -118,4 +106,4 @@ def test_a_hyphen_before_a_number_is_a_minus(text: str, expected: str) -> None:
 def test_no_rows_still_give_files(tmp_path: Path) -> None:
     paths = write_table(Table("empty", FRAME.iloc[:0], "Nothing yet.", columns=COLUMNS), tmp_path)
     assert [path.suffix for path in paths] == [".csv", ".md", ".tex"]
-    assert rows_of(to_latex(FRAME.iloc[:0].astype(str), FRAME.iloc[:0] == "", "Nothing.", "tab:x")) == []
+    assert rows_of(to_latex(FRAME.iloc[:0].astype(str), "Nothing.", "tab:x")) == []

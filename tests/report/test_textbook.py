@@ -10,9 +10,25 @@ import pytest
 from replication.analysis.bundles import bundle_records
 from replication.analysis.finished import FinishedRuns, load_runs
 from replication.foundation.paths import WORKFLOW
-from replication.report.figures import learning_and_limits, measured_curves, step_sizes
+from replication.report.figures import (
+    corridor_curves,
+    learning_and_limits,
+    left_actions,
+    measured_curves,
+    mountain_car_curves,
+    mountain_car_step_sizes,
+    step_sizes,
+)
 from replication.report.pages.tables import ShownTable, verdicts
-from replication.report.tables import cliff_statements, dyna_statements, exact_limits, windy_statements
+from replication.report.tables import (
+    bias_statements,
+    cliff_statements,
+    corridor_statements,
+    dyna_statements,
+    exact_limits,
+    mountain_car_statements,
+    windy_statements,
+)
 from replication.report.tables.table import Table
 from replication.specification.experiments import load_experiment
 
@@ -21,8 +37,14 @@ BUILDERS = {
     "sutton_example_6_5": (windy_statements, measured_curves),
     "sutton_example_6_6": (cliff_statements, learning_and_limits),
     "sutton_figure_6_3": (exact_limits, step_sizes),
+    "sutton_figure_6_5": (bias_statements, left_actions),
     "sutton_figure_8_2": (dyna_statements, measured_curves),
     "sutton_figure_8_4": (dyna_statements, measured_curves),
+    "sutton_figure_10_2": (mountain_car_statements, mountain_car_curves),
+    "sutton_figure_10_3": (mountain_car_statements, mountain_car_curves),
+    "sutton_figure_10_4": (mountain_car_statements, mountain_car_step_sizes),
+    "sutton_figure_13_1": (corridor_statements, corridor_curves),
+    "sutton_figure_13_2": (corridor_statements, corridor_curves),
     "sutton_figure_8_5": (dyna_statements, measured_curves),
 }
 

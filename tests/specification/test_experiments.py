@@ -32,7 +32,7 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("quickstart", 4),
         ("nature_table2", 98),
-        ("nature_random", 196),
+        ("nature_random", 588),
         ("nature_figure2", 2),
         ("nature_figure4", 1),
         ("dopamine_curves", 6),

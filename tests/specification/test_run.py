@@ -57,6 +57,7 @@ def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     kept = {
         "fitted_q": "policy",
         "off_policy": "inputs",
+        "off_policy_continuous": "inputs",
         "on_policy": "inputs",
         "tabular": "learning",
         "untrained": "inputs",

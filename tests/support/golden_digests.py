@@ -19,7 +19,7 @@ from replication.specification.run import Run, resolve_run
 from replication.specification.variants import FAMILIES
 
 _TASKS = {"atari": "pong", "gridworld": "cliff_walking", "gymnasium": "cart_pole", "pole": "pole"}
-_LENGTHS = {"episodes": 50, "frames": 400_000, "iterations": 2}
+_LENGTHS = {"episodes": 50, "frames": 400_000, "iterations": 2, "steps": 100_000}
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "digests.json"
 
 

@@ -30,6 +30,7 @@ def test_a_family_is_found_by_its_name(name: str) -> None:
     expected, facts = functions(Family), FAMILIES[name]
     needless = {"measure_speed"} if not facts.trains or facts.bundles else set()  # a seed is learned in seconds
     needless |= {"open_network"} if not facts.trains else set()
+    needless |= {"viewing"} if facts.trains and "frames" not in facts.budget_units else set()  # it plays no games
     needless |= {"player", "viewing", "open_network"} if facts.evidence != "inputs" else set()
     if facts.bundles:
         expected |= functions(BundledFamily)

@@ -209,7 +209,7 @@ def _caption(plan: Plan, found: Sequence[GameFigures]) -> str:
 def _evaluation_text(figures: GameFigures) -> str:
     """Say what the protocol's periodic evaluation costs, from the rates that were measured."""
     periodic = load_protocol("nature").periodic_evaluation
-    assert periodic is not None
+    assert periodic is not None and periodic.length_steps is not None
     evaluation, loop = (median(figures.seconds[Key(OURS, key)]) for key in ("evaluation", LOOP))
     minutes, share = periodic.length_steps * evaluation / 60, periodic.length_steps * evaluation / loop
     return (

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from replication.foundation.errors import ReplicationError
 from replication.foundation.validation import Settings
 from replication.specification.experiments import Experiment
+from replication.specification.loading import load_protocol
 from replication.specification.run import Run, resolve_run
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
@@ -29,7 +30,7 @@ class Entry(Settings):
     protocol: _Name
     preset: _Name | None
     budget_steps: _Number
-    """Agent steps, for protocols that count them; otherwise 0."""
+    """Agent steps, for protocols that count them or frames; otherwise 0."""
     budget_iterations: _Number
     """Iterations, for protocols that have them; otherwise 0."""
     least_steps: _Number
@@ -60,13 +61,15 @@ class Entry(Settings):
         Raises:
             ReplicationError: this program does not have them; or they are not those the entry was added with.
         """
+        counts_steps = load_protocol(self.protocol).budget_unit == "steps"
         run = resolve_run(
             variant=self.variant,
             task=self.game,
             seed=self.seed,
             protocol=self.protocol,
             preset=self.preset,
-            budget_frames=self.budget_steps * self.frame_skip or None,
+            budget_frames=None if counts_steps else self.budget_steps * self.frame_skip or None,
+            budget_steps=self.budget_steps if counts_steps else None,
             budget_iterations=self.budget_iterations or None,
         )
         if run.result_digest != self.result_digest:

@@ -34,8 +34,7 @@ class PresentedGymnasium:
             presentation: the rules.
             start_stream: what the starts of episodes are drawn from.
         """
-        cap = presentation.episode_cap_steps
-        self._cap_steps = task.registered_cap_steps if cap == "registered" else cap
+        self._cap_steps = task.cap_steps(presentation.episode_cap_steps)
         self._simulator = simulator
         self._start_stream = start_stream
         self.spaces = Spaces(simulator.observation.shape, simulator.actions)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.environments.contract import ActionCodec, ContinuousActions, DiscreteActions
+from replication.environments.gymnasium.physics import make_environment, physics_of
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 
@@ -25,18 +26,21 @@ class GymnasiumSimulator:
 
     All that is random in an episode, its starting state above all, follows from the number that Gymnasium is seeded
     with at its start. So an episode is that number and its actions, which are a saved state too: it is played again.
-    That holds for any task whatever it keeps where, and a thousand steps take milliseconds.
+    That holds for any task whatever it keeps where. Of MuJoCo too, to the last bit: a reset sets everything, also where
+    the solver starts. A thousand steps take milliseconds; of MuJoCo, less than a tenth of a second.
     """
 
     def __init__(self, task: GymnasiumTask) -> None:
         """Make it, at the start of the episode 0.
 
         Raises:
-            ReplicationError: its actions are neither numbers from 0 on nor one vector of bounded numbers.
+            ReplicationError: it cannot be made; its actions are neither numbers from 0 on nor one vector of bounded
+                numbers.
         """
-        self._environment: Any = gymnasium.make(task.environment_id).unwrapped
-        self._id = task.environment_id
-        self.actions: ActionCodec = _actions(self._environment.action_space, task)
+        self._id, self._content = task.environment_id, task.unknown_content
+        self._environment: Any = make_environment(self._id)
+        self._physics = physics_of(self._environment)
+        self.actions: ActionCodec = actions_of_space(self._environment.action_space, task)
         self.reset()
 
     @property
@@ -46,6 +50,8 @@ class GymnasiumSimulator:
             "gymnasium_version": version("gymnasium"),
             "numpy_version": version("numpy"),
             "arithmetic": arithmetic_digest(),
+            **self._physics.fingerprint,
+            **({} if self._content is None else {"task_content": self._content}),
         }
 
     def reset(self, start: int = 0) -> None:
@@ -54,11 +60,14 @@ class GymnasiumSimulator:
         Args:
             start: seeds it, 0 <= start < 2^63; equal ones begin equally.
         """
+        if self._physics.is_hidden:
+            self._environment = make_environment(self._id)
         observation, _ = self._environment.reset(seed=start)
         self.start = start
         self.given: list[Any] = []
         """The actions of the episode so far."""
         self.terminated = False
+        self._physics.begin(observation)
         self.observation: NDArray[np.float32] = np.asarray(observation, np.float32)
 
     def act(self, action: Any, /) -> float:
@@ -66,13 +75,13 @@ class GymnasiumSimulator:
         observation, reward, terminated, _, _ = self._environment.step(given)
         self.given.append(given)
         self.terminated = bool(terminated)
+        self._physics.note(observation, reward, self.terminated)
         self.observation = np.asarray(observation, np.float32)
         return float(reward)
 
     def state_digest(self) -> str:
-        state = np.asarray(self._environment.state, np.float64)  # where classic control keeps all of it
         stream = repr(self._environment.np_random.bit_generator.state)
-        content = state.tobytes() + self.observation.tobytes() + bytes([self.terminated]) + stream.encode()
+        content = self._physics.state() + self.observation.tobytes() + bytes([self.terminated]) + stream.encode()
         return hashlib.sha256(content).hexdigest()[:16]
 
     def save(self) -> bytes:
@@ -96,8 +105,17 @@ def arithmetic_digest() -> str:
     return hashlib.sha256(np.array(values, np.float64).tobytes()).hexdigest()[:16]
 
 
-def _actions(space: Any, task: GymnasiumTask) -> ActionCodec:
-    if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
+def actions_of_space(space: Any, task: GymnasiumTask) -> ActionCodec:
+    """Return the actions of a task as traces keep them.
+
+    Args:
+        space: Gymnasium's.
+        task: is named in messages.
+
+    Raises:
+        ReplicationError: they are neither numbers from 0 on nor one vector of bounded numbers.
+    """
+    if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0 and space.n <= 256:
         return DiscreteActions(codes=tuple(range(int(space.n))))
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.is_bounded():
         return ContinuousActions(low=tuple(map(float, space.low)), high=tuple(map(float, space.high)))

@@ -36,6 +36,16 @@ COLOUR_MAP = "viridis"
 REFERENCE_COLOUR = "#595959"
 PUBLISHED_COLOUR = "#000000"
 
+VERDICT_COLOURS = {
+    "replicated": AGENT_COLOURS[2],
+    "consistent": AGENT_COLOURS[5],
+    "differs": AGENT_COLOURS[1],
+    "inconclusive": AGENT_COLOURS[4],
+    "uninformative": REFERENCE_COLOUR,
+}
+"""Of every figure, and of the pages."""
+MARGIN_COLOUR = "#e4f3ee"
+
 WIDTH_INCHES = 10.0
 PNG_DPI = 160
 

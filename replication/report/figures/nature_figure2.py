@@ -172,5 +172,8 @@ def _evaluation(experiment: Experiment) -> str:
     for run in experiment.runs():
         periodic = run.protocol.periodic_evaluation
         if periodic is not None and run.family.trains:
-            texts[f"{periodic.length_steps:,} steps at epsilon {periodic.epsilon:g}"] = None
+            length = (
+                f"{periodic.length_steps:,} steps" if periodic.length_steps else f"{periodic.num_episodes} episodes"
+            )
+            texts[f"{length} at epsilon {periodic.epsilon:g}"] = None
     return " or ".join(texts)

@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 
 from replication.analysis.verdict_conventions import MARGIN_SHARE, Family
 from replication.analysis.verdict_rule import Comparison, Runs, Verdict, judge
-from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, REFERENCE_COLOUR, house_style
+from replication.report.figures.figure import (
+    MARGIN_COLOUR,
+    PUBLISHED_COLOUR,
+    REFERENCE_COLOUR,
+    VERDICT_COLOURS,
+    house_style,
+)
 
 NAME = "reading_verdicts"
 _PUBLISHED = Runs(100.0, 5, 22.5)
 """The published agent of all but one example: it learned 100 points above the floor."""
-_COLOURS = {
-    "replicated": AGENT_COLOURS[2],
-    "differs": AGENT_COLOURS[1],
-    "inconclusive": AGENT_COLOURS[4],
-    "uninformative": REFERENCE_COLOUR,
-}
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ def draw() -> Figure:
     with house_style():
         figure = Figure(figsize=(9.0, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        axes.axvspan(1 - MARGIN_SHARE, 1 + MARGIN_SHARE, color="#e4f3ee", zorder=0)
+        axes.axvspan(1 - MARGIN_SHARE, 1 + MARGIN_SHARE, color=MARGIN_COLOUR, zorder=0)
         for share, colour in ((0.0, REFERENCE_COLOUR), (1.0, PUBLISHED_COLOUR)):
             axes.axvline(share, color=colour, linewidth=0.9, linestyle="--", zorder=1)
         for place, example in enumerate(EXAMPLES):
             verdict, height = example.verdict, len(EXAMPLES) - place
-            colour = _COLOURS[verdict.word]
+            colour = VERDICT_COLOURS[verdict.word]
             assert verdict.share is not None
             if verdict.share_low is not None and verdict.share_high is not None:
                 axes.plot([verdict.share_low, verdict.share_high], [height, height], color=colour, linewidth=2.2)

@@ -26,7 +26,7 @@ _CLIPS_BYTES = 5_000_000
 """The most of all clips on a page together, as they are stored."""
 SHOWN_DIGITS = 12
 """Digits of a digest or a commit."""
-_SCORE_FILES = ("scores.csv", "iterations.csv", "training_curve.csv")
+_SCORE_FILES = ("scores.csv", "iterations.csv", "training_curve.csv", "evaluations.csv")
 """Those that a score may be read from."""
 EVIDENCE: dict[Evidence, str] = {
     "inputs": "what the simulator was given",
@@ -84,6 +84,9 @@ def _scored(run: Run) -> str:
     final = run.protocol.final_evaluation
     if (kept := run.protocol.training_score) is not None:
         return f"mean return of the last {kept.episodes} training episodes"
+    if run.protocol.evaluation_score is not None:
+        periodic = run.protocol.periodic_evaluation
+        return f"{periodic.num_episodes if periodic else 0} episodes of the evaluation where the run is judged"
     if run.protocol.published_quantity == "training_episodes":
         return "what the protocol measures in training, the mean over episodes"
     if final is None:

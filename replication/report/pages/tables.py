@@ -46,7 +46,7 @@ _OWN_REASONS = ("p = ",)
 _TRIED = ("replicated", "differs", "inconclusive", "consistent")
 """Verdicts beside which other agents were tried."""
 _TALL_ROWS = 30
-_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+")
+_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?( ?%)?( to [-−+]?[\d,]+(\.\d+)?)?|missing|\d+ of \d+|± [\d,]+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,12 @@ class ShownTable:
     def is_tall(self) -> bool:
         """True where it scrolls in a frame of its own, its headings in sight."""
         return len(self.rows) > _TALL_ROWS
+
+    @property
+    def judged_columns(self) -> list[str]:
+        """The headings up to the last verdict, which are what it rests on; none where nothing is judged."""
+        places = [place for place, column in enumerate(self.columns) if column.startswith("verdict")]
+        return self.columns[: places[-1] + 1] if places else []
 
     def choices(self, column: str) -> list[str]:
         """Return the different cells of a column, by which a reader may filter; empty where all are alike."""
@@ -172,9 +178,11 @@ def severity(table: ShownTable) -> list[str]:
 
 
 def _row_name(row: Mapping[str, str]) -> str:
-    """Return what tells a row from the others of its agent: its game or statistic, else its first column."""
+    """Return what tells a row from others of its agent: game, statistic, or task and step; else its first column."""
     first = next(iter(row))
-    return row.get("game") or row.get("statistic") or f"{row[first]} {first.replace('_', ' ')}"
+    at = f" at step {int(row['step']):,}" if "step" in row else ""
+    named = row.get("game") or row.get("statistic") or (row["task"] + at if "task" in row else "")
+    return named or f"{row[first]} {first.replace('_', ' ')}"
 
 
 def _names(cell: str) -> list[str]:

@@ -30,6 +30,7 @@ from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.columns import number, part, text
 from replication.report.tables.table import Table
 from replication.report.tables.verdict_columns import (
+    REASON,
     RULE_TEXT,
     SHARE,
     VERDICT,
@@ -46,15 +47,16 @@ NEEDS = {
 _COLUMNS = (
     text("agent"),
     text("statistic"),
+    number("ours %", "ours"),
+    number("published %", "published", missing=""),
+    *SHARE,
+    VERDICT,
+    REASON,
+    *WRONG_AGENTS,
     part("games", "games_finished", "games"),
     number("runs a game", "runs_per_game", digits=0),
-    number("ours %", "ours"),
     interval_column("95 % interval", "ours"),
-    number("published %", "published", missing=""),
     number("ours, paper's convention %", "ours_by_convention", missing=""),
-    *SHARE,
-    *VERDICT,
-    *WRONG_AGENTS,
 )
 
 
@@ -163,6 +165,7 @@ def _caption(
             "A published aggregate is compared on exactly its games, at its protocol and frames. Its floor is random "
             "play in every game: 0, and 100 for the optimality gap. Its error is that of the aggregate when every run "
             "of every game is drawn anew, by the spread between runs that was published, else stood in for.",
+            REASON,
             RULE_TEXT,
             f"The errors of 5 % hold over {family.comparisons} comparison{'s' * (family.comparisons != 1)}. An "
             "aggregate says less than its games: tables that differ in every game may have the same.",

@@ -21,14 +21,14 @@ from replication.specification.run import Run
 _COLUMNS = (
     PrintedColumn("step size", ("step_size",), lambda value: f"{value:g}"),
     text("agent"),
-    text("budget"),
-    number("runs", digits=0),
     number("ours", digits=2),
-    interval_column("interval", "ours", digits=2),
+    interval_column("its interval", "ours", digits=2),
     number("exact", digits=2, missing=""),
     PrintedColumn("nearest rival", ("nearest_rival", "nearest_rival_value"), lambda name, value: f"{name} {value:.2f}"),
     text("verdict"),
     text("reason"),
+    text("budget"),
+    number("runs", digits=0),
 )
 _FROM_EPISODES = 10_000
 """Only runs at least this long have an end that can be compared with a limit."""

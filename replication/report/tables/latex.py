@@ -37,12 +37,11 @@ def escaped(text: object) -> str:
     return "".join(_SPECIAL.get(sign, sign) for sign in _MINUS.sub("−", str(text)))
 
 
-def to_latex(frame: pd.DataFrame, bold: pd.DataFrame, caption: str, label: str) -> str:
+def to_latex(frame: pd.DataFrame, caption: str, label: str) -> str:
     """Write a booktabs table; numbers are set right, long text wraps.
 
     Args:
         frame: text cells, at least one column.
-        bold: booleans, as large as the frame: cells that are set bold.
         caption: plain text; its first sentence alone goes into a list of tables.
         label: what a reference takes.
     """
@@ -55,7 +54,6 @@ def to_latex(frame: pd.DataFrame, bold: pd.DataFrame, caption: str, label: str) 
         return rf"\parbox[b]{{1.7cm}}{{\raggedleft {escaped(name)}}}" if wraps else escaped(name)
 
     styler = cells.style.hide(axis="index").format(escaped).format_index(heading, axis="columns")
-    styler = styler.apply(lambda _: bold.map(lambda marked: "textbf:--rwrap;" if marked else ""), axis=None)
     short = re.split(r"(?<=\.) (?=[A-Z])", caption, maxsplit=1)[0]
     body = styler.to_latex(
         column_format="".join(alignment.values()),

@@ -61,9 +61,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
                 row[f"{name}_normalized"] = None if mean is None else normalized_score(mean, game, references)
                 row[f"{name}_deviation_over"] = over
         rows.append(row)
-    compared = (("dqn_published", *map(snake_case, trained)),) if trained else ()
     columns = (*_PUBLISHED, *(column for agent in agents for column in _columns(agent, agent in trained)))
-    return Table("nature_table2", pd.DataFrame(rows), _caption(experiment, finished, agents), compared, columns=columns)
+    return Table("nature_table2", pd.DataFrame(rows), _caption(experiment, finished, agents), columns=columns)
 
 
 def _columns(agent: str, trains: bool) -> list[PrintedColumn]:
@@ -110,6 +109,6 @@ def _caption(experiment: Experiment, finished: Sequence[FinishedRun], agents: di
         f"{described}. Published (Mnih et al. 2015, Extended Data Table 2): random, best linear learner, "
         "contingency-aware Sarsa, human, and DQN after 200 million frames; its ± is the standard deviation over 30 "
         "episodes of one network. Ours: ± is over what its column says, episodes of one network or means of seeds. Per "
-        "cent: 100 (score - random) / (human - random), random and human from the article's table. Bold: the highest "
-        "of the published DQN and ours; at fewer frames than 200 million that is no comparison of like with like."
+        "cent: 100 (score - random) / (human - random), random and human from the article's table. At fewer "
+        "frames than 200 million ours beside the published DQN is no comparison of like with like."
     )

@@ -50,7 +50,6 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
                 row[snake_case(f"{name} ours{way}")] = ours.score
                 rates[game, replay, target, way] = ours
         rows.append(row)
-    compared = tuple(tuple(column.data[0] for column in group) for group in groups)
     columns = (text("game"), *(column for group in groups for column in group))
     complete = sum(found.finished == found.rates > 0 for found in rates.values())
     caption = (
@@ -60,10 +59,10 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         "of the learning rates tried: the article tried three and does not name them, ours are 0.00025, its half and "
         f"its double. {complete} of {len(rates)} of our scores have all of theirs finished; seeds are averaged before "
         "the best rate is taken. A highest value of several is larger than what the same network would score again, on "
-        "both sides. Bold: the higher of published and ours. How the article left replay out is not said; ours takes "
+        "both sides. How the article left replay out is not said; ours takes "
         "the newest transitions."
     )
-    return Table("nature_table3", pd.DataFrame(rows), caption, compared, columns=columns)
+    return Table("nature_table3", pd.DataFrame(rows), caption, columns=columns)
 
 
 def _words(replay: str, target: str) -> str:

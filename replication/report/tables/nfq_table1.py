@@ -31,7 +31,7 @@ from replication.analysis.verdict_rule import Verdict, no_reference, not_run
 from replication.report.tables.columns import PrintedColumn, number, text
 from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.table import Table
-from replication.report.tables.verdict_columns import VERDICT, severity_data
+from replication.report.tables.verdict_columns import REASON, VERDICT, severity_data
 from replication.specification.experiments import Experiment
 
 NEEDS = {"source": ("nfq_2005_table1",)}
@@ -44,14 +44,15 @@ def _of(part: float, whole: float) -> str:
 _FLOOR = "untrained networks"
 _COLUMNS = (
     number("training episodes", digits=0),
-    PrintedColumn("published", ("published", "published_trials"), _of, "none"),
     PrintedColumn("ours", ("ours", "ours_trials"), _of, "missing"),
+    PrintedColumn("published", ("published", "published_trials"), _of, "none"),
+    number("difference, points", "difference", digits=0, signed=True),
+    interval_column("its interval", "difference", signed=True),
+    VERDICT,
+    REASON,
+    text("would have passed"),
     number("transitions", digits=0),
     number("least balanced, s", "least_balanced_s"),
-    number("difference, points", "difference", digits=0, signed=True),
-    interval_column("interval", "difference", signed=True),
-    *VERDICT,
-    text("would have passed"),
 )
 
 

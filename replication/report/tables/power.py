@@ -16,7 +16,7 @@ from replication.report.tables.columns import PrintedColumn, number, part, text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
-NEEDS = {"scores": "normalised"}
+NEEDS = {"scores": "above a floor"}
 STOOD_IN = "stood in for"
 DECIDED = "decided"
 """Under `how`: the verdict depends on the seeds. Else the words that stand in place of numbers of seeds."""

@@ -23,7 +23,7 @@ from replication.report.tables.columns import interval as interval_column
 from replication.report.tables.columns import number, part, text
 from replication.report.tables.scores_caption import caption
 from replication.report.tables.table import Table
-from replication.report.tables.verdict_columns import SEVERITY, SHARE, VERDICT, verdict_cells
+from replication.report.tables.verdict_columns import DIFFERENCE, REASON, SEVERITY, SHARE, VERDICT, verdict_cells
 from replication.specification.experiments import Experiment
 from replication.specification.fidelity import deviations_in_force
 from replication.specification.tasks.atari_games import find_game
@@ -34,10 +34,12 @@ NOT_COMPARABLE = "not comparable"
 _COLUMNS = (
     text("game"),
     text("agent"),
-    number("score"),
+    number("ours", "score"),
     number("published", missing=""),
+    *DIFFERENCE,
+    VERDICT,
+    REASON,
     *SHARE,
-    *VERDICT,
     *SEVERITY,
     text("all games"),
     part("seeds", "seeds_finished", "seeds_planned", "earlier_versions"),
@@ -54,8 +56,8 @@ _COLUMNS = (
     number("human (published)", "human"),
     text("deviations"),
 )
-"""In a reader's order."""
-_PAPER_COLUMNS = ("game", "agent", "seeds", "score", "published", "share", "interval of the share", "verdict")
+"""In a reader's order: up to the verdict, what it rests on."""
+_PAPER_COLUMNS = ("game", "agent", "seeds", "ours", "published", "share", "interval of the share", "verdict")
 """What fits a page of a paper."""
 
 
@@ -85,7 +87,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     ]
     rows = with_others(rows, experiment, finished.results, table)
     text = caption(experiment, finished, references, table) + others_caption(experiment, finished.results)
-    return Table("scores", pd.DataFrame(rows), text, (("score", "published"),), _PAPER_COLUMNS, columns=_COLUMNS)
+    return Table("scores", pd.DataFrame(rows), text, _PAPER_COLUMNS, columns=_COLUMNS)
 
 
 def _of_all_games(test: TableTest | None) -> dict[str, Any]:

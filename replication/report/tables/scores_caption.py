@@ -20,9 +20,9 @@ from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
 _SCORE_TEXTS = {
-    "final_evaluation": "Score: mean raw return over the protocol's episodes, averaged over seeds.",
-    "training_iterations": "Score: mean raw return of the last iteration's training episodes, averaged over seeds.",
-    "training_episodes": "Score: mean raw return of the last training episodes that had ended where the run is judged, "
+    "final_evaluation": "Ours: mean raw return over the protocol's episodes, averaged over seeds.",
+    "training_iterations": "Ours: mean raw return of the last iteration's training episodes, averaged over seeds.",
+    "training_episodes": "Ours: mean raw return of the last training episodes that had ended where the run is judged, "
     "averaged over seeds.",
 }
 """By what a protocol publishes."""

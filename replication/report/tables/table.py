@@ -29,8 +29,6 @@ class Table:
         name: the module's, and of the files.
         frame: the data, a row a row: plain numbers, words, booleans; None or NaN where there is no value. The CSV.
         caption: says everything needed to read it; its first sentence alone says what is shown.
-        compared: groups of data columns that hold scores of the same thing; the highest of each row's is printed bold,
-            in every printed column that begins with it.
         paper_columns: headings that the LaTeX has, where all columns are too many for a page; empty: all.
         experiment: whose table it is; its LaTeX label says so.
         columns: what Markdown, LaTeX and page print, in their order; each names the data columns it is made of. Empty:
@@ -40,7 +38,6 @@ class Table:
     name: str
     frame: pd.DataFrame
     caption: str
-    compared: tuple[tuple[str, ...], ...] = ()
     paper_columns: tuple[str, ...] = ()
     experiment: str = ""
     columns: tuple[PrintedColumn, ...] = ()
@@ -57,24 +54,17 @@ class Table:
 
     def files(self) -> dict[str, bytes]:
         """Return the content by suffix: `csv`; `md`, the caption, then the table; `tex`, to be input in a paper."""
-        printed, better = self.printed(), self._better()
+        printed = self.printed()
         label = "-".join(filter(None, (self.experiment, self.name)))
         columns = list(self.paper_columns or printed.columns)
         return {
             "csv": to_csv(self.frame),
-            "md": f"{self.caption}\n\n{to_markdown(printed, better)}\n".encode(),
-            "tex": to_latex(printed[columns], better[columns], self.caption, f"tab:{label}").encode(),
+            "md": f"{self.caption}\n\n{to_markdown(printed)}\n".encode(),
+            "tex": to_latex(printed[columns], self.caption, f"tab:{label}").encode(),
         }
 
     def _columns(self) -> tuple[PrintedColumn, ...]:
         return self.columns or tuple(text(str(name), str(name)) for name in self.frame.columns)
-
-    def _better(self) -> pd.DataFrame:
-        """Mark the printed cells of the highest scores among those that are compared."""
-        marked = better_cells(self.frame, self.compared)
-        return pd.DataFrame(
-            {column.heading: marked[column.data[0]].to_numpy() for column in self._columns()}, index=self.frame.index
-        )
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:
@@ -104,33 +94,9 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def better_cells(frame: pd.DataFrame, compared: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
-    """Mark the cells that hold the highest number of their row among columns that are compared.
-
-    Args:
-        frame: data.
-        compared: groups of columns of numbers; a cell without one takes no part, and of one number alone none is
-            better.
-
-    Returns: booleans, as large as the frame. Equal numbers are all the highest.
-    """
-    marked = np.zeros(frame.shape, dtype=bool)
-    for group in compared:
-        places = [list(frame.columns).index(name) for name in group]
-        numbers = frame[list(group)].to_numpy(np.float64)
-        several = np.isfinite(numbers).sum(axis=1) > 1
-        for row in np.flatnonzero(several):
-            marked[row, places] |= numbers[row] == np.nanmax(numbers[row])
-    return pd.DataFrame(marked, columns=frame.columns, index=frame.index)
-
-
-def to_markdown(frame: pd.DataFrame, bold: pd.DataFrame) -> str:
-    """Write a pipe table of text cells, some of them bold."""
-    cells = frame.astype(str).to_numpy().tolist()
-    rows = [
-        [f"**{cell}**" if marked else cell for cell, marked in zip(row, marks, strict=True)]
-        for row, marks in zip(cells, bold.to_numpy().tolist(), strict=True)
-    ]
+def to_markdown(frame: pd.DataFrame) -> str:
+    """Write a pipe table of text cells."""
+    rows = frame.astype(str).to_numpy().tolist()
     lines = [list(frame.columns), ["---"] * len(frame.columns), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
 
@@ -138,11 +104,8 @@ def to_markdown(frame: pd.DataFrame, bold: pd.DataFrame) -> str:
 def from_markdown(markdown: str) -> tuple[str, list[str], list[list[str]]]:
     """Read back what `Table.files` wrote as Markdown.
 
-    Returns: the caption, the headings, and the text cells, none of them bold.
+    Returns: the caption, the headings, and the text cells.
     """
     caption, _, table = markdown.rpartition("\n\n") if not markdown.startswith("| ") else ("", "", markdown)
-    header, _, *rows = [
-        [cell.removeprefix("**").removesuffix("**") for cell in line.removeprefix("| ").removesuffix(" |").split(" | ")]
-        for line in table.splitlines()
-    ]
+    header, _, *rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in table.splitlines()]
     return caption.strip(), header, rows

@@ -17,8 +17,9 @@ RULE_TEXT = (
     f"Share: what ours learned above the floor, by what the published agent learned: 1 is the published agent, 0 the "
     f"floor. `replicated`: the share lies between {1 - MARGIN_SHARE:.0%} and {1 + MARGIN_SHARE:.0%}, by two one-sided "
     f"tests at {REPLICATED_ERROR:.0%} over the whole table; `differs`: outside of it; `inconclusive`: neither is "
-    "shown; `uninformative`: the published agent itself is not clearly above the floor. The interval of the share is "
-    "that of the tests, if our seeds scatter as the published ones do."
+    "shown; `uninformative`: the published agent itself is not clearly above the floor. Intervals are those of the "
+    "tests, if our seeds scatter as the published ones do. Difference: ours minus published, in points; margin: a "
+    "quarter of what the published agent learned. `replicated`: the interval of the difference lies within the margin."
 )
 """What a caption says of the rule."""
 
@@ -27,11 +28,22 @@ def _share_interval(_: float, low: float, high: float) -> str:
     return "not finite" if is_missing(low) else f"{low:z,.2f} to {high:z,.2f}"
 
 
+def _difference_interval(_: float, low: float, high: float) -> str:
+    return "not finite" if is_missing(low) else f"{low:+z,.1f} to {high:+z,.1f}"
+
+
+DIFFERENCE = (
+    number("difference", digits=1, signed=True, missing=""),
+    PrintedColumn("its interval", ("difference", "judged_low", "judged_high"), _difference_interval),
+    PrintedColumn("margin", ("margin",), lambda margin: f"± {margin:,.1f}", "none"),
+)
+"""What a verdict of scores rests on, in points."""
 SHARE = (
     number("share", digits=2, missing=""),
     PrintedColumn("interval of the share", ("share", "share_low", "share_high"), _share_interval),
 )
-VERDICT = (text("verdict"), text("reason"))
+VERDICT = text("verdict")
+REASON = text("reason")
 WRONG_AGENTS = (text("would have passed"), text("not ruled out"))
 SEVERITY = (
     *WRONG_AGENTS,
@@ -62,13 +74,17 @@ def verdict_data(verdict: Verdict, family: Family) -> dict[str, Any]:
 def verdict_cells(one: JudgedCell, family: Family) -> dict[str, Any]:
     """Return the data of a judged cell by column."""
     low, high = one.stand_in_factors or (None, None)
-    return verdict_data(one.verdict, family) | {
-        "seeds_judged": one.look.seeds,
-        "look": one.look.in_words,
-        "stand_in_factor_low": low,
-        "stand_in_factor_high": high,
-        **severity_data(one.would_have_passed, one.not_ruled_out, one.tried),
-    }
+    return (
+        verdict_data(one.verdict, family)
+        | one.difference.by_column()
+        | {
+            "seeds_judged": one.look.seeds,
+            "look": one.look.in_words,
+            "stand_in_factor_low": low,
+            "stand_in_factor_high": high,
+            **severity_data(one.would_have_passed, one.not_ruled_out, one.tried),
+        }
+    )
 
 
 def severity_data(would_have_passed: Sequence[str], not_ruled_out: Sequence[str], tried: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from replication.foundation.validation import Probability
+from replication.foundation.validation import Count, Positive, Probability
 from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
@@ -32,6 +32,40 @@ class DynaConfig(TabularConfig):
     """kappa: of the reward of a planned step, for each root of a step since it was last taken; above 0: Dyna-Q+."""
 
 
+class ReinforceTabularConfig(FamilySettings):
+    """An agent with a preference for each of two actions, the same in all states, which are alike to it."""
+
+    step_size: Positive
+    """alpha, of the preferences."""
+    baseline_step_size: Annotated[float, Field(ge=0.0)]
+    """alpha of the baseline, a number that starts at 0; 0: there is none."""
+    discount: Probability
+    """gamma."""
+    start_probability: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Of the second action, before anything is learned."""
+    least_probability: Annotated[float, Field(ge=0.0, le=0.5)]
+    """Of either action, whatever the preferences; 0: there is no such floor."""
+
+    @property
+    def epsilon(self) -> float:
+        """Share of random actions beside what the policy draws: none."""
+        return 0.0
+
+
+class SarsaTilesConfig(TabularConfig):
+    """An agent whose values are sums of weights of tiles, all 0 at first."""
+
+    step_size: Annotated[float, Field(gt=0.0, le=2.0)]
+    """alpha times the number of tilings: the part of the error by which a value is moved."""
+    n_steps: Count
+    """n: rewards of a target, before the value that stands for the rest."""
+    tilings: Count
+    """Tilings, each shifted against the one before it by one part of a tile, and three parts in the second dimension;
+    a tile has as many parts as there are tilings."""
+    tiles: Count
+    """Tiles that a dimension is wide, in each tiling."""
+
+
 NUMERICS_VERSION = 1
 
 FACTS = FamilyFacts(
@@ -41,7 +75,10 @@ FACTS = FamilyFacts(
         "q_learning": TabularConfig,
         "sarsa": TabularConfig,
         "expected_sarsa": TabularConfig,
+        "double_q_learning": TabularConfig,
         "dyna_q": DynaConfig,
+        "reinforce_tabular": ReinforceTabularConfig,
+        "sarsa_tiles": SarsaTilesConfig,
     },
     numerics_version=NUMERICS_VERSION,
     kept_law={},

@@ -15,11 +15,10 @@ the worlds as their committed runs played them stand below, and are left out of 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import canonical_json, sha256
-from replication.specification.tasks.task import Task
+from replication.specification.tasks.task import Task, content_digest
 
 SIGNS = ".#SGC"
 ACTIONS = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
@@ -27,7 +26,6 @@ ACTIONS = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
 KINGS_MOVES = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0))
 """The steps of a king: to each of the eight neighbours."""
 _NOT_CONTENT = frozenset({"name", "title", "published_key", "kind", "source"})
-_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -102,13 +100,7 @@ class Gridworld(Task):
     @property
     def unknown_content(self) -> str | None:
         """The digest of all that can change a number; None where its committed runs were played like this."""
-        defaults = {field.name: field.default for field in fields(self) if field.default is not MISSING}
-        content = {
-            field.name: value
-            for field in fields(self)
-            if field.name not in _NOT_CONTENT and (value := getattr(self, field.name)) != defaults.get(field.name)
-        }
-        digest = sha256(canonical_json(content))[:_DIGITS]
+        digest = content_digest(self, _NOT_CONTENT)
         return None if KNOWN_CONTENT.get(self.name) == digest else digest
 
     @property

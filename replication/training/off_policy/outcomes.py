@@ -20,7 +20,7 @@ from replication.evidence.activations import (
 )
 from replication.evidence.episode_log import EpisodeLog
 from replication.evidence.run_files import Outcome, scored_outcome
-from replication.evidence.state_files import activations_path, evaluation_name, network_path
+from replication.evidence.state_files import activations_path, evaluation_traces, network_path
 from replication.evidence.trace_file import Trace
 from replication.evidence.traces import AnyTrace, of_game
 from replication.foundation.files import sha256
@@ -117,7 +117,8 @@ def _outcome(
         "training": training,
         "iterations": [{"iteration": i, **asdict(record)} for i, record in enumerate(past.iterations)],
     }
-    in_state = _evaluation_digests(trainee, machine)
+    traces = evaluation_traces(lane.run, machine.state, [point.step for point in trainee.curve])
+    in_state = {name: sha256(data) for name, data in traces.items()}
     outcome = Outcome(lane.run, evaluation, past.training, facts, tables, in_state=in_state)
     if past.chapters is None:
         return outcome
@@ -125,13 +126,6 @@ def _outcome(
     log = EpisodeLog(lane.run, past.training.header.minimal_actions)
     log.restore(past.training.episodes, past.chapters)
     return scored_outcome(outcome, log, training)
-
-
-def _evaluation_digests(trainee: Trainee, machine: Machine) -> dict[str, str]:
-    """Return name to SHA-256 of the traces of the periodic evaluations; one that somebody removed has none."""
-    state = trainee.run.state_folder(machine.state)
-    names = [evaluation_name(point.step) for point in trainee.curve]
-    return {name: sha256((state / name).read_bytes()) for name in names if (state / name).is_file()}
 
 
 def _store_activations(trainee: Trainee, sample: StateSample, evaluation: Trace, machine: Machine) -> None:

@@ -76,7 +76,7 @@ def _periodic_traces(trainees: Sequence[Trainee], networks: Networks, play: Play
         periodic, index = lane.run.protocol.periodic_evaluation, _evaluation_index(lane)
         assert periodic is not None
         epsilons.append(periodic.epsilon)
-        request = EvaluationRequest(periodic.presentation, purpose, index, num_steps=periodic.length_steps)
+        request = EvaluationRequest(periodic.presentation, purpose, index, periodic.num_episodes, periodic.length_steps)
         begun, stream = lane.begin_evaluation(request), exploration_stream(lane.run, purpose, index)
         network = network_sha256(learner.online_parameters())
         actions = DiscreteActions(codes=tuple(range(learner.num_actions)))

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.algorithms.tabular.contract import OneStepAlgorithm
-from replication.environments.gridworlds.gridworld import Transitions, transitions_of
+from replication.environments.gridworlds.gridworld import TabularWorld, Transitions, transitions_of
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import named_stream
 from replication.specification.families.tabular import TabularConfig
@@ -39,14 +39,7 @@ def player(run: Run, algorithm: OneStepAlgorithm) -> Player:
     Raises:
         ReplicationError: the run's world changes.
     """
-    world, config = run.task, run.settings_as(TabularConfig)
-    assert isinstance(world, Gridworld)
-    if world.changed_layout:
-        raise ReplicationError(
-            f"{run.name}: found a task that changes, which {run.variant.module} has no loop for; name "
-            "dyna_q+planning_steps=0, which is Q-learning, or another task"
-        )
-    transitions = transitions_of(world)
+    config, transitions = run.settings_as(TabularConfig), unchanging_transitions(run)
     values = np.zeros(transitions.reward.shape[:2])
 
     def play_for(purpose: str, episodes: int, steps: int, cap: int, epsilon: float, *, learns: bool) -> Played:
@@ -58,11 +51,26 @@ def player(run: Run, algorithm: OneStepAlgorithm) -> Player:
             config.ties == "first",
         )
         returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
-        stream = named_stream(run.seed, world.name, purpose)
+        stream = named_stream(run.seed, run.task.name, purpose)
         ended = play(transitions, values, algorithm.td_error, agent, cap, steps, returns, lengths, stream)
         return Played(returns[:ended], lengths[:ended])
 
     return play_for
+
+
+def unchanging_transitions(run: Run) -> Transitions:
+    """Return the transitions of a run's world, which must stay as it is.
+
+    Raises:
+        ReplicationError: the world changes.
+    """
+    if isinstance(run.task, Gridworld) and run.task.changed_layout:
+        raise ReplicationError(
+            f"{run.name}: found a task that changes, which {run.variant.module} has no loop for; name "
+            "dyna_q+planning_steps=0, which is Q-learning, or another task"
+        )
+    assert isinstance(run.task, TabularWorld)
+    return transitions_of(run.task)
 
 
 @njit(nogil=True)  # compiled anew for each algorithm: numba caches no loop that is given a function
@@ -93,18 +101,22 @@ def play(
     Returns: the number of whole episodes; as many as there is room for, or as fit in the steps.
     """
     next_state, rewards, terminal = transitions.next_state, transitions.reward, transitions.terminal
+    deviations, actions = transitions.deviation, transitions.actions
     outcomes, played = next_state.shape[2], 0
     for episode in range(len(returns)):
         state, steps, ended, action, total = transitions.start, 0, False, -1, 0.0
-        q_tm1 = values[state]
+        q_tm1 = values[state, : actions[state]]
         while not ended and steps != cap:
             if played == steps_in_all:
                 return episode
             if action < 0:
                 action = choose(q_tm1, agent.epsilon, agent.first, stream)
             outcome = int(stream.random() * outcomes) if outcomes > 1 else 0
-            reward, state = rewards[state, action, outcome], next_state[state, action, outcome]
-            q_t, ended, following = values[state], terminal[state], -1
+            reward, deviation = rewards[state, action, outcome], deviations[state, action, outcome]
+            if deviation > 0.0:
+                reward += deviation * stream.standard_normal()
+            state = next_state[state, action, outcome]
+            q_t, ended, following = values[state, : actions[state]], terminal[state], -1
             if agent.chooses_first and not ended:
                 following = choose(q_t, agent.epsilon, agent.first, stream)
             discount = 0.0 if ended else agent.discount

@@ -39,10 +39,15 @@ def player(run: Run, algorithm: ModuleType) -> Player:
     """Return how a run's agent plays, from a table of zeros and an empty model.
 
     Raises:
-        ReplicationError: its protocol evaluates or cuts episodes, or the outcomes of its world vary.
+        ReplicationError: its protocol evaluates or cuts episodes, or its world is no gridworld of
+            certain outcomes.
     """
     world, config = run.task, run.settings_as(DynaConfig)
-    assert isinstance(world, Gridworld) and isinstance(run.protocol.training, GridworldPresentation)
+    assert isinstance(run.protocol.training, GridworldPresentation)
+    if not isinstance(world, Gridworld):
+        raise ReplicationError(
+            f"{run.name}: found a world of named states, expected a gridworld, in which Dyna-Q plans"
+        )
     if run.protocol.final_evaluation is not None or run.protocol.training.episode_cap_steps is not None:
         raise ReplicationError(
             f"{run.name}: protocol {run.protocol.protocol}: found an evaluation or a cap on episodes, expected neither "

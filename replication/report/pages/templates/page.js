@@ -43,21 +43,28 @@ for (const table of document.querySelectorAll("table")) {
   }
 }
 
+// The column of a table under a heading; -1 where it has none.
+function columnOf(table, heading) {
+  return [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.trim() === heading);
+}
+
 for (const form of document.querySelectorAll("form.filters")) {
-  const rows = [...document.getElementById(form.dataset.table).tBodies[0].rows];
+  const tables = form.dataset.tables.split(" ").map((id) => document.getElementById(id)).filter((table) => table);
   const said = form.querySelector("output");
   const fields = [...form.querySelectorAll("[data-column]")];
   const show = () => {
-    let shown = 0;
-    for (const row of rows) {
-      row.hidden = !fields.every((field) => {
-        const cell = row.cells[Number(field.dataset.column)].textContent.trim().toLowerCase();
-        const wanted = field.value.trim().toLowerCase();
-        return wanted === "" || (field.localName === "select" ? cell === wanted : cell.includes(wanted));
-      });
-      shown += row.hidden ? 0 : 1;
+    for (const table of tables) {
+      const rows = [...table.tBodies[0].rows];
+      const asked = fields.map((field) => [field, columnOf(table, field.dataset.column)]);
+      for (const row of rows) {
+        row.hidden = !asked.every(([field, column]) => {
+          const cell = row.cells[column].textContent.trim().toLowerCase();
+          const wanted = field.value.trim().toLowerCase();
+          return wanted === "" || (field.localName === "select" ? cell === wanted : cell.includes(wanted));
+        });
+      }
+      said.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows shown`;
     }
-    said.value = `${shown} of ${rows.length} rows shown`;
   };
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());

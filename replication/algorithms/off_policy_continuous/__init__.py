@@ -1,0 +1,1 @@
+"""Agents with an actor of continuous actions and critics, an algorithm a file."""

@@ -1,0 +1,65 @@
+"""Steps of each episode of the mountain car while learning, as Sutton & Barto's Figures 10.2 and 10.3 draw them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.finished import FinishedRuns, coverage
+from replication.analysis.intervals import LEVEL
+from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
+from replication.report.tables.mountain_car_statements import agent_text, cut_text
+from replication.specification.experiments import Experiment
+
+_LOWEST, _HIGHEST = 100.0, 1_000.0
+"""Steps at the ends of the axis, as in the book."""
+_COLUMNS = ["agent", "point", "count", "mean", "low", "high"]
+
+
+def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
+    """Draw a line a record."""
+    records = bundle_records(finished)
+    parts = [_points(record) for record in records]
+    data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
+    with house_style():
+        figure = _draw(data)
+    return FigureResult("mountain_car_curves", figure, data, _caption(experiment, finished, records))
+
+
+def _points(record: BundleRecord) -> pd.DataFrame:
+    """Return steps, which are the returns without their sign: each step earns -1."""
+    part = record.curve.copy()
+    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
+    part["mean"] = -part["mean"]
+    part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+    part.insert(0, "agent", agent_text(record.run))
+    return part
+
+
+def _draw(data: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for place, (agent, line) in enumerate(data.groupby("agent", sort=False)):
+        colour = AGENT_COLOURS[place % len(AGENT_COLOURS)]
+        axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+        axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
+    axes.set_yscale("log")
+    axes.set_ylim(_LOWEST, _HIGHEST)
+    axes.set_yticks([100, 200, 400, 1_000], ["100", "200", "400", "1000"])
+    axes.set_xlabel("episode")
+    axes.set_ylabel("steps of the episode (log scale)")
+    axes.grid(axis="y")
+    if len(data):
+        axes.legend(loc="upper right")
+    return figure
+
+
+def _caption(experiment: Experiment, finished: FinishedRuns, records: list[BundleRecord]) -> str:
+    return (
+        f"Steps of each episode while learning. {experiment.title}; {coverage(experiment, finished)} finished. Lines: "
+        f"mean over runs; bands: {LEVEL:.0%} intervals of it. The first episodes lie above the axis, as in the book. "
+        f"{cut_text(records)} The book's curves exist as a picture alone, and are not drawn."
+    )

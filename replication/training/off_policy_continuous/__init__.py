@@ -1,0 +1,1 @@
+"""Training of an actor of continuous actions and its critics from a replay memory of vectors."""
