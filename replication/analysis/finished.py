@@ -225,8 +225,7 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
             f"{folder}/run.json: files: expected names with digests; remove {folder} to make it again"
         )
     tables = {
-        name: _read_table(folder / f"{name}.csv", _columns(name, run), digests.get(f"{name}.csv"))
-        for name in COLUMNS
+        name: _read_table(folder / f"{name}.csv", _columns(name, run), digests.get(f"{name}.csv")) for name in COLUMNS
     }
     needed = {
         "scores": run.protocol.final_evaluation is not None,

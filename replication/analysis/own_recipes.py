@@ -8,6 +8,8 @@ from replication.specification.run import Run
 
 COMPARED = ("episodes", "network", "window", "policy", "statistic")
 """Fields of a recipe that a protocol fixes; how many runs there are is the experiment's, and stands in every table."""
+_WITHOUT_NOISE = "the actor without noise"
+"""As recipes.csv has it, of policies that give an action and not values of actions."""
 _SAID_BY_NOBODY = (UNKNOWN, NOT_STATED)
 
 
@@ -30,7 +32,11 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
         if layout == "trials":
             return Recipe("trials", network, window, policy, "share", over, runs)
         return Recipe("final evaluation", network, window, policy, "mean", over, runs)
-    epsilon = getattr(run.settings, "epsilon", None)
+    epsilon, periodic = getattr(run.settings, "epsilon", None), protocol.periodic_evaluation
+    if protocol.published_quantity == "periodic_evaluations" and periodic is not None:
+        window = f"{periodic.num_episodes} episodes every {periodic.period_steps:,} steps"
+        policy = _WITHOUT_NOISE if epsilon is None else f"epsilon {periodic.epsilon:g}"
+        return Recipe("periodic evaluations", "in training", window, policy, "mean", over, runs)
     policy = AS_IN_TRAINING if epsilon is None else f"epsilon {epsilon.end:g}"
     return Recipe("training", "in training", _training_window(run), policy, "mean", over, runs)
 

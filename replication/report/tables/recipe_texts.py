@@ -33,6 +33,8 @@ _STATISTICS = {
     "moving mean": "a moving mean of",
     "share": "the share of successes in",
 }
+_RUNS = {"curves": "runs", "curves by step": "n"}
+"""The column with the number of runs, by layout of a table of curves."""
 _NETWORKS = {
     "best": "of the best network of training, played anew",
     "final": "of the network at the end of training",
@@ -73,8 +75,8 @@ def _of_source(source: str, agent: str) -> Recipe:
     if recipe.runs != IN_ITS_ROWS:
         return recipe
     table = published_table(source)
-    of_curves = find_judge(source).layout == "curves"
-    counts = set(table.loc[table["agent"] == agent, "runs"]) if of_curves else {row.runs for row in scores}
+    column = _RUNS.get(find_judge(source).layout)
+    counts = set(table.loc[table["agent"] == agent, column]) if column else {row.runs for row in scores}
     return replace(recipe, runs=_range({int(count) for count in counts if count is not None}))
 
 
