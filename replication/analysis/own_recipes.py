@@ -18,7 +18,7 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
 
     Args:
         run: any of its runs; they differ by seed alone.
-        num_runs: of training that the number is of.
+        num_runs: that the number is of; those of an agent that does not train are so many more episodes.
         layout: of the published source; `trials` are compared by the share of those that succeed.
     """
     protocol, trains = run.protocol, run.family.trains
@@ -28,7 +28,7 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
     if protocol.published_quantity == "final_evaluation" and final is not None:
         network = final.network if trains else "no training"
         policy = f"epsilon {run.final_epsilon(final):g}" if trains else _random_policy(run)
-        window = f"{final.num_episodes} episodes"
+        window = f"{final.num_episodes * (1 if trains else num_runs)} episodes"
         if layout == "trials":
             return Recipe("trials", network, window, policy, "share", over, runs)
         return Recipe("final evaluation", network, window, policy, "mean", over, runs)

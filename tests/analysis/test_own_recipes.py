@@ -87,6 +87,12 @@ def test_our_recipe_is_that_of_the_protocol(variant: str, expected: tuple[str, .
     assert (recipe.over_runs, recipe.runs, own_recipe(run, 1, "scores").over_runs) == ("mean", "3", "one run")
 
 
+def test_seeds_of_an_agent_that_does_not_train_are_more_episodes() -> None:
+    recipe = own_recipe(resolve_run(variant="random_10hz", task="pong", seed=1), 10, "nature table 2")
+    assert (recipe.window, recipe.over_runs, recipe.runs) == ("300 episodes", "no training", "no training")
+    assert recipe.policy == find_recipe("nature_2015_table2", "random").policy
+
+
 def test_what_a_publication_does_not_say_is_no_difference() -> None:
     ours = Recipe("training", "in training", "last 100 episodes", "as in training", "mean", "mean", "3")
     assert recipe_differences(NO_RECIPE, ours) == ()
