@@ -103,7 +103,7 @@ def _welch(ours: Scores, theirs: Scores) -> Estimate | None:
 def _wins(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Set every run of one against every run of the other, float64 [runs, other runs]: 1 won, 0 lost, 0.5 a tie."""
     left, right = one[:, np.newaxis], other[np.newaxis, :]
-    return (left > right) + 0.5 * (left == right)
+    return np.asarray((left > right) + 0.5 * (left == right))
 
 
 def _resampled_wins(
