@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from replication.published.recipes import AS_IN_TRAINING, NOT_STATED, UNKNOWN, Recipe
-from replication.published.schemas import Layout
+from replication.published.schemas import Layout, OverRuns
 from replication.specification.run import Run
 
 COMPARED = ("episodes", "network", "window", "policy", "statistic")
 """Fields of a recipe that a protocol fixes; how many runs there are is the experiment's, and stands in every table."""
+_WITHOUT_NOISE = "the actor without noise"
+"""As recipes.csv has it, of policies that give an action and not values of actions."""
 _SAID_BY_NOBODY = (UNKNOWN, NOT_STATED)
 
 
@@ -16,21 +18,25 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
 
     Args:
         run: any of its runs; they differ by seed alone.
-        num_runs: of training that the number is of.
+        num_runs: that the number is of; those of an agent that does not train are so many more episodes.
         layout: of the published source; `trials` are compared by the share of those that succeed.
     """
     protocol, trains = run.protocol, run.family.trains
-    over = ("one run" if num_runs == 1 else "mean") if trains else "no training"
+    over: OverRuns = ("one run" if num_runs == 1 else "mean") if trains else "no training"
     runs = str(num_runs) if trains else "no training"
     final = protocol.final_evaluation
     if protocol.published_quantity == "final_evaluation" and final is not None:
         network = final.network if trains else "no training"
         policy = f"epsilon {run.final_epsilon(final):g}" if trains else _random_policy(run)
-        window = f"{final.num_episodes} episodes"
+        window = f"{final.num_episodes * (1 if trains else num_runs)} episodes"
         if layout == "trials":
             return Recipe("trials", network, window, policy, "share", over, runs)
         return Recipe("final evaluation", network, window, policy, "mean", over, runs)
-    epsilon = getattr(run.settings, "epsilon", None)
+    epsilon, periodic = getattr(run.settings, "epsilon", None), protocol.periodic_evaluation
+    if protocol.published_quantity == "periodic_evaluations" and periodic is not None:
+        window = f"{periodic.num_episodes} episodes every {periodic.period_steps:,} steps"
+        policy = _WITHOUT_NOISE if epsilon is None else f"epsilon {periodic.epsilon:g}"
+        return Recipe("periodic evaluations", "in training", window, policy, "mean", over, runs)
     policy = AS_IN_TRAINING if epsilon is None else f"epsilon {epsilon.end:g}"
     return Recipe("training", "in training", _training_window(run), policy, "mean", over, runs)
 

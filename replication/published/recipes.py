@@ -1,6 +1,7 @@
 """How each published number was made: which episodes, of which network, by which policy, and how they were averaged.
 
-A field that nobody could find says `unknown`; one that the publication was read for, and does not say, `not stated`.
+A field that nobody could find says `unknown`; one that is not in what the publication says of its evaluation, which was
+read for it, `not stated`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,11 @@ class Recipe:
         """Whole episodes that the number of a run is the mean of; None: it is of others, or how many is not known."""
         found = _EPISODES.fullmatch(self.window)
         return int(found[1]) if found else None
+
+    @property
+    def second_hand(self) -> bool:
+        """True where the recipe is known from what others say of the publication."""
+        return self.known_from.startswith("second-hand")
 
     def without(self, word: str) -> tuple[str, ...]:
         """List the fields that say a word: `unknown` or `not stated`."""

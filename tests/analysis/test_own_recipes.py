@@ -37,6 +37,9 @@ would narrow the error of one network, which is small beside that between seeds.
 how it does not say. nnabla-rl draws evaluations where ours are training episodes; both sample the policy."""
 
 
+_PERIODIC = ("periodic evaluations", "in training")
+
+
 @cache
 def one_run_an_agent() -> list[tuple[str, str, Run]]:
     """List source, published agent and one of our runs, for each agent of each experiment that names a source."""
@@ -68,16 +71,26 @@ def test_every_difference_of_recipe_is_a_departure_or_stands_in_the_list() -> No
         ("dqn", ("final evaluation", "best", "30 episodes", "epsilon 0.05", "mean")),
         ("dqn_dopamine", ("training", "in training", "an iteration of 1,000,000 frames", "epsilon 0.01", "mean")),
         ("a2c", ("training", "in training", "last 100 episodes", "as in training", "mean")),
+        ("td3_2018", (*_PERIODIC, "10 episodes every 5,000 steps", "the actor without noise", "mean")),
         ("drq", ("final evaluation", "final", "100 episodes", "epsilon 0.05", "mean")),
     ],
 )
 def test_our_recipe_is_that_of_the_protocol(variant: str, expected: tuple[str, ...]) -> None:
-    frames = None if variant == "dqn_dopamine" else 400_000
-    iterations = 2 if variant == "dqn_dopamine" else None
-    run = resolve_run(variant=variant, task="pong", seed=1, budget_frames=frames, budget_iterations=iterations)
+    task, budget = "pong", {"budget_frames": 400_000}
+    if variant == "dqn_dopamine":
+        budget = {"budget_iterations": 2}
+    if variant == "td3_2018":
+        task, budget = "half_cheetah", {"budget_steps": 100_000}
+    run = resolve_run(variant=variant, task=task, seed=1, **budget)
     recipe = own_recipe(run, 3, "scores")
     assert (recipe.episodes, recipe.network, recipe.window, recipe.policy, recipe.statistic) == expected
     assert (recipe.over_runs, recipe.runs, own_recipe(run, 1, "scores").over_runs) == ("mean", "3", "one run")
+
+
+def test_seeds_of_an_agent_that_does_not_train_are_more_episodes() -> None:
+    recipe = own_recipe(resolve_run(variant="random_10hz", task="pong", seed=1), 10, "nature table 2")
+    assert (recipe.window, recipe.over_runs, recipe.runs) == ("300 episodes", "no training", "no training")
+    assert recipe.policy == find_recipe("nature_2015_table2", "random").policy
 
 
 def test_what_a_publication_does_not_say_is_no_difference() -> None:
@@ -90,17 +103,23 @@ def test_what_a_publication_does_not_say_is_no_difference() -> None:
 def test_a_sentence_sets_the_two_recipes_side_by_side() -> None:
     best = "episodes of the best network of training, played anew, epsilon 0.05"
     assert recipe_sentences(load_experiment("double_dqn_2016")) == [
-        f"Published (Double DQN (untuned)): the mean of 100 {best} (a transcription of the paper's table; printed to 0.1; "
-        f"not stated: how many runs). Ours: the mean of 30 {best}, one run. The two differ in how many episodes."
+        f"Published (Double DQN (untuned)): the mean of 100 {best} (a transcription of the paper's table; printed to "
+        f"0.1; not stated: how many runs). Ours: the mean of 30 {best}, one run. The two differ in how many episodes."
     ]
     iteration = "the mean of training episodes (an iteration of 1,000,000 frames), epsilon 0.01, mean of"
     assert recipe_sentences(load_experiment("dopamine_curves")) == [
-        f"Published (DQN): {iteration} 5 runs (data of the authors; 6 significant digits). Ours: {iteration} 1 to 2 runs."
+        f"Published (DQN): {iteration} 5 runs (data of the authors; 6 significant digits). "
+        f"Ours: {iteration} 1 to 2 runs."
     ]
     (unknown,) = recipe_sentences(load_experiment("munchausen_2020"))
     assert unknown.startswith(
         "Published (M-DQN; M-IQN): how is not known (a quotation by others; printed to 1). Ours: "
     )
+    assert "; its recipe by the word of others)" in recipe_sentences(load_experiment("iqn_2018"))[0]
+    evaluations = "the mean of the evaluations during training (10 episodes every 5,000 steps), the actor without noise"
+    (control,) = recipe_sentences(load_experiment("td3_2018"))
+    assert control.startswith(f"Published (TD3): {evaluations}, mean of 10 runs (data of the authors; ")
+    assert control.endswith(f"4 digits). Ours: {evaluations}, mean of 5 runs.")
     (trials,) = recipe_sentences(load_experiment("nfq_2005"))
     assert "not stated: how many episodes and which policy" in trials and "mean of 50 to 300 runs" in trials
     assert recipe_sentences(load_experiment("cliff_walking")) == []

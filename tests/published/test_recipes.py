@@ -37,13 +37,15 @@ def agents_of(source: str) -> set[str]:
 
 
 def counted() -> dict[str, int]:
-    """Count the scores by game of the sources that judge: all, those without an unknown field, those fully stated."""
-    counts = {"scores": 0, "known": 0, "stated": 0}
+    """Count scores of the sources that judge: all, those without unknown field, those fully stated; known by field."""
+    counts = {"scores": 0, "known": 0, "stated": 0} | dict.fromkeys(FIELDS, 0)
     for source in published_table("judges")["name"]:
         for row in scores_by_game(source):
             recipe = find_recipe(source, row.algorithm)
             counts["scores"] += 1
             counts["known"] += not recipe.without(UNKNOWN)
+            for field in set(FIELDS) - set(recipe.without(UNKNOWN)):
+                counts[field] += 1
             counts["stated"] += not (recipe.without(UNKNOWN) or recipe.without(NOT_STATED))
     return counts
 
@@ -66,6 +68,8 @@ def test_sources_md_counts_what_is_known() -> None:
         f"Of {counts['scores']:,} scores {counts['known']:,} ({known:.0f} %) have no field `unknown`, and "
         f"{counts['stated']:,} ({stated:.0f} %) neither that nor `not stated`."
     )
+    fields = ", ".join(f"{name} {100 * counts[name] / counts['scores']:.0f} %" for name in FIELDS)
+    sentence += f"\nNot `unknown` by field: {fields}."
     assert sentence in (PUBLISHED / "SOURCES.md").read_text(encoding="utf-8"), sentence
 
 

@@ -33,6 +33,8 @@ _STATISTICS = {
     "moving mean": "a moving mean of",
     "share": "the share of successes in",
 }
+_RUNS = {"curves": "runs", "curves by step": "n"}
+"""The column with the number of runs, by layout of a table of curves."""
 _NETWORKS = {
     "best": "of the best network of training, played anew",
     "final": "of the network at the end of training",
@@ -73,8 +75,8 @@ def _of_source(source: str, agent: str) -> Recipe:
     if recipe.runs != IN_ITS_ROWS:
         return recipe
     table = published_table(source)
-    of_curves = find_judge(source).layout == "curves"
-    counts = set(table.loc[table["agent"] == agent, "runs"]) if of_curves else {row.runs for row in scores}
+    column = _RUNS.get(find_judge(source).layout)
+    counts = set(table.loc[table["agent"] == agent, column]) if column else {row.runs for row in scores}
     return replace(recipe, runs=_range({int(count) for count in counts if count is not None}))
 
 
@@ -83,7 +85,8 @@ def _sentence(names: str, published: Recipe, ours: Recipe, our_runs: str) -> str
     own = ", ".join(filter(None, [_how(ours), _runs("mean", our_runs)]))
     asked = [("not stated", published.without(NOT_STATED)), ("not known", published.without(UNKNOWN))]
     missing = [f"{word}: {_listed(_questions(fields))}" for word, fields in asked if fields and fields != FIELDS]
-    read = "; ".join([published.read_from, published.exactness, *missing])
+    word = ["its recipe by the word of others"] if published.second_hand else []
+    read = "; ".join([published.read_from, published.exactness, *word, *missing])
     differ = [_ASKED[field] for field in recipe_differences(published, ours)]
     return f"Published ({names}): {theirs} ({read}). Ours: {own}." + (
         f" The two differ in {_listed(differ)}." if differ else ""
