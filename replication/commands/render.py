@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
 
         print(*write_readmes(options.results), sep="\n")
         print(write_agents(options.results))
+        render_index(options.results)
+        print(options.results / "index.html")
     elif options.kind == "index":
         render_index(options.results)
     elif options.kind == "agents":

@@ -25,7 +25,7 @@ from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NA
 from replication.specification.tasks.registry import find_task
 
 _NOT_SHOWN = """
-    __init__ columns figure latex learning_curves_caption reading_verdicts scores_caption statements table
+    __init__ all_verdicts columns figure latex learning_curves_caption reading_verdicts scores_caption statements table
     verdict_columns
 """
 NOT_SHOWN = frozenset(_NOT_SHOWN.split())
