@@ -90,7 +90,7 @@ def test_a_caption_has_two_sentences_and_the_rest_are_notes_below_the_table() ->
     tex = to_latex(TABLE.printed(), "One is shown. Two is said. Three is a note. Four too.", "tab:x")
     assert r"\caption[One is shown.]{One is shown. Two is said.}" in tex
     assert tex.index("Three is a note. Four too.") > tex.index(r"\end{tabular}")
-    assert r"\parbox" not in to_latex(TABLE.printed(), "One is shown. Two is said.", "tab:x")
+    assert r"\scriptsize " not in to_latex(TABLE.printed(), "One is shown. Two is said.", "tab:x")
 
 
 def test_a_long_table_breaks_across_pages_and_a_paper_may_have_fewer_columns() -> None:

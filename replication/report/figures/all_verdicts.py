@@ -28,8 +28,10 @@ _STRIP_COLUMNS = 6
 
 def draw(rows: Sequence[JudgedRow]) -> Figure:
     """Draw a band a family, the points of a bin stacked in the order of the verdicts."""
-    families = sorted({row.family for row in rows})
-    stacks = {family: _stacks([row for row in rows if row.family == family]) for family in families}
+    bands: dict[str, list[JudgedRow]] = {}
+    for row in sorted(rows, key=lambda row: row.family):
+        bands.setdefault(row.family, []).append(row)
+    stacks = {family: _stacks(band) for family, band in bands.items()}
     heights = [_height(found) for found in stacks.values()] or [6]
     with house_style():
         figure = Figure(figsize=(7.5, 1.3 + _POINT_INCHES * sum(heights)))
@@ -39,13 +41,13 @@ def draw(rows: Sequence[JudgedRow]) -> Figure:
         strip = figure.add_axes((0.82, bottom, 0.16, top - bottom))
         _ground(axes, strip, sum(heights))
         base, ticks = float(sum(heights)), []
-        for family, height in zip(families, heights, strict=False):
+        for family, height in zip(bands, heights, strict=False):
             base -= height
             ticks.append(base + height / 2)
             _draw_family(axes, strip, stacks[family], base)
             for panel in (axes, strip):
                 panel.axhline(base, color="#d9d9d9", linewidth=0.6, zorder=0.5)
-        axes.set_yticks(ticks, families)
+        axes.set_yticks(ticks, list(bands))
         counted = Counter(row.word for row in rows)
         handles = [
             Line2D([], [], color=colour, marker="o", linestyle="", markersize=5, label=f"{word} ({counted[word]})")
