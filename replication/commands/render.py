@@ -12,10 +12,10 @@ from replication.specification.run import one_a_record
 
 HELP = "make a table, a figure or the page of an experiment, the pages of all, or the READMEs"
 DESCRIPTION = (
-    "Make a table, a figure or the page of an experiment from the runs that are finished; or the page of all "
-    "experiments, results/index.html; or the page of all agents side by side, results/agents.html, or of Sutton & Barto's "
-    "figures, results/sutton.html; or bring those two, the counts in README.md and the list in results/README.md up to "
-    "date. The inventory of an experiment lists the files that its tables and figures are made from."
+    "Make a table, a figure or the page of an experiment from the runs that are finished; or a page of all: the front "
+    "page results/index.html, all agents side by side in results/agents.html, Sutton & Barto's figures in "
+    "results/sutton.html; or bring these, README.md and results/README.md up to date. The inventory of an experiment "
+    "lists the files that its tables and figures are made from."
 )
 
 
@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         print(*write_readmes(options.results), sep="\n")
         print(write_agents(options.results))
         render_book(options.results)
+        render_index(options.results)
+        print(options.results / "index.html")
     elif options.kind == "index":
         render_index(options.results)
     elif options.kind == "agents":

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+from pathlib import Path
 
 from replication.commands.arguments import add_folders, at_least_one
 from replication.commands.snakemake import known_profiles, profile_cores, run_snakemake, snakemake_command
-from replication.foundation.paths import state_root
-from replication.specification.experiments import changed_experiment, known_experiments, load_experiment
+from replication.foundation.paths import WORKFLOW, state_root
+from replication.specification.experiments import (
+    Experiment,
+    changed_experiment,
+    known_experiments,
+    load_experiment,
+)
 
 HELP = "bring an experiment from nothing to its page"
 DESCRIPTION = (
@@ -65,7 +72,27 @@ def run(options: argparse.Namespace) -> int:
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
     cores = options.cores or profile_cores(options.profile)
-    return run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile))
+    code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile))
+    if code == 0:
+        # A relative folder of results lies under the root of the repository, as it does for Snakemake.
+        print(*end_in_words(experiment, WORKFLOW.parent / options.results), sep="\n")
+    return code
+
+
+def end_in_words(experiment: Experiment, results: Path) -> list[str]:
+    """Say in three lines what a run came to: the page, the verdicts, and what to do next."""
+    from replication.report.pages.tables import counted_verdicts, judged_rows
+
+    rows = judged_rows(experiment, results)
+    counted = ", ".join(f"{number} {word}" for word, number in counted_verdicts(rows))
+    undecided = sum(row.get("more_seeds_can_decide") == "true" for row in rows)
+    check = f"python -m replication verify {shlex.quote(str(results / experiment.experiment))}"
+    more = f"{undecided} of them more seeds can decide: name them in the experiment's runs; " if undecided else ""
+    return [
+        f"page:     {results / experiment.experiment / 'index.html'}",
+        f"verdicts: {counted or 'none'}",
+        f"next:     {more}`{check}` derives every number again",
+    ]
 
 
 def _print_plan(name: str, options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from replication.commands.arguments import at_least_one
+from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import state_root
 from replication.foundation.stopping import ERROR_EXIT_CODE
 
@@ -19,7 +20,13 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `verify`."""
-    parser.add_argument("results", nargs="?", type=Path, default=Path("results"), help="default: results")
+    parser.add_argument(
+        "results",
+        nargs="?",
+        type=Path,
+        default=Path("results"),
+        help="a results folder (default: results), or a part of one: a trace, a run, a variant, an experiment",
+    )
     parser.add_argument("--cores", type=at_least_one, help="runs played at a time (default: all cores)")
     parser.add_argument(
         "--policy",
@@ -42,9 +49,14 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: the first difference.
     """
-    from replication.commands.verify_results import run_folders, verify
+    from replication.commands.verify_results import run_folders, verify, verify_part, whole_results
     from replication.evidence.verify_state import check_states
 
+    if whole_results(options.results) not in (None, options.results.resolve()):
+        if options.state is not None:
+            raise ReplicationError("--state: expected a whole results folder; leave it out to check a part")
+        print(verify_part(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
+        return 0
     folders = run_folders(options.results, ("runs",))  # only our own networks and states can be there
     print(verify(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
     if options.policy:

@@ -6,6 +6,7 @@ torch, nor weights, nor a GPU.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 from replication.commands.verify_bundles import CheckedBundles, check_bundles
 from replication.evidence.compare_tables import compare_csv
 from replication.evidence.manifest import NAME, check_manifest, events_in_words, read_manifest
-from replication.evidence.records import evidence_of, finished_folders, read_unchecked, task_name
+from replication.evidence.records import evidence_of, finished_folders, read_or_none, read_unchecked, task_name
 from replication.evidence.trace_file import Episode
 from replication.evidence.traces import episodes_of, read_trace_of
 from replication.evidence.verify_run import Checked, check_run
+from replication.foundation.durations import clock_text
 from replication.foundation.errors import ReplicationError
 from replication.foundation.git import left_out
 from replication.foundation.processes import map_in_processes
@@ -24,10 +26,13 @@ from replication.foundation.progress import progress_bar
 from replication.foundation.resources import usable_cpus
 from replication.report import render
 from replication.report.pages.agents import agents_html
+from replication.report.pages.index import index_html
 from replication.report.pages.readmes import results_readme
-from replication.specification.experiments import known_experiments
+from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.tasks.registry import find_task
 
+FRAMES_A_SECOND = 14_000
+"""About what a core of a 2-core cloud machine plays again: 42.9 million frames in 50 minutes."""
 _ENDED = "verify: a process that played traces was ended from outside, for want of memory perhaps; give --cores 1"
 
 
@@ -45,22 +50,79 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
         ReplicationError: the first difference: file, episode, frame or cell; or there is nothing to check.
     """
     folders, bundles = by_evidence(run_folders(results))
-    known = known_experiments()
-    experiments = [name for name in known if (results / name).is_dir()]
-    changed = (path.name for path in results.glob("*+*") if path.is_dir())  # by `run --set`
-    experiments += sorted(name for name in changed if name.partition("+")[0] in known)
+    experiments = _experiments(results)
     if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     noted = _check_manifest(results)
-    total = check_runs(folders, processes or usable_cpus(), quiet=quiet)
-    learned = check_bundles(bundles, processes or usable_cpus(), learn_all=learn_again, quiet=quiet)
+    total, learned = _check_records(folders, bundles, processes, learn_again=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
-    for name, text in (("README.md", results_readme), ("agents.html", agents_html)):
+    for name, text in (("README.md", results_readme), ("index.html", index_html), ("agents.html", agents_html)):
         if (results / name).exists():
             _compare_text(results / name, text(results).encode())
-    total += Checked(cells=learned.cells, underived=learned.underived)
     return "\n".join([_summary(results, total, learned, experiments), noted])
+
+
+def verify_part(part: Path, processes: int | None = None, *, learn_again: bool = False, quiet: bool = False) -> str:
+    """Check a part of a results folder: a trace or a run, all runs of a variant or task, or an experiment.
+
+    Args:
+        part: a trace, a folder in runs/ or judged/, or the folder of an experiment, whose runs, tables, figures and
+            page are checked.
+        processes: runs played at a time; None: one a core.
+        learn_again: also learn every seed of its bundles again.
+        quiet: no progress bar, and no word of how long it takes.
+
+    Returns: what was checked, in words.
+    Raises:
+        ReplicationError: the first difference; it is no part of a results folder, or nothing of it is finished.
+    """
+    folder = (part.parent if part.is_file() else part).resolve()
+    results = whole_results(part)
+    if results is None:
+        raise ReplicationError(f"{part}: found no runs/ beside it or above it, expected a part of a results folder")
+    experiments = [name for name in _experiments(results) if results / name == folder]
+    if experiments:
+        runs = load_experiment(experiments[0]).runs()
+        records = {run.results_folder(results) for run in runs if read_or_none(run, results) is not None}
+        found = [one for one in run_folders(results) if one in records]
+    else:
+        found = [one for one in run_folders(results) if folder in (one, *one.parents)]
+    if not found:
+        raise ReplicationError(f"{part}: found no finished run, expected a trace, a run, a variant or an experiment")
+    total, learned = _check_records(*by_evidence(found), processes, learn_again=learn_again, quiet=quiet)
+    for name in experiments:
+        total += check_experiment(name, results)
+    return _summary(part, total, learned, experiments)
+
+
+def whole_results(part: Path) -> Path | None:
+    """Find the results folder that a path is, or lies in; None where there is none."""
+    folder = part.resolve()
+    return next((one for one in (folder, *folder.parents) if (one / "runs").is_dir()), None) if part.exists() else None
+
+
+def _experiments(results: Path) -> list[str]:
+    """List the experiments that have a folder of results, those with changed settings last."""
+    known = known_experiments()
+    changed = (path.name for path in results.glob("*+*") if path.is_dir())  # by `run --set`
+    named = sorted(name for name in changed if name.partition("+")[0] in known)
+    return [name for name in known if (results / name).is_dir()] + named
+
+
+def _check_records(
+    folders: Sequence[Path], bundles: Sequence[Path], processes: int | None, *, learn_again: bool, quiet: bool
+) -> tuple[Checked, CheckedBundles]:
+    cores = processes or usable_cpus()
+    if not quiet:
+        frames = sum(_length(folder) for folder in folders)
+        seconds = frames / FRAMES_A_SECOND / cores
+        print(
+            f"{frames:,} frames and steps to play again: about {clock_text(seconds)} on {cores} cores", file=sys.stderr
+        )
+    total = check_runs(folders, cores, quiet=quiet)
+    learned = check_bundles(bundles, cores, learn_all=learn_again, quiet=quiet)
+    return total + Checked(cells=learned.cells, underived=learned.underived), learned
 
 
 def _check_manifest(results: Path) -> str:

@@ -84,6 +84,27 @@ def test_true_results_pass_and_are_counted(results: Path, made: Path, capsys: py
     assert "2 policies played again, each left its trace" in said
 
 
+@pytest.mark.parametrize("levels", [0, 1, 2, 3, 4], ids=["trace", "run", "seed", "task", "variant"])
+def test_a_part_of_the_results_is_checked_alone_and_its_time_is_told_first(results: Path, levels: int, capsys) -> None:
+    trace = folder_of(results, "random_10hz") / "evaluation.trace"
+    part = [trace, *trace.parents][levels]
+    other = folder_of(results, "dqn") / "scores.csv"
+    other.write_text(other.read_text() + "tampered")  # no part of what is asked
+    assert main(["verify", str(part)]) == 0
+    said = capsys.readouterr()
+    assert "1 runs verified" in said.out and "frames and steps to play again: about 00:0" in said.err
+    mine = folder_of(results, "random_10hz") / "scores.csv"
+    mine.write_text(mine.read_text() + "tampered")
+    assert main(["verify", str(part), "--quiet"]) == 2
+    assert str(mine.parent) in capsys.readouterr().err
+
+
+def test_a_path_that_is_no_part_of_any_results_is_one_line(results: Path, capsys) -> None:
+    (results / "elsewhere").mkdir()
+    assert main(["verify", str(results / "elsewhere")]) == 2
+    assert "expected a trace, a run, a variant or an experiment" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_processes_give_what_one_gives(results: Path) -> None:
     assert verify(results, 2, quiet=True) == verify(results, 1, quiet=True)

@@ -17,6 +17,7 @@ from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import check_run
 from replication.foundation.paths import WORKFLOW
 from replication.report.fidelity_text import README
+from replication.report.pages.index import index_html
 from replication.report.pages.readmes import readme_with_results, results_readme
 from replication.training.bundled import load_bundled, seeds_of
 
@@ -91,7 +92,10 @@ def test_committed_tables_figures_and_pages_are_what_the_runs_give(name: str) ->
     assert check_experiment(name, RESULTS).cells > 0
 
 
-def test_both_readmes_are_up_to_date() -> None:
+def test_the_front_page_and_both_readmes_are_up_to_date() -> None:
+    assert (RESULTS / "index.html").read_text(encoding="utf-8") == index_html(RESULTS), (
+        "python -m replication render index"
+    )
     assert (RESULTS / "README.md").read_text(encoding="utf-8") == results_readme(RESULTS), (
         "python -m replication render readme"
     )

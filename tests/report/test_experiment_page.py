@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 
@@ -118,7 +119,9 @@ def test_nothing_is_asked_of_a_network(experiment, tmp_path):
     assert [attributes for tag, attributes in reader.seen if tag == "script"] == [{}]  # no address
     for tag, attributes in reader.seen:
         for name in ("src", "href", "srcset", "poster", "data"):
-            assert (attributes.get(name) or "data:").startswith(("data:", "#")), (tag, name)
+            # Links lead to files beside the page alone, and only those of anchors are followed when somebody asks.
+            beside = tag == "a" and not re.match(r"[a-z]+:|//", attributes.get(name) or "")
+            assert beside or (attributes.get(name) or "data:").startswith("data:"), (tag, name)
     style = made_style(tmp_path)
     assert "url(" not in style and "@import" not in style
 
@@ -283,8 +286,11 @@ def test_only_the_script_of_the_page_may_run(plain, tmp_path):
 
 def test_links_lead_somewhere_on_the_page(plain, tmp_path):
     reader = read(made(plain, tmp_path, 6))
-    targets = [attributes["href"][1:] for tag, attributes in reader.seen if tag == "a"]
+    links = [attributes["href"] for tag, attributes in reader.seen if tag == "a"]
+    targets = [link[1:] for link in links if link.startswith("#")]
     assert len(targets) > 10 and set(targets) <= set(reader.ids)
+    files = {link.partition("#")[0] for link in links if not link.startswith("#")} - {"../index.html"}
+    assert len(files) > 6 and all((tmp_path / "made_up" / unquote(file)).exists() for file in files)
     labels = [
         attributes[name] for _, attributes in reader.seen for name in attributes if name.startswith("aria-labelled")
     ]

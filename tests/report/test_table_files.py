@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from replication.foundation.paths import WORKFLOW
 from replication.report.tables.columns import interval, number, text, yes_or_no
 from replication.report.tables.latex import MOST_ROWS_IN_A_FLOAT, escaped, to_latex
 from replication.report.tables.table import Table, from_markdown, write_table
@@ -69,11 +72,11 @@ def test_markdown_is_read_back_as_it_was_printed() -> None:
 
 def test_latex_is_a_booktabs_table_with_caption_and_label_and_every_sign_escaped() -> None:
     tex = TABLE.files()["tex"].decode()
-    assert tex.startswith("% \\usepackage{booktabs}\n\\begin{table}")
+    assert tex.startswith("% \\usepackage{array, booktabs}\n\\begin{table}")
     assert r"\caption[What is 50 \% of it.]{What is 50 \% of it. More.}" in tex
     assert r"\label{tab:nature_x-made_up}" in tex
-    assert r"\begin{tabular}{lrrrlp{4cm}}" in tex
-    assert r"game & score & 95 \% interval & published \% & above & reason \\" in tex
+    heading = r"\parbox[b]{40pt}{\raggedleft published \%}"  # as narrow as its numbers let it be
+    assert rf"game & score & 95 \% interval & {heading} & above & reason \\" in tex
     interval_cell, wrapped = "1,231.5 to 1,237.5", "a text that is so long that it has to wrap"
     assert rows_of(tex) == [
         ["Q*bert", "1,234.5", interval_cell, r"1,199.0 \%", "yes", r"\{50 \%\} of \textasciitilde{}3"],
@@ -83,12 +86,43 @@ def test_latex_is_a_booktabs_table_with_caption_and_label_and_every_sign_escaped
     assert tex.count("{") == tex.count("}")
 
 
+def test_a_caption_has_two_sentences_and_the_rest_are_notes_below_the_table() -> None:
+    tex = to_latex(TABLE.printed(), "One is shown. Two is said. Three is a note. Four too.", "tab:x")
+    assert r"\caption[One is shown.]{One is shown. Two is said.}" in tex
+    assert tex.index("Three is a note. Four too.") > tex.index(r"\end{tabular}")
+    assert r"\scriptsize " not in to_latex(TABLE.printed(), "One is shown. Two is said.", "tab:x")
+
+
 def test_a_long_table_breaks_across_pages_and_a_paper_may_have_fewer_columns() -> None:
     long = pd.concat([FRAME] * MOST_ROWS_IN_A_FLOAT, ignore_index=True)
     table = Table("long", long, "Long.", paper_columns=("game", "score"), columns=COLUMNS)
     tex = table.files()["tex"].decode()
-    assert r"\begin{longtable}{lr}" in tex and r"\begin{table}" not in tex
+    assert r"\begin{longtable}{@{}lr@{}}" in tex and r"\begin{table}" not in tex
     assert "reason" not in tex and "reason" in table.files()["csv"].decode()
+
+
+def test_what_a_verdict_rests_on_is_what_a_paper_has_where_nothing_else_is_asked() -> None:
+    frame = FRAME.assign(verdict="differs")
+    columns = (text("game"), number("score"), text("verdict"), text("reason"))
+    tex = Table("judged", frame, "Judged.", columns=columns).files()["tex"].decode()
+    assert r"game & score & verdict \\" in tex and "reason" not in tex
+
+
+@pytest.mark.long
+def test_every_committed_table_compiles_and_fits_one_column_of_an_article(tmp_path: Path) -> None:
+    program = shutil.which("pdflatex")
+    if program is None:
+        pytest.skip("no pdflatex: Debian has it in texlive-latex-base and texlive-latex-recommended")
+    tables = sorted((WORKFLOW.parent / "results").glob("*/tables/*.tex"))
+    inputs = "".join(f"\\input{{{path}}}\\clearpage\n" for path in tables)
+    packages = "\\usepackage{array, booktabs, longtable}"
+    document = f"\\documentclass{{article}}\n{packages}\n\\begin{{document}}\n{inputs}\\end{{document}}\n"
+    (tmp_path / "all.tex").write_text(document)
+    command = [program, "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    too_wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", done.stdout)]
+    assert len(tables) > 10 and max(too_wide, default=0.0) < 8.0
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def differences(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
 
 
 def _order(one: JudgedCell) -> tuple[bool, float]:
-    """Sort by the difference in margins; what has no margin comes last."""
+    """Return the place of a row: by its difference in margins; what has no margin comes last."""
     shown = one.difference.in_margins
     return shown is None, shown[0] if shown else 0.0
 

@@ -132,7 +132,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         deviations=deviations,
         deviation_ids={deviation.id for deviation, _ in deviations},
         fidelity=shown_fidelity(groups(experiment)),
-        provenance=[provenance(found) for found in one_a_record(finished)],
+        provenance=[provenance(found, results) for found in one_a_record(finished)],
         of_games=all(run.task.kind == "atari" for run in experiment.runs()),
         evidence={run.family.evidence for run in experiment.runs()},
         versions=versions(finished),

@@ -36,14 +36,29 @@ def read_figure(folder: Path, name: str, command: str) -> ShownFigure:
     path = folder / name
     caption = read_made(path.with_name(f"{name}.txt"), command).decode().strip()
     drawing, kind = read_made(path.with_name(f"{name}.svg"), command), "svg+xml"
-    size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', drawing)
+    size = _size(drawing)
     if size is None:
         raise ReplicationError(f"{path}.svg: found no size in points; render the figure again")
-    width, height = (round(float(points) * 96 / 72) for points in size.groups())
+    width, height = size
     if len(drawing) > _LARGEST_SVG_BYTES:
         drawing, kind = read_made(path.with_name(f"{name}.png"), command), "png"
     first_sentence = re.split(r"(?<=\.) ", caption, maxsplit=1)[0]
     alternative = f"{first_sentence} Every number drawn is in figures/{name}.csv."
-    # As an image of its own, so that names inside one drawing never meet those of another.
-    source = f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"
-    return ShownFigure(name, source, alternative, caption, width, height)
+    return ShownFigure(name, _address(drawing, kind), alternative, caption, width, height)
+
+
+def shown_drawing(drawing: bytes, caption: str, name: str) -> ShownFigure:
+    """Return a drawing that was just made, as SVG, with its caption."""
+    width, height = _size(drawing) or (0, 0)
+    return ShownFigure(name, _address(drawing, "svg+xml"), caption, caption, width, height)
+
+
+def _size(drawing: bytes) -> tuple[int, int] | None:
+    """Read width and height of an SVG in CSS pixels; None where it states none in points."""
+    size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', drawing)
+    return None if size is None else (round(float(size[1]) * 96 / 72), round(float(size[2]) * 96 / 72))
+
+
+def _address(drawing: bytes, kind: str) -> str:
+    """Return a drawing as an image of its own, so that names inside one never meet those of another."""
+    return f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"

@@ -1,4 +1,4 @@
-"""The page of all experiments, results/index.html: finished runs, verdicts, and what the rest would cost."""
+"""The front page, results/index.html: what is known, every verdict as a point, experiments, and what is not run."""
 
 from __future__ import annotations
 
@@ -7,30 +7,40 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from replication.evidence.records import unfinished
 from replication.foundation.durations import days_text
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
-from replication.report.pages.summary import left_to_run
+from replication.report.figures.all_verdicts import CAPTION, NAME, draw
+from replication.report.figures.figure import image
+from replication.report.pages.figures import shown_drawing
+from replication.report.pages.glossary import GLOSSARY
+from replication.report.pages.known import what_is_known
+from replication.report.pages.summary import MADE_BY_EVERY_CLONE, Left, left_to_run
 from replication.report.pages.tables import counted_verdicts, judged_rows
 from replication.report.pages.template import fill_page
-from replication.specification.experiments import Experiment, known_experiments, load_experiment
+from replication.specification.experiments import Experiment, load_experiment
 
 
 @dataclass(frozen=True)
 class ShownExperiment:
-    """One experiment as the page shows it."""
+    """One experiment as the page shows it; `left` is at assumed speeds, so that every machine writes the same page."""
 
     name: str
     title: str
     paper: str
-    done: int
-    total: int
     verdicts: list[tuple[str, int]]
     has_page: bool
-    frames_to_go: int
-    time_to_go: str
-    """Of one core, at assumed speeds, so that every machine writes the same page; empty where every run is finished."""
+    left: Left
+
+    @property
+    def done(self) -> int:
+        """Runs that are finished."""
+        return self.left.total - self.left.runs
+
+    @property
+    def time_to_go(self) -> str:
+        """The time of one core that the rest would take."""
+        return days_text(self.left.core_seconds)
 
 
 def write_index(results: Path) -> Path:
@@ -46,15 +56,29 @@ def write_index(results: Path) -> Path:
 
 
 def index_html(results: Path) -> str:
-    """Return the text of the page: experiments with a page of their own first, then those that are not begun.
+    """Return the text of the page.
+
+    What a clone makes for itself (`MADE_BY_EVERY_CLONE`) is named and not counted, so that a quickstart leaves the
+    committed page as it is.
 
     Raises:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
-    named = [*map(load_experiment, known_experiments()), *_changed_by_hand(results)]
-    shown = [_shown(experiment, results) for experiment in named]
-    shown.sort(key=lambda experiment: not experiment.has_page)
-    return fill_page("index.html", experiments=shown)
+    known = what_is_known(results)
+    shown = [_shown(load_experiment(name), results, left) for name, left in known.left.items()]
+    shown += [_shown(found, results, left_to_run(found, results)) for found in _changed_by_hand(results)]
+    figure = draw(known.rows)
+    with_page, without = ([one for one in shown if one.has_page is there] for there in (True, False))
+    return fill_page(
+        "index.html",
+        sentences=known.sentences,
+        figure=shown_drawing(image(figure, "svg"), CAPTION, NAME),
+        experiments=with_page,
+        to_run=sorted((one for one in shown if one.left.runs), key=lambda one: one.left.core_seconds),
+        not_begun=len(without),
+        glossary=GLOSSARY,
+        made_by_every_clone=sorted(MADE_BY_EVERY_CLONE),
+    )
 
 
 def _changed_by_hand(results: Path) -> Iterator[Experiment]:
@@ -68,18 +92,12 @@ def _changed_by_hand(results: Path) -> Iterator[Experiment]:
             yield load_experiment(page.parent.name)
 
 
-def _shown(experiment: Experiment, results: Path) -> ShownExperiment:
-    runs = experiment.runs()
-    left = unfinished(runs, results)
-    folder = results / experiment.experiment
+def _shown(experiment: Experiment, results: Path, left: Left) -> ShownExperiment:
     return ShownExperiment(
         name=experiment.experiment,
         title=experiment.title,
         paper=experiment.paper,
-        done=sum(run.stands_for for run in runs) - sum(run.stands_for for run in left),
-        total=sum(run.stands_for for run in runs),
         verdicts=counted_verdicts(judged_rows(experiment, results)),
-        has_page=(folder / "index.html").exists(),
-        frames_to_go=sum(run.training_frames for run in left),
-        time_to_go=days_text(left_to_run(experiment, results).core_seconds) if left else "",
+        has_page=(results / experiment.experiment / "index.html").exists(),
+        left=left,
     )

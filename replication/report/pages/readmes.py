@@ -10,16 +10,16 @@ from replication.analysis.other_scores import MARKS
 from replication.foundation.durations import days_text
 from replication.foundation.files import write_atomically
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
+from replication.report.figures import all_verdicts, reading_verdicts
 from replication.report.figures.figure import image, settle
-from replication.report.figures.reading_verdicts import NAME, draw
-from replication.report.pages.summary import Left, findings_of, left_to_run, verdicts_of
+from replication.report.pages.glossary import GLOSSARY
+from replication.report.pages.known import Known, what_is_known
+from replication.report.pages.summary import MADE_BY_EVERY_CLONE, Left, findings_of, verdicts_of
 from replication.report.pages.tables import judged_rows
 from replication.report.pages.template import fill_markdown
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
 
 _BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
-_MADE_BY_EVERY_CLONE = {"quickstart"}
-"""Experiments whose results git ignores."""
 
 
 def results_readme(results: Path) -> str:
@@ -28,7 +28,16 @@ def results_readme(results: Path) -> str:
     Raises:
         ReplicationError: a damaged run file.
     """
-    return fill_markdown("results.md", experiments=_experiments(results), to_run=_to_run(results))
+    known = what_is_known(results)
+    return fill_markdown(
+        "results.md",
+        sentences=known.sentences,
+        figure=f"{all_verdicts.NAME}.png",
+        figure_caption=all_verdicts.CAPTION,
+        experiments=_experiments(results),
+        to_run=_to_run(known),
+        glossary=GLOSSARY,
+    )
 
 
 def readme_with_results(text: str, results: Path) -> str:
@@ -46,7 +55,7 @@ def readme_with_results(text: str, results: Path) -> str:
 
 
 def write_readmes(results: Path) -> list[Path]:
-    """Write README.md and results/README.md with what is rendered in them brought up to date, and README's figure.
+    """Write README.md and results/README.md with what is rendered in them brought up to date, and their figures.
 
     Returns: the files.
     """
@@ -54,17 +63,20 @@ def write_readmes(results: Path) -> list[Path]:
     path = results / "README.md"
     write_atomically(README, text.encode())
     write_atomically(path, results_readme(results).encode())
-    drawing = results / f"{NAME}.png"
-    figure = draw()
-    settle(figure)
-    write_atomically(drawing, image(figure, "png"))
-    return [README, path, drawing]
+    drawings = {reading_verdicts.NAME: reading_verdicts.draw()}
+    drawings[all_verdicts.NAME] = all_verdicts.draw(what_is_known(results).rows)
+    paths = [README, path]
+    for name, figure in drawings.items():
+        settle(figure)
+        paths.append(results / f"{name}.png")
+        write_atomically(paths[-1], image(figure, "png"))
+    return paths
 
 
 def _experiments(results: Path) -> list[dict[str, object]]:
     shown: list[dict[str, object]] = []
     for name in known_experiments():
-        if name in _MADE_BY_EVERY_CLONE or not (results / name / "index.html").exists():
+        if name in MADE_BY_EVERY_CLONE or not (results / name / "index.html").exists():
             continue
         experiment = load_experiment(name)
         covered = str(coverage(experiment, load_runs(experiment, results)))
@@ -74,14 +86,9 @@ def _experiments(results: Path) -> list[dict[str, object]]:
     return shown
 
 
-def _to_run(results: Path) -> list[tuple[str, Left, str]]:
+def _to_run(known: Known) -> list[tuple[str, Left, str]]:
     """Return the experiments with runs left, the least costly first."""
-    found = [
-        (name, left_to_run(load_experiment(name), results))
-        for name in known_experiments()
-        if name not in _MADE_BY_EVERY_CLONE
-    ]
-    found.sort(key=lambda item: item[1].core_seconds)
+    found = sorted(known.left.items(), key=lambda item: item[1].core_seconds)
     return [(name, left, days_text(left.core_seconds)) for name, left in found if left.runs]
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from replication.analysis.finished import FinishedRun, FinishedRuns, marks_of
 from replication.analysis.learning_curves import agent_title, full_budget_text
@@ -173,8 +174,8 @@ def record_name(run: Run) -> str:
     return f"{run.variant.variant} {run.task.name} seeds {run.bundle.first} to {run.bundle.last}, {run.budget.in_words}"
 
 
-def provenance(found: FinishedRun) -> dict[str, Any]:
-    """Return where the numbers of one record come from, and what they cost."""
+def provenance(found: FinishedRun, results: Path) -> dict[str, Any]:
+    """Return where the numbers of one record come from, and what they cost; its folder as an address in `results`."""
     record, origin = found.record, found.record["provenance"]
     evaluated = record.get("evaluated_network")
     machine = record.get("machine") or {}
@@ -184,6 +185,7 @@ def provenance(found: FinishedRun) -> dict[str, Any]:
         "run": f"{record_name(found.run)}{marks_of([found])}",
         "evidence": EVIDENCE[found.run.family.evidence],
         "digest": record["result_digest"][:SHOWN_DIGITS],
+        "folder": quote(found.folder.relative_to(results).as_posix()),
         "commit": short_commit(origin["commit"]),
         "device": f"{machine.get('card', machine.get('device', 'unknown'))}, {origin['cores']} cores",
         "lanes": str(machine.get("lanes", "unknown")),

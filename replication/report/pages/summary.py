@@ -13,6 +13,8 @@ from replication.report.pages.tables import judged_rows
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.registry import find_task
 
+MADE_BY_EVERY_CLONE = frozenset({"quickstart"})
+"""Experiments whose results git ignores: no committed page says what is finished of them."""
 _ORDER = ("replicated", "consistent", "differs", "inconclusive", "uninformative")
 
 
@@ -33,6 +35,8 @@ class Left:
     total: int
     frames: int
     core_seconds: float
+    longest_frames: int
+    """Of training of a game, among the runs that are finished; 0 where none is."""
 
 
 def verdicts_of(experiment: Experiment, results: Path) -> list[Verdicts]:
@@ -77,4 +81,6 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
     left = unfinished(runs, results)
     seconds = sum(map(assumed_seconds, left))
     lacking, total = (sum(run.stands_for for run in some) for some in (left, runs))
-    return Left(lacking, total, sum(run.training_frames for run in left), seconds)
+    missing = {run.result_digest for run in left}
+    made = [run.training_frames for run in runs if run.task.kind == "atari" and run.result_digest not in missing]
+    return Left(lacking, total, sum(run.training_frames for run in left), seconds, max(made, default=0))

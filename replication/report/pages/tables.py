@@ -11,7 +11,7 @@ from pathlib import Path
 
 from replication.analysis.other_scores import MARKS
 from replication.foundation.errors import ReplicationError
-from replication.report.tables.table import from_markdown
+from replication.report.tables.table import from_markdown, up_to_the_verdict
 from replication.report.tables.verdict_columns import BETWEEN_NAMES
 from replication.specification.experiments import Experiment
 
@@ -75,8 +75,7 @@ class ShownTable:
     @property
     def judged_columns(self) -> list[str]:
         """The headings up to the last verdict, which are what it rests on; none where nothing is judged."""
-        places = [place for place, column in enumerate(self.columns) if column.startswith("verdict")]
-        return self.columns[: places[-1] + 1] if places else []
+        return up_to_the_verdict(self.columns)
 
     def choices(self, column: str) -> list[str]:
         """Return the different cells of a column, by which a reader may filter; empty where all are alike."""

@@ -60,17 +60,6 @@ _COLUMNS = (
     yes_or_no("above 5 %", "above_5_percent", missing="missing"),
     yes_or_no("named by the article"),
 )
-_PAPER_COLUMNS = (
-    "game",
-    "random (published)",
-    "random, 10 Hz",
-    "random, 60 Hz",
-    "verdict, 10 Hz",
-    "verdict, 60 Hz",
-    "normalized %, 10 Hz",
-    "normalized %, 60 Hz",
-    "change %",
-)
 _DATA_BESIDE = (
     "z_10hz",
     "z_60hz",
@@ -95,7 +84,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
     names = [name for column in _COLUMNS for name in column.data]
     frame = pd.DataFrame(rows, columns=list(dict.fromkeys([*names, *_DATA_BESIDE])))
     caption = _caption(experiment, finished, games, list(dict.fromkeys(above)), _tests_caption(rows, judged))
-    return Table("random_rates", frame, caption, paper_columns=_PAPER_COLUMNS, columns=_COLUMNS)
+    return Table("random_rates", frame, caption, columns=_COLUMNS)
 
 
 def _row(experiment: Experiment, judged: JudgedTable, game: str, way: tuple[str, ...], dqn: float) -> dict[str, Any]:

@@ -27,6 +27,7 @@ _COLUMNS = (
     number("lowest"),
     number("highest"),
 )
+_PAPER_COLUMNS = ("task", "agent", "budget", "mean score", "95 % interval")
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> Table:
@@ -45,7 +46,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> Table:
         f"{beside if own else ''} Nothing here is compared with a published number."
     )
     columns = (*_COLUMNS, *(_own_column(name) for name in own))
-    return Table("returns", pd.DataFrame(rows), caption, columns=columns)
+    return Table("returns", pd.DataFrame(rows), caption, _PAPER_COLUMNS, columns=columns)
 
 
 def _row(cell: Cell, experiment: Experiment, own: Sequence[str]) -> dict[str, Any]:

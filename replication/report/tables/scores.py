@@ -57,7 +57,7 @@ _COLUMNS = (
     text("deviations"),
 )
 """In a reader's order: up to the verdict, what it rests on."""
-_PAPER_COLUMNS = ("game", "agent", "seeds", "ours", "published", "share", "interval of the share", "verdict")
+_PAPER_COLUMNS = ("game", "agent", "ours", "published", "share", "interval of the share", "verdict")
 """What fits a page of a paper."""
 
 

@@ -29,7 +29,8 @@ class Table:
         name: the module's, and of the files.
         frame: the data, a row a row: plain numbers, words, booleans; None or NaN where there is no value. The CSV.
         caption: says everything needed to read it; its first sentence alone says what is shown.
-        paper_columns: headings that the LaTeX has, where all columns are too many for a page; empty: all.
+        paper_columns: headings that the LaTeX has, where all columns are too many for a page; empty: those up to the
+            verdict, or all where nothing is judged.
         experiment: whose table it is; its LaTeX label says so.
         columns: what Markdown, LaTeX and page print, in their order; each names the data columns it is made of. Empty:
             the data are words alone, and printed as they are.
@@ -56,7 +57,7 @@ class Table:
         """Return the content by suffix: `csv`; `md`, the caption, then the table; `tex`, to be input in a paper."""
         printed = self.printed()
         label = "-".join(filter(None, (self.experiment, self.name)))
-        columns = list(self.paper_columns or printed.columns)
+        columns = list(self.paper_columns or up_to_the_verdict(list(printed.columns)) or printed.columns)
         return {
             "csv": to_csv(self.frame),
             "md": f"{self.caption}\n\n{to_markdown(printed)}\n".encode(),
@@ -65,6 +66,12 @@ class Table:
 
     def _columns(self) -> tuple[PrintedColumn, ...]:
         return self.columns or tuple(text(str(name), str(name)) for name in self.frame.columns)
+
+
+def up_to_the_verdict(headings: list[str]) -> list[str]:
+    """Return the headings up to the last verdict, which are what it rests on; none where nothing is judged."""
+    places = [place for place, heading in enumerate(headings) if heading.startswith("verdict")]
+    return headings[: places[-1] + 1] if places else []
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:
