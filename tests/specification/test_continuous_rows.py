@@ -13,8 +13,10 @@ from replication.algorithms.off_policy_continuous import ddpg, td3
 from replication.algorithms.off_policy_continuous.contract import ActionBounds, load_algorithm
 from replication.environments.contract import ContinuousActions
 from replication.foundation.random_streams import training_streams
+from replication.specification.assumed_speed import assumed_speed
 from replication.specification.families.off_policy_continuous import STREAMS
 from replication.specification.loading import load_protocol, load_variant
+from replication.specification.run import resolve_run
 from replication.training.off_policy_continuous.learner import Learner, shapes
 from replication.training.off_policy_continuous.noise import Noise
 from replication.training.replay.vectors import Columns
@@ -230,3 +232,13 @@ def test_ta18_ta19_tc9_tc10_ti15_ti16_nb15_nb16_lc11_evaluations_are_those_that_
     assert (periodic.epsilon, protocol.published_quantity) == (0.0, "periodic_evaluations")
     for variant in (OF_2018, OF_TODAY, TIANSHOU, NNABLA, OF_2015):
         assert load_variant(variant).protocol == "mujoco_2018"
+
+
+def test_plans_assume_less_speed_for_larger_networks_and_minibatches_and_less_in_training_than_in_evaluation() -> None:
+    found = {
+        variant: assumed_speed(resolve_run(variant=variant, task="half_cheetah", seed=1, budget_steps=100_000))
+        for variant in (OF_2018, OF_TODAY, OF_2015)
+    }
+    speeds = [found[variant] for variant in (OF_2015, OF_2018, OF_TODAY)]
+    assert all(speed is not None and 20 < speed.training < speed.playing for speed in speeds)
+    assert [speed.training for speed in speeds if speed] == sorted((s.training for s in speeds if s), reverse=True)

@@ -254,6 +254,13 @@ def test_the_nine_games_whose_emulator_changed_are_named() -> None:
     assert "emulator-pong" in pong and "emulator-qbert" not in pong
 
 
+def test_a_later_version_of_a_task_is_a_departure() -> None:
+    run = resolve_run(variant="td3_2018", task="walker2d_v5", seed=1, budget_steps=100_000)
+    (known,) = [d for d in deviations_in_force(run) if d.id.startswith("task-")]
+    assert (known.id, known.rows) == ("task-walker2d-v5", ("TA1",)) and "friction" in known.what
+    assert not [d for d in deviations_in_force(replace(run, task=find_task("walker2d"))) if d.id.startswith("task-")]
+
+
 def test_counts_add_up_and_the_readme_has_them() -> None:
     counts = count_statuses(judged("dqn"))
     assert sum(counts.values()) == 77 and counts[UNDECLARED] == 0 and counts[EXACT] > 50

@@ -59,7 +59,9 @@ def write_control_run(run: Run, results: Path, scores: Mapping[int, float]) -> P
     ]
     folder = run.results_folder(results)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"curve.csv": csv_bytes(curve), "evaluations.csv": csv_bytes(kept)}
+    training = [{"episode": 0, "end_step": 1000, "raw_return": -5.0, "steps": 1000, "ending": "truncated"}]
+    tables = {"curve": curve, "evaluations": kept, "training": training}
+    files = {f"{name}.csv": csv_bytes(rows) for name, rows in tables.items()}
     for name, data in files.items():
         (folder / name).write_bytes(data)
     record = {
