@@ -139,3 +139,27 @@ def test_a_table_of_statements_is_readable_as_text() -> None:
     (row,) = table.frame.to_dict("records")
     assert row["verdict"] == "replicated" and "first near-optimal episode" in row["ours"]
     assert list(table.files()) == ["csv", "md", "tex"]
+
+
+def test_more_steps_learn_the_mountain_car_faster_and_better() -> None:
+    finished = committed("sutton_figure_10_3")
+    frame = mountain_car_statements.build(finished.experiment, finished).frame
+    assert frame["verdict"].tolist() == ["replicated"] * 2 and frame["ours"].tolist()[0] == "239.8 against 283.9"
+    data = mountain_car_curves.build(finished.experiment, finished).data
+    assert set(data["agent"]) == {"n = 1, α = 0.5/8", "n = 8, α = 0.3/8"} and data["mean"].min() > 100.0
+
+
+def test_a_baseline_learns_the_corridor_faster_unless_it_begins_where_there_is_nothing_to_learn() -> None:
+    finished = committed("sutton_figure_13_2")
+    frame = corridor_statements.build(finished.experiment, finished).frame
+    assert frame["verdict"].tolist() == ["replicated", "inconclusive", "replicated"]
+    assert "1 of 200 runs with episodes that were cut" in frame["ours"].tolist()[2]
+
+
+def test_q_learning_goes_left_and_double_q_learning_less() -> None:
+    finished = committed("sutton_figure_6_5")
+    frame = bias_statements.build(finished.experiment, finished).frame
+    assert len(frame) == 16 and frame["verdict"].tolist()[:4] == ["replicated"] * 2 + ["inconclusive", "replicated"]
+    data = left_actions.build(finished.experiment, finished).data
+    first = data[(data["point"] == 1)]["mean"]
+    assert len(first) == 8 and all(abs(first - 50.0) < 2.5)
