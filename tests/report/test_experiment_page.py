@@ -137,7 +137,7 @@ def test_tables_and_images_can_be_read_aloud(experiment, tmp_path):
     assert len(images) == 2 and all(len(image["alt"]) > 40 for image in images)
     assert all(int(image["width"]) in range(400, 1000) for image in images)
     counts = {tag: sum(seen == tag for seen, _ in reader.seen) for tag in ("table", "caption", "h1")}
-    assert counts["table"] == counts["caption"] == 4 + 2  # a fidelity table for each agent
+    assert counts["table"] == counts["caption"] == 5 + 2  # scores twice, a fidelity table for each agent
     assert counts["h1"] == 1
     assert all("scope" in attributes for tag, attributes in reader.seen if tag == "th")
 
