@@ -103,12 +103,14 @@ def _draw(data: pd.DataFrame) -> Figure:
         axes.set_yticks([])
         return figure
     several = ours["agent"].nunique() > 1 or ours["task"].duplicated().any()
-    axes.set_yticks(range(count), [f"{row.task}, {row.agent}" if several else row.task for row in ours.itertuples()])
+    axes.set_yticks(
+        range(count), [f"{row.task}, {row.agent}" if several else str(row.task) for row in ours.itertuples()]
+    )
     place = -1
     for row in data.to_dict("records"):
         if row["series"] == OURS:
             place += 1
-            _draw_ours(axes, place, row, reach)
+            _draw_ours(axes, place, {str(name): cell for name, cell in row.items()}, reach)
         elif abs(row["in_margins"]) <= reach:
             axes.plot([row["in_margins"]], [place], "|", color="#8c8c8c", markersize=6, markeredgewidth=1.0, zorder=2)
     figure.legend(handles=_legend(data, ours), loc="outside lower center", ncols=3)

@@ -165,7 +165,6 @@ def _caption(
             "A published aggregate is compared on exactly its games, at its protocol and frames. Its floor is random "
             "play in every game: 0, and 100 for the optimality gap. Its error is that of the aggregate when every run "
             "of every game is drawn anew, by the spread between runs that was published, else stood in for.",
-            REASON,
             RULE_TEXT,
             f"The errors of 5 % hold over {family.comparisons} comparison{'s' * (family.comparisons != 1)}. An "
             "aggregate says less than its games: tables that differ in every game may have the same.",

@@ -74,7 +74,7 @@ def _approaches(records: Sequence[BundleRecord]) -> Statement:
     middles = [float(np.median(_column(record, "second_half"))) for record in records]
     good = records[int(np.argmax(middles))]
     if config_of(run).least_probability:
-        comparisons = within(good.column("second_half"), best, margin)
+        comparisons: tuple[Estimate, ...] = within(good.column("second_half"), best, margin)
     else:
         near = np.abs(_column(good, "second_half") - best) <= margin
         comparisons = (_above_half(near),)
