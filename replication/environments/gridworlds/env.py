@@ -26,8 +26,9 @@ class GridworldEnv(gymnasium.Env[np.int64, np.int64]):
         self._world = world
         self._transitions = transitions_of(world)
         self._changes_after_steps = world.changes_after_steps if isinstance(world, Gridworld) else 0
-        changes = isinstance(world, Gridworld) and world.changed_layout
-        self._changed = transitions_of(world.after_change()) if changes else self._transitions
+        self._changed = self._transitions
+        if isinstance(world, Gridworld) and world.changed_layout:
+            self._changed = transitions_of(world.after_change())
         self._steps = 0
         states, actions, _ = self._transitions.next_state.shape
         self.observation_space = gymnasium.spaces.Discrete(states)
