@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -43,8 +41,8 @@ def _draw(data: pd.DataFrame) -> Figure:
     for place, (n, line) in enumerate(data.groupby("n")):
         colour, marker = AGENT_COLOURS[place % len(AGENT_COLOURS)], _MARKERS[place % len(_MARKERS)]
         axes.fill_between(line["step_size"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.0}
-        axes.plot(line["step_size"], line["mean"], label=f"n = {n}", **style)
+        size, mean = line["step_size"], line["mean"]
+        axes.plot(size, mean, label=f"n = {n}", color=colour, marker=marker, markersize=4, linewidth=1.0)
     axes.set_ylim(_LOWEST, _HIGHEST)
     axes.set_xlabel("step size × number of tilings (8)")
     axes.set_ylabel("steps per episode, first 50 episodes")

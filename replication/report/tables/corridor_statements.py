@@ -73,6 +73,7 @@ def _approaches(records: Sequence[BundleRecord]) -> Statement:
     margin = _NEAR_SHARE * abs(best)
     middles = [float(np.median(_column(record, "second_half"))) for record in records]
     good = records[int(np.argmax(middles))]
+    comparisons: tuple[Estimate, ...]
     if config_of(run).least_probability:
         comparisons: tuple[Estimate, ...] = within(good.column("second_half"), best, margin)
     else:
