@@ -75,7 +75,7 @@ def _approaches(records: Sequence[BundleRecord]) -> Statement:
     good = records[int(np.argmax(middles))]
     comparisons: tuple[Estimate, ...]
     if config_of(run).least_probability:
-        comparisons: tuple[Estimate, ...] = within(good.column("second_half"), best, margin)
+        comparisons = within(good.column("second_half"), best, margin)
     else:
         near = np.abs(_column(good, "second_half") - best) <= margin
         comparisons = (_above_half(near),)
