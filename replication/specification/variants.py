@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,6 +49,7 @@ class Variant(Settings):
     def of_file(self, source: Path) -> Variant:
         """Return the same variant, of an algorithm that lies outside this package."""
         copy = self.model_copy()
+        vars(copy).pop("unknown_code", None)  # of the other file
         copy._source = source
         return copy
 
@@ -62,7 +63,7 @@ class Variant(Settings):
         """The algorithm's file."""
         return self._source or paths.ALGORITHMS / self.family / f"{self.module}.py"
 
-    @property
+    @cached_property  # an experiment has hundreds of runs of one variant
     def unknown_code(self) -> str | None:
         """The digest of its algorithm's code where that names a run; None: it is known to learn the same."""
         return unknown_code(self.family, self.module, self.source)

@@ -65,7 +65,7 @@ def index_html(results: Path) -> str:
         ReplicationError: a bad experiment; a run file that belongs to another run.
     """
     known = what_is_known(results)
-    shown = [_shown(load_experiment(name), results, left) for name, left in known.left.items()]
+    shown = [_shown(one, results, known.left[one.experiment]) for one in known.experiments]
     shown += [_shown(found, results, left_to_run(found, results)) for found in _changed_by_hand(results)]
     figure = draw(known.rows)
     with_page, without = ([one for one in shown if one.has_page is there] for there in (True, False))

@@ -44,11 +44,13 @@ class Known:
 
     Attributes:
         rows: every judged row.
-        left: what each experiment lacks, by its name.
+        experiments: all whose results may be committed.
+        left: what each of them lacks, by its name.
         sentences: five of them.
     """
 
     rows: list[JudgedRow]
+    experiments: list[Experiment]
     left: dict[str, Left]
     sentences: list[str]
 
@@ -64,7 +66,7 @@ def what_is_known(results: Path) -> Known:
     begun = sum((results / name / "index.html").exists() for name in left)
     rows = judged_rows_of(experiments, results)
     longest = max((one.longest_frames for one in left.values()), default=0)
-    return Known(rows, left, sentences(rows, begun, [*left.values()], longest))
+    return Known(rows, experiments, left, sentences(rows, begun, [*left.values()], longest))
 
 
 def judged_rows_of(experiments: Sequence[Experiment], results: Path) -> list[JudgedRow]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.task import Task, content_digest
@@ -67,8 +68,11 @@ class SmallMdp(Task):
     @property
     def unknown_content(self) -> str | None:
         """The digest of all that can change a number; None where its committed runs were played like this."""
-        digest = content_digest(self, _NOT_CONTENT)
-        return None if KNOWN_CONTENT.get(self.name) == digest else digest
+        return None if KNOWN_CONTENT.get(self.name) == self._content else self._content
+
+    @cached_property  # asked for with every run
+    def _content(self) -> str:
+        return content_digest(self, _NOT_CONTENT)
 
     def _wrong(self) -> str:
         """Say what is wrong with the states; empty where nothing is."""
