@@ -132,7 +132,9 @@ def count_statuses(judged: Sequence[JudgedRow]) -> dict[str, int]:
 def _settings(variant: Variant, protocol: Protocol, frames: int | None) -> dict[str, Any]:
     """Return all settings in force by dotted name; parts that are absent have no names."""
     # A part is compared as a YAML writes it; a setting of its own shows in any row, left out of the YAML or not.
-    shown = variant.config | without_defaults(variant.facts.settings, variant.config)
+    shown = variant.config | without_defaults(
+        variant.facts.modules.get(variant.module, variant.facts.settings), variant.config
+    )
     content = {"config": shown, "protocol": protocol.model_dump(exclude={"sources", "deviations"})}
     final = content["protocol"]["final_evaluation"]
     if final is not None and final["epsilon"] is None:  # left to the paper: what is played is the variant's own

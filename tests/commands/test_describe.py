@@ -20,6 +20,7 @@ PARTS = {
     "periodic_evaluation": "Periodic evaluation",
     "final_evaluation": "Final evaluation",
     "training_score": "Training score",
+    "evaluation_score": "Evaluation score",
 }
 
 

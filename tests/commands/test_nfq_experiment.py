@@ -232,7 +232,7 @@ def test_the_table_by_hand():
     shown = table.iloc[:2]
     assert list(shown["difference, points"]) == ["-28", "+0"]
     assert list(shown["transitions"]) == ["450", "900"] and list(shown["least balanced, s"]) == ["0.7", "0.7"]
-    low, high = (float(cell) for cell in shown["interval"]["50"].split(" to "))
+    low, high = (float(cell) for cell in shown["its interval"]["50"].split(" to "))
     assert low < -28 < high < 0
     # Fisher's exact test of 9 of 50 beside 23 of 50: p = 0.0050, which six comparisons do not allow (0.0042).
     assert float(stats.fisher_exact([[9, 41], [23, 27]]).pvalue) == pytest.approx(0.0050, abs=1e-4)

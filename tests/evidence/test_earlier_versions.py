@@ -124,7 +124,7 @@ def test_tables_captions_and_pages_mark_it(shown: tuple[Experiment, list[Run]], 
     assert sum("numerics version 2)" in seeds for seeds in table.printed()["seeds"]) == 1
     assert f"runs ({some}) finished." in table.caption
     assert "Runs of an earlier numerics version were made by code of the same law" in table.caption
-    told = [provenance(found)["run"] for found in trained]
+    told = [provenance(found, tmp_path)["run"] for found in trained]
     assert told[0] == f"{named[0].name} (numerics version 2)"
     assert told[1:] == [run.name for run in named[1:]]
     assert any("numerics version 2)" in row["finished"] for row in asked_for(experiment, finished))

@@ -334,5 +334,5 @@ def test_verdicts_of_each_table_stand_under_its_name(plain, tmp_path):
     assert re.findall(r"<h3>(.*?)</h3>", html) == ["Table scores", "Table others"]
     assert re.findall(r"<dt><strong>(\d+)</strong> (.*?)</dt>", html)[-1] == ("1", "differs")
     headings = re.findall(r'<th scope="col">(.*?)</th>', html)
-    assert headings[:5] == ["game", "agent", "score", "published", "share"]
+    assert headings[:5] == ["game", "agent", "ours", "published", "difference"]
     assert headings.count("95 % interval") == 2 and "agent 95 % interval verdict" in " ".join(headings)

@@ -20,15 +20,15 @@ def test_jinja_is_set_up_in_one_module() -> None:
 
 def test_a_page_allows_its_own_script_and_those_of_its_fragments_alone() -> None:
     fragment = '<script type="application/json">{}</script><script>one()</script><script>two()\n</script>'
-    alone, page = (unescape(fill_page("index.html", *more, experiments=[])) for more in ((), (fragment,)))
+    alone, page = (unescape(fill_page("agents.html", *more, groups=[], left_out=0)) for more in ((), (fragment,)))
     allowed = script_policy("one()", "two()\n")
     assert allowed in page and allowed not in alone
     assert page.replace(f" {allowed}", "") == alone
 
 
 def test_a_name_without_a_value_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="experiments"):
-        fill_page("index.html")
+    with pytest.raises(UndefinedError, match="groups"):
+        fill_page("agents.html")
     with pytest.raises(UndefinedError, match="views"):
         fill_fragment("embedding.html", width=1, height=1)
     with pytest.raises(UndefinedError):

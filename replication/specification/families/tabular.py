@@ -10,7 +10,11 @@ from replication.foundation.validation import Count, Positive, Probability
 from replication.specification.families.facts import FamilyFacts, FamilySettings
 
 
-class TabularConfig(FamilySettings):
+class TabularSettings(FamilySettings):
+    """The settings of the family: its agents have no field in common."""
+
+
+class TabularConfig(TabularSettings):
     """An agent with a table of action values, all 0 at first."""
 
     step_size: Annotated[float, Field(gt=0.0, le=1.0)]
@@ -32,7 +36,7 @@ class DynaConfig(TabularConfig):
     """kappa: of the reward of a planned step, for each root of a step since it was last taken; above 0: Dyna-Q+."""
 
 
-class ReinforceTabularConfig(FamilySettings):
+class ReinforceTabularConfig(TabularSettings):
     """An agent with a preference for each of two actions, the same in all states, which are alike to it."""
 
     step_size: Positive
@@ -70,7 +74,7 @@ NUMERICS_VERSION = 1
 
 FACTS = FamilyFacts(
     name="tabular",
-    settings=TabularConfig,
+    settings=TabularSettings,
     modules={
         "q_learning": TabularConfig,
         "sarsa": TabularConfig,
