@@ -1,7 +1,8 @@
 """Finished runs of every experiment and family, grouped by what was asked of them: task, protocol, length of training.
 
 Agents of one group can be set beside each other, whichever family they are of. An agent that does not train stands in
-every group of its task and protocol.
+every group of its task and protocol. What measures the steps of episodes is left out: of it a higher number is not the
+better one.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def agents_side_by_side(results: Path) -> SideBySide:
         except ReplicationError:
             records.read(folder)  # a damaged record is no record of other settings
             left_out.append(folder)
+            continue
+        if getattr(run.protocol.training, "measured", "") == "episode_steps":
             continue
         preset = run.preset.preset if run.preset else ""
         asked = (run.task.name, run.protocol.protocol, preset)

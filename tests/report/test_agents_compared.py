@@ -48,6 +48,7 @@ def test_what_is_committed_is_grouped_by_what_was_asked() -> None:
     found = agents_side_by_side(RESULTS)
     assert not found.left_out
     for group in found.groups:
+        assert "steps of each episode" not in next(iter(group.agents.values())).run.protocol.title
         runs = [agent.run for agent in group.agents.values()]
         assert len({(run.task.name, run.protocol.protocol) for run in runs}) == 1
         assert len({run.budget for run in runs if run.family.trains}) <= 1

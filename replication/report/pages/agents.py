@@ -93,8 +93,8 @@ def _rows(group: Group) -> Iterator[ShownAgent]:
             agent=name,
             family=agent.run.family.name.replace("_", " "),
             runs=len(agent.scores),
-            score=f"{_mean(agent):,.1f}",
-            scores=f"{low:,.1f} to {high:,.1f}" if own else "",
+            score=_number(_mean(agent)),
+            scores=f"{_number(low)} to {_number(high)}" if own else "",
             behind=_behind(found) if found else "",
             word=found.word if found else "highest",
         )
@@ -102,8 +102,13 @@ def _rows(group: Group) -> Iterator[ShownAgent]:
 
 def _behind(found: Difference) -> str:
     if found.word == "too few runs":
-        return f"{found.mean:+,.1f}"
-    return f"{found.mean:+,.1f} ({found.low:+,.1f} to {found.high:+,.1f})"
+        return _number(found.mean)
+    return f"{_number(found.mean)} ({_number(found.low)} to {_number(found.high)})"
+
+
+def _number(value: float) -> str:
+    """Write a number with two places where it is small, and one else."""
+    return f"{value:z,.2f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
 def _mean(agent: AgentRuns) -> float:
