@@ -104,7 +104,7 @@ class Run:
 
     @cached_property
     def _digests(self) -> tuple[str, str]:
-        return record_digests(self.identity())
+        return record_digests(self._identity)
 
     @cached_property
     def record_digest(self) -> str:
@@ -113,7 +113,7 @@ class Run:
 
     @cached_property
     def _record_digests(self) -> tuple[str, str]:
-        return self._digests if self.bundle is None else record_digests(self.record_identity())
+        return self._digests if self.bundle is None else record_digests(self._with_seeds(self._identity))
 
     @property
     def stands_for(self) -> int:
@@ -122,6 +122,11 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
+        return copy.deepcopy(self._identity)
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """The same, its parts shared by all runs that have them: for reading alone."""
         # The words of Atari's records are older than other tasks.
         of_task = (
             {"game": self.task.name} if self._is_atari else {"environment": self.task.kind, "task": self.task.name}
@@ -133,9 +138,9 @@ class Run:
             "variant": self.variant.variant,
             "module": self.variant.module,
             "family": self.variant.family,
-            "config": copy.deepcopy(_config_in_identity(_This(self.variant))),
+            "config": _config_in_identity(_This(self.variant)),
             "protocol": self.protocol.protocol,
-            "protocol_settings": copy.deepcopy(_protocol_in_identity(_This(self.protocol))),
+            "protocol_settings": _protocol_in_identity(_This(self.protocol)),
             **of_task,
             "seed": self.seed,
             "preset": self.preset.preset if self.preset else None,
@@ -147,7 +152,10 @@ class Run:
 
     def record_identity(self) -> dict[str, Any]:
         """Return the identity that its record stores: with the seeds of the bundle, where it is part of one."""
-        identity = self.identity()
+        return self._with_seeds(self.identity())
+
+    def _with_seeds(self, identity: dict[str, Any]) -> dict[str, Any]:
+        """Return an identity with the seeds of the bundle in place of its own, where it is part of one."""
         if self.bundle is None:
             return identity
         seeds = {"first": self.bundle.first, "count": self.bundle.count}
