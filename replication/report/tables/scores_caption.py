@@ -57,12 +57,14 @@ def caption(
 
 def _agents(experiment: Experiment) -> list[str]:
     """Say of each agent how long it is trained, where it is judged, and by which protocol."""
-    runs, agents = experiment.runs(), {}
+    runs, agents, of_agent = experiment.runs(), {}, dict[str, list[Run]]()
     for run in runs:
-        title = agent_title(run, runs)
+        of_agent.setdefault(agent_title(run, runs), []).append(run)
+    for title, same in of_agent.items():
+        run = same[-1]
         preset = f", preset {run.preset.preset} ({run.preset.title})" if run.preset else ""
         of_training = " of training" * (run.budget.steps > 0)
-        judged_at = judged_text([other for other in runs if agent_title(other, runs) == title], experiment)
+        judged_at = judged_text(same, experiment)
         agents[title] = (
             f"{title}: {full_budget_text(run)}{of_training}{judged_at}{preset}, protocol {run.protocol.title}"
         )
