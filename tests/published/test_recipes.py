@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_known_from_names_no_file_of_a_workplace_and_every_transcription_its_rep
 ):
     for source, algorithm in recipe_rows():
         text = find_recipe(source, algorithm).known_from
-        assert "/work" not in text and "shared/" not in text, source
+        assert not re.search(r"(^|\s)(/|\.\./)", text) and "shared/" not in text, source  # no path of one machine
         assert "memory" not in text.replace("from memory", ""), source
         assert ("transcription" in text) <= ("repository not named" in text), source
         assert ("stored note" in text) <= ("repository not named" in text), source
