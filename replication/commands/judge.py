@@ -111,9 +111,10 @@ class _Judged(Variant):
 class JudgedRun(Run):
     """A policy of another program under a protocol; `variant` holds its name and how it sees the game."""
 
-    def identity(self) -> dict[str, Any]:
-        """Return the identity of a run, marked as another program's."""
-        return super().identity() | {"family": "judged", "numerics_version": INTERFACE_VERSION}
+    @property
+    def shared_identity(self) -> dict[str, Any]:
+        """The identity of a run, marked as another program's."""
+        return super().shared_identity | {"family": "judged", "numerics_version": INTERFACE_VERSION}
 
     def results_folder(self, results: Path) -> Path:
         """Return the folder of its results: beside the runs, never among them."""

@@ -104,7 +104,7 @@ class Run:
 
     @cached_property
     def _digests(self) -> tuple[str, str]:
-        return record_digests(self._identity)
+        return record_digests(self.shared_identity)
 
     @cached_property
     def record_digest(self) -> str:
@@ -113,7 +113,7 @@ class Run:
 
     @cached_property
     def _record_digests(self) -> tuple[str, str]:
-        return self._digests if self.bundle is None else record_digests(self._with_seeds(self._identity))
+        return self._digests if self.bundle is None else record_digests(self._with_seeds(self.shared_identity))
 
     @property
     def stands_for(self) -> int:
@@ -122,11 +122,11 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """Return the identity: every setting that can change a number, as run.json stores it."""
-        return copy.deepcopy(self._identity)
+        return copy.deepcopy(self.shared_identity)
 
     @property
-    def _identity(self) -> dict[str, Any]:
-        """The same, its parts shared by all runs that have them: for reading alone."""
+    def shared_identity(self) -> dict[str, Any]:
+        """The identity whose parts all runs that have them share: for reading alone, and for a subclass to mark."""
         # The words of Atari's records are older than other tasks.
         of_task = (
             {"game": self.task.name} if self._is_atari else {"environment": self.task.kind, "task": self.task.name}
