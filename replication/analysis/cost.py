@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replication.evidence.records import readable_records
+from replication.evidence.records import readable_records, task_name
 from replication.evidence.state_files import checkpoint_step
 from replication.foundation.resources import processor_model
 from replication.specification.assumed_speed import assumed_speed, longest_final_frames, longest_periodic_steps
@@ -81,7 +81,7 @@ def known_speed(run: Run, results: Path, state: Path) -> Speed:
     )
     if longest is not None:
         rate = longest["counts"]["steps"] / longest["cost"]["seconds"]
-        origin = f"of the finished run of {longest['game']}"
+        origin = f"of the finished run of {task_name(longest)}"
         return Speed(rate, assumed.playing, includes_evaluations=True, origin=origin)
     return assumed
 

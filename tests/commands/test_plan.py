@@ -31,7 +31,7 @@ def _record(run: Run, **changes) -> dict:
     record = {
         "training_digest": run.training_digest,
         "result_digest": run.result_digest,
-        "game": run.task.name,
+        ("game" if run.task.kind == "atari" else "task"): run.task.name,
         "config": identity_config(run.variant),
         "counts": {"steps": run.budget.steps},
         "cost": {"seconds": 200.0},
@@ -87,6 +87,14 @@ def test_a_run_that_says_nothing_about_this_machine_is_not_a_measurement(tmp_pat
     assert known_speed(run, results, state).training == 150.0
     _finish(run, results, state, **changes)
     assert known_speed(run, results, state).origin == "assumed"
+
+
+@pytest.mark.parametrize("name", ["td3_2018", "a2c_2017", "quickstart"])
+def test_a_finished_run_of_every_kind_of_task_tells_the_speed_of_the_next(tmp_path: Path, name: str) -> None:
+    run = load_experiment(name).runs()[0]
+    results, state = tmp_path / "results", tmp_path / "state"
+    _finish(run, results, state, counts={"steps": 10_000_000})
+    assert known_speed(run, results, state).origin == f"of the finished run of {run.task.name}"
 
 
 def test_a_run_that_came_with_the_results_decides_nothing(tmp_path: Path) -> None:
