@@ -27,7 +27,8 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	cp requirements.lock $@
 
-quickstart: $(INSTALLED) ## Train, evaluate and draw a small experiment: results/quickstart/index.html
+quickstart: $(INSTALLED) ## Train, judge and draw two small experiments: a pole in minutes, then two games of Atari
+	$(BIN)/python -m replication run quickstart_pendulum
 	$(BIN)/python -m replication run quickstart
 
 check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing

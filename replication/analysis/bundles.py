@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from replication.analysis.finished import FinishedRun
-from replication.analysis.intervals import Estimate, estimate
+from replication.analysis.intervals import LEVEL, Estimate, estimate
 from replication.specification.run import Run
 
 
@@ -81,3 +82,12 @@ def bundle_records(finished: Sequence[FinishedRun]) -> list[BundleRecord]:
         run, count = members[0].run, int(totals["count"])
         records.append(BundleRecord(run, count, float(totals["mean"]), float(totals["deviation"]), curve, rows))
     return records
+
+
+def banded(curve: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of a record's curve with Student's interval of each mean over seeds, columns low and high."""
+    curve = curve.copy()
+    t = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, curve["count"] - 1))
+    half = t * curve["deviation"] / np.sqrt(curve["count"])
+    curve["low"], curve["high"] = curve["mean"] - half, curve["mean"] + half
+    return curve

@@ -19,6 +19,7 @@ from replication.report.figures import (
     mountain_car_step_sizes,
     step_sizes,
 )
+from replication.report.figures import maze_settings as maze_settings_figure
 from replication.report.pages.tables import ShownTable, verdicts
 from replication.report.tables import (
     bias_statements,
@@ -26,6 +27,7 @@ from replication.report.tables import (
     corridor_statements,
     dyna_statements,
     exact_limits,
+    maze_settings,
     mountain_car_statements,
     windy_statements,
 )
@@ -39,13 +41,13 @@ BUILDERS = {
     "sutton_figure_6_3": (exact_limits, step_sizes),
     "sutton_figure_6_5": (bias_statements, left_actions),
     "sutton_figure_8_2": (dyna_statements, measured_curves),
-    "sutton_figure_8_4": (dyna_statements, measured_curves),
+    "sutton_figure_8_4": (dyna_statements, maze_settings_figure),
     "sutton_figure_10_2": (mountain_car_statements, mountain_car_curves),
     "sutton_figure_10_3": (mountain_car_statements, mountain_car_curves),
     "sutton_figure_10_4": (mountain_car_statements, mountain_car_step_sizes),
     "sutton_figure_13_1": (corridor_statements, corridor_curves),
     "sutton_figure_13_2": (corridor_statements, corridor_curves),
-    "sutton_figure_8_5": (dyna_statements, measured_curves),
+    "sutton_figure_8_5": (maze_settings, maze_settings_figure),
 }
 
 
@@ -139,6 +141,24 @@ def test_a_table_of_statements_is_readable_as_text() -> None:
     (row,) = table.frame.to_dict("records")
     assert row["verdict"] == "replicated" and "first near-optimal episode" in row["ours"]
     assert list(table.files()) == ["csv", "md", "tex"]
+
+
+@pytest.mark.parametrize(("name", "ahead"), [("sutton_figure_8_4", 14), ("sutton_figure_8_5", 11)])
+def test_which_agent_is_ahead_in_a_maze_depends_on_what_the_book_leaves_open(name: str, ahead: int) -> None:
+    finished = committed(name)
+    table = maze_settings.build(finished.experiment, finished)
+    frame = table.frame
+    assert len(frame) == 27 == len(frame[["planning_steps", "step_size", "bonus"]].drop_duplicates())
+    assert frame["difference"].to_list() == pytest.approx((frame["dyna_q_plus"] - frame["dyna_q"]).to_list())
+    assert (frame["ahead"] == "Dyna-Q+").sum() <= ahead == (frame["difference"] > 0.0).sum()
+    assert f"{(frame['ahead'] == 'Dyna-Q+').sum()} Dyna-Q+" in table.caption
+    for row in frame.to_dict("records"):
+        word = {True: "Dyna-Q+", False: "Dyna-Q"}[row["difference"] > 0.0]
+        assert row["ahead"] == (word if row["difference_low"] * row["difference_high"] > 0.0 else "not told apart")
+    drawn = maze_settings_figure.build(finished.experiment, finished)
+    assert len([axes for axes in drawn.figure.axes if axes.get_title(loc="left")]) == 9
+    assert sum("first pair" in axes.get_title(loc="left") for axes in drawn.figure.axes) == 1
+    assert len(drawn.data.groupby(["planning_steps", "step_size", "bonus"])) == 36
 
 
 def test_more_steps_learn_the_mountain_car_faster_and_better() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
+from replication.analysis.bundles import banded
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
@@ -33,10 +33,7 @@ def _points(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
     parts = []
     for found in {found.folder: found for found in finished}.values():
         if found.curve is not None and found.run.family.bundles:
-            part = found.curve.copy()
-            error = part["deviation"] / np.sqrt(part["count"])
-            half = error * stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1))
-            part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+            part = banded(found.curve)
             part.insert(0, "agent", _line_name(found.run, experiment.runs()))
             part.insert(0, "task", found.run.task.title)
             parts.append(part)

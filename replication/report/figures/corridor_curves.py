@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
-from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import best_blind_value
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
@@ -33,9 +32,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 
 
 def _points(record: BundleRecord) -> pd.DataFrame:
-    part, config = record.curve.copy(), config_of(record.run)
-    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
-    part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+    part, config = banded(record.curve), config_of(record.run)
     baseline = f", baseline {power_text(config.baseline_step_size)}" if config.baseline_step_size else ""
     part.insert(0, "agent", f"α = {power_text(config.step_size)}{baseline}")
     part.insert(0, "setting", setting_text(record.run))

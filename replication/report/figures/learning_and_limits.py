@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
-from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import LIMIT_OF, limits_while_learning
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
@@ -37,9 +35,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 
 
 def _points(agent: str, record: BundleRecord) -> pd.DataFrame:
-    part = record.curve.copy()
-    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
-    part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+    part = banded(record.curve)
     part.insert(0, "agent", agent)
     return part
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
-from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import first_actions_of_best
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
@@ -33,11 +32,9 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 
 
 def _points(record: BundleRecord) -> pd.DataFrame:
-    part = record.curve.copy()
-    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
-    middle = part["mean"]
-    for name, steps in (("mean", middle), ("low", middle - half), ("high", middle + half)):
-        part[name] = left_percent(steps)
+    part = banded(record.curve)
+    for name in ("mean", "low", "high"):
+        part[name] = left_percent(part[name])
     part.insert(0, "agent", algorithm_title(record.run))
     part.insert(0, "task", record.run.task.title)
     return part

@@ -1,4 +1,4 @@
-"""What a protocol measures while agents learn, by episode or by step, where seeds share a record: mean and interval."""
+"""What a protocol measures by episode or by step while agents learn, where seeds share a record: mean and interval."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
-from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import epsilon_greedy_steps
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
@@ -20,7 +18,6 @@ from replication.specification.experiments import Experiment
 from replication.specification.families.tabular import DynaConfig
 from replication.specification.protocols import GridworldPresentation
 from replication.specification.run import Run
-from replication.specification.tasks.gridworlds import Gridworld
 
 _LABELS = {
     "episode_return": ("episode", "sum of rewards during the episode"),
@@ -43,17 +40,15 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
     exact = {record.run.task.title: epsilon_greedy_steps(record.run) for record in records}
     with house_style():
-        figure = _draw(data, measured_of(runs[0]), exact, _change_of(runs[0]))
+        figure = _draw(data, measured_of(runs[0]), exact)
     return FigureResult("measured_curves", figure, data, _caption(experiment, finished, data, exact))
 
 
 def _agent(run: Run, runs: Sequence[Run]) -> str:
-    """Name an agent as the book does: Dyna-Q with a bonus is Dyna-Q+; n steps are planned, alpha is the step size."""
+    """Name an agent as the book does: n steps are planned, alpha is the step size."""
     if not isinstance(run.settings, DynaConfig):
         return agent_title(run, runs)
-    config = run.settings
-    name = f"Dyna-Q+, κ = {config.bonus:g}" if config.bonus else "Dyna-Q"
-    return f"{name}, n = {config.planning_steps}, α = {config.step_size:g}"
+    return f"Dyna-Q, n = {run.settings.planning_steps}, α = {run.settings.step_size:g}"
 
 
 def measured_of(run: Run) -> str:
@@ -62,21 +57,15 @@ def measured_of(run: Run) -> str:
     return run.protocol.training.measured
 
 
-def _change_of(run: Run) -> int:
-    """Return the steps after which the world changes; 0: it does not."""
-    return run.task.changes_after_steps if isinstance(run.task, Gridworld) else 0
-
-
 def _points(record: BundleRecord, agent: str) -> pd.DataFrame:
-    part = record.curve[record.curve["point"] >= _FROM_POINT[measured_of(record.run)]].copy()
-    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
-    part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+    part = banded(record.curve)
+    part = part[part["point"] >= _FROM_POINT[measured_of(record.run)]]
     part.insert(0, "agent", agent)
     part.insert(0, "task", record.run.task.title)
     return part
 
 
-def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: int) -> Figure:
+def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float]) -> Figure:
     tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
     panels = max(1, len(tasks))
     rows, columns = (panels, 1) if panels == 1 else (-(-panels // 2), 2)
@@ -88,7 +77,9 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
             axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
             style = _STYLES[place % len(_STYLES)]
             axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, linestyle=style, label=agent)
-        _draw_exact(axes, measured, exact[task], float(here["point"].max()), change)
+        if measured == "episode_steps":
+            label = f"with optimal values, {exact[task]:.2f} steps an episode"
+            axes.axhline(exact[task], color=REFERENCE_COLOUR, linewidth=0.9, linestyle="--", label=label)
         axes.set_ylim(0.0, _HEADROOM * float(here["high"].max()))
         axes.set_title(task)
         axes.set_xlabel(_LABELS[measured][0])
@@ -96,19 +87,6 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
         axes.grid(axis="y")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     return figure
-
-
-def _draw_exact(axes: Axes, measured: str, steps: float, last: float, change: int) -> None:
-    """Draw what epsilon-greedy agents that know the best values would show."""
-    style = {"color": REFERENCE_COLOUR, "linewidth": 0.9, "linestyle": "--"}
-    label = f"with optimal values, {steps:.2f} steps an episode"
-    if measured == "finished_episodes":
-        until = change or last
-        axes.plot([0.0, until], [0.0, until / steps], label=label, **style)  # type: ignore[arg-type]
-    elif measured == "episode_steps":
-        axes.axhline(steps, label=label, **style)  # type: ignore[arg-type]
-    if change:
-        axes.axvline(change, color=REFERENCE_COLOUR, linewidth=0.8, linestyle=":", label="the maze changes")
 
 
 def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame, exact: dict[str, float]) -> str:

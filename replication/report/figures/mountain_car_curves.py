@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
-from replication.analysis.bundles import BundleRecord, bundle_records
+from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
@@ -31,10 +29,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 
 def _points(record: BundleRecord) -> pd.DataFrame:
     """Return steps, which are the returns without their sign: each step earns -1."""
-    part = record.curve.copy()
-    half = stats.t.ppf(0.5 + LEVEL / 2, np.maximum(1, part["count"] - 1)) * part["deviation"] / np.sqrt(part["count"])
-    part["mean"] = -part["mean"]
-    part["low"], part["high"] = part["mean"] - half, part["mean"] + half
+    part = banded(record.curve)
+    part["mean"], part["low"], part["high"] = -part["mean"], -part["high"], -part["low"]
     part.insert(0, "agent", agent_text(record.run))
     return part
 

@@ -13,7 +13,7 @@ from replication.report.pages.tables import judged_rows
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.registry import find_task
 
-MADE_BY_EVERY_CLONE = frozenset({"quickstart"})
+MADE_BY_EVERY_CLONE = frozenset({"quickstart", "quickstart_pendulum"})
 """Experiments whose results git ignores: no committed page says what is finished of them."""
 _ORDER = ("replicated", "consistent", "differs", "inconclusive", "uninformative")
 
