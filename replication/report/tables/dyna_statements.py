@@ -85,7 +85,7 @@ def _of_a_changing_maze(plain: BundleRecord, curious: BundleRecord) -> list[Stat
 
 
 def _of_the_shortcut(plain: BundleRecord, curious: BundleRecord, settings: str, old_steps: float) -> Statement:
-    """More episodes than steps divided by the old path's length cannot be finished by the old path."""
+    # More episodes than steps divided by the old path's length cannot be finished by the old path.
     world, end = plain.run.task, plain.run.budget.steps
     assert isinstance(world, Gridworld)
     middle = (world.changes_after_steps + end) // 2
