@@ -205,7 +205,7 @@ class _ReplayConsole(AtariEmulator):
     """
 
     def power_on(self) -> None:
-        """Switch off and on: what follows the next reset is what it would be on a console just opened."""
+        """Power off and on: what follows the next reset is what it would be on a console just opened."""
         self._ale.restoreState(self._at_power_on)
 
     def reset(self, *, cold: bool = False) -> None:
