@@ -32,6 +32,7 @@ from replication.training.off_policy.learner import (
     pixels_of,
     reduced,
 )
+from replication.training.off_policy.page_locking import adjoining
 from replication.training.optimizers import build_optimizer
 from replication.training.replay.frame_store import FRAME_SHAPE
 from replication.training.replay.transitions import Transitions, array_kinds
@@ -133,9 +134,7 @@ class Stack:
 
         Returns: what waits for the losses and begins the step; call it before anything else of this stack.
         """
-        for k, given in enumerate(minibatches):
-            if given is not None:
-                self._fill(k, *given)
+        self._fill(minibatches)
         self._batch.send()
         reduced_losses, priorities = self._differentiate()
 
@@ -163,14 +162,18 @@ class Stack:
             Learned(failure, None if found is None or k in stays else found[k]) for k, failure in enumerate(failures)
         ]
 
-    def _fill(self, k: int, transitions: Transitions, stream: np.random.Generator) -> None:
-        """Put a lane's minibatch and its random arrays into the tensors that are sent to the device."""
-        host = self._batch.host
-        assert len(transitions.rewards) == self.config.batch_size
+    def _fill(self, minibatches: Sequence[StackMinibatch | None]) -> None:
+        """Put minibatches and their random arrays into the tensors that are sent to the device."""
         for name in self._batch_arrays:
-            host[name][k] = torch.from_numpy(getattr(transitions, name))
-        for name, spec in self.learners[k].draws_spec.items():
-            host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
+            arrays = [None if given is None else getattr(given[0], name) for given in minibatches]
+            self._batch.fill(name, [(place, torch.from_numpy(block)) for place, block in adjoining(arrays)])
+        host = self._batch.host
+        for k, given in enumerate(minibatches):
+            if given is not None:
+                transitions, stream = given
+                assert len(transitions.rewards) == self.config.batch_size
+                for name, spec in self.learners[k].draws_spec.items():
+                    host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
 
     def _action_values(self) -> Tensor:
         with torch.no_grad():
