@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 """Of the intervals that tables and figures show."""
@@ -35,7 +35,7 @@ def estimate(values: Sequence[float]) -> Estimate | None:
 
 def interval(of: Estimate, level: float) -> tuple[float, float]:
     """Return the two-sided Student t interval of a mean at a level such as 0.95."""
-    half = float(stats.t.ppf(0.5 + level / 2, of.degrees)) * of.standard_error
+    half = float(special.stdtrit(of.degrees, 0.5 + level / 2)) * of.standard_error
     return of.mean - half, of.mean + half
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy import special
 
 
 def wilson_interval(successes: int, trials: int, level: float) -> tuple[float, float]:
@@ -14,7 +14,7 @@ def wilson_interval(successes: int, trials: int, level: float) -> tuple[float, f
     """
     if not 0 <= successes <= trials or trials < 1:
         raise ValueError(f"found {successes} successes of {trials} trials, expected as many trials, or more")
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = float(special.ndtri(0.5 + level / 2))
     share = successes / trials
     middle = share + z * z / (2 * trials)
     half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))

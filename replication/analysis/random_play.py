@@ -38,6 +38,8 @@ LARGEST_SQUARE = 25.0
 FOUND_SHARE = 0.95
 """Of experiments in which the detectable difference would be found."""
 _CHUNK = 1_000
+_IN_CACHE_NUMBERS = 32_768
+"""Of episodes drawn at a time, about: these and their places are then read and written in a core's own cache."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,17 @@ def _null(episodes: Floats, published_episodes: int, stream: np.random.Generator
     count, parts = len(episodes), []
     # About the commonest values sums are exact, so that a draw without spread has none after rounding either.
     episodes = episodes - np.median(episodes)
+    at_a_time = min(_CHUNK, max(1, _IN_CACHE_NUMBERS // count))
     for _ in range(DRAWS // _CHUNK):
-        ours = episodes[stream.integers(0, count, (_CHUNK, count))]
+        mean, variance = np.empty(_CHUNK), np.empty(_CHUNK)
+        for first in range(0, _CHUNK, at_a_time):
+            part = slice(first, min(first + at_a_time, _CHUNK))
+            ours = episodes[stream.integers(0, count, (part.stop - first, count))]
+            mean[part] = ours.mean(axis=1)
+            ours -= mean[part, None]
+            variance[part] = np.einsum("ij,ij->i", ours, ours) / (count - 1)
         published = episodes[stream.integers(0, count, (_CHUNK, published_episodes))]
-        mean = ours.mean(axis=1)
         apart = mean - published.mean(axis=1)
-        ours -= mean[:, None]
-        variance = np.einsum("ij,ij->i", ours, ours) / (count - 1)
         error = np.sqrt(variance * (1.0 / count + 1.0 / published_episodes))
         # Where a draw has no spread, nothing apart is 0 standard errors and anything else infinitely many.
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from replication.analysis.intervals import LEVEL, Estimate
 from replication.analysis.verdict_rule import Word
@@ -73,7 +73,7 @@ def lowest(comparisons: Sequence[Estimate]) -> Estimate:
 def _tail(of: Estimate) -> float:
     if of.standard_error == 0.0:
         return 0.0 if of.mean > 0.0 else 1.0
-    return float(stats.t.sf(of.mean / of.standard_error, of.degrees))
+    return float(special.stdtr(of.degrees, -(of.mean / of.standard_error)))
 
 
 def _negated(of: Estimate) -> Estimate:

@@ -47,6 +47,17 @@ def seconds(text: str) -> float:
     return number
 
 
+def gigabytes(text: str) -> float:
+    """Return the memory that an argument is, in units of 1e9 bytes; more than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of gigabytes above 0, found {text!r}")
+    return number
+
+
 def device(text: str) -> str:
     """Return the device that an argument names as torch does."""
     if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", text):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from replication.commands.arguments import add_folders, add_run_arguments, budgets, device, none_or_more, seconds
+from replication.commands.arguments import (
+    add_folders,
+    add_run_arguments,
+    budgets,
+    device,
+    gigabytes,
+    none_or_more,
+    seconds,
+)
 from replication.commands.expected_runs import refuse_changed
 from replication.foundation.paths import state_root
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
@@ -56,6 +64,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"stop cleanly before a wall limit, with exit code {INTERRUPTED_EXIT_CODE}; it counts from the start of "
         "the process",
     )
+    parser.add_argument(
+        "--deadline",
+        type=seconds,
+        metavar="SECONDS",
+        help="refuse, within the first seconds of learning, what by their speed cannot end that long after the start "
+        "of the process; phases whose speed was not yet seen, such as evaluations, count for nothing",
+    )
+    parser.add_argument(
+        "--memory-gb",
+        type=gigabytes,
+        help="memory that replay memories and workers may take (default: what the system says is available now; a "
+        "small virtual machine may say less than it will have)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -79,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
         started=options.started,
         quiet=options.quiet,
         workers=default_workers(options.device) if options.workers is None else options.workers,
+        memory_bytes=None if options.memory_gb is None else int(options.memory_gb * 1e9),
+        deadline_seconds=options.deadline,
     )
     runs = named_runs(options)
     if options.expect is not None:

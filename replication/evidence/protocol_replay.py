@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from replication.environments.atari.emulator import Emulator, ForwardingSimulator, emulator_digests, open_emulator
+from replication.environments.atari.emulator import Emulator, ForwardingSimulator, emulator_digests, replay_console
 from replication.environments.atari.frames import FramePipeline, NoPipeline
 from replication.environments.atari.presentation import PresentedGame
 from replication.evidence.trace_container import Ending
@@ -64,7 +64,7 @@ def replay_by_protocol(
             raise ReplicationError(
                 f"{path}: episode {number} (the first is 0): place: found {found}, expected {expected}"
             )
-    console = open_emulator(header.game)
+    console = replay_console(header.game)
     check_emulator(header, console, path)
     emulator = _GivenFrames(console)
     streams = _streams(header)
@@ -107,6 +107,8 @@ class _GivenFrames(ForwardingSimulator):
         self.codes = b""
         """The action code of every frame of the episode."""
         self._resets: list[int] = []
+        self._stop = 0
+        """The frame at which no action follows: where the trace presses reset next, or ends."""
         self._begun = False
         self._place: EpisodePlace | None = None
 
@@ -116,6 +118,7 @@ class _GivenFrames(ForwardingSimulator):
         self.codes = np.repeat(episode.codes, episode.lengths).tobytes()
         self._resets = episode.lengths.cumsum(dtype=np.int64)[episode.codes == RESET].tolist()
         self.frame = 0
+        self._stop = self._next_stop()
         self._begun = False
 
     def begin_streams(self, header: TraceHeader, streams: Mapping[str, np.random.Generator]) -> Callable[[int], None]:
@@ -138,20 +141,25 @@ class _GivenFrames(ForwardingSimulator):
             kind = _NextEpisode if self.frame == len(self.codes) else _Difference
             raise kind(f"frame {self.frame}: the protocol presses reset, the trace does not")
         self._begun = True
+        self._stop = self._next_stop()
         super().reset(cold=cold)
 
     def act(self, action_code: int) -> int:
-        if self.frame >= len(self.codes):
-            raise _Difference(f"frame {self.frame}: the trace ends, the protocol goes on")
-        if self._resets and self._resets[0] == self.frame:
-            raise _Difference(f"frame {self.frame}: the trace presses reset, the protocol does not")
-        given = self.codes[self.frame]
-        self.frame += 1
-        if given != action_code:
+        frame = self.frame
+        if frame == self._stop:
+            if frame == len(self.codes):
+                raise _Difference(f"frame {frame}: the trace ends, the protocol goes on")
+            raise _Difference(f"frame {frame}: the trace presses reset, the protocol does not")
+        self.frame = frame + 1
+        if self.codes[frame] != action_code:
             raise _Difference(
-                f"frame {self.frame} (the first is 1): the trace gives action {given}, the protocol {action_code}"
+                f"frame {frame + 1} (the first is 1): the trace gives action {self.codes[frame]}, "
+                f"the protocol {action_code}"
             )
         return self._act(action_code)
+
+    def _next_stop(self) -> int:
+        return self._resets[0] if self._resets else len(self.codes)
 
 
 def _ending(

@@ -26,6 +26,7 @@ from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, Stop, Stopped
 from replication.specification.run import Run, one_a_record
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.training.contract import Cohort, Trainee, load_family
+from replication.training.deadline import Deadline
 from replication.training.machine.capacity import ensure_disk
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play, ResumablePlay, unfinished_path
@@ -143,7 +144,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         smoothing=0.05,
         bar_format=_BAR,
     ) as bar:
-        time_left = TimeLeft(trainees, machine.device)
+        time_left, deadline = TimeLeft(trainees, machine.device), Deadline(machine)
         now = started = last = described = time.monotonic()
         before = [trainee.seconds for trainee in trainees]
         try:
@@ -159,6 +160,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
                     if trainee.failure is not None and read_failure(trainee.run, machine.state) is None:
                         _freeze(trainee, machine)
                 time_left.note_turn(now - turn_began, evaluated)
+                deadline.check(time_left)
                 if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(f"{time_left.text()}, {_latest(trainees)}", refresh=False)
                     described = now

@@ -10,6 +10,8 @@ from replication.specification.assumed_speed import assumed_speed, longest_final
 from replication.training.contract import Trainee
 
 Phase = Literal["before learning", "learning", "evaluation"]
+_ENOUGH_SECONDS = 5.0
+"""Of learning, from which its speed can be told."""
 _SEEN_SECONDS = 120.0
 """What was seen is forgotten by halves once it is longer, so that the speed is that of late."""
 
@@ -58,6 +60,13 @@ class TimeLeft:
                     return None
                 total += steps * each
         return total
+
+    def least_seconds(self) -> float | None:
+        """Estimate the time left of those phases whose speed was seen; None before that of learning was seen."""
+        if self._seen.get("learning", (0.0, 0.0))[0] < _ENOUGH_SECONDS:
+            return None
+        left = self._steps_left()
+        return sum(left[phase] * seconds / steps for phase, (seconds, steps) in self._seen.items())
 
     def text(self) -> str:
         """Write the time left, for the progress bar."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replication.environments.atari.emulator import AtariEmulator, Emulator, open_emulator, rom_md5
+from replication.environments.atari.emulator import AtariEmulator, Emulator, open_emulator, replay_console, rom_md5
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.atari_games import ATARI57, NATURE49
 from tests.support.continue_elsewhere import STEPS, play, presented, stored
@@ -99,6 +99,21 @@ def test_after_a_cold_reset_nothing_is_left_of_what_was_played(game: str) -> Non
 @pytest.mark.parametrize("game", ATARI57)
 def test_a_cold_reset_leaves_nothing_in_any_game(game: str) -> None:
     _owes_nothing_to_what_was_played(game, 2_345)
+
+
+def test_the_console_kept_for_replays_plays_as_one_just_opened() -> None:
+    """Even where what the console's memory held would begin the game differently."""
+    fresh, used = open_emulator("kung_fu_master"), replay_console("kung_fu_master")
+    used.reset()
+    _play(used, 0, 1_234)
+    kept = replay_console("kung_fu_master")
+    assert kept is used
+    kept.reset()
+    fresh.reset()
+    assert _shown(kept) == _shown(fresh)
+    assert _play(kept, 0, 300, reset_at=150) == _play(fresh, 0, 300, reset_at=150)
+    with pytest.raises(NotImplementedError):
+        kept.save()
 
 
 def test_a_warm_reset_leaves_something() -> None:

@@ -233,8 +233,8 @@ class SlowToEnd(ToyConsole):
 def test_an_episode_that_ends_within_no_ops_is_followed_by_one_that_stands_for_itself(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for module in (lane_module, replay_module):
-        monkeypatch.setattr(module, "open_emulator", lambda game: SlowToEnd())
+    for module, name in ((lane_module, "open_emulator"), (replay_module, "replay_console")):
+        monkeypatch.setattr(module, name, lambda game: SlowToEnd())
     trainee = build(scored_run())
     advance([trainee])
     log = trainee.lane.log
@@ -284,7 +284,7 @@ def test_an_episode_that_ends_where_its_no_ops_press_reset_is_one_line(
     class OverAtOnce(ToyConsole):
         terminated = True
 
-    monkeypatch.setattr(replay_module, "open_emulator", lambda game: OverAtOnce())
+    monkeypatch.setattr(replay_module, "replay_console", lambda game: OverAtOnce())
     trace = read_trace(folder / "training.trace")
     first = trace.episodes[0]
     none = {"codes": first.codes[:0], "lengths": first.lengths[:0], "spans": (0,)}

@@ -11,9 +11,10 @@ import torch
 from replication.foundation.random_streams import stream_state
 from replication.training.off_policy.batching import IN_TURN, InStacks
 from replication.training.off_policy.loop import train
+from replication.training.off_policy.stack import Stack
 from replication.training.off_policy.trainee import Trainee
 from tests.support.lanes import build, smoke_run
-from tests.support.stacks import apart
+from tests.support.stacks import SOUND, apart, learner, loss_stream, minibatch
 
 GAMES = ("pong", "catch", "seaquest", "catch")
 """6, 3, 18 and 3 actions: three stacks, one of two lanes."""
@@ -33,6 +34,33 @@ def in_stacks(trainees: list[Trainee], steps: int | None = None) -> InStacks:
 def in_turn(trainees: list[Trainee], steps: int | None = None) -> None:
     for _ in islice(train(trainees, trainees[0].lane.config, IN_TURN), steps):
         pass
+
+
+def test_every_stack_is_begun_before_one_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device then computes one stack while the host fills the next."""
+    told: list[str] = []
+
+    def telling(name: str):
+        plain = getattr(Stack, name)
+
+        def begin(stack: Stack, given):
+            told.append("begun")
+            end = plain(stack, given)
+            return lambda: told.append("waited") or end()
+
+        monkeypatch.setattr(Stack, name, begin)
+
+    for name in ("begin_action_values", "begin_update"):
+        telling(name)
+    few, many = (learner("dqn", seed, small=True, num_actions=actions) for seed, actions in ((1, 3), (2, 4)))
+    networks, rng = InStacks(), np.random.default_rng(1)
+    networks.keep([few, many])
+    state = minibatch(rng).states[0]
+    values = networks.action_values([(many, state, ()), (few, state, ())])
+    assert [len(each) for each in values] == [4, 3]
+    learned = networks.update([(each, minibatch(rng), loss_stream(1)) for each in (few, many)])
+    assert learned == [SOUND, SOUND]
+    assert told == ["begun", "begun", "waited", "waited"] * 2
 
 
 @pytest.mark.slow

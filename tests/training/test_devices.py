@@ -12,7 +12,7 @@ import torch
 
 from replication.foundation.errors import ReplicationError
 from replication.training.machine import devices
-from replication.training.machine.devices import lease_path, leased_device
+from replication.training.machine.devices import card, lease_path, leased_device
 from replication.training.off_policy.device_memory import check_device_memory
 
 
@@ -67,6 +67,13 @@ def test_a_device_that_is_not_there_is_one_line(number: int, device: str, words:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: number)
     with pytest.raises(ReplicationError, match=words), leased_device(device):
         pass
+
+
+def test_a_record_names_the_card_and_the_build_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert card("cuda:0") == {"card": "NVIDIA H200", "torch_build": f"{torch.__version__} (CUDA 13.0)"}
+    assert card("cpu") == {}
 
 
 def test_a_cohort_that_does_not_fit_is_told_how_many_lanes_would() -> None:

@@ -181,6 +181,7 @@ def test_priorities_count_in_what_a_machine_holds(
     machine = Machine(tmp_path, tmp_path, "cpu", "lz4", 600.0, None, quiet=True)
     monkeypatch.setattr(host_memory, "available_memory_bytes", lambda: each)
     ensure_memory([uniform], machine)
+    ensure_memory([run], replace(machine, memory_bytes=2 * each))
     with pytest.raises(ReplicationError, match="memory: 1 replay memories"):
         ensure_memory([run], machine)
 

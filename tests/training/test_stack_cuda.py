@@ -82,15 +82,22 @@ def test_equal_starts_give_equal_bits_at_full_size(variant: str) -> None:
     assert all(same_bits(one, other) for one, other in zip(*ends, strict=True))
 
 
-@pytest.mark.parametrize("variant", ["dqn", "dqn_bfloat16"])
-def test_a_first_update_at_full_size_is_near_that_of_the_learners(variant: str) -> None:
-    """In float32 but for ReLUs on the edge; bfloat16 by the tolerance of tests/training/test_precision.py."""
-    stacked, alone = built(variant), built(variant)
+@pytest.mark.parametrize(("variant", "most"), [("dqn", 1e-4), ("dqn_dopamine_adam", 1e-4), ("dqn_bfloat16", 0.25)])
+def test_a_first_update_at_full_size_is_near_that_of_learners_on_a_cpu(variant: str, most: float) -> None:
+    """The stated tolerance: of each tensor, relative by norm.
+
+    An H200 was 3.6e-6 (dqn) and 1.5e-5 (dqn_dopamine_adam) away at most; bfloat16 has the tolerance of
+    tests/training/test_precision.py. Learners alone on the same card are no closer: their convolutions form sums in
+    another order, and one unit on the edge of its ReLU then moves a mean gradient by a hundredth.
+    """
+    stacked, alone = built(variant), [learner(variant, seed) for seed in range(LANES)]
     Stack(stacked).update(minibatches(0, 32))
-    for one, other, (batch, stream) in zip(stacked, alone, minibatches(0, 32), strict=True):
-        other.update(batch, stream)
-        distances = apart(one.tensors(), other.tensors())
-        assert distances["optimizer.mean_gradient"] < (0.25 if variant == "dqn_bfloat16" else 0.01), distances
+    for each, (batch, stream) in zip(alone, minibatches(0, 32), strict=True):
+        each.update(batch, stream)
+    for one, other in zip(stacked, alone, strict=True):
+        found = {name: tensor.cpu() for name, tensor in one.tensors().items()}
+        distances = apart(found, other.tensors())
+        assert max(distances.values()) < most, distances
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": ADAM}], ids=["its own", "adam"])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from replication.foundation.durations import clock_text
+from replication.foundation.errors import ReplicationError
 from replication.specification.assumed_speed import REFERENCE_PLAYING, assumed_speed
 from replication.specification.run import Run, resolve_run
+from replication.training.deadline import Deadline
+from replication.training.machine.settings import Machine
 from replication.training.time_left import TimeLeft
 
 
@@ -84,6 +89,23 @@ def test_on_a_device_of_unknown_speed_nothing_is_claimed_until_it_was_seen() -> 
     advance(left, some, 200_000, seconds=200.0)
     left.note_turn(25.0, evaluated=1)
     assert left.seconds() == pytest.approx(750 + (3 * 125_000 + 135_000) / 5_000)
+
+
+def test_a_deadline_refuses_once_learning_was_seen_and_then_counts_only_what_was_seen() -> None:
+    some, now = lanes(), time.monotonic()
+    left = TimeLeft(some, "cuda:0")
+    machine = Machine(Path(), Path(), "cuda:0", "lz4", 600.0, None, quiet=True, started=now - 60.0)
+    short, enough = (Deadline(replace(machine, deadline_seconds=seconds)) for seconds in (985.0, 1_000.0))
+    advance(left, some, 50_000, seconds=50.0)
+    short.check(left)  # how fast it learns is not known yet
+    advance(left, some, 20_000, seconds=20.0)  # 930 s are left at this speed, and what evaluations will take
+    assert left.least_seconds() == pytest.approx(930.0)
+    enough.check(left)
+    Deadline(machine).check(left)
+    with pytest.raises(
+        ReplicationError, match=r"^--deadline 985: found 930 s .* at most 92[45]; .* --deadline 99[12] or"
+    ):
+        short.check(left)
 
 
 def test_a_continued_run_counts_from_where_it_stands() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -196,6 +196,52 @@ class AtariEmulator:
                 self.reset()
             else:
                 self.act(code)
+
+
+class _ReplayConsole(AtariEmulator):
+    """A console that plays what is written down, from power-on on: it takes no snapshots and cannot be saved.
+
+    A snapshot takes as long as half a frame, and a call from Python a thousandth of one.
+    """
+
+    def power_on(self) -> None:
+        """Power off and on: what follows the next reset is what it would be on a console just opened."""
+        self._ale.restoreState(self._at_power_on)
+
+    def reset(self, *, cold: bool = False) -> None:
+        if cold:
+            self.power_on()
+        self._ale.reset_game()
+
+    def act(self, action_code: int, /) -> int:
+        return self._ale.act(action_code)
+
+    def save(self) -> bytes:
+        raise NotImplementedError("a trace is played from power-on to its end")
+
+    def restore(self, state: bytes) -> None:
+        raise NotImplementedError("a trace is played from power-on to its end")
+
+
+def replay_console(game: str) -> Emulator:
+    """Power on a console to play a trace on, by the game's ROM name; `catch` is the toy game. It cannot be saved.
+
+    The console of the game played last is kept, since ale-py takes a fifth of a second to load a game: of two that are
+    asked for by one name, the first is no longer to be played on.
+
+    Raises:
+        ReplicationError: no such game, or its ROM is missing.
+    """
+    if find_game(game).name == ToyConsole.game:
+        return ToyConsole()
+    console = _console_in_use(find_game(game).name)
+    console.power_on()
+    return console
+
+
+@lru_cache(maxsize=1)
+def _console_in_use(game: str) -> _ReplayConsole:
+    return _ReplayConsole(game)
 
 
 def open_emulator(game: str) -> Emulator:

@@ -174,16 +174,19 @@ class PresentedGame:
         shown, cap_frames = self._presentation, self._presentation.episode_cap_frames
         counted, reward = not between_lives or self._counts_between_lives(), 0
         terminated = truncated = life_lost = False
+        emulator, act, paint = self._emulator, self._act, self._pipeline.paint  # looked up once: this is every frame
+        stays_lost = shown.life_loss_stops_repeat
+        stops = stays_lost and shown.life_loss_ends_trajectory
         for repeat_index in range(self._frame_skip):
-            reward += self._act(code)
+            reward += act(code)
             # Any of the frames may lose the life; the comparison is with the end of the previous step.
-            life_lost = (life_lost and shown.life_loss_stops_repeat) or self._has_fewer_lives()
-            stopped = life_lost and shown.life_loss_ends_trajectory and shown.life_loss_stops_repeat
-            self._pipeline.paint(self._emulator, repeat_index, stopped=stopped)
+            life_lost = (life_lost and stays_lost) or self._has_fewer_lives()
+            stopped = life_lost and stops
+            paint(emulator, repeat_index, stopped=stopped)
             self.episode_frames += counted
             self.noop_frames += self.episode_frames == 0
             # The emulator refuses to play on, so a program that goes on repeating sees no other frame.
-            terminated = self._emulator.terminated
+            terminated = emulator.terminated
             at_cap = cap_frames is not None and self.episode_frames >= cap_frames
             truncated = at_cap and not terminated and not between_lives
             if terminated or truncated or stopped:

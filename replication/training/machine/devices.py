@@ -52,8 +52,15 @@ def leased_device(device: str) -> Iterator[str]:
 
 
 def card(device: str) -> dict[str, str]:
-    """Return the name of a CUDA device's card, as a record holds it beside the device; nothing for a CPU."""
-    return {} if device == "cpu" else {"card": torch.cuda.get_device_name(device)}
+    """Return a CUDA device's card and the build of torch, as a record holds them beside the device; none for a CPU.
+
+    Equal bytes are promised for one kind of card and one build (`2.13.0+cu130`, of CUDA 13.0); the identity of a run
+    knows neither.
+    """
+    if device == "cpu":
+        return {}
+    built = f"{torch.__version__} (CUDA {torch.version.cuda})"
+    return {"card": torch.cuda.get_device_name(device), "torch_build": built}
 
 
 def lease_path(index: int) -> Path:

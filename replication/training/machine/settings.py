@@ -26,6 +26,10 @@ class Machine:
     """Worker processes that the lanes of a cohort are dealt to; 0: the lanes live in this process."""
     started: float = field(default_factory=time.monotonic)
     """Moment of `time.monotonic` at which the process began."""
+    memory_bytes: int | None = None
+    """Memory that replay memories may take; None: what the system says is available when they are opened."""
+    deadline_seconds: float | None = None
+    """Time from `started` on within which training must end, or it is refused in its first seconds; None: none."""
 
 
 def default_workers(device: str) -> int:

@@ -6,7 +6,7 @@ device idle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -96,22 +96,31 @@ class InStacks:
     def action_values(self, seen: Sequence[Seen]) -> list[NDArray[np.float32]]:
         """Run a forward pass of each stack that has a learner in `seen`; what its other learners give is dropped."""
         given = {learner: (state, draws) for learner, state, draws in seen}
+        # All stacks are begun before the first is waited for: the host fills one while the device computes another.
+        begun = [
+            (stack, stack.begin_action_values([given.get(learner) for learner in stack.learners]))
+            for stack in self._stacks_of(given)
+        ]
         values: dict[Learner, NDArray[np.float32]] = {}
-        for stack in self._stacks.values():
-            if any(learner in given for learner in stack.learners):
-                shown = [given.get(learner) for learner in stack.learners]
-                values |= zip(stack.learners, stack.action_values(shown), strict=True)
+        for stack, found in begun:
+            values |= zip(stack.learners, found(), strict=True)
         return [values[learner] for learner, _, _ in seen]
 
     def update(self, minibatches: Sequence[Minibatch]) -> list[Learned]:
         """Update each stack that has a learner with a minibatch; its other learners stay as they are."""
         given = {learner: (transitions, stream) for learner, transitions, stream in minibatches}
+        begun = [
+            (stack, stack.begin_update([given.get(learner) for learner in stack.learners]))
+            for stack in self._stacks_of(given)
+        ]
         learned: dict[Learner, Learned] = {}
-        for stack in self._stacks.values():
-            if any(learner in given for learner in stack.learners):
-                found = stack.update([given.get(learner) for learner in stack.learners])
-                learned |= zip(stack.learners, found, strict=True)
+        for stack, found in begun:
+            learned |= zip(stack.learners, found(), strict=True)
         return [learned[learner] for learner, _, _ in minibatches]
+
+    def _stacks_of(self, learners: Collection[Learner]) -> list[Stack]:
+        """Select the stacks with any of these learners."""
+        return [stack for stack in self._stacks.values() if any(each in learners for each in stack.learners)]
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
         """Copy each by itself: copies are too rare to be worth a batched call."""

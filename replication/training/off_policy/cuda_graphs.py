@@ -6,10 +6,11 @@ graph launches them together, always on the same memory. On a CPU the same funct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 WARM_UP_CALLS = 3
 """Before recording, so that libraries have their handles and workspaces; torch's notes on graphs advise three."""
@@ -51,8 +52,8 @@ def recorded(function: Callable[[], Found], device: torch.device) -> Callable[[]
 class Inputs:
     """Tensors of fixed shape that are filled on the host and read on the device, always in the same memory.
 
-    Fill `host`, call `send`, read `device`. On a CPU both are the same tensors. Wait for the device before `host` is
-    filled again: a copy may still be reading it.
+    Fill `host`, or call `fill`, then call `send` and read `device`. On a CPU both are the same tensors. Wait for the
+    device before anything is filled again: a copy may still be reading it.
     """
 
     def __init__(self, kinds: Mapping[str, tuple[tuple[int, ...], torch.dtype]], device: torch.device) -> None:
@@ -61,9 +62,27 @@ class Inputs:
         # Page-locked: copies from other memory do not run beside the processor.
         self.host = {name: torch.zeros(shape, dtype=dtype, pin_memory=cuda) for name, (shape, dtype) in kinds.items()}
         self.device = {name: tensor.to(device) for name, tensor in self.host.items()}
+        self._sent: set[str] = set()
+        """Names of those that were filled on the device itself since the last `send`."""
+
+    def fill(self, name: str, blocks: Sequence[tuple[int, Tensor]]) -> None:
+        """Fill parts of a tensor from memory of others; from page-locked memory begin to copy to the device at once.
+
+        Args:
+            name: of the tensor.
+            blocks: the place along its first dimension where each begins, and the block, which stays as it is until the
+                device was waited for.
+        """
+        is_direct = self.device[name] is not self.host[name] and all(block.is_pinned() for _, block in blocks)
+        filled = self.device[name] if is_direct else self.host[name]
+        for place, block in blocks:
+            filled[place : place + len(block)].copy_(block, non_blocking=is_direct)
+        if is_direct:
+            self._sent.add(name)
 
     def send(self) -> None:
-        """Begin to copy the host's tensors to the device."""
+        """Begin to copy to the device what of the host's tensors is not under way."""
         for name, tensor in self.device.items():
-            if tensor is not self.host[name]:
+            if tensor is not self.host[name] and name not in self._sent:
                 tensor.copy_(self.host[name], non_blocking=True)
+        self._sent.clear()

@@ -13,7 +13,7 @@ from replication.training.off_policy.footprint import memory_bytes, rows_held
 
 
 def ensure_memory(runs: Sequence[Run], machine: Machine) -> None:
-    """Compare the replay memories of runs of one variant with the memory available.
+    """Compare the replay memories of runs of one variant with the memory available, or that the machine may take.
 
     A compressed memory counts as that of a busy game, with as many rows as the budget can fill; a raw one counts whole.
 
@@ -22,7 +22,8 @@ def ensure_memory(runs: Sequence[Run], machine: Machine) -> None:
     """
     storage, workers = machine.storage, min(machine.workers, len(runs))
     each, rows = memory_bytes(runs[0], storage), rows_held(runs[0], storage)
-    beside, available = workers * WORKER_BYTES, available_memory_bytes()
+    beside = workers * WORKER_BYTES
+    available = available_memory_bytes() if machine.memory_bytes is None else machine.memory_bytes
     needed, fit = each * len(runs) + beside, (available - beside) // each
     if needed > available:
         fewer = f"train at most {fit} at a time" if fit >= 1 else ""

@@ -34,6 +34,7 @@ from replication.training.off_policy.lane_host import (
     LaneAssignment,
     sent_settings,
 )
+from replication.training.off_policy.page_locking import page_locked
 from replication.training.off_policy.shared_lanes import (
     AT_END,
     EPISODES_EVALUATED,
@@ -74,7 +75,7 @@ def open_lanes(runs: Sequence[Run], config: OffPolicyConfig, machine: Machine) -
         pool = WorkerPool(assignments, memory, KINDS)
     finally:
         os.close(memory)
-    with pool:
+    with pool, page_locked(shared.batches, machine.device):
         num_actions = pool.opened()
         lanes = []
         for place, run in enumerate(runs):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -32,9 +32,13 @@ from replication.training.off_policy.learner import (
     pixels_of,
     reduced,
 )
+from replication.training.off_policy.page_locking import adjoining
 from replication.training.optimizers import build_optimizer
 from replication.training.replay.frame_store import FRAME_SHAPE
 from replication.training.replay.transitions import Transitions, array_kinds
+
+StackMinibatch = tuple[Transitions, np.random.Generator]
+"""A lane's transitions, and the stream from which its loss draws."""
 
 TORCH_TYPES = {"uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32}
 
@@ -89,6 +93,15 @@ class Stack:
             seen: for each lane its state, uint8 [84, 84, stack], and the random arrays that its network takes; or None:
                 its values are not asked for, and mean nothing.
         """
+        return self.begin_action_values(seen)()
+
+    def begin_action_values(
+        self, seen: Sequence[tuple[NDArray[np.uint8], ActingDraws] | None]
+    ) -> Callable[[], NDArray[np.float32]]:
+        """Begin what `action_values` does without waiting for the device.
+
+        Returns: what waits for the values; call it before anything else of this stack.
+        """
         host = self._states.host
         for k, given in enumerate(seen):
             if given is not None:
@@ -97,10 +110,15 @@ class Stack:
                 for name, array in zip(self.learners[k].acting_draws_spec[False], draws, strict=True):
                     host[f"draws.{name}"][k] = torch.from_numpy(array)
         self._states.send()
-        values: NDArray[np.float32] = self._evaluate().cpu().numpy()
+        found = self._evaluate()
+
+        def values() -> NDArray[np.float32]:
+            on_host: NDArray[np.float32] = found.cpu().numpy()
+            return on_host
+
         return values
 
-    def update(self, minibatches: Sequence[tuple[Transitions, np.random.Generator] | None]) -> list[Learned]:
+    def update(self, minibatches: Sequence[StackMinibatch | None]) -> list[Learned]:
         """Take one optimiser step for each lane on its own minibatch.
 
         Args:
@@ -109,35 +127,53 @@ class Stack:
 
         Returns: the outcome for each lane; no failure and no priorities for a lane that is not updated.
         """
-        for k, given in enumerate(minibatches):
-            if given is not None:
-                self._fill(k, *given)
+        return self.begin_update(minibatches)()
+
+    def begin_update(self, minibatches: Sequence[StackMinibatch | None]) -> Callable[[], list[Learned]]:
+        """Begin what `update` does without waiting for the device: losses and gradients, but no step.
+
+        Returns: what waits for the losses and begins the step; call it before anything else of this stack.
+        """
+        self._fill(minibatches)
         self._batch.send()
         reduced_losses, priorities = self._differentiate()
-        losses = reduced_losses.tolist()
+
+        def step() -> list[Learned]:
+            return self._finish_update(minibatches, reduced_losses.tolist(), priorities)
+
+        return step
+
+    def _finish_update(
+        self, minibatches: Sequence[StackMinibatch | None], losses: list[float], priorities: Tensor
+    ) -> list[Learned]:
         failures = [
             f"the loss is {loss}" if given is not None and not math.isfinite(loss) else None
             for loss, given in zip(losses, minibatches, strict=True)
         ]
+        # Read before the step is begun: the device then takes it while the lanes play.
+        found = priorities.cpu().numpy() if is_prioritised(self.config) else None
         # The step is for all lanes; one that is to stay as it was is put back, which is rare.
         stays = [k for k, given in enumerate(minibatches) if given is None or failures[k] is not None]
         before = [(tensor[k], tensor[k].clone()) for tensor in self._learned() for k in stays]
         self._step()
         for part, kept in before:
             part.copy_(kept)
-        if not is_prioritised(self.config):
-            return [Learned(failure, None) for failure in failures]
-        found = priorities.cpu().numpy()
-        return [Learned(failure, None if k in stays else found[k]) for k, failure in enumerate(failures)]
+        return [
+            Learned(failure, None if found is None or k in stays else found[k]) for k, failure in enumerate(failures)
+        ]
 
-    def _fill(self, k: int, transitions: Transitions, stream: np.random.Generator) -> None:
-        """Put a lane's minibatch and its random arrays into the tensors that are sent to the device."""
-        host = self._batch.host
-        assert len(transitions.rewards) == self.config.batch_size
+    def _fill(self, minibatches: Sequence[StackMinibatch | None]) -> None:
+        """Put minibatches and their random arrays into the tensors that are sent to the device."""
         for name in self._batch_arrays:
-            host[name][k] = torch.from_numpy(getattr(transitions, name))
-        for name, spec in self.learners[k].draws_spec.items():
-            host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
+            arrays = [None if given is None else getattr(given[0], name) for given in minibatches]
+            self._batch.fill(name, [(place, torch.from_numpy(block)) for place, block in adjoining(arrays)])
+        host = self._batch.host
+        for k, given in enumerate(minibatches):
+            if given is not None:
+                transitions, stream = given
+                assert len(transitions.rewards) == self.config.batch_size
+                for name, spec in self.learners[k].draws_spec.items():
+                    host[f"draws.{name}"][k] = torch.from_numpy(draw(spec, stream, self.config.batch_size))
 
     def _action_values(self) -> Tensor:
         with torch.no_grad():
