@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from replication.foundation.paths import PROJECT_NAME
+
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
     "CHANGELOG.md",
@@ -133,10 +135,23 @@ def test_plans_are_made_without_torch_and_without_an_emulator(module):
 
 
 def test_an_installed_package_has_every_file_that_it_reads() -> None:
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
-        "package-data"
+    """The build takes the package as git has it, and what of the root is read at run time."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
+        "wheel"
     ]
-    data = [path for path in sorted((ROOT / "replication").rglob("*")) if path.is_file()]
-    data = [path for path in data if "__pycache__" not in path.parts and path.suffix != ".py"]
-    left_out = [path for path in data if not any(path.match(pattern) for pattern in patterns["*"])]
-    assert left_out == []
+    assert wheel.keys() == {"packages", "force-include"} and wheel["packages"] == ["replication"]
+    installed = {place: f"replication/{PROJECT_NAME}/{place}" for place in wheel["force-include"]}
+    assert wheel["force-include"] == installed
+    read = set()
+    for file in program_files():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        read |= set(re.findall(r"\bPROJECT / \"([^\"]+)\"", text)) if file.suffix == ".py" else set()
+    assert {"Snakefile", "workflow", "pyproject.toml", "requirements.lock"} == set(installed) == read - {"README.md"}
+    data = [path for path in (ROOT / "replication").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {path.relative_to(ROOT) for path in data} <= set(project_files())  # git would leave out what it ignores
+
+
+def test_a_wheel_stays_small() -> None:
+    """Packed it is less than half of this; results are no part of it."""
+    files = [file for file in project_files() if file.parts[0] in {"replication", "workflow"}]
+    assert sum((ROOT / file).stat().st_size for file in files) < 10_000_000
