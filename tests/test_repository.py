@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from replication.foundation.paths import PROJECT_NAME
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
     "CHANGELOG.md",
     "CITATION.cff",
+    "CONTRIBUTING.md",
+    "Containerfile",
     "LICENSE",
     "Makefile",
     "README.md",
@@ -149,6 +152,31 @@ def test_an_installed_package_has_every_file_that_it_reads() -> None:
     assert {"Snakefile", "workflow", "pyproject.toml", "requirements.lock"} == set(installed) == read - {"README.md"}
     data = [path for path in (ROOT / "replication").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert {path.relative_to(ROOT) for path in data} <= set(project_files())  # git would leave out what it ignores
+
+
+def test_the_code_host_tries_the_oldest_python_and_torch_that_are_promised() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    versions = jobs["versions"]["strategy"]["matrix"]
+    assert versions["os"] == ["ubuntu-latest", "macos-latest"] and versions["torch"] == ["oldest", "newest"]
+    assert f">={versions['python'][0]}" == project["requires-python"]
+    (script,) = [step["run"] for step in jobs["versions"]["steps"] if step.get("if") == "matrix.torch == 'oldest'"]
+    expression = re.search(r"sed -n '([^']+)'", script)
+    assert expression is not None
+    asked = ["sed", "-n", expression.group(1), str(ROOT / "pyproject.toml")]
+    oldest = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert f"torch>={oldest.strip()}" in project["dependencies"]
+    commands = {step["run"].split()[0] for job in jobs.values() for step in job["steps"] if "run" in step}
+    assert {command for command in commands if "/" in command} == {".ci/run"} and (ROOT / ".ci" / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["failure", "new_result", "wrong_result"])
+def test_a_template_of_an_issue_has_what_a_code_host_asks_for(name: str) -> None:
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text(encoding="utf-8"))
+    assert form.keys() == {"name", "description", "body"}
+    assert len({field["id"] for field in form["body"]}) == len(form["body"])
+    assert all(field["attributes"]["label"] for field in form["body"])
 
 
 def test_a_wheel_stays_small() -> None:
