@@ -20,7 +20,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _main() -> int:
+def main() -> int:
     """Run the command line; a signal, or a package that is missing, ends it with one line."""
     for each in SIGNALS:
         signal.signal(each, _stop)
@@ -47,4 +47,4 @@ def _main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_main())
+    raise SystemExit(main())

@@ -9,12 +9,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+
+from replication.foundation.paths import PROJECT_NAME
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
     "CHANGELOG.md",
     "CITATION.cff",
+    "CONTRIBUTING.md",
+    "Containerfile",
     "LICENSE",
     "Makefile",
     "README.md",
@@ -133,10 +138,48 @@ def test_plans_are_made_without_torch_and_without_an_emulator(module):
 
 
 def test_an_installed_package_has_every_file_that_it_reads() -> None:
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
-        "package-data"
+    """The build takes the package as git has it, and what of the root is read at run time."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
+        "wheel"
     ]
-    data = [path for path in sorted((ROOT / "replication").rglob("*")) if path.is_file()]
-    data = [path for path in data if "__pycache__" not in path.parts and path.suffix != ".py"]
-    left_out = [path for path in data if not any(path.match(pattern) for pattern in patterns["*"])]
-    assert left_out == []
+    assert wheel.keys() == {"packages", "force-include"} and wheel["packages"] == ["replication"]
+    installed = {place: f"replication/{PROJECT_NAME}/{place}" for place in wheel["force-include"]}
+    assert wheel["force-include"] == installed
+    read = set()
+    for file in program_files():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        read |= set(re.findall(r"\bPROJECT / \"([^\"]+)\"", text)) if file.suffix == ".py" else set()
+    assert {"Snakefile", "workflow", "pyproject.toml", "requirements.lock"} == set(installed) == read - {"README.md"}
+    data = [path for path in (ROOT / "replication").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {path.relative_to(ROOT) for path in data} <= set(project_files())  # git would leave out what it ignores
+
+
+def test_the_code_host_tries_the_oldest_python_and_torch_that_are_promised() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    versions = jobs["versions"]["strategy"]["matrix"]
+    assert versions["os"] == ["ubuntu-latest", "macos-latest"] and versions["torch"] == ["oldest", "newest"]
+    assert f">={versions['python'][0]}" == project["requires-python"]
+    (script,) = [step["run"] for step in jobs["versions"]["steps"] if step.get("if") == "matrix.torch == 'oldest'"]
+    expression = re.search(r"sed -n '([^']+)'", script)
+    assert expression is not None
+    asked = ["sed", "-n", expression.group(1), str(ROOT / "pyproject.toml")]
+    oldest = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert f"torch>={oldest.strip()}" in project["dependencies"]
+    commands = {step["run"].split()[0] for job in jobs.values() for step in job["steps"] if "run" in step}
+    assert {command for command in commands if "/" in command} == {".ci/run"} and (ROOT / ".ci" / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["failure", "new_result", "wrong_result"])
+def test_a_template_of_an_issue_has_what_a_code_host_asks_for(name: str) -> None:
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text(encoding="utf-8"))
+    assert form.keys() == {"name", "description", "body"}
+    assert len({field["id"] for field in form["body"]}) == len(form["body"])
+    assert all(field["attributes"]["label"] for field in form["body"])
+
+
+def test_a_wheel_stays_small() -> None:
+    """Packed it is less than half of this; results are no part of it."""
+    files = [file for file in project_files() if file.parts[0] in {"replication", "workflow"}]
+    assert sum((ROOT / file).stat().st_size for file in files) < 10_000_000

@@ -17,6 +17,7 @@ from replication.commands import (
     fidelity,
     film,
     judge,
+    merge,
     render,
     run,
     state,
@@ -25,6 +26,7 @@ from replication.commands import (
 )
 from replication.commands.benchmark import command as benchmark
 from replication.commands.check_algorithm import command as check_algorithm
+from replication.commands.completion import complete
 from replication.commands.parser import Command, build_parser
 from replication.commands.queue import command as queue
 from replication.foundation.errors import ReplicationError
@@ -42,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "check-environment": check_environment,
     "doctor": doctor,
     "verify": verify,
+    "merge": merge,
     "compare": compare,
     "discard": discard,
     "benchmark": benchmark,
@@ -68,7 +71,9 @@ def main(arguments: Sequence[str] | None = None, started: float | None = None) -
     verb = None
     now = time.monotonic()
     try:
-        options = build_parser(COMMANDS).parse_args(arguments)
+        parser = build_parser(COMMANDS)
+        complete(parser)
+        options = parser.parse_args(arguments)
         options.started = now if started is None else started
         verb = options.verb
         return COMMANDS[verb].run(options)

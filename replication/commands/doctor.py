@@ -16,7 +16,7 @@ from pathlib import Path
 from replication.commands.arguments import add_folders, at_least_one
 from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.paths import IN_CHECKOUT, PROJECT, state_root
 from replication.foundation.resources import usable_cpus
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
@@ -30,10 +30,9 @@ OK, NOTE, SLOW, FAIL = "ok", "note", "slow", "FAIL"
 Finding = tuple[str, str]
 """One of OK, NOTE, SLOW and FAIL, and a line of words; after a semicolon, what to do."""
 
-ROOT = WORKFLOW.parent
 PROGRAM_BYTES = 1_000_000_000
 """Memory of a process beside what its family says."""
-BUILD = "make -B venv, then . .venv/bin/activate"
+BUILD = "make -B venv, then . .venv/bin/activate" if IN_CHECKOUT else "python -m pip install --force-reinstall CHECKOUT"
 """Plain `make venv` leaves an environment alone that is as new as the lock, whatever was removed from it since."""
 
 
@@ -115,7 +114,7 @@ def check_packages() -> Iterator[Finding]:
 
     from packaging.requirements import Requirement
 
-    path = ROOT / "pyproject.toml"
+    path = PROJECT / "pyproject.toml"
     needed = [Requirement(text) for text in tomllib.loads(path.read_text())["project"]["dependencies"]]
     locked = _locked_versions()
     others, good = [], 0
@@ -308,7 +307,7 @@ def _install_again(package: str) -> str:
 
 def _locked_versions() -> dict[str, str]:
     """Return the version of each package in the lock; nothing where there is no lock."""
-    path = ROOT / "requirements.lock"
+    path = PROJECT / "requirements.lock"
     if not path.exists():
         return {}
     pairs = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", path.read_text(), re.MULTILINE)

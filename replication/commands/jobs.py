@@ -20,7 +20,7 @@ from replication.commands.job_markers import cohort_marker, markers_there, remov
 from replication.evidence.records import finished_folder, record_path, unfinished
 from replication.evidence.state_files import lacks_views
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import PACKAGE, WORKFLOW, state_root
+from replication.foundation.paths import PACKAGE, WORKFLOW, state_root, workflow_path
 from replication.foundation.resources import usable_cpus
 from replication.foundation.validation import Count, Settings, shown, validated
 from replication.report.captions import read_caption
@@ -215,18 +215,20 @@ class Jobs:
         specification = [PACKAGE / "specification" / f"{name}.py" for name in ("departures", "fidelity")]
         modules = [*specification, PACKAGE / "report" / "tables" / "latex.py"]
         sources = (experiment, *modules, *sorted(found), *sorted(settings))
-        return [*map(_relative, sources), *map(str, other_files(self.experiment, self.results))]
+        return [*map(workflow_path, sources), *map(str, other_files(self.experiment, self.results))]
 
     @staticmethod
     def source(kind: str, name: str) -> list[str]:
         """Return the module of a table or figure, and the one that all of its kind share."""
-        return [_relative(PACKAGE / "report" / kind / f"{file}.py") for file in (name, kind.removesuffix("s"))]
+        return [workflow_path(PACKAGE / "report" / kind / f"{file}.py") for file in (name, kind.removesuffix("s"))]
 
     @property
     def page_sources(self) -> list[str]:
         """The module of the page and its templates."""
         pages = PACKAGE / "report" / "pages"
-        return [_relative(path) for path in (*sorted(pages.glob("*.py")), *sorted((pages / "templates").glob("*.*")))]
+        return [
+            workflow_path(path) for path in (*sorted(pages.glob("*.py")), *sorted((pages / "templates").glob("*.*")))
+        ]
 
     @staticmethod
     def _wildcards(run: Run) -> dict[str, str]:
@@ -271,8 +273,3 @@ def _most_lanes(run: Run, config: WorkflowConfig) -> int:
 
     memory_bytes = total_memory_bytes() if config.memory_gb is None else int(config.memory_gb * 1e9)
     return lanes_that_fit(run, memory_bytes, config.workers or usable_cpus())
-
-
-def _relative(path: Path) -> str:
-    """Return a path relative to the root of the repository, where Snakemake works."""
-    return str(path.relative_to(PACKAGE.parent))

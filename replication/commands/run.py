@@ -9,7 +9,7 @@ from pathlib import Path
 
 from replication.commands.arguments import add_folders, at_least_one
 from replication.commands.snakemake import known_profiles, profile_cores, run_snakemake, snakemake_command
-from replication.foundation.paths import WORKFLOW, state_root
+from replication.foundation.paths import state_root, working_folder
 from replication.specification.experiments import (
     Experiment,
     changed_experiment,
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
     cores = options.cores or profile_cores(options.profile)
     code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile))
     if code == 0:
-        # A relative folder of results lies under the root of the repository, as it does for Snakemake.
-        print(*end_in_words(experiment, WORKFLOW.parent / options.results), sep="\n")
+        # A relative folder of results lies where Snakemake works.
+        print(*end_in_words(experiment, working_folder() / options.results), sep="\n")
     return code
 
 

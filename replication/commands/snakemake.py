@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import WORKFLOW
+from replication.foundation.paths import IN_CHECKOUT, PROJECT, WORKFLOW, working_folder
 from replication.foundation.resources import usable_cpus
 
 PROFILES = WORKFLOW / "profiles"
@@ -38,15 +38,14 @@ def snakemake_command(
 
     Args:
         experiment: file of workflow/experiments.
-        results: root of the results; a relative one lies under the root of the repository.
+        results: root of the results; a relative one lies under the root of the checkout, or the folder one is in.
         cores: jobs at a time; None: as many as the profile says.
         targets: rules such as `runs` or `partial`; none: the page.
         profile: one of `known_profiles()`.
     """
-    root = WORKFLOW.parent
     return [
         *(sys.executable, "-m", "snakemake", *targets),
-        *("--snakefile", str(root / "Snakefile"), "--directory", str(root)),
+        *("--snakefile", str(PROJECT / "Snakefile"), "--directory", str(working_folder())),
         *("--workflow-profile", str(PROFILES / profile)),
         *(["--cores", str(cores)] if cores is not None else []),
         *("--config", f"experiment={experiment}", f"results={results}"),
@@ -62,11 +61,14 @@ def run_snakemake(command: Sequence[str]) -> int:
         KeyboardInterrupt: a signal came; Snakemake and its jobs have ended by then.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    # A program that is installed may be called from a folder with another one, such as a checkout, which Python would
+    # find first.
+    own = {} if IN_CHECKOUT else {"PYTHONSAFEPATH": "1"}
     # A Ctrl-C reaches every process of the terminal. Snakemake is not to answer it: it would report each job that
     # stops in order as one that failed. Its jobs set the signal for themselves.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        process = subprocess.Popen(command, env=os.environ | {"PATH": path})
+        process = subprocess.Popen(command, env=os.environ | own | {"PATH": path})
     except OSError as error:
         raise ReplicationError(f"{command[0]}: cannot be started ({error.strerror})") from None
     finally:

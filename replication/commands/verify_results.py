@@ -54,7 +54,7 @@ def verify(results: Path, processes: int | None = None, *, learn_again: bool = F
     if not folders and not bundles and not experiments:
         raise ReplicationError(f"{results}: found no finished run in runs/, expected a results folder")
     noted = _check_manifest(results)
-    total, learned = _check_records(folders, bundles, processes, learn_again=learn_again, quiet=quiet)
+    total, learned = check_records(folders, bundles, processes, learn_again=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     for name, text in (("README.md", results_readme), ("index.html", index_html), ("agents.html", agents_html)):
@@ -90,7 +90,7 @@ def verify_part(part: Path, processes: int | None = None, *, learn_again: bool =
         found = [one for one in run_folders(results) if folder in (one, *one.parents)]
     if not found:
         raise ReplicationError(f"{part}: found no finished run, expected a trace, a run, a variant or an experiment")
-    total, learned = _check_records(*by_evidence(found), processes, learn_again=learn_again, quiet=quiet)
+    total, learned = check_records(*by_evidence(found), processes, learn_again=learn_again, quiet=quiet)
     for name in experiments:
         total += check_experiment(name, results)
     return _summary(part, total, learned, experiments)
@@ -110,9 +110,22 @@ def _experiments(results: Path) -> list[str]:
     return [name for name in known if (results / name).is_dir()] + named
 
 
-def _check_records(
+def check_records(
     folders: Sequence[Path], bundles: Sequence[Path], processes: int | None, *, learn_again: bool, quiet: bool
 ) -> tuple[Checked, CheckedBundles]:
+    """Check runs by their traces and bundles by what they keep.
+
+    Args:
+        folders: of runs.
+        bundles: their folders.
+        processes: records checked at a time; None: one a core.
+        learn_again: also learn every seed of the bundles again.
+        quiet: no progress bar, and no word of how long it takes.
+
+    Returns: what was checked, of both; and of the bundles alone.
+    Raises:
+        ReplicationError: the first difference.
+    """
     cores = processes or usable_cpus()
     if not quiet:
         frames = sum(_length(folder) for folder in folders)

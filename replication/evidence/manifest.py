@@ -51,7 +51,7 @@ class Entry:
     reason: str
     """Why it failed or was discarded; else empty."""
     origin: str | None
-    """The digest of the line of another manifest, from which it was copied."""
+    """The digest of the line of another manifest in which it was first written, if it was copied."""
     own: str
     """The digest of this line."""
 
@@ -107,15 +107,18 @@ def note(results: Path, event: Event, records: Mapping[str, str], reason: str = 
 def adopt(results: Path, others: Iterable[Entry]) -> None:
     """Copy lines of another manifest that this one lacks, such as those of a queue; their commits stay.
 
+    A line that both have from a common beginning, or that went from one to the other before, is not lacking.
+
     Raises:
         ReplicationError: the manifest is damaged, or cannot be written.
     """
     with _locked(results):
         entries = _begun_manifest(results)
-        there = {entry.origin for entry in entries}
+        there = {name for entry in entries for name in (entry.own, entry.origin)}
         for other in others:
-            if other.own not in there:
-                content = _content(other.event, other.record, other.digest, other.reason, other.own)
+            origin = other.origin or other.own
+            if not {other.own, origin} & there:
+                content = _content(other.event, other.record, other.digest, other.reason, origin)
                 _append(results, entries, content | {"commit": other.commit})
 
 

@@ -17,7 +17,7 @@ from replication.environments.atari.palette import palette_rgb
 from replication.environments.registry import open_simulator
 from replication.foundation.files import canonical_json, sha256
 from replication.foundation.git import NOT_IN_A_COMMIT, commit_of
-from replication.foundation.paths import PACKAGE, WORKFLOW
+from replication.foundation.paths import PACKAGE, PROJECT_NAME, WORKFLOW
 from replication.specification.run import Run
 from replication.specification.settings_files import settings_files
 from replication.specification.tasks.registry import find_task
@@ -107,18 +107,22 @@ def commit_or_digest(root: Path, settings: Collection[str] | None = None) -> str
     """
     named = None if settings is None else {f"{WORKFLOW.name}/{name}" for name in settings}
     code = f"{PACKAGE.name}/"
-    in_force = [path for path in _sources(root) if named is None or path in named or path.startswith(code)]
-    sources = {path: (root / path).read_bytes() for path in in_force}
+    found = dict(_sources(root))
+    in_force = {path: found[path] for path in found if named is None or path in named or path.startswith(code)}
+    sources = {path: in_force[path].read_bytes() for path in in_force}
     if (commit := commit_of(root, list(sources))) is not None:
         return commit
     return NOT_IN_A_COMMIT + sha256(canonical_json({path: sha256(data) for path, data in sources.items()}))
 
 
-def _sources(root: Path) -> Iterator[str]:
-    """Yield the files that can be in force, relative to the root: code, settings and data, but no caches."""
-    for folder in (PACKAGE.name, WORKFLOW.name):
-        for path in sorted((root / folder).rglob("*")):
-            place = path.relative_to(root)
+def _sources(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files that can be in force by their places in a checkout: code, settings and data, but no caches."""
+    project = root / PACKAGE.name / PROJECT_NAME
+    workflow = project if project.is_dir() else root  # what is installed has the same places, and the same digest
+    for above, folder in ((root, PACKAGE.name), (workflow, WORKFLOW.name)):
+        for path in sorted((above / folder).rglob("*")):
+            place = path.relative_to(above)
             hidden = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
-            if path.suffix in _IN_FORCE and not hidden and path.is_file():
-                yield place.as_posix()
+            of_package = folder == WORKFLOW.name or not path.is_relative_to(project)
+            if path.suffix in _IN_FORCE and of_package and not hidden and path.is_file():
+                yield place.as_posix(), path

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import ROOT
+from replication.foundation.paths import PROJECT
 from replication.specification.fidelity import (
     EXACT,
     NOT_APPLICABLE,
@@ -23,7 +23,7 @@ from replication.specification.loading import known_names, load_preset, load_pro
 from replication.specification.originals import load_original
 from replication.specification.variants import Preset
 
-README = ROOT / "README.md"
+README = PROJECT / "README.md"
 _BEGIN, _END = "<!-- fidelity counts: python -m replication render readme -->", "<!-- end of fidelity counts -->"
 _INDENT = " " * 6
 

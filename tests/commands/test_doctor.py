@@ -169,7 +169,7 @@ def test_what_is_advised_for_packages_installs_them_where_the_environment_is_as_
     (tmp_path / "requirements.lock").write_text("")
     target, _, _ = doctor.BUILD.partition(", then")
     command = [*target.split(), "-n", f"VENV={tmp_path}"]
-    done = subprocess.run(command, cwd=doctor.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=doctor.PROJECT, capture_output=True, text=True, check=True)
     assert "pip install --quiet --requirement requirements.lock" in done.stdout
 
 

@@ -27,7 +27,7 @@ def _folders(results: Path) -> list[Path]:
 
 def test_finished_runs_are_copied_verified_and_named(queue: Path, tmp_path: Path, capsys) -> None:
     results = tmp_path / "results"
-    (results / ".collected.0123.part" / "runs").mkdir(parents=True)  # left by a command that was killed
+    (results / ".copied.0123.part" / "runs").mkdir(parents=True)  # left by a command that was killed
     command = ["queue", "collect", "--folder", str(queue), "--results", str(results)]
     assert main(command) == 0
     said = capsys.readouterr().out

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from replication.commands import run
 from replication.commands.cli import main
+from replication.commands.snakemake import known_profiles, snakemake_command
+from replication.foundation import paths
 from replication.foundation.paths import WORKFLOW
 
 
@@ -35,3 +38,21 @@ def test_a_relative_folder_lies_where_snakemake_puts_it(tmp_path: Path, monkeypa
     monkeypatch.setattr(run, "run_snakemake", lambda command: 0)
     assert main(["run", "quickstart", "--results", "no_such_results"]) == 0
     assert str(WORKFLOW.parent / "no_such_results" / "quickstart" / "index.html") in capsys.readouterr().out
+
+
+def test_an_installed_program_works_in_the_folder_it_is_called_from(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "IN_CHECKOUT", False)
+    monkeypatch.setattr(run, "run_snakemake", lambda command: 0)
+    assert main(["run", "quickstart", "--results", "mine"]) == 0
+    assert str(tmp_path / "mine" / "quickstart" / "index.html") in capsys.readouterr().out
+    words = snakemake_command("quickstart", Path("mine"), None)
+    assert words[words.index("--directory") + 1] == str(tmp_path)
+    assert Path(paths.workflow_path(WORKFLOW / "experiments" / "quickstart.yaml")).is_absolute()
+
+
+def test_profiles_name_files_beside_them_so_that_they_work_from_any_folder() -> None:
+    for name in known_profiles():
+        settings = yaml.safe_load((WORKFLOW / "profiles" / name / "config.yaml").read_text(encoding="utf-8"))
+        if "configfile" in settings:
+            assert (WORKFLOW / "profiles" / name / settings["configfile"]).is_file()

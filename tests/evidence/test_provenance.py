@@ -103,6 +103,20 @@ def test_files_in_no_repository_have_a_digest_that_does_not_know_where_they_lie(
     assert len(found) == 1 and is_in_none(found.pop())
 
 
+def test_an_installed_program_has_the_digest_of_the_checkout_it_is_made_of(tmp_path: Path) -> None:
+    checkout, installed = tmp_path / "checkout", tmp_path / "site-packages"
+    for root, workflow in ((checkout, checkout / "workflow"), (installed, installed / "replication/project/workflow")):
+        for path in (root / "replication" / "__main__.py", workflow / "a.yaml", workflow / "b.yaml"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(path.name)
+    (installed / "another").mkdir()
+    (installed / "another" / "package.py").write_text("")
+    assert is_in_none(commit_or_digest(installed))
+    for settings in (None, {"a.yaml"}):
+        assert commit_or_digest(checkout, settings) == commit_or_digest(installed, settings)
+    assert commit_or_digest(installed, {"a.yaml"}) != commit_or_digest(installed, {"b.yaml"})
+
+
 @pytest.mark.parametrize("names", [["GIT_DIR"], ["GIT_DIR", "GIT_WORK_TREE"], ["GIT_INDEX_FILE"]])
 def test_variables_that_point_to_another_repository_are_of_no_concern(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.foundation.paths import ROOT
+from replication.foundation.paths import PROJECT
 
 RUNS = (
     *(
@@ -42,7 +42,7 @@ RUNS = (
 def chosen_runs(target: Path, runs: Sequence[str] = RUNS) -> None:
     """Copy runs of the committed results into a results folder of their own."""
     for run in runs:
-        shutil.copytree(ROOT / "results" / "runs" / run, target / "runs" / run)
+        shutil.copytree(PROJECT / "results" / "runs" / run, target / "runs" / run)
 
 
 def verify_under(version: str, results: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -65,7 +65,7 @@ def verify_under(version: str, results: Path, folder: Path) -> subprocess.Comple
         "from replication.commands.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     words = [sys.executable, "-c", program, "verify", str(results), "--cores", "1", "--quiet"]
-    paths = os.pathsep.join([str(folder), str(ROOT)])
+    paths = os.pathsep.join([str(folder), str(PROJECT)])
     return subprocess.run(words, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
 
 

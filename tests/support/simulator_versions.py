@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from replication.foundation.paths import ROOT
+from replication.foundation.paths import PROJECT
 from tests.support.evaluated_runs import evaluated_run, write_evaluated
 
 TASKS = ("pendulum", "half_cheetah", "hopper", "inverted_double_pendulum", "reacher", "swimmer", "walker2d")
@@ -42,7 +42,7 @@ def verify_under(package: str, results: Path, folder: Path) -> subprocess.Comple
     Raises:
         subprocess.CalledProcessError: the version cannot be had.
     """
-    paths = [str(ROOT)]
+    paths = [str(PROJECT)]
     if package:
         if not folder.exists():
             install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]

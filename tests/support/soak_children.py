@@ -191,7 +191,7 @@ def _fork(words: Sequence[str], heard: int, prepare: Callable[[], None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         prepare()
         sys.argv = ["replication", *words]
-        code = program._main()
+        code = program.main()
     except BaseException:
         sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
     finally:

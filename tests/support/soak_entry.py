@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from replication.__main__ import _main
+from replication.__main__ import main
 from replication.foundation import paths
 
 paths.WORKFLOW = Path(sys.argv.pop(1))
-raise SystemExit(_main())
+raise SystemExit(main())

@@ -13,9 +13,9 @@ from typing import Any
 
 from replication.commands.benchmark.pacing import ANSWERS
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import WORKFLOW
+from replication.foundation.paths import PACKAGE
 
-ROOT = WORKFLOW.parent
+ROOT = PACKAGE.parent
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 END_SECONDS = 10.0
 """Longest time that a program which is told to end may take."""

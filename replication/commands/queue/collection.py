@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from pathlib import Path
 
+from replication.commands.checked_copy import copy_checked, remove_leftovers
 from replication.commands.queue.folder import QueueFolder
 from replication.evidence.manifest import NAME, adopt, note, read_manifest
 from replication.evidence.records import read_unchecked
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import ensure_folder, part_of, write_atomically
 from replication.foundation.locks import held
 
 
@@ -30,13 +29,12 @@ def collect(folder: QueueFolder, results: Path) -> int:
     began = [entry for entry in read_manifest(folder.results) or [] if entry.event not in ("older", "finished")]
     collected, refused = [], []
     with held(folder.root / "collect.lock", f"{folder.root}: another `queue collect` is at work; wait for it"):
-        for leftover in results.glob(".collected.*.part"):  # of a command that was killed
-            shutil.rmtree(leftover)
+        remove_leftovers(results)
         adopt(results, began)
         for source in missing:
             target = results / source.relative_to(folder.results)
             try:
-                _copy_checked(source, folder.results, target, results)
+                copy_checked(source, folder.results, target, results)
             except ReplicationError as error:
                 refused.append(str(error))
                 print(f"not collected: {error}", flush=True)
@@ -56,31 +54,3 @@ def collect(folder: QueueFolder, results: Path) -> int:
             f"{folder.results}, their checkpoints make them again"
         )
     return 0
-
-
-def _copy_checked(source: Path, root: Path, target: Path, results: Path) -> None:
-    """Copy one folder beside the others, check the copy there, and rename it into its place.
-
-    Raises:
-        ReplicationError: the copy does not verify, or cannot be written; nothing of it is left.
-    """
-    from replication.commands.verify_results import check_runs  # the emulator and pandas are loaded by it
-
-    ensure_folder(results, "name another with --results")
-    staging = part_of(results / "collected")
-    copy = staging / target.relative_to(results)
-    try:
-        for file in sorted(source.iterdir()):
-            if not file.name.startswith("."):
-                write_atomically(copy / file.name, file.read_bytes())
-        check_runs([copy], 1, quiet=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy.rename(target)
-    except ReplicationError as error:
-        raise ReplicationError(str(error).replace(str(staging), str(root))) from None
-    except OSError as error:
-        raise ReplicationError(
-            f"{target}: could not be written ({error.strerror}); make room or allow it, then collect again"
-        ) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

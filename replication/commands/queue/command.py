@@ -12,7 +12,7 @@ from replication.commands.queue.folder import QueueFolder, queue_folder
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.locks import is_held
-from replication.foundation.paths import WORKFLOW
+from replication.foundation.paths import IN_CHECKOUT, PROJECT
 from replication.foundation.resources import usable_cpus
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.run import Run, resolve_run
@@ -80,7 +80,9 @@ def run(options: argparse.Namespace) -> int:
     if verb == "start":
         from replication.commands.queue.processes import start
 
-        print(start(folder, WORKFLOW.parent, options.commit, options.python, options.jobs or usable_cpus()))
+        if not IN_CHECKOUT:
+            raise ReplicationError(f"{PROJECT}: installed, and the queue trains a commit; call `queue` from a checkout")
+        print(start(folder, PROJECT, options.commit, options.python, options.jobs or usable_cpus()))
         return 0
     if verb == "stop":
         from replication.commands.queue.processes import stop

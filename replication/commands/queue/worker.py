@@ -20,7 +20,7 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.files import readable_json, write_atomically
 from replication.foundation.git import clean_environment
 from replication.foundation.locks import held, lock
-from replication.foundation.paths import WORKFLOW
+from replication.foundation.paths import PROJECT
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE, stopping_signals
 from replication.specification.run_arguments import run_arguments
 
@@ -46,7 +46,7 @@ def work(folder: QueueFolder, jobs: int) -> int:
     Raises:
         ReplicationError: it is another program; another worker is there; queue.json is bad.
     """
-    if WORKFLOW.parent.resolve() != folder.clone.resolve():
+    if PROJECT.resolve() != folder.clone.resolve():
         raise ReplicationError(f"`queue work` is what `queue start` runs in {folder.clone}; give `queue start`")
     stop: list[int] = []
 

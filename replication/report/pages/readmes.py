@@ -8,6 +8,7 @@ from pathlib import Path
 from replication.analysis.finished import coverage, load_runs
 from replication.analysis.other_scores import MARKS
 from replication.foundation.durations import days_text
+from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
 from replication.report.fidelity_text import README, between_marks, readme_with_counts
 from replication.report.figures import all_verdicts, reading_verdicts
@@ -58,7 +59,11 @@ def write_readmes(results: Path) -> list[Path]:
     """Write README.md and results/README.md with what is rendered in them brought up to date, and their figures.
 
     Returns: the files.
+    Raises:
+        ReplicationError: there is no README, as where the program is installed.
     """
+    if not README.exists():
+        raise ReplicationError(f"{README}: not there; the README is that of a checkout: call the program from one")
     text = readme_with_results(readme_with_counts(README.read_text(encoding="utf-8")), results)
     path = results / "README.md"
     write_atomically(README, text.encode())

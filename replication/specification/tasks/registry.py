@@ -16,6 +16,11 @@ TASKS: dict[str, Task] = {**GAMES, **GRIDWORLDS, **SMALL_MDPS, **GYMNASIUM_TASKS
 """Those of this package."""
 
 
+def known_tasks() -> list[str]:
+    """List the names of all tasks, a user's own last."""
+    return [*TASKS, *own_task_names()]
+
+
 def find_task(name: str) -> Task:
     """Find a task by its name; no other spelling is accepted.
 
@@ -31,5 +36,5 @@ def find_task(name: str) -> Task:
     if name in own:
         return read_own_task(own_task_path(name))
     if name not in TASKS:
-        raise unknown_name("task", name, [*TASKS, *own])
+        raise unknown_name("task", name, known_tasks())
     return TASKS[name]

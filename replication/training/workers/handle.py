@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import ROOT
+from replication.foundation.paths import PACKAGE
 from replication.foundation.stopping import stopping_signals
 from replication.training.workers.process import FAILED, REQUEST, Assignment
 
@@ -43,7 +43,7 @@ class Worker:
             str(theirs.fileno()),
             str(memory),
         ]
-        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        paths = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         # A new process inherits blocked signals: those that stop a run are for the main process alone to answer.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping_signals())
         try:
