@@ -25,8 +25,8 @@ from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NA
 from replication.specification.tasks.registry import find_task
 
 _NOT_SHOWN = """
-    __init__ all_verdicts columns figure latex learning_curves_caption reading_verdicts recipe_texts scores_caption
-    statements table verdict_columns
+    __init__ agent_looks all_verdicts columns figure latex learning_curve_panels learning_curves_caption legends
+    reading_verdicts recipe_texts scores_caption sheet statements table verdict_columns
 """
 NOT_SHOWN = frozenset(_NOT_SHOWN.split())
 """Modules beside the tables and figures that make none: what these have in common."""
