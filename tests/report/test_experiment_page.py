@@ -278,6 +278,7 @@ def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
 
 
 def test_a_second_image_is_folded_below_the_first(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
     figures = tmp_path / "made_up" / "figures"
     for kind in ("svg", "png"):
         (figures / f"learning_curves_rest.{kind}").write_bytes((figures / f"embedding.{kind}").read_bytes())

@@ -14,6 +14,7 @@ from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
@@ -56,7 +57,7 @@ def _line_name(run: Run, runs: Sequence[Run]) -> str:
 def _draw(data: pd.DataFrame, units: list[str], colors: Mapping[str, str]) -> Figure:
     tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
     panels = max(1, len(tasks))
-    figure = Figure(figsize=(7.5, 3.4 * panels), layout="constrained")
+    figure = Figure(figsize=(sheet_width(7.5), 3.4 * panels), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(panels)), tasks, strict=False):
         here = data[data["task"] == task]
         for agent in agents:

@@ -16,6 +16,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.corridor_statements import config_of, power_text, setting_text
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -54,7 +55,7 @@ def _agent(run: Run) -> str:
 def _draw(data: pd.DataFrame, best: float | None, colors: Mapping[str, str]) -> Figure:
     settings = list(dict.fromkeys(data["setting"]))
     panels = max(1, len(settings))
-    figure = Figure(figsize=(8.0, 3.2 * panels), layout="constrained")
+    figure = Figure(figsize=(sheet_width(8.0), 3.2 * panels), layout="constrained")
     for axes, setting in zip(np.atleast_1d(figure.subplots(panels, 1)).ravel(), settings, strict=False):
         _draw_panel(axes, data[data["setting"] == setting], best, colors)
         axes.set_title(setting)

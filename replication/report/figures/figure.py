@@ -71,6 +71,8 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "mathtext.fontset": "dejavusans",
     "svg.hashsalt": "replication",
 }
 
@@ -124,6 +126,20 @@ def write_figure(result: FigureResult, folder: Path) -> list[Path]:
     for name, data in content.items():
         write_atomically(folder / name, data)
     return [folder / name for name in content]
+
+
+def write_pdf(result: FigureResult, folder: Path) -> list[Path]:
+    """Write NAME.pdf, and NAME_rest.pdf where the figure has a second image, for an article.
+
+    Returns: the files.
+    """
+    paths = []
+    for name, figure in ((result.name, result.figure), (f"{result.name}{REST}", result.rest)):
+        if figure is not None:
+            settle(figure)
+            paths.append(folder / f"{name}.pdf")
+            write_atomically(paths[-1], image(figure, "pdf"))
+    return paths
 
 
 def _images(figure: Figure) -> dict[str, bytes]:
@@ -216,9 +232,13 @@ def settle(figure: Figure) -> None:
 
 
 def image(figure: Figure, form: str) -> bytes:
-    """Return a settled figure as `svg` or `png`."""
+    """Return a settled figure as `svg`, `png` or `pdf`; a PDF holds its fonts, and its text can be searched."""
     # None takes a field out of the file: no date, no program, no version.
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[form]
+    metadata = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }[form]
     content = io.BytesIO()
     with house_style():
         figure.savefig(content, format=form, dpi=PNG_DPI, metadata=metadata)

@@ -16,6 +16,7 @@ from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 _LOWEST, _HIGHEST = -100.0, -10.0
@@ -48,7 +49,7 @@ def _points(agent: str, record: BundleRecord) -> pd.DataFrame:
 
 
 def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str]) -> Figure:
-    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    figure = Figure(figsize=(sheet_width(8.0), 4.0), layout="constrained")
     axes = figure.subplots()
     for agent in dict.fromkeys(data["agent"]):
         line, colour = data[data["agent"] == agent], colors[agent]

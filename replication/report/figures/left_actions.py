@@ -16,6 +16,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.report.tables.bias_statements import left_percent
 from replication.report.tables.exact_limits import algorithm_title
 from replication.specification.experiments import Experiment
@@ -49,8 +50,9 @@ def _points(record: BundleRecord) -> pd.DataFrame:
 def _draw(data: pd.DataFrame, optimal: dict[str, float], colors: Mapping[str, str]) -> Figure:
     tasks = list(dict.fromkeys(data["task"]))
     panels = max(1, len(tasks))
-    rows, columns = (1, 1) if panels == 1 else (-(-panels // 2), 2)
-    figure = Figure(figsize=(5.0 * columns, 3.6 * rows), layout="constrained")
+    columns = columns_that_fit(panels, 2, 3.3)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(sheet_width(5.0 * columns), 3.6 * rows), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(rows, columns)).ravel(), tasks, strict=False):
         _draw_panel(axes, data[data["task"] == task], optimal[task], colors)
         axes.set_title(task)

@@ -17,6 +17,7 @@ from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
 from replication.specification.families.tabular import DynaConfig
 from replication.specification.protocols import GridworldPresentation
@@ -81,8 +82,9 @@ def _points(record: BundleRecord, agent: str) -> pd.DataFrame:
 def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: int, colors: Mapping[str, str]) -> Figure:
     tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
     panels = max(1, len(tasks))
-    rows, columns = (panels, 1) if panels == 1 else (-(-panels // 2), 2)
-    figure = Figure(figsize=(7.5 if columns == 1 else 10.0, 4.0 * rows), layout="constrained")
+    columns = columns_that_fit(panels, 2, 3.3)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(sheet_width(7.5 if columns == 1 else 10.0), 4.0 * rows), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(rows, columns)).ravel(), tasks, strict=False):
         here = data[data["task"] == task]
         for place, agent in enumerate(agents):
@@ -96,7 +98,7 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], change: in
         axes.set_xlabel(_LABELS[measured][0])
         axes.set_ylabel(_LABELS[measured][1])
         axes.grid(axis="y")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2 if sheet_width() > 5 else 1, frameon=False)
     return figure
 
 

@@ -14,6 +14,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.mountain_car_statements import agent_text, cut_text
 from replication.specification.experiments import Experiment
 
@@ -43,7 +44,7 @@ def _points(record: BundleRecord) -> pd.DataFrame:
 
 
 def _draw(data: pd.DataFrame, colors: Mapping[str, str]) -> Figure:
-    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+    figure = Figure(figsize=(sheet_width(8.0), 4.5), layout="constrained")
     axes = figure.subplots()
     for agent, line in data.groupby("agent", sort=False):
         colour = colors[str(agent)]

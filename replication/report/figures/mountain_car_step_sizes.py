@@ -12,6 +12,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL, interval
 from replication.report.figures.agent_looks import Look, agent_looks
 from replication.report.figures.figure import FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.mountain_car_statements import config_of, cut_text
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -44,7 +45,7 @@ def _line_name(run: Run) -> str:
 
 
 def _draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+    figure = Figure(figsize=(sheet_width(8.0), 4.5), layout="constrained")
     axes = figure.subplots()
     for place, (n, line) in enumerate(data.groupby("n")):
         colour, marker = looks[f"n = {n}"].color, _MARKERS[place % len(_MARKERS)]

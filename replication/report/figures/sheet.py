@@ -29,6 +29,11 @@ class Sheet:
 
 PAGE = Sheet()
 """That of the pages."""
+COLUMN_INCHES = {"one-column": 3.3, "two-columns": 6.9}
+"""Width of a figure in an article of two columns, such as LaTeX's `article` on letter or A4 paper with usual margins;
+the wider one is the text width of an article of one column as well."""
+FONTS = {"sans": "DejaVu Sans", "serif": "STIXGeneral"}
+"""Families that matplotlib brings along; the serif one has the proportions of Times."""
 _SHEET: ContextVar[Sheet] = ContextVar("sheet", default=PAGE)
 
 

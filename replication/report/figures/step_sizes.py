@@ -14,6 +14,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL, interval
 from replication.report.figures.agent_looks import agent_colors
 from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.exact_limits import algorithm_title, step_size_of
 from replication.specification.experiments import Experiment
 
@@ -50,7 +51,7 @@ def _point(record: BundleRecord) -> dict[str, object]:
 
 
 def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str]) -> Figure:
-    figure = Figure(figsize=(8.5, 5.5), layout="constrained")
+    figure = Figure(figsize=(sheet_width(8.5), 5.5), layout="constrained")
     axes = figure.subplots()
     longest = data["episodes"].max() if len(data) else 0
     for place, agent in enumerate(dict.fromkeys(data["agent"])):
@@ -67,7 +68,7 @@ def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str
     axes.set_ylabel("sum of rewards per episode")
     axes.grid(axis="y")
     if len(data):
-        figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=3 if sheet_width() > 5 else 1)
     return figure
 
 
