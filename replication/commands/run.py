@@ -72,10 +72,12 @@ def run(options: argparse.Namespace) -> int:
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
     cores = options.cores or profile_cores(options.profile)
-    code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile))
+    # A relative folder of results lies under the root of the repository, as it does for Snakemake.
+    results = WORKFLOW.parent / options.results
+    log = results / "logs" / name / "snakemake.log"
+    code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile), log)
     if code == 0:
-        # A relative folder of results lies under the root of the repository, as it does for Snakemake.
-        print(*end_in_words(experiment, WORKFLOW.parent / options.results), sep="\n")
+        print(*end_in_words(experiment, results), sep="\n")
     return code
 
 
