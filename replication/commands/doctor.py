@@ -51,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: no such experiment.
     """
-    is_ready = examine(options.experiment, options.results, options.state or state_root(), options.cores)
+    # As `run` takes them: a relative folder lies under the root of the repository.
+    results, state = WORKFLOW.parent / options.results, WORKFLOW.parent / (options.state or state_root())
+    is_ready = examine(options.experiment, results, state, options.cores)
     return 0 if is_ready else LACKING_EXIT_CODE
 
 

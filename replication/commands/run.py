@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: no such experiment, or a bad one; scores of other programs that it names are not there or are
             damaged.
     """
+    # A relative folder lies under the root of the repository, as it does for Snakemake: for the plan too.
+    options.results = WORKFLOW.parent / options.results
     name = changed_experiment(options.experiment, options.set) if options.set else options.experiment
     experiment = load_experiment(name)  # what is wrong with it is said before Snakemake starts
     if experiment.others:  # pandas is loaded where it is needed
@@ -72,12 +74,10 @@ def run(options: argparse.Namespace) -> int:
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
     cores = options.cores or profile_cores(options.profile)
-    # A relative folder of results lies under the root of the repository, as it does for Snakemake.
-    results = WORKFLOW.parent / options.results
-    log = results / "logs" / name / "snakemake.log"
+    log = options.results / "logs" / name / "snakemake.log"
     code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile), log)
     if code == 0:
-        print(*end_in_words(experiment, results), sep="\n")
+        print(*end_in_words(experiment, options.results), sep="\n")
     return code
 
 
@@ -100,7 +100,7 @@ def end_in_words(experiment: Experiment, results: Path) -> list[str]:
 def _print_plan(name: str, options: argparse.Namespace) -> int:
     from replication.commands.plan import measure_speeds, print_plan
 
-    state = options.state or state_root()
+    state = WORKFLOW.parent / (options.state or state_root())
     if options.measure:
         measure_speeds(name, state)
     print_plan(name, options.results, state, options.cores)

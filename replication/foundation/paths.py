@@ -16,5 +16,5 @@ ALGORITHMS = PACKAGE / "algorithms"
 
 
 def state_root() -> Path:
-    """Return `$REPLICATION_STATE`, or an ignored folder of results/."""
-    return Path(os.environ.get("REPLICATION_STATE", "results/state"))
+    """Return `$REPLICATION_STATE`, or where it is unset or empty an ignored folder of results/."""
+    return Path(os.environ.get("REPLICATION_STATE") or "results/state")
