@@ -1,11 +1,13 @@
 """`python -m replication`: the moment the process began is noted first, and what a signal does is settled."""
 
+import os
 import signal
 import sys
 import time
 from types import FrameType
 from typing import NoReturn
 
+from replication.foundation.process_environment import settle
 from replication.foundation.stopping import ERROR_EXIT_CODE, STOPPED_EXIT_CODE, leave_terminal, stopping_signals
 
 STARTED = time.monotonic()
@@ -25,6 +27,7 @@ def main() -> int:
     for each in SIGNALS:
         signal.signal(each, _stop)
     try:
+        settle(os.environ)
         from replication.commands.cli import main
 
         return main(started=STARTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -53,6 +54,8 @@ COMMANDS: dict[str, Command] = {
     "render": render,
 }
 """The commands by name, in the order of `--help`."""
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.EROFS)
+"""Errors that no command can do anything about, wherever they come: a full disk, a name that is too long."""
 CONTINUED = ("run", "train")
 """Commands that go on where they were stopped."""
 
@@ -76,7 +79,9 @@ def main(arguments: Sequence[str] | None = None, started: float | None = None) -
         options = parser.parse_args(arguments)
         options.started = now if started is None else started
         verb = options.verb
-        return COMMANDS[verb].run(options)
+        code = COMMANDS[verb].run(options)
+        sys.stdout.flush()  # what cannot be written is told here, not when Python ends
+        return code
     except KeyboardInterrupt as stopped:  # a Stopped says what is kept
         continues = verb in CONTINUED
         print(f"stopped{f'; {stopped}the same command continues' if continues else ''}", file=sys.stderr)
@@ -87,3 +92,10 @@ def main(arguments: Sequence[str] | None = None, started: float | None = None) -
     except BrokenPipeError:  # the reader of a pipe had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _OF_THE_SYSTEM:
+            raise
+        print(f"error: {error.filename or 'the output'}: {error.strerror}", file=sys.stderr)
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR_EXIT_CODE

@@ -16,7 +16,7 @@ from pathlib import Path
 from replication.commands.arguments import add_folders, at_least_one
 from replication.evidence.records import unfinished
 from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import IN_CHECKOUT, PROJECT, state_root
+from replication.foundation.paths import IN_CHECKOUT, PROJECT, state_root, working_folder
 from replication.foundation.resources import usable_cpus
 from replication.foundation.stopping import LACKING_EXIT_CODE
 from replication.specification.experiments import Experiment, load_experiment
@@ -50,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: no such experiment.
     """
-    is_ready = examine(options.experiment, options.results, options.state or state_root(), options.cores)
+    # As `run` takes them: a relative folder lies where Snakemake works.
+    results, state = working_folder() / options.results, working_folder() / (options.state or state_root())
+    is_ready = examine(options.experiment, results, state, options.cores)
     return 0 if is_ready else LACKING_EXIT_CODE
 
 

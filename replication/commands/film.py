@@ -17,11 +17,13 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `film`."""
-    parser.add_argument("path", type=Path, nargs="+", help="a trace, or folders of finished runs")
+    parser.add_argument(
+        "path", type=Path, nargs="+", help="a trace or the folder of a run, or without --episode folders of runs"
+    )
     parser.add_argument("--episode", type=whole_number, help="number of the episode, the first is 0")
     parser.add_argument("--first-frame", type=whole_number, default=1, help="where to begin, 60 a second (default: 1)")
     parser.add_argument("--last-frame", type=whole_number, help="where to end (default: with the episode)")
-    parser.add_argument("--output", type=Path, help="default: episode_N.webp here")
+    parser.add_argument("--output", type=Path, help="default: episode_N.webp beside the trace")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if len(options.path) > 1:
         raise ReplicationError(f"--episode: found {len(options.path)} paths, expected one trace")
-    target = options.output or Path(f"episode_{options.episode}.webp")
-    print(film(options.path[0], options.episode, target, options.first_frame, options.last_frame))
+    path = options.path[0] / "evaluation.trace" if options.path[0].is_dir() else options.path[0]
+    target = options.output or path.with_name(f"episode_{options.episode}.webp")
+    print(film(path, options.episode, target, options.first_frame, options.last_frame))
     return 0

@@ -20,6 +20,7 @@ from replication.commands.job_markers import cohort_marker, markers_there, remov
 from replication.evidence.records import finished_folder, record_path, unfinished
 from replication.evidence.state_files import lacks_views
 from replication.foundation.errors import ReplicationError
+from replication.foundation.files import listed
 from replication.foundation.paths import PACKAGE, WORKFLOW, state_root, workflow_path
 from replication.foundation.resources import usable_cpus
 from replication.foundation.validation import Count, Settings, shown, validated
@@ -69,7 +70,9 @@ def workflow_config(given: Mapping[str, Any]) -> WorkflowConfig:
         raise ReplicationError(f"which experiment? give --config experiment=NAME; known: {known}")
     left_out = dict.fromkeys(("memory_gb", "workers", "max_seconds"))
     defaults = {"results": "results", "lanes": 1, "device": "cpu", **left_out}
-    found = validated(WorkflowConfig, defaults | dict(given), Path("--config"))
+    # Snakemake reads a value as YAML: a folder named 2026 comes as a number.
+    texts = {key: str(value) for key, value in given.items() if key in ("experiment", "results")}
+    found = validated(WorkflowConfig, defaults | dict(given) | texts, Path("--config"))
     # A command takes the one for an option, Snakemake the other for a wildcard: both when runs are trained already.
     if found.results.startswith("-") or set(found.results) & set("{}\n"):
         raise ReplicationError(
@@ -211,7 +214,7 @@ class Jobs:
         experiment = experiment_path(self.experiment.experiment)
         folders = [PACKAGE / "analysis", PACKAGE / "published"]
         found = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".gz"}]
-        settings = [path for kind in _SETTINGS for path in (WORKFLOW / kind).glob("*.yaml")]
+        settings = [path for kind in _SETTINGS for path in listed(WORKFLOW / kind, "*.yaml")]
         specification = [PACKAGE / "specification" / f"{name}.py" for name in ("departures", "fidelity")]
         modules = [*specification, PACKAGE / "report" / "tables" / "latex.py"]
         sources = (experiment, *modules, *sorted(found), *sorted(settings))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from replication.commands.inventory import Inventory
 from replication.foundation.errors import ReplicationError
+from replication.report.figures.sheet import COLUMN_INCHES, FONTS
 from replication.specification.experiments import known_experiments, load_experiment
 from replication.specification.run import one_a_record
 
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of: {', '.join(known_experiments())}; none for index, agents, book and readme",
     )
     parser.add_argument("name", nargs="?", help="which table or figure")
+    parser.add_argument(
+        "--pdf",
+        choices=list(COLUMN_INCHES),
+        help="of a figure: write NAME.pdf instead, laid out for a column of an article or across both, fonts embedded",
+    )
+    parser.add_argument("--font", choices=list(FONTS), help="of a PDF (default: sans)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files are")
 
 
@@ -39,8 +46,19 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: a name that is missing or unknown; a damaged run file.
     """
     from replication.report.pages.agents import write_agents
-    from replication.report.render import render_book, render_figure, render_index, render_page, render_table
+    from replication.report.render import (
+        render_book,
+        render_figure,
+        render_index,
+        render_page,
+        render_pdf,
+        render_table,
+    )
 
+    if options.pdf and options.kind != "figure":
+        raise ReplicationError(f"--pdf: found the kind {options.kind}, expected figure")
+    if options.font and not options.pdf:
+        raise ReplicationError("--font: expected beside --pdf; the pages have one font")
     if options.kind == "readme":
         from replication.report.pages.readmes import write_readmes
 
@@ -64,6 +82,11 @@ def run(options: argparse.Namespace) -> int:
         render_page(options.experiment, options.results)
     elif options.name is None:
         raise ReplicationError(f"which {options.kind}? give its name after the experiment's")
+    elif options.pdf:
+        print(
+            *render_pdf(options.experiment, options.name, options.results, options.pdf, options.font or "sans"),
+            sep="\n",
+        )
     else:
         render = render_table if options.kind == "table" else render_figure
         render(options.experiment, options.name, options.results)

@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
         ReplicationError: no such experiment, or a bad one; scores of other programs that it names are not there or are
             damaged.
     """
+    # A relative folder lies where Snakemake works: for the plan too.
+    options.results = working_folder() / options.results
     name = changed_experiment(options.experiment, options.set) if options.set else options.experiment
     experiment = load_experiment(name)  # what is wrong with it is said before Snakemake starts
     if experiment.others:  # pandas is loaded where it is needed
@@ -72,10 +74,10 @@ def run(options: argparse.Namespace) -> int:
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
     cores = options.cores or profile_cores(options.profile)
-    code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile))
+    log = options.results / "logs" / name / "snakemake.log"
+    code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile), log)
     if code == 0:
-        # A relative folder of results lies where Snakemake works.
-        print(*end_in_words(experiment, working_folder() / options.results), sep="\n")
+        print(*end_in_words(experiment, options.results), sep="\n")
     return code
 
 
@@ -98,7 +100,7 @@ def end_in_words(experiment: Experiment, results: Path) -> list[str]:
 def _print_plan(name: str, options: argparse.Namespace) -> int:
     from replication.commands.plan import measure_speeds, print_plan
 
-    state = options.state or state_root()
+    state = working_folder() / (options.state or state_root())
     if options.measure:
         measure_speeds(name, state)
     print_plan(name, options.results, state, options.cores)

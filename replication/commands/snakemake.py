@@ -9,11 +9,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 
+from replication.commands.snakemake_words import Heard, failure_lines, listen, open_log
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import IN_CHECKOUT, PROJECT, WORKFLOW, working_folder
+from replication.foundation.progress import say
 from replication.foundation.resources import usable_cpus
 
+_LAST_WORDS_SECONDS = 5.0
+"""How long to wait for the rest of what an ended Snakemake said."""
 PROFILES = WORKFLOW / "profiles"
 
 
@@ -52,12 +57,18 @@ def snakemake_command(
     ]
 
 
-def run_snakemake(command: Sequence[str]) -> int:
+def run_snakemake(command: Sequence[str], log: Path) -> int:
     """Run Snakemake to its end; its rules call `python`, which must be the interpreter this program runs in.
+
+    The terminal shows what each job says and a line when one begins. Where one fails, its own message is the last line.
+
+    Args:
+        command: its command line.
+        log: the file that takes all of its words.
 
     Returns: its exit code.
     Raises:
-        ReplicationError: it cannot be started.
+        ReplicationError: it cannot be started; the log cannot be written.
         KeyboardInterrupt: a signal came; Snakemake and its jobs have ended by then.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -66,17 +77,35 @@ def run_snakemake(command: Sequence[str]) -> int:
     own = {} if IN_CHECKOUT else {"PYTHONSAFEPATH": "1"}
     # A Ctrl-C reaches every process of the terminal. Snakemake is not to answer it: it would report each job that
     # stops in order as one that failed. Its jobs set the signal for themselves.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process = subprocess.Popen(command, env=os.environ | own | {"PATH": path})
-    except OSError as error:
-        raise ReplicationError(f"{command[0]}: cannot be started ({error.strerror})") from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        from replication.commands.snakemake_processes import end_in_order  # a machine that only trains has no psutil
+    heard = Heard()
+    with open_log(log) as written:
+        say(f"what Snakemake says: {log}")
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process = subprocess.Popen(
+                command,
+                env=os.environ | own | {"PATH": path},
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            raise ReplicationError(f"{command[0]}: cannot be started ({error.strerror})") from None
+        finally:
+            signal.signal(signal.SIGINT, before)
+        listener = Thread(target=listen, args=(process.stderr, written, heard), daemon=True)
+        listener.start()
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # A machine that only trains has no psutil.
+            from replication.commands.snakemake_processes import end_in_order
 
-        end_in_order(process)
-        raise
+            end_in_order(process)
+            raise
+        finally:
+            listener.join(_LAST_WORDS_SECONDS)
+    if code:
+        for line in failure_lines(heard, log, working_folder()):
+            say(line)
+    return code

@@ -12,7 +12,7 @@ LOOK_SECONDS = 0.1
 """Time between two looks at whether the jobs have ended."""
 
 
-def end_in_order(process: subprocess.Popen[bytes]) -> None:
+def end_in_order(process: subprocess.Popen[str]) -> None:
     """End Snakemake at once, so that it starts nothing more, and its jobs in order: they write their checkpoints.
 
     Nothing is lost by that: what a job leaves is whole or absent, and Snakemake makes again what it knows to be begun.

@@ -14,6 +14,7 @@ from replication.commands.arguments import (
     seconds,
 )
 from replication.commands.expected_runs import refuse_changed
+from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import state_root
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
 from replication.specification.changed_settings import changed_name
@@ -113,8 +114,12 @@ def named_runs(options: argparse.Namespace) -> list[Run]:
     """Return the runs that the arguments name: every task with every seed, task by task; of a bundle the first.
 
     Raises:
-        ReplicationError: a bad name, seed or budget.
+        ReplicationError: a bad name, seed or budget; one that is named twice.
     """
+    for option, named in (("--task", options.task), ("--seed", options.seed or [])):
+        twice = next((one for one in named if named.count(one) > 1), None)
+        if twice is not None:
+            raise ReplicationError(f"{option}: found {twice} twice; name it once")
     return [
         resolve_run(
             variant=changed_name(options.variant, options.set),

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         default=Path("results"),
-        help="a results folder (default: results), or a part of one: a trace, a run, a variant, an experiment",
+        help="a results folder (default: results), or a part of one: a trace, a run, a variant, an experiment; "
+        "what lies in results is found by its bare name too, such as dopamine_curves or dqn_dopamine",
     )
     parser.add_argument("--cores", type=at_least_one, help="runs played at a time (default: all cores)")
     parser.add_argument(
@@ -49,9 +50,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: the first difference.
     """
-    from replication.commands.verify_results import run_folders, verify, verify_part, whole_results
+    from replication.commands.verify_results import named_part, run_folders, verify, verify_part, whole_results
     from replication.evidence.verify_state import check_states
 
+    options.results = named_part(options.results)
     if whole_results(options.results) not in (None, options.results.resolve()):
         if options.state is not None:
             raise ReplicationError("--state: expected a whole results folder; leave it out to check a part")

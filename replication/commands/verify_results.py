@@ -19,7 +19,7 @@ from replication.evidence.trace_file import Episode
 from replication.evidence.traces import episodes_of, read_trace_of
 from replication.evidence.verify_run import Checked, check_run
 from replication.foundation.durations import clock_text
-from replication.foundation.errors import ReplicationError
+from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.git import left_out
 from replication.foundation.processes import map_in_processes
 from replication.foundation.progress import progress_bar
@@ -94,6 +94,25 @@ def verify_part(part: Path, processes: int | None = None, *, learn_again: bool =
     for name in experiments:
         total += check_experiment(name, results)
     return _summary(part, total, learned, experiments)
+
+
+def named_part(part: Path) -> Path:
+    """Return the folder of an experiment or a variant that is named alone, as every other command takes it.
+
+    What is there under the name itself comes first.
+
+    Raises:
+        ReplicationError: there is neither such a path nor such a folder in results, where there is another one.
+    """
+    if part.exists() or len(part.parts) != 1:
+        return part
+    results = Path("results")
+    places = [results / part, results / "runs" / part, results / "judged" / part]
+    found = next((place for place in places if place.is_dir()), None)
+    known = [path.name for folder in (results, results / "runs") for path in folder.glob("*") if path.is_dir()]
+    if found is None and known:
+        raise unknown_name("path, experiment or variant with results", str(part), known)
+    return found or part
 
 
 def whole_results(part: Path) -> Path | None:

@@ -42,6 +42,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         ) from None
 
 
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """List the files of a folder by name; those that begin with a dot are an editor's or the system's, not ours."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 def ensure_folder(folder: Path, mending: str) -> None:
     """Make a folder and check that files can be written there, before hours of work and not after them.
 
@@ -142,9 +147,10 @@ def sha256(data: bytes) -> str:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make a rename survive a power cut, where the file system can: not all of them flush a folder."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import IO
 from replication.foundation.errors import ReplicationError
 
 _POLL_SECONDS = 0.05
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def lock(path: Path, refusal: str, wait_seconds: float = 2.0, mending: str = "allow writing there") -> IO[str]:
@@ -43,6 +45,8 @@ def lock(path: Path, refusal: str, wait_seconds: float = 2.0, mending: str = "al
             time.sleep(_POLL_SECONDS)
         except OSError as error:
             file.close()
+            if error.errno in _NO_LOCKS:
+                mending = "its file system has no locks: name a folder on another disk"
             raise ReplicationError(f"{path}: cannot be locked ({error.strerror}); {mending}") from None
 
 

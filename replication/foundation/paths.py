@@ -42,5 +42,5 @@ def workflow_path(path: Path) -> str:
 
 
 def state_root() -> Path:
-    """Return `$REPLICATION_STATE`, or an ignored folder of results/."""
-    return Path(os.environ.get("REPLICATION_STATE", "results/state"))
+    """Return `$REPLICATION_STATE`, or where it is unset or empty an ignored folder of results/."""
+    return Path(os.environ.get("REPLICATION_STATE") or "results/state")

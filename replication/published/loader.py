@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.files import listed
 from replication.published.schemas import CURVES, CURVES_BY_STEP, SCORES, TABLES, Origin, ReferenceSetName, Start
 from replication.published.tables import in_words, read_table
 from replication.specification.tasks.atari_games import ATARI57, NATURE49
@@ -94,17 +95,17 @@ def published_table(name: str, *, memory: bool = False, folder: Path = PUBLISHED
 
 def published_sources(folder: Path = PUBLISHED) -> tuple[str, ...]:
     """List the files of per-game scores by name, in alphabetical order: one a paper and kind of start."""
-    return tuple(sorted(path.stem for path in (folder / "scores").glob("*.csv")))
+    return tuple(sorted(path.stem for path in listed(folder / "scores", "*.csv")))
 
 
 def published_curves(folder: Path = PUBLISHED) -> tuple[str, ...]:
     """List the files of learning curves by name, in alphabetical order: one a source."""
-    return tuple(sorted(path.name.removesuffix(".csv.gz") for path in (folder / "curves").glob("*.csv.gz")))
+    return tuple(sorted(path.name.removesuffix(".csv.gz") for path in listed(folder / "curves", "*.csv.gz")))
 
 
 def published_curves_by_step(folder: Path = PUBLISHED) -> tuple[str, ...]:
     """List the files of learning curves of continuous control by name, in alphabetical order: one a source."""
-    return tuple(sorted(path.name.removesuffix(".csv.gz") for path in (folder / "curves_by_step").glob("*.csv.gz")))
+    return tuple(sorted(path.name.removesuffix(".csv.gz") for path in listed(folder / "curves_by_step", "*.csv.gz")))
 
 
 def published_scores(source: str, *, memory: bool = False, folder: Path = PUBLISHED) -> tuple[PublishedScore, ...]:

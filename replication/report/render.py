@@ -117,6 +117,27 @@ def render_figure(experiment: str, name: str, results: Path) -> None:
     write_figure(build_figure(experiment, name, results), results / experiment / "figures")
 
 
+def render_pdf(experiment: str, name: str, results: Path, width: str, font: str) -> list[Path]:
+    """Write results/EXPERIMENT/figures/NAME.pdf, laid out for an article.
+
+    Args:
+        experiment: its name.
+        name: of the figure.
+        results: root of the results.
+        width: a key of `COLUMN_INCHES`.
+        font: a key of `FONTS`.
+
+    Returns: the files.
+    Raises:
+        ReplicationError: no such experiment or figure; a damaged run file.
+    """
+    from replication.report.figures.figure import write_pdf
+    from replication.report.figures.sheet import COLUMN_INCHES, FONTS, Sheet, drawn_on
+
+    with drawn_on(Sheet(COLUMN_INCHES[width], FONTS[font])):
+        return write_pdf(build_figure(experiment, name, results), results / experiment / "figures")
+
+
 def render_page(experiment: str, results: Path) -> None:
     """Write results/EXPERIMENT/index.html."""
     from replication.report.pages.experiment import write_page

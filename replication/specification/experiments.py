@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.files import listed
 from replication.foundation.validation import Count, Settings, read_yaml, validated
 from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
@@ -25,8 +26,8 @@ from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NA
 from replication.specification.tasks.registry import find_task
 
 _NOT_SHOWN = """
-    __init__ all_verdicts columns figure latex learning_curves_caption reading_verdicts recipe_texts scores_caption
-    statements table verdict_columns
+    __init__ agent_looks all_verdicts columns figure latex learning_curve_panels learning_curves_caption legends
+    reading_verdicts recipe_texts scores_caption sheet statements table verdict_columns
 """
 NOT_SHOWN = frozenset(_NOT_SHOWN.split())
 """Modules beside the tables and figures that make none: what these have in common."""
@@ -259,7 +260,7 @@ class Experiment(Settings):
 
 def known_experiments() -> list[str]:
     """List the names of the experiments."""
-    return sorted(path.stem for path in (paths.WORKFLOW / "experiments").glob("*.yaml"))
+    return sorted(path.stem for path in listed(paths.WORKFLOW / "experiments", "*.yaml"))
 
 
 def experiment_path(name: str) -> Path:
@@ -317,7 +318,7 @@ def _check_names(experiment: Experiment, path: Path) -> None:
     """Check that tables, figures and the published source exist, before anything is trained and without imports."""
     for kind, names in (("tables", experiment.tables), ("figures", experiment.figures)):
         folder = paths.PACKAGE / "report" / kind
-        known = [module.stem for module in folder.glob("*.py") if module.stem not in NOT_SHOWN]
+        known = [module.stem for module in listed(folder, "*.py") if module.stem not in NOT_SHOWN]
         for name in names:
             if name not in known:
                 raise ReplicationError(f"{path}: {kind}: {unknown_name(kind.removesuffix('s'), name, known)}")

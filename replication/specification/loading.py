@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.files import listed
 from replication.foundation.optional_settings import in_force, with_nulls, without_defaults
 from replication.foundation.validation import (
     overridden,
@@ -34,7 +35,7 @@ from replication.specification.variants import FAMILIES, Preset, Variant
 
 def known_names(kind: Literal["algorithms", "protocols", "presets"]) -> list[str]:
     """List the names of the YAML files of one kind."""
-    return sorted(path.stem for path in (paths.WORKFLOW / kind).glob("*.yaml"))
+    return sorted(path.stem for path in listed(paths.WORKFLOW / kind, "*.yaml"))
 
 
 def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
@@ -192,7 +193,7 @@ def _check_preset(preset: Preset, path: Path) -> None:
 
 
 def _algorithm_modules(family: str) -> list[str]:
-    found = (paths.ALGORITHMS / family).glob("*.py")
+    found = listed(paths.ALGORITHMS / family, "*.py")
     return sorted(path.stem for path in found if path.stem not in ("__init__", "contract"))
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
+from replication.foundation.files import listed
 from replication.foundation.validation import Settings, read_yaml, validated
 from replication.specification.variants import Variant
 
@@ -86,7 +87,7 @@ class Original(Settings):
 
 def known_originals() -> list[str]:
     """List the names of the originals."""
-    return sorted(path.stem for path in (paths.WORKFLOW / "originals").glob("*.yaml"))
+    return sorted(path.stem for path in listed(paths.WORKFLOW / "originals", "*.yaml"))
 
 
 def load_original(name: str) -> Original:

@@ -21,7 +21,7 @@ def test_a_run_that_came_to_its_page_ends_in_three_lines(tmp_path: Path, monkeyp
     (folder / "scores.csv").write_text(
         "game,verdict,more_seeds_can_decide\nPong,replicated,\nKrull,inconclusive,true\nAlien,inconclusive,false\n"
     )
-    monkeypatch.setattr(run, "run_snakemake", lambda command: code)
+    monkeypatch.setattr(run, "run_snakemake", lambda command, log: code)
     assert main(["run", "dopamine_curves", "--results", str(tmp_path)]) == code
     said = capsys.readouterr().out.splitlines()
     if code:
@@ -35,7 +35,7 @@ def test_a_run_that_came_to_its_page_ends_in_three_lines(tmp_path: Path, monkeyp
 
 def test_a_relative_folder_lies_where_snakemake_puts_it(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "run_snakemake", lambda command: 0)
+    monkeypatch.setattr(run, "run_snakemake", lambda command, log: 0)
     assert main(["run", "quickstart", "--results", "no_such_results"]) == 0
     assert str(WORKFLOW.parent / "no_such_results" / "quickstart" / "index.html") in capsys.readouterr().out
 

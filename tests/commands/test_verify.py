@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.commands.cli import main
-from replication.commands.verify_results import verify
+from replication.commands.verify_results import named_part, verify
 from replication.evidence.records import sealed_record
 from replication.evidence.trace_file import Trace, parse_trace, read_trace, write_trace
 from replication.evidence.verify_run import check_run
@@ -97,6 +97,17 @@ def test_a_part_of_the_results_is_checked_alone_and_its_time_is_told_first(resul
     mine.write_text(mine.read_text() + "tampered")
     assert main(["verify", str(part), "--quiet"]) == 2
     assert str(mine.parent) in capsys.readouterr().err
+
+
+def test_an_experiment_or_a_variant_is_found_by_its_bare_name(tmp_path: Path, monkeypatch) -> None:
+    for folder in ("results/quickstart", "results/runs/dqn", "runs/dqn"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert named_part(Path("quickstart")) == Path("results/quickstart")
+    assert named_part(Path("dqn")) == Path("results/runs/dqn")
+    assert named_part(Path("runs")) == Path("runs")  # it is there
+    with pytest.raises(ReplicationError, match="did you mean 'quickstart'"):
+        named_part(Path("quikstart"))
 
 
 def test_a_path_that_is_no_part_of_any_results_is_one_line(results: Path, capsys) -> None:

@@ -13,6 +13,7 @@ from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.env import AtariEnv
 from replication.environments.atari.frames import frame_pipeline
 from replication.environments.atari.presentation import PresentedGame
+from replication.foundation.errors import ReplicationError
 from replication.specification.loading import load_protocol
 
 NATURE = load_protocol("nature").training
@@ -24,6 +25,24 @@ def test_gymnasium_accepts_it(game: str, protocol: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on observation shapes for other libraries
         check_env(AtariEnv(game, load_protocol(protocol).training, render_mode="rgb_array"))
+
+
+def test_steps_after_the_end_and_actions_that_are_none_are_refused() -> None:
+    env = AtariEnv("catch", NATURE)
+    with pytest.raises(ReplicationError, match="reset"):
+        env.step(np.int64(0))
+    env.reset(seed=1)
+    for action in (-1, 3):
+        with pytest.raises(ReplicationError, match=f"found action {action}, expected 0 to 2"):
+            env.step(np.int64(action))
+    ended = False
+    while not ended:
+        _, _, terminated, truncated, _ = env.step(np.int64(0))
+        ended = terminated or truncated
+    with pytest.raises(ReplicationError, match="the episode is over"):
+        env.step(np.int64(0))
+    with pytest.raises(ReplicationError, match="render_mode: found 'human'"):
+        AtariEnv("catch", NATURE, render_mode="human")
 
 
 def test_a_seed_fixes_an_episode_and_a_lost_life_never_resets() -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from replication.analysis.finished import load_runs
-from replication.report.figures.embedding import build
-from replication.report.figures.figure import write_figure
+from replication.report.figures.embedding import Panel, build, draw
+from replication.report.figures.figure import house_style, settle, write_figure
 from tests.support.finished_runs import change_record, finish, made_up_experiment
 
 
@@ -18,6 +21,23 @@ def test_points_are_drawn_and_described(tmp_path):
     assert panel.get_title(loc="left") == "Pong, DQN (released program), seed 1"
     assert not panel.get_xticks().size and not panel.get_yticks().size
     assert "max Q" in bar.get_ylabel()
+
+
+def test_screens_stand_above_and_below_the_points_at_a_size_that_is_read(tmp_path):
+    points = pd.DataFrame({"x": range(12), "y": [n % 5 for n in range(12)], "value": [0.1 * n for n in range(12)]})
+    screen = np.zeros((210, 160, 3), np.uint8)
+    shown = Panel(made_up_experiment([{}]).runs()[0], 1, points, {n + 1: (n, screen) for n in range(12)})
+    with house_style():
+        figure = draw([shown])
+    settle(figure)
+    windows = [axes for axes in figure.axes if axes.get_images()]
+    assert len(windows) == 12
+    inches = [axes.get_position().width * figure.get_figwidth() for axes in windows]
+    assert min(inches) * 96 > 120  # CSS pixels
+    (points_axes,) = [axes for axes in figure.axes if len(axes.get_lines()) == 12]
+    middle = points_axes.get_position()
+    assert sum(axes.get_position().y0 >= middle.y1 for axes in windows) == 6
+    assert sum(axes.get_position().y1 <= middle.y0 for axes in windows) == 6
 
 
 def test_the_longest_four_are_shown(tmp_path):

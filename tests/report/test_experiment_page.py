@@ -21,6 +21,7 @@ from replication.report.pages import experiment as experiment_page
 from replication.report.pages import runs
 from replication.report.pages.experiment import write_page
 from replication.report.pages.fidelity import shown_fidelity
+from replication.report.pages.figures import read_figure
 from replication.report.tables import scores
 from replication.report.tables.table import write_table
 from replication.specification.fidelity import deviations_in_force
@@ -274,6 +275,19 @@ def test_a_drawing_too_large_is_shown_as_pixels(experiment, tmp_path):
     drawing.write_text(drawing.read_text().replace("</svg>", f"<!--{' ' * 2_000_000}--></svg>"))
     html = write_page(experiment, tmp_path).read_text()
     assert html.count("data:image/png;base64,") == 1 and html.count("data:image/svg+xml;base64,") == 1
+
+
+def test_a_second_image_is_folded_below_the_first(experiment, tmp_path):
+    made(experiment, tmp_path, 1)
+    figures = tmp_path / "made_up" / "figures"
+    for kind in ("svg", "png"):
+        (figures / f"learning_curves_rest.{kind}").write_bytes((figures / f"embedding.{kind}").read_bytes())
+    shown = read_figure(figures, "learning_curves", "make it")
+    assert shown.rest is not None and shown.rest.source == read_figure(figures, "embedding", "make it").source
+    text = write_page(experiment, tmp_path).read_text()
+    folded = text[text.index('id="figure-learning_curves"') : text.index('id="figure-embedding"')]
+    assert folded.index("<summary>The other panels</summary>") > folded.index("learning_curves.csv")
+    assert folded.count("<img ") == 2
 
 
 def test_only_the_script_of_the_page_may_run(plain, tmp_path):

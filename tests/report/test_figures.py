@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from replication.report.figures.figure import FigureResult, house_style, spread, write_figure
+from replication.analysis.finished import load_runs
+from replication.commands.cli import main
+from replication.foundation.stopping import ERROR_EXIT_CODE
+from replication.report.figures import learning_curves
+from replication.report.figures.figure import FigureResult, house_style, spread, write_figure, write_pdf
+from replication.report.figures.sheet import COLUMN_INCHES, FONTS, Sheet, drawn_on
+from tests.support.finished_runs import finish, made_up_experiment
 
 
 def drawn(name: str = "line") -> FigureResult:
@@ -43,6 +50,29 @@ def test_a_user_s_own_matplotlib_settings_do_not_show(tmp_path):
     with mpl.rc_context({"lines.linewidth": 9.0, "font.family": "serif", "savefig.transparent": True}):
         second = write_figure(drawn(), tmp_path / "2")
     assert first[0].read_bytes() == second[0].read_bytes()
+
+
+def test_a_pdf_has_the_width_of_a_column_and_its_fonts_inside(tmp_path):
+    experiment = made_up_experiment([{}])
+    finish(experiment.runs()[0], tmp_path)
+    with drawn_on(Sheet(COLUMN_INCHES["one-column"], FONTS["serif"])):
+        result = learning_curves.build(experiment, load_runs(experiment, tmp_path))
+        (path,) = write_pdf(result, tmp_path / "1")
+        (again,) = write_pdf(learning_curves.build(experiment, load_runs(experiment, tmp_path)), tmp_path / "2")
+    content = path.read_bytes()
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", content)
+    assert box is not None and float(box[1]) == pytest.approx(3.3 * 72)
+    fonts = set(re.findall(rb"/BaseFont /[A-Z]{6}\+(\w+)", content))
+    assert fonts == {b"STIXGeneral"} and b"/FontFile2" in content
+    assert content == again.read_bytes()
+    assert learning_curves.build(experiment, load_runs(experiment, tmp_path)).figure.get_figwidth() == 10.0
+
+
+def test_a_font_or_a_width_is_asked_of_a_figure_alone(capsys):
+    assert main(["render", "page", "quickstart", "--pdf", "one-column"]) == ERROR_EXIT_CODE
+    assert main(["render", "figure", "quickstart", "differences", "--font", "serif"]) == ERROR_EXIT_CODE
+    found = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in found] == ["error", "error"]
 
 
 @pytest.mark.parametrize(

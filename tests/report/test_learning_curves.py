@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,11 @@ import pytest
 from replication.analysis.finished import load_runs
 from replication.analysis.learning_curves import learning_curves, moving_mean, smoothing_window_frames
 from replication.published.curves import training_curve
-from replication.report.figures.figure import write_figure
+from replication.report.figures.figure import AGENT_COLOURS, write_figure
+from replication.report.figures.learning_curve_panels import EACH_SEED, PUBLISHED_BAND, PUBLISHED_MEAN
 from replication.report.figures.learning_curves import build, layout
+from replication.report.figures.legends import color_of, drawn_entries
+from replication.report.figures.sheet import Sheet, drawn_on
 from tests.support.finished_runs import finish, made_up_experiment
 
 RANDOM_AGENT = {"variants": ["random_10hz"], "budget_frames": None}
@@ -182,9 +187,98 @@ def test_two_builds_are_equal_to_the_byte(tmp_path):
 @pytest.mark.parametrize("panels", [1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 49])
 def test_every_number_of_panels_has_room_for_its_labels(panels):
     plan = layout(panels)
-    left_for_drawing = 10.0 / plan.columns - plan.label_width
-    assert left_for_drawing > (1.2 if panels <= 12 else 0.9)
-    assert plan.words == (panels <= 12)
+    assert 10.0 / plan.columns - plan.label_width > 2.0
+    with drawn_on(Sheet(width_inches=3.3)):
+        assert layout(panels).columns == 1
+
+
+def lines_of(axes) -> list:
+    return [line for line in axes.get_lines() if not line.get_label().startswith("_")]
+
+
+def test_one_agent_has_one_color_and_siblings_differ_by_line(tmp_path):
+    runs = [{"games": ["pong"], "seeds": [1, 2]}, {"games": ["breakout"], "budget_frames": 800_000}]
+    experiment = made_up_experiment([*runs, {"variants": ["double_dqn"]}])
+    for run in experiment.runs():
+        finish(run, tmp_path)
+    figure = build(experiment, load_runs(experiment, tmp_path)).figure
+    of = {}
+    for axes in figure.axes:
+        for line in lines_of(axes):
+            if "evaluation" not in line.get_label():
+                of.setdefault(line.get_label(), set()).add((line.get_color(), line.is_dashed()))
+    short, long = "DQN (released program), 400,000 frames", "DQN (released program), 800,000 frames"
+    assert of[short] == {(AGENT_COLOURS[0], False)}
+    assert of[long] == {(AGENT_COLOURS[0], True)}
+    assert of["Double DQN"] == {(AGENT_COLOURS[1], False)}
+
+
+def test_colors_do_not_depend_on_what_is_finished(tmp_path):
+    experiment = made_up_experiment([{}, {"variants": ["double_dqn"]}])
+    finish(experiment.runs()[1], tmp_path)
+    (axes,) = build(experiment, load_runs(experiment, tmp_path)).figure.axes
+    assert {line.get_color() for line in lines_of(axes)} == {AGENT_COLOURS[1]}
+
+
+def test_the_legend_shows_what_is_drawn_in_its_colors_and_nothing_else(tmp_path):
+    experiment = made_up_experiment([{"seeds": [1, 2]}, {"variants": ["double_dqn"]}])
+    for run in experiment.runs():
+        finish(run, tmp_path)
+    figure = build(experiment, load_runs(experiment, tmp_path)).figure
+    (legend,) = figure.legends
+    drawn = drawn_entries(figure.axes)
+    shown = {text.get_text() for text in legend.get_texts()}
+    assert shown == drawn.keys()
+    assert shown >= {"DQN (released program)", "Double DQN", EACH_SEED, "periodic evaluation"}
+    # Two agents are evaluated: both of their colors stand before the words.
+    assert {color_of(line) for line in drawn["periodic evaluation"]} == {c.lower() for c in AGENT_COLOURS[:2]}
+    in_legend = {color_of(line) for line in legend.get_lines()} | {color_of(p) for p in legend.get_patches()}
+    assert in_legend <= {color_of(artist) for artists in drawn.values() for artist in artists}
+
+
+def test_a_published_curve_is_left_out_beyond_the_axis_and_never_cut(tmp_path):
+    run = {"variants": ["dqn_dopamine"], "budget_frames": None, "budget_iterations": 1, "seeds": [1, 2]}
+    experiment = made_up_experiment([run], published={"source": "dopamine_curves", "algorithm": "DQN"})
+    for one in experiment.runs():
+        finish(one, tmp_path)
+    (axes,) = build(experiment, load_runs(experiment, tmp_path)).figure.axes
+    (end, (low, high)) = (axes.get_xlim()[1], axes.get_ylim())
+    (band,) = [area for area in axes.collections if area.get_label() == PUBLISHED_BAND]
+    corners = band.get_paths()[0].vertices
+    assert corners[:, 0].max() <= end
+    assert low <= corners[:, 1].min() and corners[:, 1].max() <= high
+    for line in lines_of(axes):
+        assert max(line.get_xdata()) <= end
+        assert low <= min(line.get_ydata()) and max(line.get_ydata()) <= high
+    (mean,) = [line for line in lines_of(axes) if line.get_linewidth() > 2]
+    assert mean.get_marker() == "o"  # a line through one point is not seen
+
+
+def test_a_published_curve_is_drawn_before_any_run_is_finished(tmp_path):
+    run = {"variants": ["dqn_dopamine"], "budget_frames": None, "budget_iterations": 3}
+    experiment = made_up_experiment([run], published={"source": "dopamine_curves", "algorithm": "DQN"})
+    result = build(experiment, load_runs(experiment, tmp_path))
+    assert {PUBLISHED_MEAN, PUBLISHED_BAND} == drawn_entries(result.figure.axes).keys()
+    assert "5 runs" in result.caption
+
+
+def test_more_games_than_can_be_read_are_in_a_second_image_the_finished_ones_first(tmp_path):
+    experiment = made_up_experiment([{"games": "nature49"}])
+    last = experiment.runs()[-1]
+    finish(last, tmp_path)
+    result = build(experiment, load_runs(experiment, tmp_path))
+    assert [len(result.figure.axes), len(result.rest.axes)] == [12, 37]
+    assert result.figure.axes[0].get_title(loc="left") == last.task.title
+    assert "the other 37 games are in a second image" in result.caption
+
+
+def test_the_second_image_goes_when_it_is_not_needed(tmp_path):
+    experiment = made_up_experiment([{}])
+    result = build(experiment, load_runs(experiment, tmp_path))
+    paths = write_figure(replace(result, rest=result.figure), tmp_path)
+    assert [path.name for path in paths[4:]] == ["learning_curves_rest.svg", "learning_curves_rest.png"]
+    write_figure(result, tmp_path)
+    assert not any(path.exists() for path in paths[4:])
 
 
 def test_labels_stay_inside_the_figure(tmp_path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from replication.analysis.finished import load_runs
 from replication.published.loader import published_table
 from replication.report.figures import nature_figure2, nature_figure3
-from replication.report.figures.figure import write_figure
+from replication.report.figures.agent_looks import experiment_looks
+from replication.report.figures.figure import house_style, write_figure
 from tests.support.finished_runs import finish, made_up_experiment
 
+AGENT = "DQN (released program)"
 FULL = {"budget_frames": 200_000_000}
 RANDOM_AGENT = {"variants": ["random_10hz"], "budget_frames": None}
 
@@ -43,6 +46,18 @@ def test_figure_2_shows_the_articles_score_at_its_place(tmp_path):
     (above, _) = nature_figure2.build(experiment, load_runs(experiment, tmp_path)).figure.axes
     level = [line for line in above.get_lines() if line.get_linestyle() == "--"]
     assert level[0].get_ydata()[0] == 18.9  # Extended Data Table 2, Pong
+
+
+def test_figure_2_of_a_short_run_shows_its_points_with_their_values_and_points_to_what_is_far(tmp_path):
+    experiment = made_up_experiment([{}])
+    data = pd.DataFrame([["pong", AGENT, 1, 1.0, 2.5, 3, 0.6]], columns=nature_figure2.COLUMNS)
+    looks = experiment_looks(experiment)
+    with house_style():
+        above, below = nature_figure2.draw(data, ["pong"], {"pong": 18.9}, looks).axes
+    assert {text.get_text() for text in above.texts} == {"2.5", "↑ published score after 200 epochs: 18.9"}
+    assert [text.get_text() for text in below.texts] == ["0.6"]
+    assert above.get_ylim()[1] < 5  # not stretched to 18.9
+    assert above.get_figure().get_figwidth() < 5
 
 
 def test_figure_3_is_sorted_by_the_printed_percentage_and_counts_human_level(tmp_path):

@@ -12,6 +12,7 @@ from replication.environments.atari.emulator import open_emulator
 from replication.environments.atari.frames import frame_pipeline, push_frame
 from replication.environments.atari.palette import palette_rgb
 from replication.environments.atari.presentation import PresentedGame
+from replication.foundation.errors import ReplicationError
 from replication.specification.protocols import FramePipelineName, HistoryStart, Presentation
 
 
@@ -39,9 +40,12 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         """Power on.
 
         Raises:
-            ReplicationError: no such game, or its ROM is missing.
+            ReplicationError: no such game, or its ROM is missing; no such `render_mode`.
         """
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ReplicationError(f"render_mode: found {render_mode!r}, expected rgb_array or None")
         self.render_mode = render_mode
+        self._over = True
         self._presentation = presentation
         self._pipeline: FramePipelineName = pipeline
         self._history_start: HistoryStart = history_start
@@ -61,18 +65,27 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
             self._emulator = open_emulator(self._emulator.game)
             self._game = self._present()
         self._game.begin_episode()
-        self._life_ended = False
+        self._life_ended = self._over = False
         push_frame(self._stack, self._game.observation, clear=True, start=self._history_start)
         return self._observation(), self._info(life_lost=False, new_episode=True)
 
     def step(self, action: np.int64) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
-        """Take one agent step."""
+        """Take one agent step.
+
+        Raises:
+            ReplicationError: no such action; the episode is over, or none has begun.
+        """
+        if self._over:
+            raise ReplicationError("step: the episode is over, or none has begun; call reset() first")
+        if not self.action_space.contains(np.int64(action)):
+            raise ReplicationError(f"step: found action {action}, expected 0 to {int(self.action_space.n) - 1}")
         new_episode = False
         if self._life_ended:
             new_episode = self._game.begin_trajectory()
             push_frame(self._stack, self._game.observation, clear=True, start=self._history_start)
         result = self._game.step(int(action))
         push_frame(self._stack, self._game.observation, clear=False)
+        self._over = result.terminated or result.truncated
         self._life_ended = result.life_lost and not result.ended and self._presentation.life_loss_ends_trajectory
         info = self._info(life_lost=result.life_lost, new_episode=new_episode)
         return self._observation(), result.reward, result.terminated, result.truncated, info

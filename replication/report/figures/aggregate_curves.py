@@ -6,8 +6,6 @@ The median as in Hessel et al. 2018 (Rainbow), Figures 1 and 3; the interquartil
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
-from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -23,7 +21,9 @@ from replication.analysis.aggregate_counterparts import (
 from replication.analysis.aggregate_curves import STATISTICS, aggregate_curves, dqn_zoo_curves
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
+from replication.report.figures.agent_looks import Look, experiment_looks, line_look
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {
@@ -34,7 +34,6 @@ NEEDS = {
     },
 }
 _HUMAN_PERCENT = 100.0
-_LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
 _DQN_ZOO_TEXT = (
     "Dotted, with a band from the least to the greatest of 5 seeds: the same agents' median over all 57 games in "
     "another program, DQN Zoo (google-deepmind/dqn_zoo 45061f4); its evaluation returns are smoothed over 10 "
@@ -59,8 +58,10 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
         {"agent": agent, "statistic": f"published {name}", "value": percent}
         for (agent, name), percent in published.items()
     ]
+    titles = {agent.title for agent in agents}
+    looks = {title: look for title, look in experiment_looks(experiment).items() if title in titles}
     with house_style():
-        figure = _draw(data, zoo, [agent.title for agent in agents], published)
+        figure = _draw(data, zoo, looks, published)
     quantities = sorted({agent.run.protocol.published_quantity for agent in agents})
     measured = {
         "final_evaluation": "Periodic evaluations during training",
@@ -87,17 +88,15 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
 
 
 def _draw(
-    data: pd.DataFrame, zoo: pd.DataFrame, agents: list[str], published: Mapping[tuple[str, str], float]
+    data: pd.DataFrame, zoo: pd.DataFrame, looks: Mapping[str, Look], published: Mapping[tuple[str, str], float]
 ) -> Figure:
-    rows_of_legend = -(-(len(agents) + bool(published) + bool(len(zoo))) // 3)
+    rows_of_legend = -(-(len(looks) + bool(published) + bool(len(zoo))) // 3)
     top, bottom, panel = 0.2 * rows_of_legend + 0.4, 0.5, 3.1
     height = top + bottom + panel
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(sheet_width(), height))
     shown = data if len(data) else zoo
     end = float(shown["frames"].max()) if len(shown) else 1.0
     unit, unit_name = (1e6, "millions") if end >= 1e6 else (1e3, "thousands")
-    looks = list(product(_LINES, AGENT_COLOURS)) * len(agents)
-    styles = dict(zip(agents, looks, strict=False))
     for column, name in enumerate(STATISTICS):
         axes = figure.add_axes((0.07 + 0.325 * column, bottom / height, 0.265, panel / height))
         axes.set_title(f"{name} over games")
@@ -105,11 +104,12 @@ def _draw(
         axes.grid(axis="y")
         axes.set_axisbelow(True)
         axes.axhline(_HUMAN_PERCENT, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
-        for agent, (line, colour) in styles.items():
+        for agent, look in looks.items():
+            colour = look.color
             rows = data[(data["agent"] == agent) & (data["statistic"] == name)]
             x = rows["frames"] / unit
             marker = "o" if len(rows) < 8 else ""
-            axes.plot(x, rows["value"], line, color=colour, linewidth=1.8, marker=marker, markersize=3.5)
+            axes.plot(x, rows["value"], linewidth=1.8, marker=marker, markersize=3.5, **line_look(look))
             axes.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.22, linewidth=0)
             if name == "median" and len(zoo):
                 other = zoo[(zoo["agent"] == agent) & (zoo["frames"] <= end)]
@@ -127,10 +127,7 @@ def _draw(
         axes.set_xlabel(f"emulator frames of training ({unit_name})" if len(shown) else "emulator frames of training")
         if column == 0:
             axes.set_ylabel("normalised score (percent)")
-    handles = [
-        Line2D([], [], color=colour, linestyle=line, linewidth=1.8, label=agent)
-        for agent, (line, colour) in styles.items()
-    ]
+    handles = [Line2D([], [], linewidth=1.8, label=agent, **line_look(look)) for agent, look in looks.items()]
     if published:
         handles.append(Line2D([], [], color="#404040", linewidth=2.6, label="published, at the right edge"))
     if len(zoo):

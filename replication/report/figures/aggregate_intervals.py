@@ -5,6 +5,8 @@ After Agarwal et al. 2021, Figure 9 (google-research/rliable plot_utils.py plot_
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,7 +22,9 @@ from replication.analysis.aggregate_counterparts import (
 from replication.analysis.aggregates import RESAMPLES, STATISTICS, bootstrap_interval, resampled
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import ReferenceSet, reference_set
-from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, WIDTH_INCHES, FigureResult, house_style
+from replication.report.figures.agent_looks import Look, experiment_looks
+from replication.report.figures.figure import PUBLISHED_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {
@@ -39,7 +43,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
         [row for agent in agents for row in _rows(experiment, agent, references)], columns=COLUMNS
     ).astype({name: "float64" for name in COLUMNS[4:]})
     with house_style():
-        figure = _draw(data, [agent.title for agent in agents])
+        figure = _draw(data, [agent.title for agent in agents], experiment_looks(experiment))
     published = (
         f"Black lines are published aggregates of the same games, protocol and frames: {experiment.paper}. {SHOWN_TEXT}"
     )
@@ -80,17 +84,16 @@ def _rows(experiment: Experiment, agent: AgentScores, references: ReferenceSet) 
     return rows
 
 
-def _draw(data: pd.DataFrame, agents: list[str]) -> Figure:
+def _draw(data: pd.DataFrame, agents: list[str], looks: Mapping[str, Look]) -> Figure:
     names, left, top, bottom = list(STATISTICS), 2.3, 0.62, 0.55
     height = top + bottom + 0.32 * max(len(agents), 1)
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(sheet_width(), height))
     gap = 0.28
-    width = (WIDTH_INCHES - left - 0.2 - gap * (len(names) - 1)) / len(names)
-    colours = dict(zip(agents, AGENT_COLOURS * len(agents), strict=False))
+    width = (sheet_width() - left - 0.2 - gap * (len(names) - 1)) / len(names)
     for column, name in enumerate(names):
         x = left + column * (width + gap)
         axes = figure.add_axes(
-            (x / WIDTH_INCHES, bottom / height, width / WIDTH_INCHES, (height - top - bottom) / height)
+            (x / sheet_width(), bottom / height, width / sheet_width(), (height - top - bottom) / height)
         )
         axes.set_title(name)
         axes.grid(axis="x")
@@ -99,9 +102,9 @@ def _draw(data: pd.DataFrame, agents: list[str]) -> Figure:
         for place, (agent, row) in enumerate(zip(rows["agent"], rows.to_dict("records"), strict=True)):
             if not np.isnan(row["low"]):
                 axes.barh(
-                    place, row["high"] - row["low"], left=row["low"], height=0.6, color=colours[agent], alpha=0.55
+                    place, row["high"] - row["low"], left=row["low"], height=0.6, color=looks[agent].color, alpha=0.55
                 )
-            axes.plot([row["value"]] * 2, [place - 0.3, place + 0.3], color=colours[agent], linewidth=2.2)
+            axes.plot([row["value"]] * 2, [place - 0.3, place + 0.3], color=looks[agent].color, linewidth=2.2)
             if not np.isnan(row["published"]):
                 axes.plot([row["published"]] * 2, [place - 0.42, place + 0.42], color=PUBLISHED_COLOUR, linewidth=1.3)
             if np.isnan(row["value"]):
@@ -114,9 +117,9 @@ def _draw(data: pd.DataFrame, agents: list[str]) -> Figure:
         ends = (0.0, 100.0) if np.isnan(numbers).all() else (float(np.nanmin(numbers)), float(np.nanmax(numbers)))
         pad = max(0.07 * (ends[1] - ends[0]), 1.0)
         axes.set_xlim(ends[0] - pad, ends[1] + pad)
-    figure.text((left + WIDTH_INCHES) / 2 / WIDTH_INCHES, 0.1 / height, "normalised score (percent)", ha="center")
+    figure.text((left + sheet_width()) / 2 / sheet_width(), 0.1 / height, "normalised score (percent)", ha="center")
     handles = [Line2D([], [], color="#404040", linewidth=2.2, label="ours, with its 95 % interval over seeds")]
     if data["published"].notna().any():
         handles.append(Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.3, label="published"))
-    figure.legend(handles=handles, loc="upper left", ncols=2, bbox_to_anchor=(left / WIDTH_INCHES, 1.0))
+    figure.legend(handles=handles, loc="upper left", ncols=2, bbox_to_anchor=(left / sheet_width(), 1.0))
     return figure

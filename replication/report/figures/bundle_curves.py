@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,9 @@ from replication.analysis.bundles import banded
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
-from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
@@ -24,7 +26,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw a panel a task and a line a record."""
     data = _points(experiment, finished)
     with house_style():
-        figure = _draw(data, sorted({run.protocol.budget_unit for run in experiment.runs()}))
+        colors = agent_colors(experiment.runs(), lambda run: _line_name(run, experiment.runs()))
+        figure = _draw(data, sorted({run.protocol.budget_unit for run in experiment.runs()}), colors)
     return FigureResult("bundle_curves", figure, data, _caption(experiment, finished, data))
 
 
@@ -48,14 +51,14 @@ def _line_name(run: Run, runs: Sequence[Run]) -> str:
     return f"{title}, seeds {run.bundle}" if len(same) > 1 else title
 
 
-def _draw(data: pd.DataFrame, units: list[str]) -> Figure:
+def _draw(data: pd.DataFrame, units: list[str], colors: Mapping[str, str]) -> Figure:
     tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
     panels = max(1, len(tasks))
-    figure = Figure(figsize=(7.5, 3.4 * panels), layout="constrained")
+    figure = Figure(figsize=(sheet_width(7.5), 3.4 * panels), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(panels)), tasks, strict=False):
         here = data[data["task"] == task]
-        for place, agent in enumerate(agents):
-            line, colour = here[here["agent"] == agent], AGENT_COLOURS[place % len(AGENT_COLOURS)]
+        for agent in agents:
+            line, colour = here[here["agent"] == agent], colors[agent]
             axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
             axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
         axes.set_title(task)

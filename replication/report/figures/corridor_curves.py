@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,9 +13,12 @@ from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import best_blind_value
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.corridor_statements import config_of, power_text, setting_text
 from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 _LOWEST, _HIGHEST = -90.0, -10.0
 """Returns at the ends of the axis, as in the book."""
@@ -27,31 +32,36 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
     best = best_blind_value(records[0].run)[1] if records else None
     with house_style():
-        figure = _draw(data, best)
+        figure = _draw(data, best, agent_colors(experiment.runs(), _agent))
     return FigureResult("corridor_curves", figure, data, _caption(experiment, finished, data))
 
 
 def _points(record: BundleRecord) -> pd.DataFrame:
-    part, config = banded(record.curve), config_of(record.run)
-    baseline = f", baseline {power_text(config.baseline_step_size)}" if config.baseline_step_size else ""
-    part.insert(0, "agent", f"α = {power_text(config.step_size)}{baseline}")
+    part = banded(record.curve)
+    part.insert(0, "agent", _agent(record.run))
     part.insert(0, "setting", setting_text(record.run))
     return part
 
 
-def _draw(data: pd.DataFrame, best: float | None) -> Figure:
+def _agent(run: Run) -> str:
+    config = config_of(run)
+    baseline = f", baseline {power_text(config.baseline_step_size)}" if config.baseline_step_size else ""
+    return f"α = {power_text(config.step_size)}{baseline}"
+
+
+def _draw(data: pd.DataFrame, best: float | None, colors: Mapping[str, str]) -> Figure:
     settings = list(dict.fromkeys(data["setting"]))
     panels = max(1, len(settings))
-    figure = Figure(figsize=(8.0, 3.2 * panels), layout="constrained")
+    figure = Figure(figsize=(sheet_width(8.0), 3.2 * panels), layout="constrained")
     for axes, setting in zip(np.atleast_1d(figure.subplots(panels, 1)).ravel(), settings, strict=False):
-        _draw_panel(axes, data[data["setting"] == setting], best)
+        _draw_panel(axes, data[data["setting"] == setting], best, colors)
         axes.set_title(setting)
     return figure
 
 
-def _draw_panel(axes: Axes, here: pd.DataFrame, best: float | None) -> None:
-    for place, (agent, line) in enumerate(here.groupby("agent", sort=False)):
-        colour = AGENT_COLOURS[place % len(AGENT_COLOURS)]
+def _draw_panel(axes: Axes, here: pd.DataFrame, best: float | None, colors: Mapping[str, str]) -> None:
+    for agent, line in here.groupby("agent", sort=False):
+        colour = colors[str(agent)]
         if (line["high"] - line["low"]).max() < _HIGHEST - _LOWEST:
             axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
         axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)

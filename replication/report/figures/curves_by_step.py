@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from replication.analysis.cells import cells_of
@@ -18,14 +17,15 @@ from replication.analysis.learning_curves import agent_title
 from replication.foundation.errors import ReplicationError
 from replication.published.curves_by_step import StepPoint, step_curve
 from replication.published.judges import find_judge
+from replication.report.figures.agent_looks import Look, agent_looks, line_look
 from replication.report.figures.figure import (
-    AGENT_COLOURS,
     PUBLISHED_COLOUR,
-    WIDTH_INCHES,
     FigureResult,
     house_style,
     run_texts,
 )
+from replication.report.figures.legends import draw_legend, drawn_entries
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
 
 _COLUMNS = ["task", "series", "agent", "run", "step", "value"]
@@ -38,7 +38,7 @@ _PUBLISHED_RUN, _PUBLISHED_MEAN, _OURS, _OURS_MEAN, _JUDGED = (
 )
 _BEYOND = 1.3
 """How far published curves go on beyond the end of ours, times its step."""
-_PANEL_INCHES = 2.7
+_PANEL_INCHES, _LEAST_PANEL_INCHES = 2.7, 2.6
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
@@ -49,10 +49,10 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """
     data = pd.DataFrame(_rows(experiment, finished), columns=_COLUMNS)
     tasks = list(dict.fromkeys(run.task.title for run in experiment.runs()))
-    agents = list(dict.fromkeys(agent_title(run, experiment.runs(), budgets=False) for run in experiment.runs()))
-    colours = {agent: AGENT_COLOURS[place % len(AGENT_COLOURS)] for place, agent in enumerate(agents)}
+    runs = experiment.runs()
+    looks = agent_looks(runs, lambda run: agent_title(run, runs, budgets=False))
     with house_style():
-        figure = _draw(data, tasks, colours)
+        figure = _draw(data, tasks, looks)
     return FigureResult("curves_by_step", figure, data, _caption(experiment, finished, data))
 
 
@@ -116,35 +116,42 @@ def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return means
 
 
-def _draw(data: pd.DataFrame, tasks: list[str], colours: Mapping[str, str]) -> Figure:
-    columns = min(3, len(tasks))
+def _draw(data: pd.DataFrame, tasks: list[str], looks: Mapping[str, Look]) -> Figure:
+    columns = columns_that_fit(len(tasks), 3, _LEAST_PANEL_INCHES)
     rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(WIDTH_INCHES, 0.55 + rows * _PANEL_INCHES), layout="constrained")
+    figure = Figure(figsize=(sheet_width(), 0.55 + rows * _PANEL_INCHES), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(tasks) :]:
         axes.set_visible(False)
     for axes, task in zip(grid, tasks, strict=False):
-        _draw_panel(axes, data[data["task"] == task], colours)
+        _draw_panel(axes, data[data["task"] == task], looks)
         axes.set_title(task)
     figure.supxlabel("agent steps of training (thousands)", fontsize=9)
     figure.supylabel("mean return of an evaluation", fontsize=9)
-    figure.legend(handles=_legend(data, colours), loc="outside upper left", ncols=3)
+    draw_legend(figure, drawn_entries(grid[: len(tasks)], first=list(looks)), loc="outside upper left")
     return figure
 
 
-def _draw_panel(axes: Axes, here: pd.DataFrame, colours: Mapping[str, str]) -> None:
+def _draw_panel(axes: Axes, here: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     for series, width, alpha in ((_PUBLISHED_RUN, 0.6, 0.4), (_PUBLISHED_MEAN, 1.6, 1.0)):
         for _, line in here[here["series"] == series].groupby(["agent", "run"], dropna=False):
-            axes.plot(line["step"] / 1e3, line["value"], color=PUBLISHED_COLOUR, linewidth=width, alpha=alpha)
-    for agent, colour in colours.items():
+            label = "published: mean of its runs" if series == _PUBLISHED_MEAN else "published: each run"
+            style: dict[str, Any] = {"color": PUBLISHED_COLOUR, "linewidth": width, "alpha": alpha, "label": label}
+            axes.plot(line["step"] / 1e3, line["value"], **style)
+    for agent, look in looks.items():
         ours = here[here["agent"] == agent]
+        alone = _OURS_MEAN not in set(ours["series"])
         for series, width, alpha in ((_OURS, 0.9, 0.8), (_OURS_MEAN, 2.4, 1.0)):
             for _, line in ours[ours["series"] == series].groupby("run", dropna=False):
-                axes.plot(line["step"] / 1e3, line["value"], color=colour, linewidth=width, alpha=alpha)
+                label = agent if alone or series == _OURS_MEAN else "ours: each seed (bold: their mean)"
+                style = line_look(look) | {"linewidth": width, "alpha": alpha, "label": label}
+                axes.plot(line["step"] / 1e3, line["value"], **style)
         at = ours[ours["series"] == _JUDGED]
-        axes.plot(at["step"] / 1e3, at["value"], "o", color=colour, markerfacecolor="white", markersize=7, zorder=5)
+        if len(at):
+            ring: dict[str, Any] = {"color": look.color, "markerfacecolor": "white", "markersize": 7, "zorder": 5}
+            axes.plot(at["step"] / 1e3, at["value"], "o", label="where our runs are judged", **ring)
     axes.set_xlim(left=0)
     _scale(axes, here)
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -160,23 +167,6 @@ def _scale(axes: Axes, here: pd.DataFrame) -> None:
         low, high = float(seen.min()), float(seen.max())
         pad = 0.05 * max(high - low, 0.05 * abs(high), 1e-9)
         axes.set_ylim(low - pad, high + pad)
-
-
-def _legend(data: pd.DataFrame, colours: Mapping[str, str]) -> list[Line2D]:
-    """Return the legend of what is in at least one panel."""
-    series, handles = set(data["series"]), []
-    for agent, colour in colours.items():
-        if agent in set(data.loc[data["series"] == _OURS, "agent"]):
-            label = f"{agent}: mean of our seeds (thin: each)"
-            handles.append(Line2D([], [], color=colour, linewidth=2.4, label=label))
-    if _PUBLISHED_MEAN in series:
-        label = "published: mean of its runs" + (" (thin: each)" if _PUBLISHED_RUN in series else "")
-        handles.append(Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.6, label=label))
-    if _JUDGED in series:
-        ring = Line2D([], [], color="#404040", marker="o", markerfacecolor="white", markersize=7, linestyle="")
-        ring.set_label("where our runs are judged")
-        handles.append(ring)
-    return handles
 
 
 def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame) -> str:

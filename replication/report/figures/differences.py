@@ -25,6 +25,8 @@ from replication.report.figures.figure import (
     FigureResult,
     house_style,
 )
+from replication.report.figures.legends import legend_columns
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {"games": "all in reference_set"}
@@ -36,7 +38,8 @@ OURS = "ours"
 """The series of our own rows; any other is a sibling: another agent in the published one's place."""
 _FAR = 6.0
 """Margins from 0 that are drawn; what lies farther off is an arrow at the edge, with its number."""
-_WIDTH_INCHES, _ROW_INCHES = 7.5, 0.22
+_ROW_INCHES, _NARROW_INCHES = 0.22, 5.0
+_AXIS = "ours less the published score, in units of the margin"
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
@@ -89,7 +92,9 @@ def _siblings(experiment: Experiment, one: JudgedCell) -> dict[str, float]:
 def _draw(data: pd.DataFrame) -> Figure:
     ours = data[data["series"] == OURS]
     count = max(1, len(ours))
-    figure = Figure(figsize=(_WIDTH_INCHES, 1.5 + _ROW_INCHES * count), layout="constrained")
+    narrow = sheet_width() < _NARROW_INCHES
+    row_inches = _ROW_INCHES * (1.7 if narrow else 1.0)
+    figure = Figure(figsize=(sheet_width(7.5), (2.4 if narrow else 1.5) + row_inches * count), layout="constrained")
     axes = figure.add_subplot()
     axes.axvspan(-1, 1, color=MARGIN_COLOUR, zorder=0)
     axes.axvline(0, color="black", linewidth=0.8, zorder=1)
@@ -97,14 +102,15 @@ def _draw(data: pd.DataFrame) -> Figure:
     axes.set_xlim(-reach, reach)
     axes.set_ylim(count - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("ours less the published score, in units of the margin")
+    gap = "\n" if narrow else " "
+    axes.set_xlabel("ours less the published\nscore, in margins" if narrow else _AXIS)
     if ours.empty:
         axes.text(0, 0, "nothing is judged yet", ha="center", va="center", color=REFERENCE_COLOUR)
         axes.set_yticks([])
         return figure
     several = ours["agent"].nunique() > 1 or ours["task"].duplicated().any()
     axes.set_yticks(
-        range(count), [f"{row.task}, {row.agent}" if several else str(row.task) for row in ours.itertuples()]
+        range(count), [f"{row.task},{gap}{row.agent}" if several else str(row.task) for row in ours.itertuples()]
     )
     place = -1
     for row in data.to_dict("records"):
@@ -113,7 +119,9 @@ def _draw(data: pd.DataFrame) -> Figure:
             _draw_ours(axes, place, {str(name): cell for name, cell in row.items()}, reach)
         elif abs(row["in_margins"]) <= reach:
             axes.plot([row["in_margins"]], [place], "|", color="#8c8c8c", markersize=6, markeredgewidth=1.0, zorder=2)
-    figure.legend(handles=_legend(data, ours), loc="outside lower center", ncols=3)
+    handles = _legend(data, ours)
+    columns = legend_columns(str(handle.get_label()) for handle in handles)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
 

@@ -21,7 +21,6 @@ from replication.analysis.finished import FinishedRuns
 from replication.report.figures.figure import (
     COLOUR_MAP,
     REFERENCE_COLOUR,
-    WIDTH_INCHES,
     FigureResult,
     bare,
     house_style,
@@ -29,6 +28,7 @@ from replication.report.figures.figure import (
     trained_frames,
     tsne_settings,
 )
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.report.views.screens import Picture, load_screens
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -37,8 +37,9 @@ MOST_PANELS = 4
 
 _COLUMNS = ["variant", "game", "seed", "x", "y", "value", "episode", "frame", "screen"]
 _PANEL_HEIGHT_INCHES = 4.1
-_HEIGHT_WITH_SCREENS_INCHES = 5.6
-_GAP_INCHES = 0.55
+_SCREEN_INCHES = 1.5
+"""Width of a screen; of a dozen, half stand above the points and half below."""
+_GAP_INCHES, _LEAST_PANEL_INCHES = 0.45, 3.5
 
 
 _POINTS_TEXT = (
@@ -111,17 +112,18 @@ def panel(run: Run, frames: int, points: pd.DataFrame, folder: Path) -> Panel:
     found = load_screens(folder, len(points))
     if found is None:
         return Panel(run, frames, points, {})
-    # Numbered down the left side, then down the right one, so that the lines to them hardly cross.
-    sides = points.loc[list(found.marked)].sort_values("x", kind="stable")
+    # The upper half stands above the points and the lower one below, each from left to right, so that the lines to
+    # them hardly cross.
+    sides = points.loc[list(found.marked)].sort_values("y", ascending=False, kind="stable")
     half = -(-len(sides) // 2)
-    order = [*_downwards(sides[:half]), *_downwards(sides[half:])]
+    order = [*_rightwards(sides[:half]), *_rightwards(sides[half:])]
     return Panel(
         run, frames, points, {number: (point, found.marked[point]) for number, point in enumerate(order, start=1)}
     )
 
 
-def _downwards(points: pd.DataFrame) -> list[int]:
-    return [int(point) for point in points.sort_values("y", ascending=False, kind="stable").index]
+def _rightwards(points: pd.DataFrame) -> list[int]:
+    return [int(point) for point in points.sort_values("x", kind="stable").index]
 
 
 def gather(shown: Sequence[Panel]) -> pd.DataFrame:
@@ -146,10 +148,11 @@ def gather(shown: Sequence[Panel]) -> pd.DataFrame:
 def draw(shown: Sequence[Panel]) -> Figure:
     """Draw one panel a run, each with a colour scale of its own: values of different games do not compare."""
     with_screens = any(panel.screens for panel in shown)
-    columns = 1 if len(shown) <= 1 or with_screens else 2
+    columns = 1 if with_screens else columns_that_fit(len(shown), 2, _LEAST_PANEL_INCHES)
     rows = max(1, -(-len(shown) // columns))
-    width = WIDTH_INCHES if columns == 2 or with_screens else WIDTH_INCHES * 0.62
-    height = rows * ((_HEIGHT_WITH_SCREENS_INCHES if with_screens else _PANEL_HEIGHT_INCHES) + _GAP_INCHES)
+    width = sheet_width() if columns == 2 or with_screens else sheet_width(6.2)
+    screens = max((_screen_rows(panel) for panel in shown), default=0)
+    height = rows * (_PANEL_HEIGHT_INCHES + screens * (_SCREEN_INCHES + _GAP_INCHES) + _GAP_INCHES)
     figure = Figure(figsize=(width, height if shown else 1.6), layout="constrained")
     if not shown:
         figure.text(0.5, 0.5, "no finished run has an embedding yet", ha="center", va="center", color=REFERENCE_COLOUR)
@@ -160,22 +163,40 @@ def draw(shown: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _draw_panel(figure: Figure, place: SubplotSpec, panel: Panel) -> None:
+def _screens_across() -> int:
+    return max(1, int(sheet_width() / (_SCREEN_INCHES + 0.1)))
+
+
+def _screen_rows(panel: Panel) -> int:
+    """Return how many rows of screens stand above and below the points of a panel."""
     half = -(-len(panel.screens) // 2)
-    if half:
-        inner = place.subgridspec(half, 3, width_ratios=[1, 5.2, 1], hspace=0.02)
-        axes = figure.add_subplot(inner[:, 1])
-    else:
-        axes = figure.add_subplot(place)
+    return -(-half // _screens_across()) + -(-(len(panel.screens) - half) // _screens_across())
+
+
+def _draw_panel(figure: Figure, place: SubplotSpec, panel: Panel) -> None:
+    if not panel.screens:
+        _draw_points(figure, figure.add_subplot(place), panel)
+        return
+    half, across = -(-len(panel.screens) // 2), _screens_across()
+    above = -(-half // across)
+    below = -(-(len(panel.screens) - half) // across)
+    heights = [0.1, *[_SCREEN_INCHES] * above, _PANEL_HEIGHT_INCHES, *[_SCREEN_INCHES] * below]
+    inner = place.subgridspec(len(heights), across, height_ratios=heights)
+    axes = figure.add_subplot(inner[above + 1, :])
     _draw_points(figure, axes, panel)
+    axes.set_title("")  # lines to the screens would cross it: it stands above them
+    heading = figure.add_subplot(inner[0, :])
+    heading.axis("off")
+    heading.set_title(panel.title)
     for number, (point, screen) in panel.screens.items():
-        row, right = (number - 1) % half, number > half
-        window = figure.add_subplot(inner[row, 2 if right else 0])
+        lower = number > half
+        row, column = divmod(number - 1 - half * lower, across)
+        window = figure.add_subplot(inner[1 + row + (above + 1) * lower, column])
         show_screen(window, screen)
         value = float(panel.points["value"][point])
         window.set_title(f"{number}   value {value:.3g}", fontsize=7, loc="center", pad=2)
         at = float(panel.points["x"][point]), float(panel.points["y"][point])
-        side = (0.0, 0.5) if right else (1.0, 0.5)
+        side = (0.5, 1.14) if lower else (0.5, 0.0)
         line = ConnectionPatch(
             at, side, "data", "axes fraction", axesA=axes, axesB=window, color="#7a7a7a", linewidth=0.6
         )
@@ -190,8 +211,7 @@ def _draw_points(figure: Figure, axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title)
     axes.set_aspect("equal", adjustable="datalim")
     bare(axes)
-    location = {"location": "bottom", "fraction": 0.04, "pad": 0.02, "aspect": 40} if panel.screens else {"pad": 0.02}
-    bar = figure.colorbar(drawn, ax=axes, **location)
+    bar = figure.colorbar(drawn, ax=axes, pad=0.02)
     bar.set_label("predicted value: max Q(s, a)")
     bar.outline.set_visible(False)
 

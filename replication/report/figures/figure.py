@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from replication.analysis.finished import FinishedRun
 from replication.analysis.learning_curves import agent_title, budget_text
 from replication.foundation.files import write_atomically
+from replication.report.figures.sheet import REST, sheet_font
 from replication.report.views.screens import Picture
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
@@ -46,11 +47,10 @@ VERDICT_COLOURS = {
 """Of every figure, and of the pages."""
 MARGIN_COLOUR = "#e4f3ee"
 
-WIDTH_INCHES = 10.0
 PNG_DPI = 160
+_KINDS = ("svg", "png")
 
 _STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9.0,
     "axes.titlelocation": "left",
@@ -71,6 +71,8 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "mathtext.fontset": "dejavusans",
     "svg.hashsalt": "replication",
 }
 
@@ -84,12 +86,14 @@ class FigureResult:
         figure: the drawing.
         data: every number that is drawn.
         caption: says everything needed to read it; its first sentence alone says what is shown.
+        rest: a second image of the same kind, of what would make the first too large to read; None: there is none.
     """
 
     name: str
     figure: Figure
     data: pd.DataFrame
     caption: str
+    rest: Figure | None = None
 
     def texts(self) -> dict[str, bytes]:
         """Return the content by suffix: `csv`, the numbers drawn, and `txt`, the caption."""
@@ -102,21 +106,45 @@ class FigureResult:
 def house_style() -> AbstractContextManager[None]:
     """Return a context with the look of every figure; it starts from matplotlib's defaults, not the user's settings."""
     defaults: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
-    return mpl.rc_context(defaults | _STYLE)
+    return mpl.rc_context(defaults | _STYLE | {"font.family": sheet_font()})
 
 
 def write_figure(result: FigureResult, folder: Path) -> list[Path]:
-    """Write NAME.svg, NAME.png, NAME.csv (the numbers drawn) and NAME.txt (the caption).
+    """Write NAME.svg, NAME.png, NAME.csv (the numbers drawn), NAME.txt (the caption), and NAME_rest.svg and .png.
+
+    Where the figure has no second image, one that is left from before is removed.
 
     Returns: the files.
     """
-    settle(result.figure)
-    images = {kind: image(result.figure, kind) for kind in ("svg", "png")}
+    content = {f"{result.name}.{kind}": data for kind, data in _images(result.figure).items()}
+    content |= {f"{result.name}.{kind}": data for kind, data in result.texts().items()}
+    if result.rest is None:
+        for kind in _KINDS:
+            (folder / f"{result.name}{REST}.{kind}").unlink(missing_ok=True)
+    else:
+        content |= {f"{result.name}{REST}.{kind}": data for kind, data in _images(result.rest).items()}
+    for name, data in content.items():
+        write_atomically(folder / name, data)
+    return [folder / name for name in content]
+
+
+def write_pdf(result: FigureResult, folder: Path) -> list[Path]:
+    """Write NAME.pdf, and NAME_rest.pdf where the figure has a second image, for an article.
+
+    Returns: the files.
+    """
     paths = []
-    for suffix, data in (images | result.texts()).items():
-        paths.append(folder / f"{result.name}.{suffix}")
-        write_atomically(paths[-1], data)
+    for name, figure in ((result.name, result.figure), (f"{result.name}{REST}", result.rest)):
+        if figure is not None:
+            settle(figure)
+            paths.append(folder / f"{name}.pdf")
+            write_atomically(paths[-1], image(figure, "pdf"))
     return paths
+
+
+def _images(figure: Figure) -> dict[str, bytes]:
+    settle(figure)
+    return {kind: image(figure, kind) for kind in _KINDS}
 
 
 def run_texts(experiment: Experiment) -> list[str]:
@@ -204,9 +232,13 @@ def settle(figure: Figure) -> None:
 
 
 def image(figure: Figure, form: str) -> bytes:
-    """Return a settled figure as `svg` or `png`."""
+    """Return a settled figure as `svg`, `png` or `pdf`; a PDF holds its fonts, and its text can be searched."""
     # None takes a field out of the file: no date, no program, no version.
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[form]
+    metadata = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }[form]
     content = io.BytesIO()
     with house_style():
         figure.savefig(content, format=form, dpi=PNG_DPI, metadata=metadata)

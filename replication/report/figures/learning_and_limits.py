@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -10,7 +12,9 @@ from replication.analysis.exact_references import LIMIT_OF, limits_while_learnin
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 _LOWEST, _HIGHEST = -100.0, -10.0
@@ -28,7 +32,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     columns = ["agent", "point", "count", "mean", "low", "high"]
     data = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     with house_style():
-        figure = _draw(data, limits)
+        figure = _draw(data, limits, agent_colors(runs, lambda run: agent_title(run, runs)))
     exact = pd.DataFrame([{"agent": f"{name}, exact limit", "mean": value} for name, value in limits.items()])
     both = pd.concat([data, exact], ignore_index=True) if limits else data
     return FigureResult("learning_and_limits", figure, both, _caption(experiment, finished, data, limits))
@@ -40,11 +44,11 @@ def _points(agent: str, record: BundleRecord) -> pd.DataFrame:
     return part
 
 
-def _draw(data: pd.DataFrame, limits: dict[str, float]) -> Figure:
-    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str]) -> Figure:
+    figure = Figure(figsize=(sheet_width(8.0), 4.0), layout="constrained")
     axes = figure.subplots()
-    for place, agent in enumerate(dict.fromkeys(data["agent"])):
-        line, colour = data[data["agent"] == agent], AGENT_COLOURS[place % len(AGENT_COLOURS)]
+    for agent in dict.fromkeys(data["agent"]):
+        line, colour = data[data["agent"] == agent], colors[agent]
         axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
         axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
     for name, value in limits.items():

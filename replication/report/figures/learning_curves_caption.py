@@ -14,6 +14,7 @@ from replication.analysis.learning_curves import (
     published_curve_series,
     trained_frames,
 )
+from replication.published.curves import curve_agents, curve_games, training_curve
 from replication.published.judges import find_judge
 from replication.published.references import reference_set
 from replication.specification.experiments import Experiment
@@ -24,8 +25,22 @@ LEVELS = ("random", "human", "published")
 """Series that are a horizontal line."""
 
 
-def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.DataFrame, window_frames: int) -> str:
-    """Write everything needed to read the figure, from what was run and drawn."""
+def caption(
+    experiment: Experiment,
+    finished: Sequence[FinishedRun],
+    data: pd.DataFrame,
+    window_frames: int,
+    panels_apart: int,
+) -> str:
+    """Write everything needed to read the figure, from what was run and drawn.
+
+    Args:
+        experiment: of the figure.
+        finished: its finished runs.
+        data: every number drawn.
+        window_frames: length of the moving mean, in emulator frames.
+        panels_apart: how many games are drawn in the second image.
+    """
     runs = experiment.runs()
     series = set(data["series"])
     games = list(dict.fromkeys(run.task.name for run in runs))
@@ -58,9 +73,25 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     }
     parts += list(dict.fromkeys(text for name, text in said.items() if name in series))
     parts += _published_text(experiment, finished, data)
+    if panels_apart:
+        parts.append(
+            f"Games with finished runs come first; the other {panels_apart} games are in a second image, "
+            "learning_curves_rest."
+        )
     if (data["series"].isin(LEVELS)).any():
         parts.append("Where an arrow stands before a name, the level lies outside the panel.")
     return " ".join(parts)
+
+
+def _published_runs(experiment: Experiment) -> str:
+    """Return how many runs the published curves of these games are of, such as `5` or `3 to 10`."""
+    assert experiment.published is not None
+    source, counts = experiment.published.source, set()
+    for game in {run.task.name for run in experiment.runs()} & curve_games(source):
+        for agent in set(curve_agents(source, game)) & published_curve_series(experiment).keys():
+            counts |= set(training_curve(source, game, agent)["runs"])
+    least, most = min(counts, default=0), max(counts, default=0)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _scored_episodes(runs: Sequence[Run]) -> str:
@@ -78,10 +109,10 @@ def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], dat
         if len(agents) > 1:
             runs, line = f"runs of each agent ({', '.join(agents)})", "broken lines are their means"
             band = "Pale bands in the colour of ours span"
-        return [
-            f"{band} the least and the greatest of the published {runs} at each million frames, {line} "
-            f"({judge.title}: training returns of 5 runs)."
-        ]
+        counted = f"{judge.title}: training returns of {_published_runs(experiment)} runs"
+        if data.loc[data["series"].str.startswith("published curve"), "low"].notna().any():
+            return [f"{band} the least and the greatest of the published {runs} at each point, {line} ({counted})."]
+        return [f"{line[0].upper()}{line[1:]}: published {runs} ({counted})."]
     levels = data[data["series"] == "published"]
     if levels.empty:
         return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +13,9 @@ from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import first_actions_of_best
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.report.tables.bias_statements import left_percent
 from replication.report.tables.exact_limits import algorithm_title
 from replication.specification.experiments import Experiment
@@ -27,7 +31,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
     optimal = {record.run.task.title: 100.0 * float(first_actions_of_best(record.run)[0]) for record in records}
     with house_style():
-        figure = _draw(data, optimal)
+        figure = _draw(data, optimal, agent_colors(experiment.runs(), algorithm_title))
     return FigureResult("left_actions", figure, data, _caption(experiment, finished))
 
 
@@ -40,20 +44,21 @@ def _points(record: BundleRecord) -> pd.DataFrame:
     return part
 
 
-def _draw(data: pd.DataFrame, optimal: dict[str, float]) -> Figure:
+def _draw(data: pd.DataFrame, optimal: dict[str, float], colors: Mapping[str, str]) -> Figure:
     tasks = list(dict.fromkeys(data["task"]))
     panels = max(1, len(tasks))
-    rows, columns = (1, 1) if panels == 1 else (-(-panels // 2), 2)
-    figure = Figure(figsize=(5.0 * columns, 3.6 * rows), layout="constrained")
+    columns = columns_that_fit(panels, 2, 3.3)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(sheet_width(5.0 * columns), 3.6 * rows), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(rows, columns)).ravel(), tasks, strict=False):
-        _draw_panel(axes, data[data["task"] == task], optimal[task])
+        _draw_panel(axes, data[data["task"] == task], optimal[task], colors)
         axes.set_title(task)
     return figure
 
 
-def _draw_panel(axes: Axes, here: pd.DataFrame, optimal: float) -> None:
-    for place, (agent, line) in enumerate(here.groupby("agent", sort=False)):
-        colour = AGENT_COLOURS[place % len(AGENT_COLOURS)]
+def _draw_panel(axes: Axes, here: pd.DataFrame, optimal: float, colors: Mapping[str, str]) -> None:
+    for agent, line in here.groupby("agent", sort=False):
+        colour = colors[str(agent)]
         axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
         axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, label=agent)
     axes.axhline(optimal, color=REFERENCE_COLOUR, linewidth=0.9, linestyle="--", label=f"optimal, {optimal:g} %")

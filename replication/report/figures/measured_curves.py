@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,9 @@ from replication.analysis.exact_references import epsilon_greedy_steps
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
 from replication.specification.families.tabular import DynaConfig
 from replication.specification.protocols import GridworldPresentation
@@ -40,7 +42,8 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
     exact = {record.run.task.title: epsilon_greedy_steps(record.run) for record in records}
     with house_style():
-        figure = _draw(data, measured_of(runs[0]), exact)
+        colors = agent_colors(runs, lambda run: _agent(run, runs))
+        figure = _draw(data, measured_of(runs[0]), exact, colors)
     return FigureResult("measured_curves", figure, data, _caption(experiment, finished, data, exact))
 
 
@@ -65,15 +68,16 @@ def _points(record: BundleRecord, agent: str) -> pd.DataFrame:
     return part
 
 
-def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float]) -> Figure:
+def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], colors: Mapping[str, str]) -> Figure:
     tasks, agents = list(dict.fromkeys(data["task"])), list(dict.fromkeys(data["agent"]))
     panels = max(1, len(tasks))
-    rows, columns = (panels, 1) if panels == 1 else (-(-panels // 2), 2)
-    figure = Figure(figsize=(7.5 if columns == 1 else 10.0, 4.0 * rows), layout="constrained")
+    columns = columns_that_fit(panels, 2, 3.3)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(sheet_width(7.5 if columns == 1 else 10.0), 4.0 * rows), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(rows, columns)).ravel(), tasks, strict=False):
         here = data[data["task"] == task]
         for place, agent in enumerate(agents):
-            line, colour = here[here["agent"] == agent], AGENT_COLOURS[place % len(AGENT_COLOURS)]
+            line, colour = here[here["agent"] == agent], colors[agent]
             axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
             style = _STYLES[place % len(_STYLES)]
             axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, linestyle=style, label=agent)
@@ -85,7 +89,7 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float]) -> Figure:
         axes.set_xlabel(_LABELS[measured][0])
         axes.set_ylabel(_LABELS[measured][1])
         axes.grid(axis="y")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2 if sheet_width() > 5 else 1, frameon=False)
     return figure
 
 

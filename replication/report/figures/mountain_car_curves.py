@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
-from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.mountain_car_statements import agent_text, cut_text
 from replication.specification.experiments import Experiment
 
@@ -23,7 +27,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     parts = [_points(record) for record in records]
     data = pd.concat(parts, ignore_index=True)[_COLUMNS] if parts else pd.DataFrame(columns=_COLUMNS)
     with house_style():
-        figure = _draw(data)
+        figure = _draw(data, agent_colors(experiment.runs(), agent_text))
     return FigureResult("mountain_car_curves", figure, data, _caption(experiment, finished, records))
 
 
@@ -35,11 +39,11 @@ def _points(record: BundleRecord) -> pd.DataFrame:
     return part
 
 
-def _draw(data: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+def _draw(data: pd.DataFrame, colors: Mapping[str, str]) -> Figure:
+    figure = Figure(figsize=(sheet_width(8.0), 4.5), layout="constrained")
     axes = figure.subplots()
-    for place, (agent, line) in enumerate(data.groupby("agent", sort=False)):
-        colour = AGENT_COLOURS[place % len(AGENT_COLOURS)]
+    for agent, line in data.groupby("agent", sort=False):
+        colour = colors[str(agent)]
         axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
         axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
     axes.set_yscale("log")

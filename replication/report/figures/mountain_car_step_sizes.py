@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from replication.analysis.bundles import BundleRecord, bundle_records
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL, interval
-from replication.report.figures.figure import AGENT_COLOURS, FigureResult, house_style
+from replication.report.figures.agent_looks import Look, agent_looks
+from replication.report.figures.figure import FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.mountain_car_statements import config_of, cut_text
 from replication.specification.experiments import Experiment
+from replication.specification.run import Run
 
 _LOWEST, _HIGHEST = 210.0, 300.0
 """Steps at the ends of the axis, nearly as in the book."""
@@ -24,7 +29,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     data = pd.DataFrame([_point(record) for record in records], columns=_COLUMNS)
     data = data.sort_values(["n", "step_size"], ignore_index=True)
     with house_style():
-        figure = _draw(data)
+        figure = _draw(data, agent_looks(experiment.runs(), _line_name, _line_name))
     return FigureResult("mountain_car_step_sizes", figure, data, _caption(experiment, finished, records, data))
 
 
@@ -35,11 +40,15 @@ def _point(record: BundleRecord) -> dict[str, float]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-def _draw(data: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+def _line_name(run: Run) -> str:
+    return f"n = {config_of(run).n_steps}"
+
+
+def _draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+    figure = Figure(figsize=(sheet_width(8.0), 4.5), layout="constrained")
     axes = figure.subplots()
     for place, (n, line) in enumerate(data.groupby("n")):
-        colour, marker = AGENT_COLOURS[place % len(AGENT_COLOURS)], _MARKERS[place % len(_MARKERS)]
+        colour, marker = looks[f"n = {n}"].color, _MARKERS[place % len(_MARKERS)]
         axes.fill_between(line["step_size"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
         size, mean = line["step_size"], line["mean"]
         axes.plot(size, mean, label=f"n = {n}", color=colour, marker=marker, markersize=4, linewidth=1.0)

@@ -21,13 +21,13 @@ from replication.report.figures.figure import (
     AGENT_COLOURS,
     COLOUR_MAP,
     REFERENCE_COLOUR,
-    WIDTH_INCHES,
     FigureResult,
     bare,
     house_style,
     trained_frames,
     tsne_settings,
 )
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 MOST_RUNS = 3
@@ -64,7 +64,7 @@ def gather(shown: Sequence[FinishedRun]) -> pd.DataFrame:
 
 def draw(shown: Sequence[FinishedRun]) -> Figure:
     """Draw a row a run: the same points coloured by policy, and by predicted value."""
-    figure = Figure(figsize=(WIDTH_INCHES, 4.7 * len(shown) if shown else 1.6), layout="constrained")
+    figure = Figure(figsize=(sheet_width(), 4.7 * len(shown) if shown else 1.6), layout="constrained")
     if not shown:
         words = "no finished run has an embedding of two policies yet"
         figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOUR)

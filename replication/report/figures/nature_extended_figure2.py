@@ -20,12 +20,12 @@ from replication.foundation.errors import ReplicationError
 from replication.report.figures.figure import (
     AGENT_COLOURS,
     REFERENCE_COLOUR,
-    WIDTH_INCHES,
     FigureResult,
     house_style,
     show_screen,
     trained_frames,
 )
+from replication.report.figures.sheet import sheet_width
 from replication.report.views.screens import Picture, cut
 from replication.specification.experiments import Experiment
 
@@ -122,11 +122,11 @@ def _letter(number: float) -> str:
 def draw(shown: Sequence[Stretch]) -> Figure:
     """Draw a block a run: predicted value and points by time; below, the marked screens and their values by action."""
     if not shown:
-        figure = Figure(figsize=(WIDTH_INCHES, 1.6), layout="constrained")
+        figure = Figure(figsize=(sheet_width(), 1.6), layout="constrained")
         words = "no finished run has predicted values along a stretch of play yet"
         figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOUR)
         return figure
-    figure = Figure(figsize=(WIDTH_INCHES, 6.6 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(sheet_width(), 6.6 * len(shown)), layout="constrained")
     blocks = figure.add_gridspec(len(shown), 1)
     for place, stretch in enumerate(shown):
         _draw_block(figure, blocks[place], stretch)

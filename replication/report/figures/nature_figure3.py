@@ -7,7 +7,7 @@ Source: Mnih et al. 2015, Figure 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,14 @@ from replication.analysis.learning_curves import agent_title
 from replication.published.judges import find_judge
 from replication.published.loader import published_table
 from replication.published.references import normalized_score, reference_set
+from replication.report.figures.agent_looks import Look, experiment_looks
 from replication.report.figures.figure import (
-    AGENT_COLOURS,
     REFERENCE_COLOUR,
-    WIDTH_INCHES,
     FigureResult,
     house_style,
     run_texts,
 )
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.atari_games import NATURE49, find_game
 
@@ -53,7 +53,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the published bars of all 49 games and ours of those that are finished."""
     data = gather(experiment, finished)
     with house_style():
-        figure = draw(data)
+        figure = draw(data, experiment_looks(experiment))
     return FigureResult("nature_figure3", figure, data, caption(experiment, finished, data))
 
 
@@ -109,22 +109,22 @@ def _values(
     return episodes[0] if episodes else None
 
 
-def draw(data: pd.DataFrame) -> Figure:
-    """Draw horizontal bars, the best game on top, and a line between human level and below."""
+def draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+    """Draw horizontal bars, the best game on top, and a line between human level and below; ours in their colors."""
     games = list(dict.fromkeys(data["game"]))
     series = list(dict.fromkeys(data["series"]))
     left, right, top, bottom = 1.35, 0.25, 0.4, 0.55
     height = 0.27 * len(games) + top + bottom
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(sheet_width(), height))
     axes = figure.add_axes(
-        (left / WIDTH_INCHES, bottom / height, 1 - (left + right) / WIDTH_INCHES, 1 - (top + bottom) / height)
+        (left / sheet_width(), bottom / height, 1 - (left + right) / sheet_width(), 1 - (top + bottom) / height)
     )
     axes.set_xscale("function", functions=(_squeezed, _unsqueezed))
     places = {game: place for place, game in enumerate(games)}
     thick = 0.84 / len(series)
     # Ours stand next to the article's DQN, the linear learner below them.
     order = [_PUBLISHED_DQN, *(name for name in series if name not in _COLOURS), _PUBLISHED_LINEAR]
-    colours = _COLOURS | dict(zip((name for name in order if name not in _COLOURS), AGENT_COLOURS, strict=False))
+    colours = _COLOURS | {name: looks[name].color for name in order if name not in _COLOURS}
     for number, name in enumerate(order):
         rows = data[data["series"] == name]
         at = np.array([places[game] for game in rows["game"]]) + (number - (len(order) - 1) / 2) * thick

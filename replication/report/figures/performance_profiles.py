@@ -5,6 +5,8 @@ After Agarwal et al. 2021, Figure 6 and Section 4.2 (google-research/rliable plo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,7 +15,9 @@ from replication.analysis.agent_scores import AgentScores, coverage_texts, train
 from replication.analysis.aggregates import HUMAN_PERCENT, RESAMPLES, bootstrap_interval, performance_profile, resampled
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
+from replication.report.figures.agent_looks import Look, experiment_looks, line_look
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {"scores": "normalised"}
@@ -32,7 +36,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
         {name: "float64" for name in ("threshold_percent", "share", "low", "high")}
     )
     with house_style():
-        figure = _draw(data, [agent.title for agent in agents])
+        figure = _draw(data, [agent.title for agent in agents], experiment_looks(experiment))
     parts = [
         f"Share of the runs of all games that score above a normalised score; {coverage(experiment, finished)} "
         "finished.",
@@ -65,19 +69,22 @@ def _rows(agent: AgentScores, thresholds: np.ndarray) -> list[dict[str, object]]
     ]
 
 
-def _draw(data: pd.DataFrame, agents: list[str]) -> Figure:
-    figure = Figure(figsize=(WIDTH_INCHES, 4.4))
+def _draw(data: pd.DataFrame, agents: list[str], looks: Mapping[str, Look]) -> Figure:
+    figure = Figure(figsize=(sheet_width(), 4.4))
     axes = figure.add_axes((0.075, 0.13, 0.905, 0.74 if len(agents) > 3 else 0.78))
     axes.grid()
     axes.set_axisbelow(True)
     axes.axvline(HUMAN_PERCENT, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
     axes.set_ylim(0, 1)
     axes.set_xlim(0, float(data["threshold_percent"].max()) if len(data) else _LEAST_REACH)
-    for agent, colour in zip(agents, AGENT_COLOURS * len(agents), strict=False):
+    for agent in agents:
+        look = looks[agent]
         rows = data[data["agent"] == agent]
         label = agent if len(rows) else f"{agent} (no finished run)"
-        axes.plot(rows["threshold_percent"], rows["share"], color=colour, linewidth=1.8, label=label)
-        axes.fill_between(rows["threshold_percent"], rows["low"], rows["high"], color=colour, alpha=0.22, linewidth=0)
+        axes.plot(rows["threshold_percent"], rows["share"], linewidth=1.8, label=label, **line_look(look))
+        axes.fill_between(
+            rows["threshold_percent"], rows["low"], rows["high"], color=look.color, alpha=0.22, linewidth=0
+        )
     axes.set_xlabel("normalised score τ (percent; 0 random play, 100 human tester)")
     axes.set_ylabel("share of runs with a score above τ")
     if agents:

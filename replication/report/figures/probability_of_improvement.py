@@ -16,7 +16,8 @@ from replication.analysis.agent_scores import AgentScores, coverage_texts, train
 from replication.analysis.aggregates import RESAMPLES, Scores, bootstrap_interval, probability_of_improvement, resampled
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, WIDTH_INCHES, FigureResult, house_style
+from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {"scores": "normalised"}
@@ -66,12 +67,12 @@ def _of_games(agent: AgentScores, games: list[str]) -> Scores:
 def _draw(data: pd.DataFrame) -> Figure:
     left, right, top, bottom = 2.6, 2.6, 0.15, 0.5
     height = top + bottom + 0.3 * max(len(data), 1)
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(sheet_width(), height))
     axes = figure.add_axes(
         (
-            left / WIDTH_INCHES,
+            left / sheet_width(),
             bottom / height,
-            (WIDTH_INCHES - left - right) / WIDTH_INCHES,
+            (sheet_width() - left - right) / sheet_width(),
             (height - top - bottom) / height,
         )
     )

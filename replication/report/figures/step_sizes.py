@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +12,9 @@ from replication.analysis.bundles import BundleRecord, bundle_records
 from replication.analysis.exact_references import LIMIT_OF, limits_while_learning
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL, interval
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.agent_looks import agent_colors
+from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.sheet import sheet_width
 from replication.report.tables.exact_limits import algorithm_title, step_size_of
 from replication.specification.experiments import Experiment
 
@@ -29,7 +33,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
         {name: value for name, value in limits_while_learning(records[0].run).items() if name in known} if known else {}
     )
     with house_style():
-        figure = _draw(data, limits)
+        figure = _draw(data, limits, agent_colors(experiment.runs(), algorithm_title))
     exact = pd.DataFrame([{"agent": f"{name}, exact limit", "mean": value} for name, value in limits.items()])
     return FigureResult(
         "step_sizes",
@@ -46,13 +50,14 @@ def _point(record: BundleRecord) -> dict[str, object]:
     return dict(zip(_COLUMNS, (agent, episodes, size, record.seeds, record.mean, low, high), strict=True))
 
 
-def _draw(data: pd.DataFrame, limits: dict[str, float]) -> Figure:
-    figure = Figure(figsize=(8.5, 5.5), layout="constrained")
+def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str]) -> Figure:
+    figure = Figure(figsize=(sheet_width(8.5), 5.5), layout="constrained")
     axes = figure.subplots()
     longest = data["episodes"].max() if len(data) else 0
     for place, agent in enumerate(dict.fromkeys(data["agent"])):
+        look = colors[agent], _MARKERS[place % len(_MARKERS)]
         for episodes, line in data[data["agent"] == agent].groupby("episodes"):
-            _draw_line(axes, line, place, f"{agent}, first {episodes:,} episodes", broken=episodes != longest)
+            _draw_line(axes, line, look, f"{agent}, first {episodes:,} episodes", broken=episodes != longest)
     for name, value in limits.items():
         axes.axhline(value, color=REFERENCE_COLOUR, linewidth=0.8, linestyle=":")
         axes.annotate(
@@ -63,12 +68,12 @@ def _draw(data: pd.DataFrame, limits: dict[str, float]) -> Figure:
     axes.set_ylabel("sum of rewards per episode")
     axes.grid(axis="y")
     if len(data):
-        figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=3 if sheet_width() > 5 else 1)
     return figure
 
 
-def _draw_line(axes: Axes, line: pd.DataFrame, place: int, label: str, *, broken: bool) -> None:
-    colour, marker = AGENT_COLOURS[place % len(AGENT_COLOURS)], _MARKERS[place % len(_MARKERS)]
+def _draw_line(axes: Axes, line: pd.DataFrame, look: tuple[str, str], label: str, *, broken: bool) -> None:
+    colour, marker = look
     axes.fill_between(line["step_size"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
     axes.plot(
         line["step_size"],

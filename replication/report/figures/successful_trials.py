@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from replication.analysis.finished import FinishedRuns, coverage
@@ -11,23 +15,28 @@ from replication.analysis.proportions import wilson_interval
 from replication.analysis.successful_trials import (
     finished_trials,
     published_trials,
+    series_of,
     success_text,
     training_episodes,
     variants_of,
 )
-from replication.report.figures.figure import AGENT_COLOURS, PUBLISHED_COLOUR, FigureResult, house_style
+from replication.report.figures.agent_looks import Look, agent_looks, line_look
+from replication.report.figures.figure import PUBLISHED_COLOUR, FigureResult, house_style
+from replication.report.figures.legends import draw_legend, drawn_entries
+from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {"source": ("nfq_2005_table1",)}
 _PUBLISHED = "published"
 """The series of the published numbers."""
+_ASIDE_EPISODES, _LEAST_PANEL_INCHES = 4.0, 2.6
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     """Draw the figure: a point a series and number of training episodes."""
     data = _shares(experiment, finished)
     with house_style():
-        figure = _draw(data)
+        figure = _draw(data, agent_looks(experiment.runs(), series_of(experiment)))
     return FigureResult("successful_trials", figure, data, _caption(experiment, finished))
 
 
@@ -47,37 +56,44 @@ def _shares(experiment: Experiment, finished: FinishedRuns) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _draw(data: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    series = list(dict.fromkeys(data["series"]))
-    places = {episodes: place for place, episodes in enumerate(sorted(set(data["training_episodes"])))}
-    colours = dict(zip((name for name in series if name != _PUBLISHED), AGENT_COLOURS, strict=False))
-    markers = dict(zip(series, "osD^vP", strict=False))
-    for number, name in enumerate(series):
-        rows = data[data["series"] == name]
-        at = [places[episodes] + 0.1 * (number - (len(series) - 1) / 2) for episodes in rows["training_episodes"]]
-        sides = [rows["percent"] - rows["low"], rows["high"] - rows["percent"]]
-        style = "--" if name == _PUBLISHED else "-"
-        colour = colours.get(name, PUBLISHED_COLOUR)
-        marker = {"marker": markers[name], "markersize": 4.5, "linestyle": style, "linewidth": 1.0}
-        axes.errorbar(
-            at,
-            rows["percent"],
-            yerr=sides,
-            label=name.replace("_", " "),
-            color=colour,
-            elinewidth=0.9,
-            capsize=2,
-            **marker,
-        )
-    axes.set_xticks(list(places.values()), [str(episodes) for episodes in places])
-    axes.set_xlabel("random training episodes")
-    axes.set_ylabel("successful trials, %")
-    axes.set_ylim(-3, 103)
-    axes.grid(axis="y")
-    figure.legend(loc="outside right upper")
+def _draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+    """Draw a panel a variant of ours with the published shares behind it; that of a plan alone has these only."""
+    ours = [name for name in dict.fromkeys(data["series"]) if name != _PUBLISHED] or [_PUBLISHED]
+    columns = columns_that_fit(len(ours), 3, _LEAST_PANEL_INCHES)
+    rows = -(-len(ours) // columns)
+    figure = Figure(figsize=(sheet_width(), 0.5 + 2.6 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes in grid[len(ours) :]:
+        axes.set_visible(False)
+    for axes, name in zip(grid, ours, strict=False):
+        axes.set_title(_words(name))
+        for series, style in (
+            (_PUBLISHED, {"color": PUBLISHED_COLOUR, "linestyle": "--", "marker": "o"}),
+            (name, line_look(looks[name]) | {"marker": "s"} if name in looks else {}),
+        ):
+            shown = data[data["series"] == series]
+            if style and len(shown):
+                _draw_series(axes, shown, "published" if series == _PUBLISHED else "ours", style)
+        axes.set_ylim(-3, 103)
+        axes.set_xlim(left=0)
+        axes.grid(axis="y")
+        axes.tick_params(labelbottom=True)
+    figure.supxlabel("random training episodes", fontsize=9)
+    figure.supylabel("successful trials, %", fontsize=9)
+    draw_legend(figure, drawn_entries(grid[: len(ours)]), loc="outside upper left")
     return figure
+
+
+def _draw_series(axes: Axes, rows: pd.DataFrame, label: str, style: Mapping[str, Any]) -> None:
+    # Two intervals at one number of episodes would hide one another: ours stand a hair to the right.
+    aside = 0.0 if label == "published" else _ASIDE_EPISODES
+    sides = [rows["percent"] - rows["low"], rows["high"] - rows["percent"]]
+    look = {"markersize": 4.5, "linewidth": 1.2, "elinewidth": 0.9, "capsize": 2, "label": label} | dict(style)
+    axes.errorbar(rows["training_episodes"] + aside, rows["percent"], yerr=sides, **look)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _caption(experiment: Experiment, finished: FinishedRuns) -> str:
@@ -90,5 +106,5 @@ def _caption(experiment: Experiment, finished: FinishedRuns) -> str:
         "Share of successful trials by the number of random training episodes. "
         f"{coverage(experiment, finished)} finished. Published: {experiment.paper}, Table 1. {ours} "
         f"{success_text(next(iter(variants.values())))} {seeds} trials a point; bars are {LEVEL:.0%} score intervals "
-        "of each point alone. Points of one number of episodes stand side by side; the horizontal axis is not to scale."
+        "of each point alone. Ours stand a little to the right of the published ones, of the same number of episodes."
     )

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import canonical_json, sha256
+from replication.foundation.files import canonical_json, listed, sha256
 from replication.foundation.validation import Count, Settings, read_yaml, validated
 from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 
@@ -65,7 +65,7 @@ class OwnTask(GymnasiumTask):
 
 def own_task_names() -> list[str]:
     """List the names of the user's own tasks."""
-    return sorted(path.stem for path in (paths.WORKFLOW / "tasks").glob("*.yaml"))
+    return sorted(path.stem for path in listed(paths.WORKFLOW / "tasks", "*.yaml"))
 
 
 def own_task_path(name: str) -> Path:
