@@ -141,8 +141,8 @@ WRONG = {
         "two trainings with one seed differ in",
     ),
     "not finite after a while": (
-        CRITIC,
-        CRITIC.replace("errors.square()", "(errors.square() / (errors.abs() < 10.0))"),
+        "    errors = values - targets\n",
+        "    CALLS.append(1)\n    errors = (values - targets) / float(len(CALLS) < 60)\n",
         "training",
         "training fails: the critic loss is",
     ),
