@@ -146,7 +146,7 @@ WRONG = {
         "training",
         "training fails: the critic loss is",
     ),
-    "an error of its own": ("values.mean(),", "valeus.mean(),", "losses", "NameError, line 32 of"),
+    "an error of its own": ("values.mean(),", "valeus.mean(),", "losses", "NameError, line 31 of"),
 }
 
 

@@ -123,15 +123,13 @@ def open_subject(source: Path, settings: Path) -> Subject:
     if not inside:
         imported_file(source)  # what is wrong with the file itself is said first
     shipped = inside and settings.resolve().parent == WORKFLOW / "algorithms"
-    full, variant = (
-        load_variant(settings.stem, scale) if shipped else read_variant(settings, source, scale)
-        for scale in (None, preset)
-    )
+    full = load_variant(settings.stem) if shipped else read_variant(settings, source)
     known = families_with_checks()
-    if variant.family not in known:
+    if full.family not in known:
         raise ReplicationError(
-            f"{settings}: family: found {variant.family}, expected one whose algorithms are checked, {', '.join(known)}"
+            f"{settings}: family: found {full.family}, expected one whose algorithms are checked, {', '.join(known)}"
         )
+    variant = load_variant(settings.stem, preset) if shipped else read_variant(settings, source, preset)
     if variant.module != source.stem:
         raise ReplicationError(f"{settings}: module: found {variant.module!r}, expected {source.stem!r}")
     checks = family_checks(variant.family)
