@@ -79,6 +79,7 @@ def examine(experiment: str, results: Path, state: Path, cores: int | None = Non
         "packages": check_packages,
         "ROMs": lambda: check_roms(of_games),
         "the emulator": lambda: check_step(of_games),
+        "simulators": lambda: check_simulators(runs),
         "torch": check_device,
         "results": lambda: check_results(runs, results),
         "scores of other programs": lambda: check_others(loaded, results),
@@ -176,6 +177,24 @@ def check_step(runs: Sequence[Run]) -> Iterator[Finding]:
         yield FAIL, f"no step can be taken in {game} ({_line(error)}); {_install_again('ale-py')}"
         return
     yield OK, f"a step was taken in {game}: {len(emulator.minimal_actions)} actions, {emulator.lives} lives"
+
+
+def check_simulators(runs: Sequence[Run]) -> Iterator[Finding]:
+    """Name what plays tasks of Gymnasium, with versions, and open each of the experiment's: a missing one fails."""
+    from replication.commands.simulators import simulator_versions, unplayable
+
+    versions = simulator_versions()
+    if there := [f"{package} {found}" for package, found in versions.items() if found]:
+        yield OK, f"simulators: {', '.join(there)}"
+    tasks = [task for task in dict.fromkeys(run.task for run in runs) if task.kind == "gymnasium"]
+    missing = [package for package, found in versions.items() if not found]
+    lacking = dict(unplayable(tasks)) if tasks else {}
+    for task, reason in lacking.items():
+        yield FAIL, f"{task.name} cannot be played: {reason}"
+    if missing:
+        yield NOTE, f"not installed: {', '.join(missing)}; tasks that they play cannot be trained; {BUILD}"
+    if tasks and not lacking:
+        yield OK, f"{len(tasks)} tasks of Gymnasium were opened: {', '.join(task.name for task in tasks)}"
 
 
 def check_device() -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from replication.evidence.records import finished_as, made_by_other_code, unfini
 from replication.foundation.durations import days_text, hours_text, time_text
 from replication.foundation.files import readable_json, write_atomically
 from replication.foundation.resources import usable_cpus
+from replication.specification.budget import lengths_in_words
 from replication.specification.experiments import load_experiment
 from replication.specification.run import Run, one_a_record
 from replication.training.footprints import load_footprint
@@ -74,11 +75,11 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
     rows = [("variant", "runs done", "to go", "core hours", "agent steps a second")]
     for plan in plans:
         covered = f"{plan.done} of {plan.total}"
-        rows.append((plan.variant, covered, _counted(plan.to_go), hours_text(plan.seconds), plan.speed_text))
+        rows.append((plan.variant, covered, lengths_in_words(plan.to_go), hours_text(plan.seconds), plan.speed_text))
     done, total = sum(plan.done for plan in plans), sum(plan.total for plan in plans)
     seconds = sum(plan.seconds for plan in plans)
     to_go = sum((plan.to_go for plan in plans), Counter[str]())
-    rows.append(("in all", f"{done} of {total}", _counted(to_go), hours_text(seconds), ""))
+    rows.append(("in all", f"{done} of {total}", lengths_in_words(to_go), hours_text(seconds), ""))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, *numbers, note in rows:
         aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
@@ -142,14 +143,10 @@ def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[Varia
 
 
 def _to_go(run: Run, state: Path) -> Counter[str]:
-    """Count what a run has before it: frames, from its newest checkpoint on, or all of its budget in other units."""
+    """Count what a run has before it: frames or steps, from its newest checkpoint on, or all of its budget."""
     if run.training_frames:
         return Counter(frames=steps_to_go(run, state) * run.protocol.training.frame_skip)
-    return Counter({unit: number for unit, number in asdict(run.budget).items() if number})
-
-
-def _counted(to_go: Counter[str]) -> str:
-    return ", ".join(f"{number:,} {unit}" for unit, number in to_go.items()) or "0"
+    return Counter(steps=steps_to_go(run, state)) if run.budget.steps else run.training_length
 
 
 def _of_other_code(run: Run, results: Path) -> Path | None:

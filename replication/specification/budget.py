@@ -32,6 +32,11 @@ class Budget:
         return f"{number:,} {unit if number != 1 else unit.removesuffix('s')}" if unit else "no training"
 
 
+def lengths_in_words(lengths: Mapping[str, int]) -> str:
+    """Format lengths of training by their units, as `Run.training_length` and sums of it have them; "0": of nothing."""
+    return ", ".join(f"{number:,} {unit}" for unit, number in lengths.items()) or "0"
+
+
 def checked_budget(variant: Variant, protocol: Protocol, given: Mapping[BudgetUnit, int | None]) -> Budget:
     """Make the budget of a variant under a protocol, from the number that the protocol asks for.
 

@@ -9,6 +9,7 @@ A run has a record of its own. Where runs take seconds, the runs of consecutive 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
@@ -232,6 +233,11 @@ class Run:
     def training_frames(self) -> int:
         """Emulator frames of training from its start; 0 for a task that has no frames."""
         return self.training_steps * of_atari(self.protocol.training).frame_skip if self._is_atari else 0
+
+    @property
+    def training_length(self) -> Counter[str]:
+        """The length of training from its start, by its unit: frames of a game, else what its budget counts."""
+        return +Counter({"frames": self.training_frames} if self.training_frames else asdict(self.budget))
 
     @cached_property
     def settings(self) -> FamilySettings:

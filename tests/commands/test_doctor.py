@@ -8,10 +8,11 @@ import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from replication.analysis import cost
-from replication.commands import doctor, plan
+from replication.commands import doctor, plan, simulators
 from replication.commands.cli import main
 from replication.environments.atari import emulator
 from replication.evidence.records import record_path
@@ -253,3 +254,29 @@ def test_what_takes_months_is_said_to_be_slow(tmp_path: Path, capsys: pytest.Cap
 def test_an_old_python_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
     assert next(doctor.check_python()) == ("FAIL", "Python 3.10.4, 3.11 or newer is needed; make venv PYTHON=...")
+
+
+def test_what_plays_tasks_of_gymnasium_is_named_and_what_the_experiment_lacks_fails(monkeypatch) -> None:
+    runs = load_experiment("td3_2018").runs()
+    versions = dict.fromkeys(simulators.PACKAGES, "1.0")
+    monkeypatch.setattr(simulators, "version", versions.__getitem__)
+    found = list(doctor.check_simulators(runs))
+    assert [status for status, _ in found] == ["ok", "ok"]
+    assert found[0][1] == "simulators: gymnasium 1.0, mujoco 1.0, Box2D 1.0"
+    assert "tasks of Gymnasium were opened: half_cheetah, " in found[1][1]
+
+    def version(package: str) -> str:
+        if package == "mujoco":
+            raise PackageNotFoundError(package)
+        return versions[package]
+
+    def make(environment_id: str) -> None:
+        raise gymnasium.error.DependencyNotInstalled("MuJoCo is not installed, run `pip install it`")
+
+    monkeypatch.setattr(simulators, "version", version)
+    monkeypatch.setattr(gymnasium, "make", make)
+    found = list(doctor.check_simulators(runs))
+    lacking = "half_cheetah cannot be played: environment HalfCheetah-v4: MuJoCo is not installed; `make -B venv`"
+    assert any(status == "FAIL" and words.startswith(lacking) for status, words in found), found
+    assert ("note", f"not installed: mujoco; tasks that they play cannot be trained; {doctor.BUILD}") in found
+    assert [status for status, _ in doctor.check_simulators([])] == ["ok", "note"]  # who plays none lacks nothing

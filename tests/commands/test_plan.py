@@ -218,3 +218,9 @@ def test_a_plan_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=WORKFLOW.parent, check=True, capture_output=True, text=True)
     assert "9,800,000,000" in done.stdout
+
+
+def test_a_run_in_steps_has_to_go_what_lies_behind_its_checkpoint(tmp_path: Path) -> None:
+    run = load_experiment("td3_2018").runs()[0]
+    (run.state_folder(tmp_path) / "checkpoint_0000030000").mkdir(parents=True)
+    assert plan._to_go(run, tmp_path) == {"steps": run.budget.steps - 30_000}

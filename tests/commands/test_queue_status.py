@@ -118,3 +118,16 @@ def test_rows_are_shown_as_json_too(tmp_path: Path, capsys) -> None:
     assert main(["queue", "status", "--json", "--folder", str(tmp_path)]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["name"] == "dqn catch seed 1" and row["state"] == "waiting" and row["budget_steps"] == 600
+
+
+def test_a_column_of_frames_is_there_for_those_that_have_them(tmp_path: Path) -> None:
+    pendulum = resolve_run(variant="td3_2018", task="pendulum", seed=1, budget_steps=5_000)
+    folder = _queue(tmp_path, new_entry(1, pendulum))
+    _checkpoint(folder, folder.read().entries[0], 2_500, 60.0)
+    assert [(row.step, row.frames) for row in status_rows(folder)] == [(2_500, None)]
+    head, line = status_text(folder).splitlines()[4:6]
+    assert head.split() == ["id", "run", "state", "step", "used", "h", "left", "h", "score"]
+    assert "2,500 of 5,000" in line
+    folder = _queue(tmp_path / "both", new_entry(1, pendulum), smoke_entry(2))
+    text = status_text(folder)
+    assert "step  frames" in text and [row.frames for row in status_rows(folder)] == [None, 0]

@@ -46,8 +46,8 @@ def test_what_is_left_counts_runs_without_a_record(tmp_path: Path) -> None:
     before = left_to_run(experiment, tmp_path)
     write_finished(experiment.runs()[0], tmp_path, [1.0])
     after = left_to_run(experiment, tmp_path)
-    assert (before.runs, before.total, before.frames) == (3, 3, 12_000_000)
-    assert (after.runs, after.total, after.frames) == (2, 3, 8_000_000)
+    assert (before.runs, before.total, before.to_go) == (3, 3, {"frames": 12_000_000})
+    assert (after.runs, after.total, after.to_go) == (2, 3, {"frames": 8_000_000})
     assert after.core_seconds == pytest.approx(2 / 3 * before.core_seconds) and after.core_seconds > 0
 
 
@@ -67,9 +67,17 @@ def test_the_readmes_name_verdicts_findings_and_costs(tmp_path: Path) -> None:
     (finding, *_) = load_experiment("atari100k_der").findings
     games = ", ".join(find_game(game).title for game in finding.task_names)
     assert f"On {games}: {finding.what} Checked: {finding.checked}" in text
-    assert "| `atari100k_der` | 4 of 4 | 1,600,000 |" in text and "| `quickstart`" not in text
+    assert "| `atari100k_der` | 4 of 4 | 1,600,000 frames |" in text and "| `quickstart`" not in text
     line = "| [Atari 100k: data-efficient Rainbow on four games](results/atari100k_der/index.html) | 0 of 4 runs |"
     whole = README.read_text(encoding="utf-8")
     assert f"{line} 1 differs, 1 not run |" in readme_with_results(whole, tmp_path)
     with pytest.raises(ReplicationError, match="end of results"):
         readme_with_results(whole.replace("end of results", "end"), tmp_path)
+
+
+def test_what_is_left_is_said_in_the_unit_of_its_budget(tmp_path: Path) -> None:
+    """Runs in steps or episodes have no frames: nothing was to go of them."""
+    left = left_to_run(load_experiment("td3_2018"), tmp_path)
+    assert set(left.to_go) == {"steps"} and left.to_go["steps"] > 0
+    assert left.to_go_in_words == f"{left.to_go['steps']:,} steps"
+    assert set(left_to_run(load_experiment("cliff_walking"), tmp_path).to_go) == {"episodes"}

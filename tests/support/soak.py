@@ -44,6 +44,7 @@ from tests.support.soak_runs import (
     BUDGETS,
     PERIOD_STEPS,
     RENDERINGS,
+    TASKS,
     command,
     copy_workflow,
     files_below,
@@ -73,14 +74,14 @@ class Soak:
 
     def __init__(self, variant: str, chance: random.Random, folder: Path) -> None:
         self.variant = variant
-        self.run = soak_run(variant, "catch")
+        self.run = soak_run(variant, TASKS[variant])
         self.met: Counts = Counter()
         self._chance = chance
         self._once, self._often = folder / "once", folder / "often"
         self._seconds: dict[Phase, float] = {}
         for folder_of_one in (folder / "first", self._once):  # the second time everything is loaded
             marks.seconds.clear()
-            assert main(command(variant, "catch", folder_of_one)) == 0
+            assert main(command(variant, TASKS[variant], folder_of_one)) == 0
         self._expected = fingerprint(self.run, self._once)
         self._seconds |= marks.seconds
         self._often.mkdir()
@@ -100,7 +101,7 @@ class Soak:
             for phase in self._chance.sample(part, len(part))
             if phase in self._seconds or phase == "restoring"
         ]
-        words = command(self.variant, "catch", self._often)
+        words = command(self.variant, TASKS[self.variant], self._often)
         for phase in phases:
             if not self._comes(phase):
                 continue
@@ -145,7 +146,7 @@ class Soak:
         """Strike a new process, mostly while it imports what it needs, and see that its run goes on."""
         number = self._chance.choice(SIGNALS)
         start = ["-m", "tests.support.soak_entry", str(paths.WORKFLOW)]
-        words = [sys.executable, *start, *command(self.variant, "catch", self._often)]
+        words = [sys.executable, *start, *command(self.variant, TASKS[self.variant], self._often)]
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
             time.sleep(self._chance.random() * 6)
             child.send_signal(number)

@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (remove, move):
         verb.add_argument("id", type=whole_number, nargs="+", help="number of an entry, as `status` shows it")
     _place(move, required=True)
+    verbs.add_parser("check", help="whether this environment can train and play what waits; `start` asks it first")
     work = verbs.add_parser("work", help="what `start` runs in the clone")
     _jobs(work)
     for verb in verbs.choices.values():
@@ -93,6 +94,11 @@ def run(options: argparse.Namespace) -> int:
         from replication.commands.queue.worker import work
 
         return work(folder, options.jobs or usable_cpus())
+    if verb == "check":
+        from replication.commands.queue.environment import check_environment
+
+        print(check_environment(folder))
+        return 0
     if verb == "collect":
         from replication.commands.queue.collection import collect
 

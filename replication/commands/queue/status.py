@@ -19,7 +19,10 @@ from replication.evidence.records import read_unchecked
 from replication.evidence.state_files import checkpoints
 from replication.foundation.errors import ReplicationError
 from replication.foundation.locks import is_held
+from replication.specification.loading import load_protocol
 
+_FRAMES = 4
+"""The column of frames."""
 WIDTH = 100
 """Most columns of a terminal that the table takes."""
 
@@ -35,8 +38,8 @@ class Row:
     step: int
     """Step of its newest checkpoint, or its last step where it is finished."""
     budget_steps: int
-    frames: int
-    """Emulator frames of those steps."""
+    frames: int | None
+    """Emulator frames of those steps; None: its task has none."""
     hours_used: float
     """Hours of one core, up to the newest checkpoint."""
     hours_left: float | None
@@ -104,7 +107,7 @@ def _row(entry: Entry, folder: QueueFolder) -> Row:
         state=state,
         step=step,
         budget_steps=entry.least_steps,
-        frames=step * entry.frame_skip,
+        frames=_frames(entry, step),
         hours_used=seconds / 3600,
         hours_left=_hours_left(entry, folder, step, seconds),
         score=None,
@@ -123,10 +126,25 @@ def _finished(entry: Entry, place: Path) -> Row:
             score = float(rows[-1]["mean_return"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ReplicationError(f"{place}/run.json: not a run record ({error}); move {place} away") from None
-    frames = step * entry.frame_skip
     return Row(
-        entry.id, entry.name, "finished", step, entry.least_steps, frames, seconds / 3600, hours_left=0.0, score=score
+        id=entry.id,
+        name=entry.name,
+        state="finished",
+        step=step,
+        budget_steps=entry.least_steps,
+        frames=_frames(entry, step),
+        hours_used=seconds / 3600,
+        hours_left=0.0,
+        score=score,
     )
+
+
+def _frames(entry: Entry, step: int) -> int | None:
+    """Return the emulator frames of steps; None where a protocol, known to this program, presents no games."""
+    with suppress(ReplicationError):
+        if load_protocol(entry.protocol).kind != "atari":
+            return None
+    return step * entry.frame_skip
 
 
 def _checkpoint(state: Path) -> tuple[int, float]:
@@ -172,14 +190,15 @@ def _head(folder: QueueFolder) -> str:
 
 def _table(rows: Sequence[Row]) -> list[str]:
     """Format the rows in columns as wide as they must be; names are cut where a line would not fit."""
-    cells = [("id", "run", "state", "step", "frames", "used h", "left h", "score")]
+    cells: list[tuple[str, ...]] = [("id", "run", "state", "step", "frames", "used h", "left h", "score")]
     for row in rows:
         steps = f"{_short(row.step)} of {_short(row.budget_steps)}" if row.budget_steps else "-"
         left = "?" if row.hours_left is None else f"{row.hours_left:.2f}"
         score = "" if row.score is None else f"{row.score:,.1f}"
-        cells.append(
-            (str(row.id), row.name, row.state, steps, _short(row.frames), f"{row.hours_used:.2f}", left, score)
-        )
+        frames = "" if row.frames is None else _short(row.frames)
+        cells.append((str(row.id), row.name, row.state, steps, frames, f"{row.hours_used:.2f}", left, score))
+    if all(row.frames is None for row in rows):
+        cells = [(*line[:_FRAMES], *line[_FRAMES + 1 :]) for line in cells]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     widths[1] = min(widths[1], WIDTH - sum(widths) + widths[1] - 2 * (len(widths) - 1))
     lines = []

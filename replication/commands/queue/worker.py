@@ -15,6 +15,7 @@ from types import FrameType
 
 from replication.commands.queue.clone import current_commit
 from replication.commands.queue.entries import Entry
+from replication.commands.queue.environment import ask_environment
 from replication.commands.queue.folder import Failure, QueueFolder, Worker
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import readable_json, write_atomically
@@ -44,7 +45,8 @@ def work(folder: QueueFolder, jobs: int) -> int:
 
     Returns: exit code: 0, or INTERRUPTED_EXIT_CODE where it was told to stop before the end.
     Raises:
-        ReplicationError: it is another program; another worker is there; queue.json is bad.
+        ReplicationError: it is another program; another worker is there; queue.json is bad; the environment lacks
+            something that a waiting run needs.
     """
     if PROJECT.resolve() != folder.clone.resolve():
         raise ReplicationError(f"`queue work` is what `queue start` runs in {folder.clone}; give `queue start`")
@@ -57,6 +59,7 @@ def work(folder: QueueFolder, jobs: int) -> int:
         signal.signal(number, note)
     with ExitStack() as own:
         own.enter_context(held(folder.worker_lock, f"{folder.root}: another worker runs; `queue status` shows it"))
+        ask_environment(folder)  # before anything is written down: what failed earlier still says why
         worker = Worker(pid=os.getpid(), commit=current_commit(folder.clone), jobs=jobs)
         write_atomically(folder.worker, readable_json(worker.model_dump()))
         for failure in folder.failures.glob("*.json"):
@@ -141,7 +144,11 @@ def _started(entry: Entry, folder: QueueFolder, worker: Worker) -> _Training | N
 
 
 def _ended(training: _Training, folder: QueueFolder, stop: Sequence[int]) -> bool:
-    """Return whether a training has ended; where it failed, write down why."""
+    """Return whether a training has ended; where it failed, write down why.
+
+    Raises:
+        ReplicationError: it failed for want of something in the environment; it goes on from its checkpoint.
+    """
     code = training.process.poll()
     if code is None:
         return False
@@ -149,6 +156,8 @@ def _ended(training: _Training, folder: QueueFolder, stop: Sequence[int]) -> boo
     folder.running(entry).unlink(missing_ok=True)
     print(f"{entry.id} {entry.name}: ended with exit code {code}", flush=True)
     if not folder.is_finished(entry) and not (stop and code in (INTERRUPTED_EXIT_CODE, -signal.SIGTERM)):
+        if code > 0:
+            ask_environment(folder)  # what is missing for this run is missing for the next one too
         _fail(entry, folder, Failure(kind="failed", reason=_reason(entry, code, folder)))
     return True
 

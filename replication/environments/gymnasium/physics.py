@@ -49,13 +49,18 @@ def make_environment(environment_id: str) -> Any:
         environment_id: Gymnasium's own name of it, or `module:Class`; a function that makes it will do.
 
     Raises:
-        ReplicationError: there is no such environment, or it cannot be made.
+        ReplicationError: there is no such environment, it cannot be made, or a package that it needs is missing.
     """
     with _known_warnings_unsaid():
         try:
             if ":" in environment_id:
                 return load_env_creator(environment_id)()
             return gymnasium.make(environment_id).unwrapped
+        except gymnasium.error.DependencyNotInstalled as error:
+            reason, _, _ = " ".join(str(error).split()).partition(", run")
+            raise ReplicationError(
+                f"environment {environment_id}: {reason}; `make -B venv` installs all that is in the lock"
+            ) from None
         except (gymnasium.error.Error, ImportError, AttributeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise ReplicationError(

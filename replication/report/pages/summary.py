@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from replication.analysis.cost import assumed_seconds
 from replication.analysis.other_scores import MARKS
 from replication.evidence.records import unfinished
 from replication.report.pages.tables import judged_rows
+from replication.specification.budget import lengths_in_words
 from replication.specification.experiments import Experiment
 from replication.specification.tasks.registry import find_task
 
@@ -33,10 +34,16 @@ class Left:
 
     runs: int
     total: int
-    frames: int
+    to_go: Counter[str]
+    """Lengths of training by their units; a bundle counts once."""
     core_seconds: float
     longest_frames: int
     """Of training of a game, among the runs that are finished; 0 where none is."""
+
+    @property
+    def to_go_in_words(self) -> str:
+        """The lengths of training, with units."""
+        return lengths_in_words(self.to_go)
 
 
 def verdicts_of(experiment: Experiment, results: Path) -> list[Verdicts]:
@@ -72,7 +79,7 @@ def findings_of(experiment: Experiment) -> list[ShownFinding]:
 
 
 def left_to_run(experiment: Experiment, results: Path) -> Left:
-    """Count the runs of an experiment without a record, their frames of training, and its time on one core.
+    """Count the runs of an experiment without a record, their length of training, and its time on one core.
 
     Raises:
         ReplicationError: a damaged run file.
@@ -83,4 +90,6 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
     lacking, total = (sum(run.stands_for for run in some) for some in (left, runs))
     missing = {run.result_digest for run in left}
     made = [run.training_frames for run in runs if run.task.kind == "atari" and run.result_digest not in missing]
-    return Left(lacking, total, sum(run.training_frames for run in left), seconds, max(made, default=0))
+    return Left(
+        lacking, total, sum((run.training_length for run in left), Counter[str]()), seconds, max(made, default=0)
+    )
