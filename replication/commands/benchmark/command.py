@@ -11,22 +11,27 @@ from replication.foundation.paths import state_root
 
 HELP = "what a step costs here, beside what the machine can do and beside other programs"
 DESCRIPTION = (
-    "Time emulation, frames, acting, updates, the whole loop, memory, checkpoints and evaluation of one run on one "
-    "core, beside the floor of this machine and, where their pythons are named, in turn with other programs at the "
-    "same settings; print the table and write it. `make benchmark` builds Stable-Baselines3's environment and names it."
+    "Time whole loops of training on one core, in turn with other programs at the same settings where their pythons "
+    "are named, and the parts of a step beside the floor of this machine; print the table and write it. `make "
+    "benchmark` builds Stable-Baselines3's environment and names it."
 )
-PEERS = {"cleanrl": "CleanRL", "pfrl": "PFRL"}
-"""Programs that are measured from a checkout of their repository: option to name."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `benchmark`."""
-    parser.add_argument("--games", nargs="+", default=["pong", "breakout"], help="ROM names (default: pong breakout)")
+    parser.add_argument(
+        "--loops",
+        nargs="+",
+        metavar="LOOP",
+        help="of dqn a2c ppo ddpg td3 tabular (default: all); rows of the others that the table has are kept",
+    )
+    parser.add_argument("--games", nargs="+", default=["pong"], help="ROM names, for dqn a2c ppo (default: pong)")
     parser.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
-        help="TD3 on these tasks of Gymnasium instead of DQN on games: half_cheetah",
+        default=["half_cheetah"],
+        help="of Gymnasium, for ddpg td3 (default: half_cheetah)",
     )
     parser.add_argument("--rounds", type=at_least_one, default=5, help="turns of each program (default: 5)")
     parser.add_argument(
@@ -35,14 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10.0,
         help="of each timing of a whole loop (default: 10); its parts are given a tenth",
     )
-    parser.add_argument("--sb3", type=Path, metavar="PYTHON", help="a python that has Stable-Baselines3")
-    for option, name in PEERS.items():
+    for option, name in (("sb3", "Stable-Baselines3"), ("rl-blox", "rl-blox")):
+        parser.add_argument(f"--{option}", type=Path, metavar="PYTHON", help=f"a python that has {name}")
+    for option, name in (("cleanrl", "CleanRL"), ("pfrl", "PFRL"), ("shangtong-zhang", "ShangtongZhang")):
         parser.add_argument(
             f"--{option}",
             type=Path,
             nargs=2,
             metavar=("CHECKOUT", "PYTHON"),
-            help=f"a checkout of {name}'s repository, and a python in which its DQN script runs",
+            help=f"a checkout of {name}'s repository, and a python in which its scripts run",
         )
     parser.add_argument(
         "--output",
@@ -59,25 +65,47 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: something a user can mend.
     """
-    from replication.commands.benchmark.continuous import continuous_table
-    from replication.commands.benchmark.loops import Plan, Script, measure
+    import pandas as pd
+
+    from replication.commands.benchmark.conditions import conditions, kept_rows
+    from replication.commands.benchmark.loops import LOOPS, Plan, cases
+    from replication.commands.benchmark.rows import COLUMNS, measured_rows
     from replication.commands.benchmark.table import benchmark_table
+    from replication.commands.benchmark.turns import measure
     from replication.report.tables.table import write_table
 
     state = state_root()
-    ensure_folder(options.output, "name another with --output")
-    ensure_folder(state, "name another by setting REPLICATION_STATE")
     plan = Plan(
+        loops=options.loops or list(LOOPS),
         games=options.games,
+        tasks=options.tasks,
         rounds=options.rounds,
         seconds=options.seconds,
         state=state,
-        sb3=options.sb3,
-        cleanrl=Script(*options.cleanrl) if options.cleanrl else None,
-        pfrl=Script(*options.pfrl) if options.pfrl else None,
+        peers=_peers(options),
     )
-    table = continuous_table(plan, options.tasks) if options.tasks else benchmark_table(plan, measure(plan))
+    planned, now = cases(plan), conditions()
+    kept = kept_rows(options.output / "table.csv", plan.loops, now, COLUMNS)
+    ensure_folder(options.output, "name another with --output")
+    ensure_folder(state, "name another by setting REPLICATION_STATE")
+    rows = [row for each in measure(plan, planned) for row in measured_rows(plan, each, now)]
+    found = pd.concat([kept, pd.DataFrame(rows, columns=list(COLUMNS))]) if len(kept) else pd.DataFrame(rows)
+    found = found.sort_values("loop", key=lambda loops: loops.map(list(LOOPS).index), kind="stable", ignore_index=True)
+    table = benchmark_table(found)
     print(table.files()["md"].decode())
     for path in write_table(table, options.output):
         print(path)
     return 0
+
+
+def _peers(options: argparse.Namespace) -> dict[str, object]:
+    """Return the other programs that are named, by name."""
+    from replication.commands.benchmark.programs import CHECKOUTS, PACKAGES, Peer
+
+    found = {}
+    for option, name in (PACKAGES | CHECKOUTS).items():
+        given = getattr(options, option.replace("-", "_"))
+        if given is not None:
+            checkout, python = given if option in CHECKOUTS else (None, given)
+            found[name] = Peer(option, python, checkout)
+    return found
