@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from replication.commands.arguments import at_least_one, seconds
+from replication.commands.arguments import at_least_one, device, none_or_more, seconds
 from replication.foundation.files import ensure_folder
 from replication.foundation.paths import state_root
 
@@ -50,11 +50,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar=("CHECKOUT", "PYTHON"),
             help=f"a checkout of {name}'s repository, and a python in which its scripts run",
         )
+    _add_device_arguments(parser)
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("results/benchmark"),
         help="where the table goes (default: results/benchmark)",
+    )
+
+
+def _add_device_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add those of cohorts on a device."""
+    group = parser.add_argument_group("cohorts on a device, instead of loops on a core: device.md, device_kernels.md")
+    group.add_argument(
+        "--device", type=device, metavar="DEVICE", help="cuda or cuda:N; cpu: the same code, for a trial"
+    )
+    group.add_argument(
+        "--lanes", type=at_least_one, nargs="+", default=[8, 64], help="of all processes together (default: 8 64)"
+    )
+    group.add_argument(
+        "--processes", type=at_least_one, nargs="+", default=[1, 4], help="that share the device (default: 1 4)"
+    )
+    group.add_argument("--workers", type=none_or_more, help="of all processes together (default: a core each; cpu: 0)")
+    group.add_argument("--variant", default="dqn_dopamine", help="an agent of Atari (default: dqn_dopamine)")
+    group.add_argument("--preset", help="of its settings")
+    group.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="what a few ticks of one process spend, and where; the kernels are measured too",
     )
 
 
@@ -65,6 +89,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: something a user can mend.
     """
+    if options.device is not None:
+        return _run_on_device(options)
     import pandas as pd
 
     from replication.commands.benchmark.conditions import conditions, kept_rows
@@ -109,3 +135,28 @@ def _peers(options: argparse.Namespace) -> dict[str, object]:
             checkout, python = given if option in CHECKOUTS else (None, given)
             found[name] = Peer(option, python, checkout)
     return found
+
+
+def _run_on_device(options: argparse.Namespace) -> int:
+    """Measure cohorts on a device, print the tables and write them; return exit code 0."""
+    from replication.commands.benchmark.conditions import conditions
+    from replication.commands.benchmark.device import DevicePlan, measure_device
+    from replication.commands.benchmark.our_lanes import Cohort
+    from replication.report.tables.table import write_table
+    from replication.training.machine.devices import leased_device
+    from replication.training.machine.settings import default_workers
+
+    state = state_root()
+    for folder, mending in ((options.output, "--output"), (state, "REPLICATION_STATE")):
+        ensure_folder(folder, f"name another with {mending}")
+    workers = default_workers(options.device) if options.workers is None else options.workers
+    profile = None if options.profile is None else str(options.profile.absolute())
+    with leased_device(options.device) as held:
+        given = Cohort(held, options.variant, options.preset, options.games, 1, workers, profile)
+        plan = DevicePlan(given, options.lanes, options.processes, options.rounds, options.seconds, state)
+        tables = measure_device(plan, conditions())
+    for table in tables:
+        print(table.files()["md"].decode())
+        for path in write_table(table, options.output):
+            print(path)
+    return 0

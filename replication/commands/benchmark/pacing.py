@@ -49,6 +49,7 @@ class Pace:
         parts: called at the first request for a part; by name, what does some of it and returns how many were done.
         period_steps: agent steps after which the loop repeats itself, each time with the same updates.
         warm_up_steps: agent steps before the first measurement.
+        beside: what every answer holds beside the measurement.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Pace:
         *,
         period_steps: int = UPDATE_PERIOD_STEPS,
         warm_up_steps: int = WARM_UP_STEPS,
+        beside: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
+        self._beside = beside
         self._period_steps = period_steps
         self._warm_up_steps = warm_up_steps
         self._facts = facts
@@ -83,7 +86,7 @@ class Pace:
             spent = self._watch.read()
             if spent["wall_seconds"] < self._measured_seconds:
                 return
-            self._answer({"done": self._steps - self._first_step, **spent})
+            self._answer({"done": self._steps - self._first_step, **spent, **self._beside()})
         self._wait()
 
     def _wait(self) -> None:
@@ -96,7 +99,7 @@ class Pace:
             if self._parts is None:
                 self._parts = self._build_parts()
             done, spent = timed(self._parts[request["measure"]], request["seconds"])
-            self._answer({"done": done, **spent})
+            self._answer({"done": done, **spent, **self._beside()})
         raise SystemExit
 
     def _answer(self, content: dict[str, Any]) -> None:
