@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from replication.commands.arguments import at_least_one, device, none_or_more, seconds
+from replication.commands.benchmark.programs import CHECKOUTS, PACKAGES, Peer
 from replication.foundation.files import ensure_folder
 from replication.foundation.paths import state_root
 
@@ -124,11 +125,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _peers(options: argparse.Namespace) -> dict[str, object]:
+def _peers(options: argparse.Namespace) -> dict[str, Peer]:
     """Return the other programs that are named, by name."""
-    from replication.commands.benchmark.programs import CHECKOUTS, PACKAGES, Peer
-
-    found = {}
+    found: dict[str, Peer] = {}
     for option, name in (PACKAGES | CHECKOUTS).items():
         given = getattr(options, option.replace("-", "_"))
         if given is not None:

@@ -156,7 +156,7 @@ def _kernels(plan: DevicePlan, lanes: int, now: Mapping[str, object]) -> list[di
 
 def device_table(frame: pd.DataFrame) -> Table:
     """Build the table of cohorts from its rows."""
-    first = frame.iloc[0]
+    first = {str(name): frame[name].iloc[0] for name in frame.columns}
     card = f" ({first['card']})" if isinstance(first["card"], str) else ""
     caption = f"""
         Steps a second of all lanes of a cohort on {first["device"]}{card}, whose networks are stacked and updated in
@@ -189,7 +189,7 @@ def device_table(frame: pd.DataFrame) -> Table:
 
 def kernel_table(frame: pd.DataFrame) -> Table:
     """Build the table of kernels from its rows."""
-    first = frame.iloc[0]
+    first = {str(name): frame[name].iloc[0] for name in frame.columns}
     caption = f"""
         What a device takes for the copies, convolutions and products of {first["lanes"]:g} stacked lanes, 32
         transitions each, float32. {_measured(first)}"""

@@ -70,7 +70,7 @@ def _copies(device: str, size: int, seconds: Callable[[Callable[[], object]], fl
 
     found = [copied(locked, "page-locked"), copied(shared, "memory that workers share, as it is")]
     if device != "cpu":
-        code = int(torch.cuda.cudart().cudaHostRegister(shared.data_ptr(), size, 0))  # type: ignore[no-untyped-call]
+        code = int(torch.cuda.cudart().cudaHostRegister(shared.data_ptr(), size, 0))
         found.append(copied(shared, f"memory that workers share, registered (code {code})"))
         large = torch.empty(LARGE_BYTES, dtype=torch.uint8, device=device)
         found.append(
@@ -131,12 +131,12 @@ def _wall_clock(call: Callable[[], object]) -> float:
 
 def _events_clock(call: Callable[[], object]) -> float:
     """Time one call on the device: copies and kernels are only queued when it returns."""
-    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    began.record()  # type: ignore[no-untyped-call]
+    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    began.record()
     call()
-    ended.record()  # type: ignore[no-untyped-call]
+    ended.record()
     torch.cuda.synchronize()
-    return float(began.elapsed_time(ended)) / 1e3  # type: ignore[no-untyped-call]
+    return float(began.elapsed_time(ended)) / 1e3
 
 
 def main(device: str, lanes: int) -> None:

@@ -116,8 +116,10 @@ def _dqn(plan: Plan) -> list[Case]:
 def _dqn_case(plan: Plan, game: str) -> Case:
     name = environment_name(game)
     # Each at its own settings but for these; what differs is told in the table.
-    of_cleanrl = ("--env-id", name, "--no-cuda", "--buffer-size", 100_000, "--learning-starts", 5_000)
-    of_cleanrl += ("--target-network-frequency", 10_000, "--start-e", 0.1, "--end-e", 0.1)
+    of_cleanrl = (
+        *("--env-id", name, "--no-cuda", "--buffer-size", 100_000, "--learning-starts", 5_000),
+        *("--target-network-frequency", 10_000, "--start-e", 0.1, "--end-e", 0.1),
+    )
     of_pfrl = ("--env", name, "--gpu", -1, "--replay-start-size", 5_000)
     stepped = ("gymnasium.vector", "SyncVectorEnv", "step", 1, 4, WARM_UP_STEPS)
     acted = ("pfrl.agents", "DQN", "act", 1, 4, WARM_UP_STEPS)

@@ -62,4 +62,4 @@ def trainee_parts(trainee: Trainee) -> dict[str, Callable[[], int]]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

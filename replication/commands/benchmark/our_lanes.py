@@ -132,7 +132,11 @@ def runs_of(cohort: Cohort) -> list[Run]:
     """
     variant = load_variant(cohort.variant)
     unit = load_protocol(variant.protocol).budget_unit
-    given = {"variant": cohort.variant, "preset": cohort.preset, f"budget_{unit}": UNREACHED.get(unit, 1)}
+    given: dict[str, Any] = {
+        "variant": cohort.variant,
+        "preset": cohort.preset,
+        f"budget_{unit}": UNREACHED.get(unit, 1),
+    }
     seeds = range(1, 1 - (-cohort.lanes // len(cohort.games)))
     found = [resolve_run(**given, task=game, seed=seed) for seed in seeds for game in cohort.games]
     if not isinstance(found[0].settings, OffPolicyConfig):

@@ -40,4 +40,5 @@ def main(module: str, owner: str, method: str, steps: int, period_steps: int, wa
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], *map(int, sys.argv[4:7]), *sys.argv[7:])
+    every, period, warm_up = map(int, sys.argv[4:7])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], every, period, warm_up, *sys.argv[7:])

@@ -25,7 +25,7 @@ class EnoughEpisodes(Exception):
     """Raised by the environment within a training that has had its episodes."""
 
 
-class Counted(gymnasium.Wrapper):  # type: ignore[type-arg]
+class Counted(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment that counts its episodes, and ends the training after so many."""
 
     def __init__(self, env: Any, episodes: int, pace: Pace) -> None:
@@ -49,7 +49,9 @@ def main(episodes: int) -> None:
     pace = Pace(lambda: {"versions": versions()}, dict, period_steps=2 * episodes, warm_up_steps=2 * episodes)
     for seed in count(1):
         for train in (train_sarsa, train_q_learning):
-            environment = Counted(gymnasium.make("CliffWalking-v1", max_episode_steps=UNREACHED_STEPS), episodes, pace)
+            environment: Any = Counted(
+                gymnasium.make("CliffWalking-v1", max_episode_steps=UNREACHED_STEPS), episodes, pace
+            )
             table = jnp.zeros((environment.observation_space.n, environment.action_space.n))
             settings = {"learning_rate": 0.5, "epsilon": 0.1, "gamma": 1.0, "total_timesteps": UNREACHED_STEPS}
             with suppress(EnoughEpisodes):

@@ -19,7 +19,7 @@ from replication.commands.benchmark.pacing import Pace, versions
 
 UNREACHED_STEPS = 1_000_000_000
 ACTORS = {"A2C": 16, "PPO": 8}
-SHARED = {"gamma": 0.99, "ent_coef": 0.01, "max_grad_norm": 0.5, "seed": 1, "device": "cpu"}
+SHARED: dict[str, Any] = {"gamma": 0.99, "ent_coef": 0.01, "max_grad_norm": 0.5, "seed": 1, "device": "cpu"}
 SETTINGS: dict[str, dict[str, Any]] = {
     "A2C": {"learning_rate": 0.0007, "n_steps": 5, "vf_coef": 0.25, "rms_prop_eps": 1e-5, "use_rms_prop": True},
     "PPO": {

@@ -119,7 +119,7 @@ def _loads(frame: pd.DataFrame) -> str:
 
 
 def _packages(frame: pd.DataFrame) -> str:
-    told = {}
+    told: dict[str, list[str]] = {}
     for program, packages in zip(frame["program"], frame["packages"], strict=True):
         if not is_missing(packages):
             known = told.setdefault(program, [])
