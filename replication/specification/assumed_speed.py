@@ -11,7 +11,7 @@ from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 
 REFERENCE_TRAINING, REFERENCE_PLAYING = 100.0, 625.0
 """Agent steps a second of `dqn`, of training and of evaluation, on one core of a 2-core cloud machine, as
-results/benchmark/table.md has them for Pong and Breakout. What is assumed of others follows their arithmetic."""
+results/benchmark had them for Pong and Breakout on 2026-11-27. What is assumed of others follows their arithmetic."""
 REFERENCE_ACTIONS = 18
 """The most that a game has: one number for all games of a variant."""
 REFERENCE_WORK = Work(act=9_352_192, update=1_092_222_976, updates_a_step=0.25)

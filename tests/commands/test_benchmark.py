@@ -1,44 +1,32 @@
-"""The benchmark: its table from figures made up, its turns with programs made up, its errors. Never a time."""
+"""The benchmark: its turns with programs made up, its loops, its errors. Never a time."""
 
 from __future__ import annotations
 
 import csv
-import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from replication.commands.benchmark import our_loop
-from replication.commands.benchmark.child import Child
+from replication.commands.benchmark import our_continuous, our_dqn, our_on_policy, our_tabular
+from replication.commands.benchmark.child import Child, Cost
 from replication.commands.benchmark.floor import FLOP, floor_parts, floor_seconds
-from replication.commands.benchmark.loops import (
-    CLEANRL,
-    COHORT,
-    OURS,
-    PAIR,
-    PARTS,
-    PFRL,
-    SB3,
-    GameFigures,
-    Key,
-    Plan,
-    Script,
-    Timing,
-    alternate,
-    environment_name,
-    measure,
-)
-from replication.commands.benchmark.pacing import LOOP, UPDATE_PERIOD_STEPS, WARM_UP_STEPS, timed
+from replication.commands.benchmark.loops import DQN_PARTS, LOOPS, Plan, cases, environment_name
+from replication.commands.benchmark.pacing import LOOP, UPDATE_PERIOD_STEPS, WARM_UP_STEPS, timed, versions
 from replication.commands.benchmark.parts import network_flop
-from replication.commands.benchmark.table import COLUMNS, benchmark_table, figure
+from replication.commands.benchmark.programs import CLEANRL, OURS, PFRL, SB3, SHANGTONG, Peer
+from replication.commands.benchmark.turns import Key, Timing, alternate, measure
 from replication.commands.cli import main
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
-from replication.report.tables.table import Table
+from replication.training.off_policy_continuous.trainee import new_trainee
+from replication.training.on_policy.family import new_trainee as new_on_policy_trainee
+from replication.training.tabular.family import learn
 from tests.support.lanes import advance
 
 MENDING = "look into the test"
+PYTHON = Path(sys.executable)
 # A training loop that writes how far it is, and takes a thousandth of a second a step once it is warm.
 STUB = f"""
 import sys, time
@@ -57,82 +45,82 @@ def stub(place: Path, name: str = "stub", code: str = STUB) -> Child:
     return Child(name, [sys.executable, "-c", code, str(place / f"{name}.txt")], place=place, mending=MENDING)
 
 
-def made_up(**programs: dict[str, list[float]]) -> GameFigures:
-    """Two rounds in which the floor of an update is 10 ms and 20 ms."""
-    flop = {"update": FLOP["matrix_product"] // 10, "act": FLOP["matrix_product"] // 1_000}
-    seconds: dict[Key, list[float]] = {
-        Key(OURS, "matrix_product"): [0.1, 0.2],
-        Key(OURS, "convolution"): [1.0, 1.0],
-        Key(OURS, "evaluation"): [0.001, 0.001],
-        Key(OURS, COHORT): [0.044, 0.080],
+def plan(place: Path, **changes: Any) -> Plan:
+    named = {"loops": ["dqn"], "games": ["catch"], "tasks": ["pendulum"], "rounds": 2, "seconds": 0.0, "state": place}
+    return Plan(**(named | changes))
+
+
+# ---------------------------------------------------------------- loops
+
+
+def test_every_loop_has_a_program_of_ours_and_names_its_peers(tmp_path: Path) -> None:
+    found = cases(plan(tmp_path, loops=list(LOOPS)))
+    assert [case.loop for case in found] == ["dqn", "a2c", "ppo", "ddpg", "td3", "td3", "tabular"]
+    assert all(list(case.commands) == [OURS] for case in found)
+    peers = {case.loop: list(case.not_measured) for case in found}
+    assert peers["dqn"] == [SB3, CLEANRL, PFRL] and peers["a2c"] == [SB3] and peers["ppo"] == [SB3, CLEANRL]
+    assert peers["ddpg"] == peers["td3"] == [SB3] and SHANGTONG in peers["tabular"]
+    modules = {case.commands[OURS].words[2] for case in found}
+    assert all((WORKFLOW.parent / f"{name.replace('.', '/')}.py").is_file() for name in modules)
+
+
+def test_a_peer_is_started_by_its_own_python_at_the_settings_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "cleanrl").mkdir()
+    for name in ("dqn_atari.py", "ppo_atari.py"):
+        (tmp_path / "cleanrl" / name).write_text("")
+    peers = {SB3: Peer("sb3", PYTHON), CLEANRL: Peer("cleanrl", PYTHON, tmp_path)}
+    found = {
+        (case.loop, case.settings): case for case in cases(plan(tmp_path, loops=["ppo", "td3", "ddpg"], peers=peers))
     }
-    for program, timed_parts in programs.items():
-        seconds |= {Key({"ours": OURS, "sb3": SB3}[program], what): each for what, each in timed_parts.items()}
-    facts = {OURS: {"flop": flop, "versions": {"torch": "1"}, "replay_bytes_per_transition": 500.0}}
-    if "sb3" in programs:
-        facts[SB3] = {"versions": {"torch": "2"}, "replay_bytes_per_transition": 50_000.0}
-    return GameFigures("ms_pacman", facts, seconds)
+    ppo = next(case for case in found.values() if case.loop == "ppo")
+    assert ppo.commands[SB3].words[1:] == [
+        *("-m", "replication.commands.benchmark.sb3_on_policy", "PPO", "CatchNoFrameskip-v4", "2048")
+    ]
+    words = list(ppo.commands[CLEANRL].words)
+    assert words[3:10] == [
+        "gymnasium.vector",
+        "SyncVectorEnv",
+        "step",
+        "8",
+        "1024",
+        "2048",
+        str(tmp_path / "cleanrl/ppo_atari.py"),
+    ]
+    assert ppo.commands[CLEANRL].paths == [tmp_path] and ppo.commands[CLEANRL].commit is not None
+    sizes = [case.commands[SB3].words[3:] for case in found.values() if case.loop == "td3"]
+    assert sizes == [
+        ["TD3", "0.0003", "Pendulum-v1", "256", "256", "256"],
+        ["TD3", "0.0003", "Pendulum-v1", "100", "400", "300"],
+    ]
+    ddpg = next(case for case in found.values() if case.loop == "ddpg")
+    assert ddpg.commands[SB3].words[3:5] == ["DDPG", "0.001"]
 
 
-def rows(table: Table) -> dict[tuple[str, str], dict[str, str]]:
-    read = list(csv.DictReader(io.StringIO(table.files()["csv"].decode())))
-    assert tuple(read[0]) == COLUMNS
-    return {(row["what"], row["program"]): row for row in read}
+def test_our_continuous_program_has_the_networks_and_the_minibatch_that_are_asked_for() -> None:
+    trainee = new_trainee(our_continuous.sized_run("td3_code", "pendulum", 32, (24, 16)))
+    config = trainee.lane.config
+    assert (config.actor.hidden_units, config.critic.hidden_units, config.batch_size) == ((24, 16), (24, 16), 32)
+    assert config.random_steps_on("pendulum") == config.learning_starts_on("pendulum") == 5_000
+    for _ in range(40):
+        trainee.lane.play(trainee.learner.act)
+    parts = our_continuous.trainee_parts(trainee)
+    assert (parts["act"](), parts["update"]()) == (50, 1)
+    assert (trainee.learner.updates, trainee.lane.updates_owed) == (1, 0)
 
 
-def plan(place: Path, **changes: object) -> Plan:
-    return Plan(**({"games": ["catch"], "rounds": 2, "seconds": 0.0, "state": place} | changes))  # type: ignore[arg-type]
+@pytest.mark.parametrize(("variant", "rollout_steps"), [("a2c", 80), ("ppo_cleanrl", 1_024)])
+def test_our_on_policy_program_is_measured_over_whole_rollouts(variant: str, rollout_steps: int) -> None:
+    trainee = new_on_policy_trainee(our_on_policy.measured_run(variant, "catch"))
+    assert our_on_policy.period_steps(trainee) == rollout_steps
 
 
-# ---------------------------------------------------------------- the table
+def test_our_tabular_program_learns_the_episodes_of_the_example() -> None:
+    runs = our_tabular.measured_runs()
+    assert [run.variant.variant for run in runs] == ["q_learning", "sarsa"]
+    assert [max(learn(run).curve) for run in runs] == [our_tabular.EPISODES_A_SEED] * 2
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(12_345.6, "12,346"), (99.96, "100.0"), (34.56, "34.6"), (1.234, "1.23"), (0.56789, "0.568"), (0.0, "0")],
-)
-def test_figures_have_three_digits_or_all_before_the_point(value: float, text: str) -> None:
-    assert figure(value) == text
-
-
-def test_a_figure_stands_beside_the_floor_and_the_other_program_of_the_same_round() -> None:
-    figures = made_up(
-        ours={"update": [0.02, 0.05], LOOP: [0.010, 0.020], PAIR: [0.005, 0.0125]},
-        sb3={"update": [0.04, 0.10], LOOP: [0.015, 0.040]},
-    )
-    found = rows(benchmark_table(plan(Path(), sb3=Path("python")), [figures]))
-    update = found["update, its minibatch drawn", OURS]
-    assert update["game"] == "Ms. Pacman"
-    assert (update["median"], update["low"], update["high"], update["unit"]) == ("35.0", "20.0", "50.0", "ms")
-    assert update["of the floor"] == "45 %"  # 10 of 20 ms in one round, 20 of 50 in the other
-    assert update[f"beside {SB3}"] == "2.00 times as fast [2.00-2.00]"
-    loop = found["whole loop", OURS]
-    assert (loop["median"], loop["low"], loop["high"], loop["unit"]) == ("75.0", "50.0", "100", "steps/s")
-    assert loop[f"beside {SB3}"] == "1.75 times as fast [1.50-2.00]"
-    assert loop["of the floor"] == "26 %"  # a quarter of an update and 0.9 actions: 2.59 and 5.18 ms
-    assert found["whole loop", SB3][f"beside {SB3}"] == ""
-    assert {found["whole loop", program]["median"] for program in (CLEANRL, PFRL)} == {"not measured"}
-    pair = found["two runs side by side on two cores, over one alone", OURS]
-    assert (pair["median"], pair["low"], pair["high"], pair["unit"]) == ("1.80", "1.60", "2.00", "times")
-    cohort = found["a step of 4 lanes in one process, over one alone", OURS]
-    assert (cohort["median"], cohort["low"], cohort["high"], cohort["unit"]) == ("4.20", "4.00", "4.40", "times")
-    assert found["replay memory, a transition", OURS][f"beside {SB3}"] == "0.01 of its bytes"
-
-
-def test_the_table_alone_says_what_was_not_measured() -> None:
-    found = rows(benchmark_table(plan(Path()), [made_up(ours={LOOP: [0.01, 0.01]})]))
-    for what, program in (("whole loop", SB3), ("two runs side by side on two cores, over one alone", OURS)):
-        assert found[what, program]["median"] == "not measured"
-    assert found["whole loop", OURS][f"beside {SB3}"] == ""
-
-
-def test_the_caption_describes_machine_settings_and_floor() -> None:
-    text = benchmark_table(plan(Path()), [made_up(ours={LOOP: [0.01, 0.01]})]).files()["md"].decode()
-    words = " ".join(text.split())
-    assert " cores" in words and "GB of memory" in words and "this suite: torch 1" in words
-    assert "1.718 GFLOP an update, 17.2 MFLOP an action" in words
-    assert "Ms. Pacman: a periodic evaluation of 125,000 steps takes 2.1 minutes, 5 % of the training" in words
-    assert max(len(line) for line in text.split("\n| game")[0].splitlines()) <= 120
+# ---------------------------------------------------------------- the floor
 
 
 def test_the_floor_is_counted_from_the_faster_kernel_of_each_round() -> None:
@@ -148,16 +136,19 @@ def test_programs_take_turns_in_every_round() -> None:
     order: list[str] = []
 
     def timing(name: str) -> Timing:
-        def once() -> float:
+        def once() -> Cost:
             order.append(name)
-            return float(len(order))
+            return Cost(len(order), 2 * len(order))
 
         return Timing(Key(name, LOOP), 1.0, once)
 
     reported: list[Timing] = []
     found = alternate([timing("A"), timing("B")], 3, reported.append)
     assert order == ["A", "B"] * 3 == [each.key.program for each in reported]
-    assert found == {Key("A", LOOP): [1.0, 3.0, 5.0], Key("B", LOOP): [2.0, 4.0, 6.0]}
+    assert found == {
+        Key("A", LOOP): [Cost(1, 2), Cost(3, 6), Cost(5, 10)],
+        Key("B", LOOP): [Cost(2, 4), Cost(4, 8), Cost(6, 12)],
+    }
 
 
 @pytest.mark.slow
@@ -171,9 +162,9 @@ def test_a_program_trains_while_it_is_asked_to_and_stands_still_between(tmp_path
             one.ask(LOOP, 0.02)
             answer = one.answer()
             assert answer["done"] >= UPDATE_PERIOD_STEPS and answer["done"] % UPDATE_PERIOD_STEPS == 0
-            assert answer["seconds"] >= 0.02
+            assert answer["wall_seconds"] >= 0.02 and 0 < answer["processor_seconds"] < 10
         assert (tmp_path / "other.txt").read_text() == standing
-        assert other.each_seconds(LOOP, 0.0) > 0
+        assert other.measured(LOOP, 0.0).wall > 0
         one.ask("act", 0.0)
         assert one.answer()["done"] == 3
     assert list(tmp_path.glob("benchmark_*")) == []
@@ -186,8 +177,14 @@ def test_what_is_timed_is_done_once_before_and_at_least_once() -> None:
         calls.append(1)
         return 7
 
-    done, spent_seconds = timed(some, 0.0)
-    assert (done, len(calls)) == (7, 2) and spent_seconds >= 0
+    done, spent = timed(some, 0.0)
+    assert (done, len(calls)) == (7, 2) and min(spent.values()) >= 0
+    assert set(spent) == {"processor_seconds", "wall_seconds"}
+
+
+def test_a_program_tells_the_versions_of_what_it_has() -> None:
+    found = versions()
+    assert {"torch", "numpy", "ale-py", "gymnasium"} <= found.keys() and "stable-baselines3" not in found
 
 
 @pytest.mark.slow
@@ -199,11 +196,11 @@ def test_calls_of_a_script_of_others_are_counted(tmp_path: Path) -> None:
         "if __name__ == '__main__':\n    while True:\n        assert Agent().act(seen=1) == 2\n"
     )
     runner = [sys.executable, "-m", "replication.commands.benchmark.peer_script", "agents", "Agent", "act"]
-    command = [*runner, str(script), "--env", "Pong"]
+    command = [*runner, "8", "64", "128", str(script), "--env", "Pong"]
     with Child("script", command, place=tmp_path, paths=[tmp_path], mending=MENDING) as child:
-        assert set(child.answer()["versions"]) == {"torch", "numpy"}
+        assert {"torch", "numpy"} <= set(child.answer()["versions"])
         child.ask(LOOP, 0.0)
-        assert child.answer()["done"] == UPDATE_PERIOD_STEPS
+        assert child.answer()["done"] == 64
 
 
 # ---------------------------------------------------------------- errors
@@ -218,30 +215,42 @@ def test_a_program_that_dies_says_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(ReplicationError, match="ended with code -9"), stub(tmp_path) as child:
         child.answer()
         child._process.kill()
-        child.each_seconds(LOOP, 1.0)
+        child.measured(LOOP, 1.0)
     assert list(tmp_path.glob("benchmark_*")) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        ({"loops": ["dqm"]}, "there is no loop 'dqm'; did you mean 'dqn'"),
         ({"games": ["pongg"]}, "there is no game 'pongg'; did you mean 'pong'"),
-        ({"sb3": Path("nowhere/python")}, "--sb3: there is no python at nowhere/python; expected one such as"),
-        ({"sb3": WORKFLOW.parent / "README.md"}, "README.md cannot be run .* builds its environment"),
+        (
+            {"loops": ["td3"], "tasks": ["pong"]},
+            "--tasks: pong is no task of Gymnasium; expected one such as half_cheetah",
+        ),
+        (
+            {"peers": {SB3: Peer("sb3", Path("nowhere/python"))}},
+            "--sb3: there is no python at nowhere/python; expected one such as",
+        ),
+        (
+            {"peers": {SB3: Peer("sb3", WORKFLOW.parent / "README.md")}},
+            "README.md cannot be run .* builds its environment",
+        ),
         pytest.param(
-            {"sb3": Path(sys.executable)},
+            {"peers": {SB3: Peer("sb3", PYTHON)}},
             "No module named 'stable_baselines3'.*; `make benchmark` builds",
             marks=[pytest.mark.slow, pytest.mark.long],
         ),
         (
-            {"pfrl": Script(Path("nowhere"), Path(sys.executable))},
+            {"peers": {PFRL: Peer("pfrl", PYTHON, Path("nowhere"))}},
             "--pfrl: nowhere has no examples/atari/.*train_dqn.py",
         ),
     ],
 )
-def test_what_cannot_be_measured_is_one_line(tmp_path: Path, changes: dict[str, object], expected: str) -> None:
+def test_what_cannot_be_measured_is_one_line(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
+    asked = plan(tmp_path, **changes)
     with pytest.raises(ReplicationError, match=expected) as raised:
-        measure(plan(tmp_path, **changes))
+        measure(asked, cases(asked))
     assert "\n" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -287,26 +296,31 @@ def test_both_environments_have_the_same_versions_of_what_they_share() -> None:
 @pytest.mark.long
 def test_the_whole_benchmark_of_a_toy_game_without_other_programs(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setenv("REPLICATION_STATE", str(tmp_path / "state"))
-    arguments = ["--games", "catch", "catch", "--rounds", "2", "--seconds", "0.1", "--output", str(tmp_path / "output")]
-    assert main(["benchmark", *arguments]) == 0
+    arguments = ["--rounds", "2", "--seconds", "0.1", "--output", str(tmp_path / "output")]
+    assert main(["benchmark", "--loops", "dqn", "--games", "catch", "catch", *arguments]) == 0
     text = (tmp_path / "output" / "table.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
-    assert "2.182 GFLOP an update" in " ".join(text.split())
     with (tmp_path / "output" / "table.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
     ours = [row for row in found if row["program"] == OURS]
-    several = 3  # the loop, the pair, the cohort
-    of_bytes = 3
-    assert len({row["what"] for row in ours}) == len(ours) == len(PARTS[OURS]) + several + of_bytes
-    assert [row for row in ours if row["median"] == "not measured" and "two runs" not in row["what"]] == []
-    assert [row["median"] for row in found if row["program"] == SB3] == ["not measured"]
+    both_clocks, several = 2, len(("pair", "cohort"))
+    sizes, operations = 3, 2
+    assert len(ours) == both_clocks + several + len(DQN_PARTS[OURS]) + sizes + operations
+    assert len({(row["what"], row["unit"]) for row in ours}) == len(ours)
+    assert all(float(row["median"]) > 0 for row in ours)
+    assert next(row["median"] for row in ours if row["unit"] == "GFLOP").startswith("2.18")
+    assert [row["median"] for row in found if row["program"] == SB3] == [""]
+    assert main(["benchmark", "--loops", "tabular", *arguments]) == 0  # its rows stand below those of before
+    with (tmp_path / "output" / "table.csv").open(newline="") as file:
+        both = list(csv.DictReader(file))
+    assert both[: len(found)] == found and {row["loop"] for row in both[len(found) :]} == {"tabular"}
     assert list((tmp_path / "state").iterdir()) == []
 
 
 @pytest.mark.slow
 def test_operations_are_those_counted_by_hand() -> None:
     """Acting takes a product of a matrix and a vector, which torch's counter does not know."""
-    trainee = our_loop._trainee(our_loop._lane("pong", 1))
+    trainee = our_dqn._trainee(our_dqn._lane("pong", 1))
     advance([trainee], 60)
     memory, config = trainee.lane.memory, trainee.lane.config
     found = network_flop(trainee, memory, config)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The first minutes on a machine with a GPU, in the root of the project: `bash tests/support/device_minutes.sh check`, then
-# `... train`. Wheels of what that machine lacks lie in .whl.
+# `... train`. Wheels of what that machine lacks lie in .whl; the measurements want pandas.
 #   DEVICE=cuda:0        cpu: the same with tiny numbers, for a trial elsewhere
 #   SECONDS_LEFT         of this call; every step looks at it
 #   OUT                  where what is to be kept goes
@@ -43,8 +43,10 @@ if [ "$stage" = check ]; then
     exit 5
   fi
   say "speed of iqn_dopamine, as it would be trained"
-  rm -f "$work/speed.jsonl"
-  fast() { timeout 60 $probe speed --device "$device" --processes "$1" --lanes "$2" --seconds "$4" --workers "$5" --record "$work/speed.jsonl" --variant "$3" ${tiny:+--preset smoke --games catch pong} "${@:6}" || true; }
+  fast() { # processes lanes variant seconds workers, then more arguments
+    timeout 60 $python -m replication benchmark --device "$device" --processes "$1" --lanes "$2" --variant "$3" --seconds "$4" --workers "$5" --rounds 1 \
+      --output "$out/$3_$2_lanes_$1_processes_$5_workers" ${tiny:+--preset smoke --games catch pong} "${@:6}" || true
+  }
   sec=6; [ -n "$tiny" ] && sec=2
   if [ -n "$tiny" ]; then fast 1 2 dqn $sec 2; else
     fast 2 2 iqn_dopamine $sec 0 --games krull
@@ -59,14 +61,13 @@ if [ "$stage" = check ]; then
   say "equality with the CPU, update by update"
   timeout 40 $probe equality --device "$device" --updates 3 --lanes 2 --variants dqn dqn_dopamine_adam ${tiny:+--small} || echo "EQUALITY FAILED"
   if [ -z "$tiny" ]; then
-    [ "$(remaining)" -gt 45 ] && fast 1 8 dqn_dopamine $sec 8
-    [ "$(remaining)" -gt 45 ] && fast 4 64 dqn_dopamine $sec 16
+    [ "$(remaining)" -gt 45 ] && fast 1 8 dqn_dopamine $sec 8 --games seaquest hero krull road_runner
+    [ "$(remaining)" -gt 45 ] && fast 4 64 dqn_dopamine $sec 16 --games seaquest hero krull road_runner
   fi
   if [ "$(remaining)" -gt 25 ]; then
     say profile
-    timeout 45 $probe profile --device "$device" --lanes $([ -n "$tiny" ] && echo 2 || echo 64) --seconds 1 --out "$out" $([ -n "$tiny" ] && echo --variant dqn --preset smoke --games catch pong) || true
+    fast 1 $([ -n "$tiny" ] && echo 2 dqn || echo 64 dqn_dopamine) 1 0 --profile "$out/profile.txt"
   fi
-  cp "$work/speed.jsonl" "$out/" 2>/dev/null
   say "done"
   exit 0
 fi

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from replication.commands.benchmark.pacing import ANSWERS
 from replication.foundation.errors import ReplicationError
@@ -24,6 +24,13 @@ END_SECONDS = 10.0
 def usable_cores() -> list[int]:
     """Return the numbers of the cores this process may use; empty where the system cannot hold a process to a core."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+class Cost(NamedTuple):
+    """The seconds that one takes: of a processor, and of the wall."""
+
+    processor: float
+    wall: float
 
 
 class Child:
@@ -114,21 +121,15 @@ class Child:
         said = self._printed.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
         raise ReplicationError(f"{self.name}: ended with code {code} ({said[-1].strip()}); {self._mending}")
 
-    def each_seconds(self, measure: str, seconds: float) -> float:
-        """Measure, and wait for the result.
-
-        Returns: seconds that one takes: one step of the loop, or one repetition of a part.
-        """
+    def measured(self, measure: str, seconds: float) -> Cost:
+        """Measure, and wait for the result: the cost of a step of the loop, or of a repetition of a part."""
         self.ask(measure, seconds)
-        return self.answered_seconds()
+        return self.answered()
 
-    def answered_seconds(self) -> float:
-        """Wait for a measurement that was asked for.
-
-        Returns: seconds that one takes.
-        """
+    def answered(self) -> Cost:
+        """Wait for a measurement that was asked for, and return the cost of one."""
         found = self.answer()
-        return float(found["seconds"]) / float(found["done"])
+        return Cost(*(float(found[f"{clock}_seconds"]) / float(found["done"]) for clock in Cost._fields))
 
     @property
     def _stdin(self) -> Any:

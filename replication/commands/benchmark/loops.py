@@ -1,132 +1,97 @@
-"""Whole loops in turn: each program warms up once, then A B A B while the others sleep, so that all see one machine."""
+"""The loops that can be measured: which programs train so, on what, at which settings.
+
+Every loop is a list of cases; a case is a task at some settings, and the command of each program that can do it.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from replication.commands.benchmark.child import Child, usable_cores
+from replication.commands.benchmark import our_tabular
 from replication.commands.benchmark.floor import FLOP
-from replication.commands.benchmark.pacing import LOOP, WARM_UP_STEPS
-from replication.foundation.errors import ReplicationError
-from replication.foundation.progress import progress_bar, say
+from replication.commands.benchmark.pacing import WARM_UP_STEPS
+from replication.commands.benchmark.programs import (
+    CLEANRL,
+    OURS,
+    PFRL,
+    RL_BLOX,
+    SB3,
+    SHANGTONG,
+    Command,
+    Peer,
+    ours,
+    package,
+    script,
+)
+from replication.foundation.errors import ReplicationError, unknown_name
 from replication.specification.tasks.atari_games import find_game
+from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
+from replication.specification.tasks.registry import find_task
 
-OURS, SB3, CLEANRL, PFRL = "this suite", "Stable-Baselines3", "CleanRL", "PFRL"
-PARTS = {
+COHORT_LANES = 4
+"""Runs of ours that are measured as the lanes of one process."""
+DQN_PARTS = {
     OURS: (
         *FLOP,
-        "emulation",
-        "frames",
-        "play",
-        "act",
-        "sample",
-        "update",
-        "update_bfloat16",
-        "evaluation",
-        "checkpoint",
+        *("emulation", "frames", "play", "act", "sample", "update", "update_bfloat16", "evaluation", "checkpoint"),
     ),
     SB3: ("play", "act", "update", "evaluation"),
 }
-PAIR = "pair"
-"""Two runs of ours at once, each on a core of its own."""
-COHORT, COHORT_LANES = "cohort", 4
-"""Several runs of ours as the lanes of one process, and how many; a step is one of all lanes."""
-PART_SHARE = 0.1
-"""Share of a whole loop's time that a part is given; a part varies less."""
-WARM_UP_SECONDS = 20.0
-"""Guess for one program, for the time left before anything is known; most of the steps come before learning."""
-
-
-@dataclass(frozen=True)
-class Script:
-    """Another program's own training script, and the python that has what it needs."""
-
-    checkout: Path
-    python: Path
+CONTINUOUS_PARTS = {OURS: ("update", "act"), SB3: ("update", "act")}
+_BUILT = "`make benchmark` builds its environment and runs this command with it"
+_PPO_WARM_UP_STEPS, _A2C_WARM_UP_STEPS = 2_048, 1_600
+"""Whole rollouts of all actors, with what is learned from them."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The programs and games to measure, and for how long; a program that is None is not measured."""
+    """What to measure, and for how long."""
 
+    loops: Sequence[str]
     games: Sequence[str]
+    tasks: Sequence[str]
+    """Of Gymnasium, with continuous actions."""
     rounds: int
     seconds: float
     """Length of each timing of a whole loop."""
     state: Path
     """Folder in which programs write while they are measured: the checkpoints that are timed, their logs."""
-    sb3: Path | None = None
-    """The python of an environment that has Stable-Baselines3."""
-    cleanrl: Script | None = None
-    pfrl: Script | None = None
-
-
-class Key(NamedTuple):
-    """A program, and what of it is timed: the name of a part, LOOP, PAIR or COHORT."""
-
-    program: str
-    what: str
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    """Other programs, by name; one that is not there is not measured."""
 
 
 @dataclass(frozen=True)
-class Timing:
-    """One measurement of a round."""
+class Case:
+    """A loop on a task at some settings."""
 
-    key: Key
-    planned_seconds: float
-    measure: Callable[[], float]
-    """Function that measures and returns the seconds that one takes."""
+    loop: str
+    task: str
+    """Its title."""
+    settings: str
+    unit: str
+    """What is counted in a second: `steps/s`, `episodes/s`."""
+    commands: Mapping[str, Command]
+    """By program, ours first."""
+    not_measured: Sequence[str]
+    """Programs that could be measured, and were not named."""
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By program, what else is timed of it."""
+    cohort: Command | None = None
+    """Several runs of ours as the lanes of one process."""
 
 
-@dataclass(frozen=True)
-class GameFigures:
-    """The measurements in one game."""
-
-    game: str
-    facts: dict[str, dict[str, Any]]
-    """Facts that each program gave of itself once it was warm."""
-    seconds: dict[Key, list[float]]
-    """Seconds that one takes, a round each: a step of a loop (or of either of a pair), or one repetition of a part."""
-
-
-def measure(plan: Plan) -> list[GameFigures]:
-    """Measure every game of the plan, with a bar that shows the time left.
+def cases(plan: Plan) -> list[Case]:
+    """Return the cases of all loops of the plan, in the order of `LOOPS`.
 
     Raises:
-        ReplicationError: no such game; a program that cannot be run, or ends.
+        ReplicationError: no such loop, game or task; no such python or script.
     """
-    games = list(dict.fromkeys(find_game(name).name for name in plan.games))
-    planned_seconds = len(games) * _planned_seconds(plan)
-    with progress_bar(planned_seconds, "s", "benchmark") as bar:
-        bar.bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-
-        def advance(seconds: float) -> None:
-            bar.update(min(seconds, planned_seconds - bar.n))
-
-        return [_measure_game(plan, game, advance) for game in games]
-
-
-def alternate(timings: Sequence[Timing], rounds: int, report: Callable[[Timing], object]) -> dict[Key, list[float]]:
-    """Make all timings in their order, and again in every round.
-
-    Args:
-        timings: at most one a key.
-        rounds: how often.
-        report: called with each that is done.
-
-    Returns: the seconds that each found, one for each round.
-    """
-    found: dict[Key, list[float]] = {timing.key: [] for timing in timings}
-    for _ in range(rounds):
-        for timing in timings:
-            found[timing.key].append(timing.measure())
-            report(timing)
-    return found
+    for name in plan.loops:
+        if name not in LOOPS:
+            raise unknown_name("loop", name, LOOPS)
+    return [case for name, build in LOOPS.items() if name in plan.loops for case in build(plan)]
 
 
 def environment_name(game: str) -> str:
@@ -134,120 +99,160 @@ def environment_name(game: str) -> str:
     return "".join(part.capitalize() for part in game.split("_")) + "NoFrameskip-v4"
 
 
-def _measure_game(plan: Plan, game: str, advance: Callable[[float], None]) -> GameFigures:
-    cores = usable_cores()
-    with ExitStack() as held:
-        programs = _started(plan, game, cores[0] if cores else None, held)
-        cohort = held.enter_context(_ours(plan, game, cores[0] if cores else None, COHORT_LANES))
-        second = held.enter_context(_ours(plan, game, cores[1])) if len(cores) > 1 else None
-        say(f"{game}: {', '.join(programs)}: {WARM_UP_STEPS:,} agent steps to warm up")
-        # Ours last: what another's environment lacks is said as soon as it is known.
-        answers = {name: programs[name].answer() for name in reversed(programs)}
-        facts = {name: answers[name] for name in programs}
-        for child in (cohort, second):
-            if child is not None:
-                child.answer()
-        advance((len(programs) + COHORT_LANES) * WARM_UP_SECONDS)
-        say(f"{game}: {plan.rounds} rounds of each in turn")
-        seconds = alternate(
-            _timings(plan, programs, cohort, second), plan.rounds, lambda timing: advance(timing.planned_seconds)
-        )
-    return GameFigures(game, facts, seconds)
+def _games(plan: Plan) -> list[str]:
+    return list(dict.fromkeys(find_game(name).name for name in plan.games))
 
 
-def _timings(plan: Plan, programs: dict[str, Child], cohort: Child, second: Child | None) -> list[Timing]:
-    """List the timings of one round: whole loops next to each other, then their parts."""
-    timings = [_timing(child, name, LOOP, plan.seconds) for name, child in programs.items()]
-    timings.append(Timing(Key(OURS, COHORT), plan.seconds, lambda: cohort.each_seconds(LOOP, plan.seconds)))
-    if second is not None:
-        first = programs[OURS]
-        timings.append(Timing(Key(OURS, PAIR), plan.seconds, lambda: _side_by_side(first, second, plan.seconds)))
-    for name, parts in PARTS.items():
-        if name in programs:
-            timings += [_timing(programs[name], name, part, plan.seconds * PART_SHARE) for part in parts]
-    return timings
+def _peers(plan: Plan, builders: Mapping[str, Callable[[Peer], Command]]) -> tuple[dict[str, Command], list[str]]:
+    """Return the commands of the peers that are named, and the names of the others."""
+    found = {name: build(plan.peers[name]) for name, build in builders.items() if name in plan.peers}
+    return found, [name for name in builders if name not in found]
 
 
-def _timing(child: Child, name: str, what: str, seconds: float) -> Timing:
-    return Timing(Key(name, what), seconds, lambda: child.each_seconds(what, seconds))
+def _dqn(plan: Plan) -> list[Case]:
+    return [_dqn_case(plan, game) for game in _games(plan)]
 
 
-def _side_by_side(one: Child, other: Child, seconds: float) -> float:
-    """Measure two loops that run at once; return the seconds that an agent step takes, the steps of both counted."""
-    for child in (one, other):
-        child.ask(LOOP, seconds)
-    return 1.0 / sum(1.0 / child.answered_seconds() for child in (one, other))
-
-
-def _started(plan: Plan, game: str, core: int | None, held: ExitStack) -> dict[str, Child]:
-    """Start the programs that are measured in turn, all on the same core."""
-    programs = {OURS: held.enter_context(_ours(plan, game, core))}
+def _dqn_case(plan: Plan, game: str) -> Case:
     name = environment_name(game)
-    if plan.sb3 is not None:
-        command = [python_at(plan.sb3, "--sb3"), "-m", "replication.commands.benchmark.sb3_dqn", name]
-        mending = "`make benchmark` builds its environment and runs this command with it"
-        programs[SB3] = held.enter_context(Child(SB3, command, place=plan.state, core=core, mending=mending))
     # Each at its own settings but for these; what differs is told in the table.
-    if plan.cleanrl is not None:
-        stepped = ("gymnasium.vector", "SyncVectorEnv", "step")
-        arguments = (
-            *("--env-id", name, "--no-cuda", "--buffer-size", "100000", "--learning-starts", "5000"),
-            *("--target-network-frequency", "10000", "--start-e", "0.1", "--end-e", "0.1"),
-        )
-        child = _script(
-            CLEANRL, "--cleanrl", plan.cleanrl, "cleanrl/dqn_atari.py", stepped, arguments, plan.state, core
-        )
-        programs[CLEANRL] = held.enter_context(child)
-    if plan.pfrl is not None:
-        acted = ("pfrl.agents", "DQN", "act")
-        given = ("--env", name, "--gpu", "-1", "--replay-start-size", "5000")
-        child = _script(
-            PFRL, "--pfrl", plan.pfrl, "examples/atari/reproduction/dqn/train_dqn.py", acted, given, plan.state, core
-        )
-        programs[PFRL] = held.enter_context(child)
-    return programs
-
-
-def _ours(plan: Plan, game: str, core: int | None, lanes: int = 1) -> Child:
-    command = [sys.executable, "-m", "replication.commands.benchmark.our_loop", game, str(lanes)]
-    return Child(
-        OURS, command, place=plan.state, core=core, mending="python -m replication doctor says what is missing"
+    of_cleanrl = (
+        *("--env-id", name, "--no-cuda", "--buffer-size", 100_000, "--learning-starts", 5_000),
+        *("--target-network-frequency", 10_000, "--start-e", 0.1, "--end-e", 0.1),
+    )
+    of_pfrl = ("--env", name, "--gpu", -1, "--replay-start-size", 5_000)
+    stepped = ("gymnasium.vector", "SyncVectorEnv", "step", 1, 4, WARM_UP_STEPS)
+    acted = ("pfrl.agents", "DQN", "act", 1, 4, WARM_UP_STEPS)
+    train_dqn = "examples/atari/reproduction/dqn/train_dqn.py"
+    commands, missing = _peers(
+        plan,
+        {
+            SB3: lambda peer: package(peer, "sb3_dqn", name, mending=_BUILT),
+            CLEANRL: lambda peer: script(peer, "cleanrl/dqn_atari.py", "peer_script", stepped, of_cleanrl),
+            PFRL: lambda peer: script(peer, train_dqn, "peer_script", acted, of_pfrl),
+        },
+    )
+    return Case(
+        loop="dqn",
+        task=find_game(game).title,
+        settings="minibatch 32, an update every 4 steps, 84x84x4, replay memory of 100,000, epsilon 0.1",
+        unit="steps/s",
+        commands={OURS: ours("our_dqn", game, 1), **commands},
+        not_measured=missing,
+        parts=DQN_PARTS,
+        cohort=ours("our_dqn", game, COHORT_LANES),
     )
 
 
-def _script(
-    name: str,
-    option: str,
-    script: Script,
-    path: str,
-    counted: tuple[str, str, str],
-    arguments: tuple[str, ...],
-    place: Path,
-    core: int | None,
-) -> Child:
-    """Start another program's training script; `counted` is what it calls each agent step: module, class, method."""
-    file = script.checkout.absolute() / path
-    if not file.is_file():
-        raise ReplicationError(f"{option}: {script.checkout} has no {path}; expected a checkout of {name}'s repository")
-    runner = [python_at(script.python, option), "-m", "replication.commands.benchmark.peer_script"]
-    mending = f"{option} needs the python of an environment in which its script runs"
-    command = [*runner, *counted, str(file), *arguments]
-    return Child(name, command, place=place, core=core, paths=[script.checkout], mending=mending)
+def _a2c(plan: Plan) -> list[Case]:
+    return [_a2c_case(plan, game) for game in _games(plan)]
 
 
-def python_at(path: Path, option: str) -> str:
-    """Return the absolute path of an interpreter, links not followed: a virtual environment's python is one."""
-    if not path.is_file():
-        raise ReplicationError(
-            f"{option}: there is no python at {path}; expected one such as .benchmark-venv/bin/python"
+def _a2c_case(plan: Plan, game: str) -> Case:
+    name, warm_up = environment_name(game), _A2C_WARM_UP_STEPS
+    commands, missing = _peers(
+        plan, {SB3: lambda peer: package(peer, "sb3_on_policy", "A2C", name, warm_up, mending=_BUILT)}
+    )
+    return Case(
+        loop="a2c",
+        task=find_game(game).title,
+        settings="16 actors, rollouts of 5 steps, RMSProp",
+        unit="steps/s",
+        commands={OURS: ours("our_on_policy", "a2c", game, warm_up), **commands},
+        not_measured=missing,
+    )
+
+
+def _ppo(plan: Plan) -> list[Case]:
+    return [_ppo_case(plan, game) for game in _games(plan)]
+
+
+def _ppo_case(plan: Plan, game: str) -> Case:
+    name, warm_up = environment_name(game), _PPO_WARM_UP_STEPS
+    stepped = ("gymnasium.vector", "SyncVectorEnv", "step", 8, 8 * 128, warm_up)
+    commands, missing = _peers(
+        plan,
+        {
+            SB3: lambda peer: package(peer, "sb3_on_policy", "PPO", name, warm_up, mending=_BUILT),
+            CLEANRL: lambda peer: script(
+                peer, "cleanrl/ppo_atari.py", "peer_script", stepped, ("--env-id", name, "--no-cuda")
+            ),
+        },
+    )
+    return Case(
+        loop="ppo",
+        task=find_game(game).title,
+        settings="8 actors, rollouts of 128 steps, 4 epochs of 4 minibatches of 256, Adam",
+        unit="steps/s",
+        commands={OURS: ours("our_on_policy", "ppo_cleanrl", game, warm_up), **commands},
+        not_measured=missing,
+    )
+
+
+def _ddpg(plan: Plan) -> list[Case]:
+    return [_continuous_case(plan, "ddpg", "ddpg_tianshou", 0.001, task, 256, (256, 256)) for task in plan.tasks]
+
+
+def _td3(plan: Plan) -> list[Case]:
+    """Return the networks and minibatches of the authors' code, then those of the article."""
+    sizes: tuple[tuple[int, tuple[int, ...]], ...] = ((256, (256, 256)), (100, (400, 300)))
+    return [
+        _continuous_case(plan, "td3", "td3_code", 0.0003, task, batch, units)
+        for task in plan.tasks
+        for batch, units in sizes
+    ]
+
+
+def _continuous_case(
+    plan: Plan, loop: str, variant: str, learning_rate: float, name: str, batch_size: int, hidden_units: tuple[int, ...]
+) -> Case:
+    task = find_task(name)
+    if not isinstance(task, GymnasiumTask):
+        raise ReplicationError(f"--tasks: {name} is no task of Gymnasium; expected one such as half_cheetah")
+    given = (learning_rate, task.environment_id, batch_size, *hidden_units)
+    commands, missing = _peers(
+        plan, {SB3: lambda peer: package(peer, "sb3_continuous", loop.upper(), *given, mending=_BUILT)}
+    )
+    return Case(
+        loop=loop,
+        task=task.title,
+        settings=f"networks {'-'.join(map(str, hidden_units))}, minibatch {batch_size}, an update every step, Adam",
+        unit="steps/s",
+        commands={OURS: ours("our_continuous", variant, task.name, batch_size, *hidden_units), **commands},
+        not_measured=missing,
+        parts=CONTINUOUS_PARTS,
+    )
+
+
+def _tabular(plan: Plan) -> list[Case]:
+    episodes = our_tabular.EPISODES_A_SEED
+    commands, missing = _peers(
+        plan,
+        {
+            SHANGTONG: lambda peer: script(peer, "chapter06/cliff_walking.py", "cliff_script", (), (episodes,)),
+            RL_BLOX: lambda peer: package(
+                peer, "rl_blox_tabular", episodes, mending="--rl-blox needs a python with rl-blox"
+            ),
+        },
+    )
+    return [
+        Case(
+            loop="tabular",
+            task="Cliff walking",
+            settings=f"Example 6.6: {episodes} episodes of Sarsa and as many of Q-learning, epsilon 0.1, step size 0.5",
+            unit="episodes/s",
+            commands={OURS: ours("our_tabular"), **commands},
+            not_measured=missing,
         )
-    return str(path.absolute())
+    ]
 
 
-def _planned_seconds(plan: Plan) -> float:
-    """Estimate the seconds that one game takes."""
-    named = {OURS: True, SB3: plan.sb3, CLEANRL: plan.cleanrl, PFRL: plan.pfrl}
-    programs = [name for name, given in named.items() if given is not None]
-    loops = len(programs) + 1 + (len(usable_cores()) > 1)
-    parts = sum(len(PARTS.get(name, ())) for name in programs)
-    return (len(programs) + COHORT_LANES) * WARM_UP_SECONDS + plan.rounds * plan.seconds * (loops + PART_SHARE * parts)
+LOOPS: dict[str, Callable[[Plan], list[Case]]] = {
+    "dqn": _dqn,
+    "a2c": _a2c,
+    "ppo": _ppo,
+    "ddpg": _ddpg,
+    "td3": _td3,
+    "tabular": _tabular,
+}
+"""The loops, by the names that `--loops` takes."""

@@ -1,8 +1,8 @@
 """The measured side: the program trains only while it is asked to, and waits at its standard input in between.
 
-One JSON line in, `{"measure": NAME, "seconds": S}`; one out, `{"done": N, "seconds": T}`. So programs that take long to
-warm up can be timed in turn without being started again. The standard library alone, and what Python 3.8 has of it:
-other programs bring environments of their own.
+One JSON line in, `{"measure": NAME, "seconds": S}`; one out, `{"done": N, "processor_seconds": P, "wall_seconds": W}`.
+So programs that take long to warm up can be timed in turn without being started again. The standard library alone, and
+what Python 3.8 has of it: other programs bring environments of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,20 @@ LOOP = "loop"
 UPDATE_PERIOD_STEPS = 4
 WARM_UP_STEPS = 5_200
 """Agent steps before the first measurement: learning starts at 5,000."""
+PACKAGES = (
+    "torch",
+    "numpy",
+    "numba",
+    "ale-py",
+    "lz4",
+    "gymnasium",
+    "gym",
+    "mujoco",
+    "stable-baselines3",
+    "pfrl",
+    "jax",
+)
+"""What a program may rest on; it tells the versions of those that it has."""
 
 
 class Pace:
@@ -31,34 +47,46 @@ class Pace:
     Args:
         facts: told once, when the program is warm.
         parts: called at the first request for a part; by name, what does some of it and returns how many were done.
+        period_steps: agent steps after which the loop repeats itself, each time with the same updates.
+        warm_up_steps: agent steps before the first measurement.
+        beside: what every answer holds beside the measurement.
     """
 
     def __init__(
-        self, facts: Callable[[], Mapping[str, Any]], parts: Callable[[], Mapping[str, Callable[[], int]]]
+        self,
+        facts: Callable[[], Mapping[str, Any]],
+        parts: Callable[[], Mapping[str, Callable[[], int]]],
+        *,
+        period_steps: int = UPDATE_PERIOD_STEPS,
+        warm_up_steps: int = WARM_UP_STEPS,
+        beside: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
+        self._beside = beside
+        self._period_steps = period_steps
+        self._warm_up_steps = warm_up_steps
         self._facts = facts
         self._build_parts = parts
         self._parts: Mapping[str, Callable[[], int]] | None = None
         self._steps = 0
         self._first_step = 0
-        self._started_seconds: float | None = None
+        self._watch: Watch | None = None
         self._measured_seconds = 0.0
         self._answers = os.fdopen(int(os.environ[ANSWERS]), "w")
 
-    def step(self) -> None:
-        """Count an agent step. Return when the program is to go on; end it when nobody asks any more."""
-        self._steps += 1
-        if self._steps % UPDATE_PERIOD_STEPS:  # whole periods, each with its one update
+    def step(self, steps: int = 1) -> None:
+        """Count agent steps. Return when the program is to go on; end it when nobody asks any more."""
+        self._steps += steps
+        if self._steps % self._period_steps:  # whole periods, each with its updates
             return
-        if self._started_seconds is None:
-            if self._steps < WARM_UP_STEPS:
+        if self._watch is None:
+            if self._steps < self._warm_up_steps:
                 return
             self._answer(dict(self._facts()))
         else:
-            spent_seconds = time.perf_counter() - self._started_seconds
-            if spent_seconds < self._measured_seconds:
+            spent = self._watch.read()
+            if spent["wall_seconds"] < self._measured_seconds:
                 return
-            self._answer({"done": self._steps - self._first_step, "seconds": spent_seconds})
+            self._answer({"done": self._steps - self._first_step, **spent, **self._beside()})
         self._wait()
 
     def _wait(self) -> None:
@@ -66,12 +94,12 @@ class Pace:
             request = json.loads(line)
             if request["measure"] == LOOP:
                 self._first_step, self._measured_seconds = self._steps, request["seconds"]
-                self._started_seconds = time.perf_counter()
+                self._watch = Watch()
                 return
             if self._parts is None:
                 self._parts = self._build_parts()
-            done, spent_seconds = timed(self._parts[request["measure"]], request["seconds"])
-            self._answer({"done": done, "seconds": spent_seconds})
+            done, spent = timed(self._parts[request["measure"]], request["seconds"])
+            self._answer({"done": done, **spent, **self._beside()})
         raise SystemExit
 
     def _answer(self, content: dict[str, Any]) -> None:
@@ -79,17 +107,38 @@ class Pace:
         self._answers.flush()
 
 
-def timed(some: Callable[[], int], seconds: float) -> tuple[int, float]:
+class Watch:
+    """What the process has spent since: time of a processor, which other programs do not lengthen, and of the wall."""
+
+    def __init__(self) -> None:
+        self._processor, self._wall = time.process_time(), time.perf_counter()
+
+    def read(self) -> dict[str, float]:
+        """Return the seconds spent on each clock."""
+        spent = time.process_time() - self._processor, time.perf_counter() - self._wall
+        return {"processor_seconds": spent[0], "wall_seconds": spent[1]}
+
+
+def timed(some: Callable[[], int], seconds: float) -> tuple[int, dict[str, float]]:
     """Call `some` again and again until the time is over; a call before that warms it up.
 
-    Returns: how many were done and the seconds they took.
+    Returns: how many were done and the seconds they took on each clock.
     """
     some()
-    started, done, spent_seconds = time.perf_counter(), 0, 0.0
-    while not done or spent_seconds < seconds:
+    watch, done, spent = Watch(), 0, {"wall_seconds": 0.0}
+    while not done or spent["wall_seconds"] < seconds:
         done += some()
-        spent_seconds = time.perf_counter() - started
-    return done, spent_seconds
+        spent = watch.read()
+    return done, spent
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that this python has of `PACKAGES`."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def peak_memory_bytes() -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import ale_py
@@ -19,7 +18,7 @@ from stable_baselines3 import DQN
 from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.vec_env import VecFrameStack
 
-from replication.commands.benchmark.pacing import UPDATE_PERIOD_STEPS, Pace, peak_memory_bytes
+from replication.commands.benchmark.pacing import UPDATE_PERIOD_STEPS, Pace, peak_memory_bytes, versions
 
 CAPACITY_TRANSITIONS = 100_000
 BATCH_SIZE = 32
@@ -57,12 +56,11 @@ def main(environment: str) -> None:
         replay = model.replay_buffer
         arrays = (replay.observations, replay.next_observations, replay.actions, replay.rewards, replay.dones)
         each_bytes = sum(array.nbytes for array in (*arrays, replay.timeouts)) / CAPACITY_TRANSITIONS
-        packages = ("stable-baselines3", "torch", "numpy", "ale-py", "gymnasium")
         return {
             # Its arrays are allocated whole, but the system hands out pages as they are filled.
             "peak_bytes_beyond_replay": peak_memory_bytes() - each_bytes * replay.pos,
             "replay_bytes_per_transition": each_bytes,
-            "versions": {name: version(name) for name in packages},
+            "versions": versions(),
         }
 
     pace = Pace(facts, lambda: _parts(model, environment))

@@ -1,4 +1,4 @@
-"""Our training loop as a measured program: `python -m replication.commands.benchmark.our_loop GAME LANES`.
+"""Our DQN as a measured program: `python -m replication.commands.benchmark.our_dqn GAME LANES`.
 
 It is the loop of `python -m replication train --variant dqn`, at the settings that every program here is given.
 """
@@ -6,12 +6,11 @@ It is the loop of `python -m replication train --variant dqn`, at the settings t
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from replication.algorithms.off_policy.contract import load_algorithm
-from replication.commands.benchmark.pacing import Pace, peak_memory_bytes
+from replication.commands.benchmark.pacing import Pace, peak_memory_bytes, versions
 from replication.commands.benchmark.parts import checkpoint_bytes, lane_parts, network_flop
 from replication.specification.families.off_policy import EpsilonConfig, OffPolicyConfig, ReplayStart
 from replication.specification.run import resolve_run
@@ -54,7 +53,7 @@ def main(game: str, lanes: int) -> None:
             "replay_bytes_per_transition": replay_bytes_per_transition(played[0]),
             "checkpoint_bytes": checkpoint_bytes(first, Path.cwd()),
             "flop": network_flop(first, memory, config),
-            "versions": {name: version(name) for name in ("torch", "numpy", "numba", "ale-py", "lz4")},
+            "versions": versions(),
         }
 
     pace = Pace(facts, lambda: lane_parts(first, memory, config, Path.cwd()))

@@ -1,6 +1,6 @@
-"""Our TD3 as a measured program: `python -m replication.commands.benchmark.our_td3 TASK BATCH UNITS UNITS`.
+"""Our DDPG or TD3 as a measured program: `... benchmark.our_continuous VARIANT TASK BATCH UNITS UNITS`.
 
-It is the loop of `python -m replication train --variant td3_code`, with networks and minibatches of another size.
+It is the loop of `python -m replication train`, with networks and minibatches of another size.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 
-from replication.commands.benchmark.pacing import Pace
+from replication.commands.benchmark.pacing import Pace, versions
 from replication.specification.run import Run, resolve_run
 from replication.training.off_policy.learner import prepare_torch
 from replication.training.off_policy_continuous.loop import learn
@@ -23,13 +22,12 @@ _AT_A_TIME = 50
 _UNREACHED_STEPS = 1_000_000_000
 
 
-def main(task: str, batch_size: int, *hidden_units: int) -> None:
+def main(variant: str, task: str, batch_size: int, *hidden_units: int) -> None:
     """Train until nobody asks any more."""
     prepare_torch()
-    trainee = new_trainee(_run(task, batch_size, hidden_units))
+    trainee = new_trainee(sized_run(variant, task, batch_size, hidden_units))
     lane, act = trainee.lane, trainee.learner.act
-    packages = ("torch", "numpy", "numba", "gymnasium", "mujoco")
-    pace = Pace(lambda: {"versions": {name: version(name) for name in packages}}, lambda: _parts(trainee))
+    pace = Pace(lambda: {"versions": versions()}, lambda: trainee_parts(trainee))
     while True:
         lane.play(act)
         while lane.updates_owed:
@@ -37,15 +35,17 @@ def main(task: str, batch_size: int, *hidden_units: int) -> None:
         pace.step()
 
 
-def _run(task: str, batch_size: int, hidden_units: tuple[int, ...]) -> Run:
-    run = resolve_run(variant="td3_code", task=task, seed=1, budget_steps=_UNREACHED_STEPS)
+def sized_run(variant: str, task: str, batch_size: int, hidden_units: tuple[int, ...]) -> Run:
+    """Return a run of the variant with networks and minibatches of this size, which learns from step 5,000."""
+    run = resolve_run(variant=variant, task=task, seed=1, budget_steps=_UNREACHED_STEPS)
     content = run.variant.config
     sized = {part: {**content[part], "hidden_units": list(hidden_units)} for part in ("actor", "critic")}
     config = content | sized | {"batch_size": batch_size, "random_steps": LEARNING_STARTS_STEPS}
     return replace(run, variant=run.variant.model_copy(update={"config": config}))
 
 
-def _parts(trainee: Trainee) -> dict[str, Callable[[], int]]:
+def trainee_parts(trainee: Trainee) -> dict[str, Callable[[], int]]:
+    """Build the parts of a step, by name."""
     seen = np.zeros(trainee.lane.observation_size, np.float32)
 
     def act() -> int:
@@ -62,4 +62,4 @@ def _parts(trainee: Trainee) -> dict[str, Callable[[], int]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -1,5 +1,6 @@
-"""Stable-Baselines3's TD3 as a measured program: `... benchmark.sb3_td3 ENVIRONMENT BATCH UNITS UNITS`.
+"""Stable-Baselines3's DDPG or TD3 as a measured program.
 
+`python -m replication.commands.benchmark.sb3_continuous CLASS LEARNING_RATE ENVIRONMENT BATCH UNITS UNITS`.
 Run by the python of an environment that has Stable-Baselines3, Gymnasium with MuJoCo, and none of our dependencies.
 """
 
@@ -7,29 +8,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import gymnasium
 import numpy as np
+import stable_baselines3
 import torch
-from stable_baselines3 import TD3
 from stable_baselines3.common.noise import NormalActionNoise
 
-from replication.commands.benchmark.pacing import Pace
+from replication.commands.benchmark.pacing import Pace, versions
 
 UNREACHED_STEPS = 1_000_000_000
 
 
-def main(environment: str, batch_size: int, *hidden_units: int) -> None:
+def main(algorithm: str, learning_rate: float, environment: str, batch_size: int, *hidden_units: int) -> None:
     """Train until nobody asks any more."""
     torch.set_num_threads(1)
     task = gymnasium.make(environment)
     size = len(task.action_space.sample())
-    model = TD3(
+    model = getattr(stable_baselines3, algorithm)(
         "MlpPolicy",
         task,
-        learning_rate=0.0003,
+        learning_rate=learning_rate,
         buffer_size=1_000_000,
         learning_starts=5_000,
         batch_size=batch_size,
@@ -42,8 +42,7 @@ def main(environment: str, batch_size: int, *hidden_units: int) -> None:
         seed=1,
         device="cpu",
     )
-    packages = ("stable-baselines3", "torch", "numpy", "gymnasium", "mujoco")
-    pace = Pace(lambda: {"versions": {name: version(name) for name in packages}}, lambda: _parts(model, batch_size))
+    pace = Pace(lambda: {"versions": versions()}, lambda: _parts(model, batch_size))
 
     def after_step(local: dict[str, Any], outside: dict[str, Any]) -> bool:
         pace.step()
@@ -67,4 +66,4 @@ def _parts(model: Any, batch_size: int) -> dict[str, Callable[[], int]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))
