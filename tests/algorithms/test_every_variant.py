@@ -10,18 +10,24 @@ from dataclasses import replace
 
 import pytest
 
-from replication.commands.check_algorithm.checks import STAGES, TABLES, examine
-from replication.commands.check_algorithm.subject import Subject, open_subject, variants_of
+from replication.commands.check_algorithm.checks import examine, names_of_checks
+from replication.commands.check_algorithm.subject import Subject, families_with_checks, open_subject, variants_of
 from replication.foundation.paths import ALGORITHMS, WORKFLOW
 from replication.specification.loading import known_names, load_variant
 from tests.support.parameters import MADE_OF_OTHERS, first_of_each
 
 VARIANTS = {name: load_variant(name) for name in known_names("algorithms")}
-LEARNING = {name: variant.module for name, variant in VARIANTS.items() if variant.family == "off_policy"}
+CHECKED = {name: variant for name, variant in VARIANTS.items() if variant.family in families_with_checks()}
+LEARNING = {name: variant.module for name, variant in CHECKED.items()}
 
 
 def small(subject: Subject) -> Subject:
-    """With fewer filters, units, transitions and updates at once; `check-algorithm` takes what the YAML has."""
+    """With fewer filters, units, transitions and updates at once; `check-algorithm` takes what the YAML has.
+
+    Networks of other families are small by the preset.
+    """
+    if subject.variant.family != "off_policy":
+        return subject
     given = subject.config.network
     filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
     units = min(32, given.hidden_units)  # a linear function approximator has none
@@ -62,15 +68,17 @@ MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
     ),
 )
 def test_every_variant_does_all_that_the_engine_asks_of_it(variant: str) -> None:
-    source = ALGORITHMS / "off_policy" / f"{LEARNING[variant]}.py"
-    findings = examine(small(open_subject(source, WORKFLOW / "algorithms" / f"{variant}.yaml")))
+    subject = small(open_subject(VARIANTS[variant].source, WORKFLOW / "algorithms" / f"{variant}.yaml"))
+    findings = examine(subject)
     assert {finding.check: finding.problem for finding in findings if finding.problem} == {}
-    assert [finding.check for finding in findings] == [*TABLES, *(name for stage in STAGES for name in stage)]
+    assert [finding.check for finding in findings] == names_of_checks(subject)
 
 
-def test_every_algorithm_module_has_a_variant() -> None:
-    sources = {path.stem for path in (ALGORITHMS / "off_policy").glob("*.py")} - {"__init__", "contract"}
-    assert sources == set(LEARNING.values())
+@pytest.mark.parametrize("family", families_with_checks())
+def test_every_algorithm_module_has_a_variant(family: str) -> None:
+    of_family = {name: variant.module for name, variant in CHECKED.items() if variant.family == family}
+    sources = {path.stem for path in (ALGORITHMS / family).glob("*.py")} - {"__init__", "contract"}
+    assert sources == set(of_family.values())
     for module in sources:
-        found = variants_of(ALGORITHMS / "off_policy" / f"{module}.py", None)
-        assert [path.stem for path in found] == [name for name, its_own in LEARNING.items() if its_own == module]
+        found = variants_of(ALGORITHMS / family / f"{module}.py", None)
+        assert [path.stem for path in found] == [name for name, its_own in of_family.items() if its_own == module]

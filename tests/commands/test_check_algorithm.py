@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from replication.algorithms.off_policy.contract import load_algorithm_file
 from replication.commands.check_algorithm import checks
-from replication.commands.check_algorithm.checks import STAGES, TABLES, examine
+from replication.commands.check_algorithm.checks import TABLES, examine, names_of_checks
 from replication.commands.check_algorithm.subject import Subject, open_subject
 from replication.commands.cli import main
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import WORKFLOW
+from replication.specification.own_settings import imported_file
 from tests.support.parameters import long_unless
 
 SOURCE = '''"""Double DQN with a bonus, as a user may write it."""
@@ -107,8 +107,8 @@ def problems(path: Path) -> dict[str, str]:
 def test_a_users_own_file_passes_every_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path)
     assert main(["check-algorithm", str(path)]) == 0
-    checks = [*TABLES, *(name for stage in STAGES for name in stage)]
-    assert capsys.readouterr().out.splitlines() == [f"{path.stem}: {check}: passed" for check in checks]
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"{path.stem}: {check}: passed" for check in names_of_checks(subject_of(path))]
 
 
 IMPORTS = "import acting_draws_spec, action_values, initialise, network\n"
@@ -313,7 +313,7 @@ def test_what_cannot_be_checked_at_all_is_one_line(tmp_path: Path) -> None:
     broken = {
         ("PAPER =", "PAPRE ="): "lacks PAPER; see",
         ("def loss(", "def lose("): "lacks loss; see",
-        ("class Config(OffPolicyConfig):", "class Config:"): "lacks Config, a subclass of OffPolicyConfig",
+        ("class Config(OffPolicyConfig):", "class Config:"): "expected a subclass of OffPolicyConfig",
         ("import torch\n", "import troch\n"): "cannot be imported (ModuleNotFoundError: No module named 'troch')",
     }
     for change, expected in broken.items():
@@ -329,8 +329,8 @@ def test_what_cannot_be_checked_at_all_is_one_line(tmp_path: Path) -> None:
 
 def test_a_file_is_imported_anew_under_its_own_name(tmp_path: Path) -> None:
     path = written(tmp_path)
-    first = load_algorithm_file(path)
+    first = imported_file(path)
     assert sys.modules[path.stem] is first
     path.write_text(SOURCE.replace("a user's own", "changed"))
     importlib.invalidate_caches()
-    assert load_algorithm_file(path).PAPER == "changed"
+    assert imported_file(path).PAPER == "changed"

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from replication.algorithms.off_policy import dqn
 from replication.algorithms.off_policy.contract import DrawSpec, Losses
-from replication.commands.check_algorithm.device_checks import HostTensorError, NothingOnTheHost
+from replication.commands.check_algorithm.off_policy.device_checks import HostTensorError, NothingOnTheHost
 from replication.foundation.random_streams import stream_state
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.off_policy.learner import Learned, Learner

@@ -11,7 +11,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 
 from replication.foundation.errors import unknown_name
 from replication.specification.families.off_policy import OffPolicyConfig
-from replication.specification.own_settings import imported_file
 
 
 class Forward(Protocol):
@@ -130,12 +128,3 @@ def load_algorithm(name: str) -> Algorithm:
     if name not in known:
         raise unknown_name("algorithm module", name, known)
     return cast(Algorithm, importlib.import_module(f"replication.algorithms.off_policy.{name}"))
-
-
-def load_algorithm_file(source: Path) -> Algorithm:
-    """Import an algorithm from a file outside this package, under the file's own name.
-
-    Raises:
-        ReplicationError: no such file, a name that is taken, or whatever importing it runs into.
-    """
-    return cast(Algorithm, imported_file(source))

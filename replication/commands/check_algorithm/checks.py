@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from replication.commands.check_algorithm.device_checks import check_device
-from replication.commands.check_algorithm.loss_checks import check_gradient, check_inputs, check_loss, check_stack
-from replication.commands.check_algorithm.network_checks import (
-    check_acting,
-    check_global_randomness,
-    check_initialisation,
+from replication.commands.check_algorithm.subject import (
+    Check,
+    CheckFailedError,
+    Subject,
+    family_checks,
+    open_subject,
+    variants_of,
 )
-from replication.commands.check_algorithm.run_checks import check_cohort, check_resume, check_training
-from replication.commands.check_algorithm.subject import CheckFailedError, Subject, open_subject, variants_of
 from replication.commands.check_algorithm.table_checks import check_tables
 from replication.foundation.errors import ReplicationError
 from replication.training.off_policy.learner import prepare_torch
-
-Check = Callable[[Subject], None]
-
-STAGES: tuple[dict[str, Check], ...] = (
-    {"initialisation": check_initialisation, "acting": check_acting},
-    {
-        "loss": check_loss,
-        "gradient": check_gradient,
-        "global randomness": check_global_randomness,
-        "inputs": check_inputs,
-    },
-    {"stack": check_stack, "training": check_training},
-    {"device": check_device, "resume": check_resume, "cohort": check_cohort},
-)
-"""Checks by name, in stages. Where one fails, later stages would fail for the same reason and are not run."""
 
 TABLES: dict[str, Check] = {"tables": check_tables}
 """Checks of the YAML alone: they are run whatever the others find."""
@@ -52,12 +35,17 @@ def examine(subject: Subject) -> list[Finding]:
     """Run the checks, stage by stage, until a stage has one that fails."""
     prepare_torch()
     findings = [_finding(name, check, subject) for name, check in TABLES.items()]
-    for stage in STAGES:
+    for stage in family_checks(subject.variant.family).STAGES:
         found = [_finding(name, check, subject) for name, check in stage.items()]
         findings += found
         if any(each.problem for each in found):
             break
     return findings
+
+
+def names_of_checks(subject: Subject) -> list[str]:
+    """List the names of all checks of a subject, in their order."""
+    return [*TABLES, *(name for stage in family_checks(subject.variant.family).STAGES for name in stage)]
 
 
 def check_algorithm(source: Path, variant: str | None) -> None:
@@ -76,8 +64,7 @@ def check_algorithm(source: Path, variant: str | None) -> None:
         findings = examine(subject)
         for finding in findings:
             print(f"{subject.variant.variant}: {finding.check}: {finding.problem or 'passed'}", flush=True)
-        every = {**TABLES, **{name: check for stage in STAGES for name, check in stage.items()}}
-        if left := [name for name in every if name not in {finding.check for finding in findings}]:
+        if left := [name for name in names_of_checks(subject) if name not in {finding.check for finding in findings}]:
             print(f"{subject.variant.variant}: not checked until the others pass: {', '.join(left)}", flush=True)
         failed += sum(finding.problem is not None for finding in findings)
     if failed:

@@ -1,37 +1,35 @@
-"""The algorithm that is checked: its module, a variant of it, and learners and minibatches to check it with."""
+"""The algorithm that is checked: its module, a variant of it, and trainings to check it with.
+
+What a family asks of its algorithms is a folder here, found by its name: `FAMILY/stages.py` has the members of
+`FamilyChecks`.
+"""
 
 from __future__ import annotations
 
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, cast
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from replication.algorithms.off_policy.contract import Algorithm, Batch, load_algorithm, load_algorithm_file
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.paths import ALGORITHMS, WORKFLOW
 from replication.specification.budget import Budget
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.loading import known_names, load_preset, load_protocol, load_variant, read_variant
 from replication.specification.originals import known_originals
-from replication.specification.protocols import Protocol
+from replication.specification.own_settings import imported_file
+from replication.specification.protocols import Protocol as EvaluationProtocol
 from replication.specification.run import Run
 from replication.specification.tasks.registry import find_task
-from replication.specification.variants import FAMILIES, Preset, Variant
-from replication.training.off_policy.learner import Learner, batch_of, draw
-from replication.training.optimizers import build_optimizer
-from replication.training.replay.frame_store import FRAME_SHAPE
-from replication.training.replay.transitions import Transitions
+from replication.specification.variants import Preset, Variant
+from replication.training.contract import Trainee
 
-GAME, NUM_ACTIONS = "catch", 3
 PRESET = "smoke"
 STEPS = 200
 """Agent steps that an algorithm is trained for; it learns in the second half of them."""
-DARKEST_NEXT = 150
-"""Level that states stay below and next states do not, which shows which of them a network was given."""
 
 
 class CheckFailedError(Exception):
@@ -39,74 +37,75 @@ class CheckFailedError(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(ABC):
     """One algorithm with the settings of one variant, at the scale of the preset `smoke`."""
+
+    TASK: ClassVar[str]
+    """The name of the small task that algorithms of the family are trained on."""
 
     source: Path
     """Its Python file."""
-    algorithm: Algorithm
+    algorithm: Any
+    """Its module."""
     variant: Variant
-    protocol: Protocol
+    protocol: EvaluationProtocol
     preset: Preset
-    at_full_scale: tuple[Variant, Protocol]
+    at_full_scale: tuple[Variant, EvaluationProtocol]
     """Variant and protocol without the preset, as tables judge them."""
     config: Any
     """`variant.config` as the algorithm's own settings class."""
 
     def run(self, seed: int) -> Run:
-        """Return a run on the toy game, longer than any check trains it."""
+        """Return a run on the task, longer than any check trains it."""
         steps = None if self.protocol.iteration_steps else 10 * STEPS
         budget = Budget(steps=steps) if steps else Budget(iterations=10)
-        return Run(self.variant, self.protocol, find_task(GAME), seed, self.preset, budget)
+        return Run(self.variant, self.protocol, find_task(self.TASK), seed, self.preset, budget)
 
-    def learner(self, seed: int, *, device: str = "cpu", double: bool = False, **changes: Any) -> Learner:
-        """Build networks and optimiser at their start; `changes` replace values of the configuration.
+    @abstractmethod
+    def begin(self, seed: int) -> Trainee:
+        """Open a run on the task at its start."""
 
-        `device`: where they lie. `double`: computes in float64.
-        """
-        streams = {name: np.random.default_rng([seed, n]) for n, name in enumerate(INITIAL_STREAMS)}
-        config = self.config.model_copy(update=changes)
-        learner = Learner(self.algorithm, config, NUM_ACTIONS, streams, device)
-        if double:
-            learner.online.double()
-            learner.target.double()
-            learner.optimizer = build_optimizer(list(learner.online.parameters()), config.optimizer)
-        return learner
+    @abstractmethod
+    def turns(self, trainees: Sequence[Any]) -> Iterator[None]:
+        """Train runs together, turn after turn; between two turns each can be stored."""
 
-    def transitions(self, seed: int, size: int) -> Transitions:
-        """Draw transitions with random pixels, actions and rewards; one in four is a trajectory's last."""
-        stream = np.random.default_rng(seed)
-        shape = (size, *FRAME_SHAPE, self.config.frame_stack)
-        found = Transitions(
-            states=stream.integers(0, DARKEST_NEXT, shape, dtype=np.uint8),
-            actions=stream.integers(0, NUM_ACTIONS, size),
-            rewards=stream.choice([-1.0, 0.0, 1.0], size).astype(np.float32),
-            discounts=stream.choice([0.0, self.config.discount], size, p=[0.25, 0.75]).astype(np.float32),
-            next_states=stream.integers(DARKEST_NEXT, 256, shape, dtype=np.uint8),
-            rows=np.arange(size),
-            weights=np.ones(size, dtype=np.float32),
-        )
-        steps = self.config.future_steps
-        if not steps:
-            return found
-        return found._replace(
-            future_states=stream.integers(DARKEST_NEXT, 256, (size, steps, *shape[1:]), dtype=np.uint8),
-            future_actions=stream.integers(0, NUM_ACTIONS, (size, steps)),
-            future_goes_on=np.logical_and.accumulate(stream.random((size, steps)) < 0.9, axis=1).astype(np.float32),
-        )
+    @abstractmethod
+    def parameters(self, trainee: Any) -> Mapping[str, Tensor]:
+        """Return the parameters of what is trained, by name; its targets and optimisers are left out."""
 
-    def batch(self, seed: int, size: int) -> Batch:
-        """Draw the same transitions as the minibatch that the loss is given."""
-        return batch_of(self.transitions(seed, size), "cpu")
-
-    def draws(self, seed: int, size: int) -> dict[str, Tensor]:
-        """Draw the random arrays that the loss asks for."""
-        stream = np.random.default_rng([seed, len(INITIAL_STREAMS)])
-        specs = self.algorithm.draws_spec(self.config, NUM_ACTIONS)
-        return {name: torch.from_numpy(draw(spec, stream, size)) for name, spec in specs.items()}
+    @abstractmethod
+    def parts(self, trainee: Any) -> dict[str, object]:
+        """Return all that a training consists of, as plain data that can be compared; asked for once, at its end."""
 
 
-INITIAL_STREAMS = ("initialisation", "target_initialisation")
+Check = Callable[[Any], None]
+"""Takes the subject.
+
+Raises:
+    CheckFailedError: it breaks what is checked.
+"""
+
+
+class FamilyChecks(Protocol):
+    """What a family checks of an algorithm: the module `check_algorithm/FAMILY/stages.py`."""
+
+    SUBJECT: type[Subject]
+    STAGES: tuple[dict[str, Check], ...]
+    """Checks by name, in stages. Where one fails, later stages would fail for the same reason and are not run."""
+    FUNCTIONS: tuple[str, ...]
+    """The functions that an algorithm's file must have."""
+    CONSTANTS: Mapping[str, type]
+    """Its other members, and the type of each."""
+
+
+def family_checks(family: str) -> FamilyChecks:
+    """Import the checks of a family, one of `families_with_checks`."""
+    return cast(FamilyChecks, importlib.import_module(f"{__package__}.{family}.stages"))
+
+
+def families_with_checks() -> list[str]:
+    """List the names of the families whose algorithms can be checked."""
+    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/stages.py"))
 
 
 def open_subject(source: Path, settings: Path) -> Subject:
@@ -120,25 +119,29 @@ def open_subject(source: Path, settings: Path) -> Subject:
         ReplicationError: a file that is missing or bad; names the file, what was found and what to do.
     """
     preset = load_preset(PRESET)
-    inside = source.resolve().parent == ALGORITHMS / "off_policy"
-    algorithm = load_algorithm(source.stem) if inside else load_algorithm_file(source)
-    _check_members(algorithm, source)
+    inside = _is_inside(source)
+    if not inside:
+        imported_file(source)  # what is wrong with the file itself is said first
     shipped = inside and settings.resolve().parent == WORKFLOW / "algorithms"
     full, variant = (
         load_variant(settings.stem, scale) if shipped else read_variant(settings, source, scale)
         for scale in (None, preset)
     )
-    if not variant.facts.trains:
-        trained = ", ".join(facts.name for facts in FAMILIES.values() if facts.trains)
+    known = families_with_checks()
+    if variant.family not in known:
         raise ReplicationError(
-            f"{settings}: family: found {variant.family}, expected one that trains, {trained}: its loss is checked"
+            f"{settings}: family: found {variant.family}, expected one whose algorithms are checked, {', '.join(known)}"
         )
     if variant.module != source.stem:
         raise ReplicationError(f"{settings}: module: found {variant.module!r}, expected {source.stem!r}")
+    checks = family_checks(variant.family)
+    module = f"replication.algorithms.{variant.family}.{variant.module}"
+    algorithm = importlib.import_module(module) if inside else imported_file(source)
+    _check_members(algorithm, source, variant, checks)
     if variant.original not in known_originals():
         raise ReplicationError(f"{settings}: original: {unknown_name('original', variant.original, known_originals())}")
     at_full_scale, protocol = (load_protocol(variant.protocol, scale) for scale in (None, preset))
-    return Subject(source, algorithm, variant, protocol, preset, (full, at_full_scale), variant.settings)
+    return checks.SUBJECT(source, algorithm, variant, protocol, preset, (full, at_full_scale), variant.settings)
 
 
 def variants_of(source: Path, named: str | None) -> list[Path]:
@@ -159,8 +162,8 @@ def variants_of(source: Path, named: str | None) -> list[Path]:
             if path.suffix in (".yaml", ".yml")
             else WORKFLOW / "algorithms" / f"{load_variant(named).variant}.yaml"
         ]
-    if source.resolve().parent == ALGORITHMS / "off_policy":
-        found = [name for name in known_names("algorithms") if load_variant(name).module == source.stem]
+    if _is_inside(source):
+        found = [name for name in known_names("algorithms") if load_variant(name).source == source.resolve()]
         if not found:
             raise ReplicationError(
                 f"{source}: no file of {WORKFLOW / 'algorithms'} says module: {source.stem}; write one"
@@ -174,15 +177,19 @@ def variants_of(source: Path, named: str | None) -> list[Path]:
     return [beside]
 
 
-def _check_members(algorithm: Algorithm, source: Path) -> None:
-    functions = ("network", "initialise", "action_values", "acting_draws_spec", "draws_spec", "loss")
-    lacking = [name for name in functions if not callable(getattr(algorithm, name, None))]
-    if not isinstance(getattr(algorithm, "PAPER", None), str):
-        lacking.append("PAPER")
-    settings = getattr(algorithm, "Config", None)
-    if not (isinstance(settings, type) and issubclass(settings, OffPolicyConfig)):
-        lacking.append("Config, a subclass of OffPolicyConfig")
+def _is_inside(source: Path) -> bool:
+    """Return whether a file lies where this package has its algorithms, in the folder of a family."""
+    return source.resolve().parent.parent == ALGORITHMS
+
+
+def _check_members(algorithm: Any, source: Path, variant: Variant, checks: FamilyChecks) -> None:
+    lacking = [name for name in checks.FUNCTIONS if not callable(getattr(algorithm, name, None))]
+    constants = {"PAPER": str, **checks.CONSTANTS}
+    lacking += [name for name, kind in constants.items() if not isinstance(getattr(algorithm, name, None), kind)]
+    settings, expected = getattr(algorithm, "Config", None), variant.facts.settings
+    if not (isinstance(settings, type) and issubclass(settings, expected)):
+        lacking.append(f"Config, a subclass of {expected.__name__}")
     if lacking:
         raise ReplicationError(
-            f"{source}: lacks {', '.join(lacking)}; see replication/algorithms/off_policy/contract.py"
+            f"{source}: lacks {', '.join(lacking)}; see replication/algorithms/{variant.family}/contract.py"
         )

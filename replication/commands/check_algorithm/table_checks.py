@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from replication.commands.check_algorithm.subject import CheckFailedError, Subject
-from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.fidelity import UNDECLARED, judge_rows
 
 
@@ -27,7 +26,9 @@ def check_tables(subject: Subject) -> None:
     if unknown := sorted(set(variant.sources) - set(variant.config)):
         raise CheckFailedError(f"sources names {unknown[0]}, which config does not have; mend the name")
     fields = type(subject.config).model_fields
-    own = {name: field for name, field in fields.items() if name not in OffPolicyConfig.model_fields}.items()
+    own = {
+        name: field for name, field in fields.items() if name not in subject.variant.facts.settings.model_fields
+    }.items()
     # One that is as before has no source to name: it need not be written at all.
     chosen = {n for n, field in own if field.is_required() or getattr(subject.config, n) != field.get_default()}
     if unsourced := sorted(chosen - set(variant.sources)):

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from replication.commands.check_algorithm.network_checks import STATES, require
-from replication.commands.check_algorithm.subject import DARKEST_NEXT, CheckFailedError, Subject
+from replication.commands.check_algorithm.off_policy.network_checks import STATES
+from replication.commands.check_algorithm.off_policy.subject import DARKEST_NEXT, OffPolicySubject
+from replication.commands.check_algorithm.subject import CheckFailedError
+from replication.commands.check_algorithm.tensor_checks import require
 from replication.training.off_policy.learner import Learner
 from replication.training.off_policy.stack import Stack
 
@@ -19,7 +21,7 @@ FLOAT64_TOLERANCE = 1e-6
 """Share of a tensor's norm, where one lane and a stack of them compute in float64 in another order."""
 
 
-def check_loss(subject: Subject) -> None:
+def check_loss(subject: OffPolicySubject) -> None:
     """Check that losses and priorities are float32 [batch] and finite, and that only losses have a gradient."""
     learner = subject.learner(1)
     for size in (STATES, subject.config.batch_size):
@@ -51,7 +53,7 @@ class _Watched:
         return tuple(cut_off) if isinstance(outputs, tuple) else cut_off[0]
 
 
-def check_gradient(subject: Subject) -> None:
+def check_gradient(subject: OffPolicySubject) -> None:
     """Check that targets are held fixed: the gradient flows into the online network's outputs for s_tm1 alone."""
     learner, batch = subject.learner(1), subject.batch(1, STATES)
     online, target = _Watched(learner.online), _Watched(learner.target)
@@ -74,7 +76,7 @@ def check_gradient(subject: Subject) -> None:
     _check_every_parameter_learns(subject)
 
 
-def _check_every_parameter_learns(subject: Subject) -> None:
+def _check_every_parameter_learns(subject: OffPolicySubject) -> None:
     learner = subject.learner(1)
     losses = subject.algorithm.loss(
         learner.online, learner.target, subject.batch(1, STATES), subject.draws(1, STATES), subject.config
@@ -90,7 +92,7 @@ def _gradients(per_transition: Tensor, tensors: Sequence[Tensor]) -> Sequence[Te
     return torch.autograd.grad(per_transition.sum(), tensors, allow_unused=True)
 
 
-def check_inputs(subject: Subject) -> None:
+def check_inputs(subject: OffPolicySubject) -> None:
     """Check that the loss leaves minibatch, random arrays and networks as they were."""
     learner, batch, draws = subject.learner(1), subject.batch(1, STATES), subject.draws(1, STATES)
     parts = {"batch": batch} | ({} if batch.future is None else {"batch.future": batch.future})
@@ -107,7 +109,7 @@ def check_inputs(subject: Subject) -> None:
             raise CheckFailedError(f"the loss changes {name} in place; compute a new tensor")
 
 
-def check_stack(subject: Subject) -> None:
+def check_stack(subject: OffPolicySubject) -> None:
     """Check that each lane acts and learns as it does alone when `torch.func.vmap` maps over lanes, in float64."""
     alone, stacked = ([_in_float64(subject, lane) for lane in range(LANES)] for _ in range(2))
     size = TRANSITIONS
@@ -142,5 +144,5 @@ def check_stack(subject: Subject) -> None:
             raise CheckFailedError(f"a stack of {LANES} lanes gives other action values than a lane alone")
 
 
-def _in_float64(subject: Subject, lane: int) -> Learner:
+def _in_float64(subject: OffPolicySubject, lane: int) -> Learner:
     return subject.learner(lane, double=True, precision="float32", batch_size=TRANSITIONS)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from replication.commands.check_algorithm.network_checks import STATES
-from replication.commands.check_algorithm.subject import NUM_ACTIONS, Subject
+from replication.commands.check_algorithm.off_policy.network_checks import STATES
+from replication.commands.check_algorithm.off_policy.subject import NUM_ACTIONS, OffPolicySubject
 from replication.training.off_policy.learner import batch_of, clipped, draw, is_prioritised, reduced
 
 DEVICE = "meta"
@@ -43,7 +43,7 @@ class NothingOnTheHost(TorchFunctionMode):
         return result
 
 
-def check_device(subject: Subject) -> None:
+def check_device(subject: OffPolicySubject) -> None:
     """Check that acting, loss and optimiser step compute on the networks' device alone, whatever the numbers are."""
     config, algorithm = subject.config, subject.algorithm
     learner = subject.learner(1, device=DEVICE, precision="float32")

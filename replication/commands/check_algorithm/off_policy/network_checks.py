@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from replication.commands.check_algorithm.subject import NUM_ACTIONS, CheckFailedError, Subject
+from replication.commands.check_algorithm.off_policy.subject import NUM_ACTIONS, OffPolicySubject
+from replication.commands.check_algorithm.subject import CheckFailedError
+from replication.commands.check_algorithm.tensor_checks import draws_nothing_global, require
 from replication.training.off_policy.learner import draw
 
 STATES = 5
 """States at a time: not the number of actions, so that the two cannot be mistaken for each other."""
+_REMEDY = "ask for it in draws_spec or acting_draws_spec"
 
 
-def check_initialisation(subject: Subject) -> None:
+def check_initialisation(subject: OffPolicySubject) -> None:
     """Check that every parameter is drawn from the stream: equal streams give equal ones, different streams do not."""
     first, again, other = (_filled(subject, seed) for seed in (1, 1, 2))
     for name, tensor in first.state_dict().items():
@@ -29,7 +28,7 @@ def check_initialisation(subject: Subject) -> None:
         raise CheckFailedError("two streams give the same parameters; draw them from the stream")
 
 
-def check_acting(subject: Subject) -> None:
+def check_acting(subject: OffPolicySubject) -> None:
     """Check action values, float32 [batch, actions], and last hidden layer, [batch, units]: finite for any batch."""
     algorithm, config, network = subject.algorithm, subject.config, _filled(subject, 1)
     for states in (1, STATES):
@@ -49,58 +48,23 @@ def check_acting(subject: Subject) -> None:
         require(hidden, (states, hidden.shape[-1]), "embed")
 
 
-def check_global_randomness(subject: Subject) -> None:
+def check_global_randomness(subject: OffPolicySubject) -> None:
     """Check that nothing is drawn from the generators that the whole process shares."""
-    with _watched("network or initialise"):
+    with draws_nothing_global("network or initialise", _REMEDY):
         learner = subject.learner(1)
     for evaluating in (False, True):
         draws = learner.acting_draws(np.random.default_rng(1), evaluating=evaluating)
-        with _watched("acting"):
+        with draws_nothing_global("acting", _REMEDY):
             learner.action_values(subject.transitions(1, 1).states[0], draws)
     batch, draws_of_loss = subject.batch(1, STATES), subject.draws(1, STATES)
-    with _watched("loss"):
+    with draws_nothing_global("loss", _REMEDY):
         subject.algorithm.loss(learner.online, learner.target, batch, draws_of_loss, subject.config)
 
 
-def require(found: Tensor, shape: tuple[int, ...], what: str) -> None:
-    """Require a tensor to be float32, of this shape and finite.
-
-    Raises:
-        CheckFailedError: it is not.
-    """
-    if found.shape != shape or found.dtype != torch.float32:
-        kind = str(found.dtype).removeprefix("torch.")
-        raise CheckFailedError(f"{what} gives {kind} {list(found.shape)}; return float32 {list(shape)}")
-    if not bool(torch.isfinite(found).all()):
-        raise CheckFailedError(f"{what} gives numbers that are not finite; look for logarithms, roots and divisions")
-
-
-def _filled(subject: Subject, seed: int) -> nn.Module:
+def _filled(subject: OffPolicySubject, seed: int) -> nn.Module:
     network = subject.algorithm.network(subject.config, NUM_ACTIONS)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(torch.nan)  # what is left out by `initialise` shows
     subject.algorithm.initialise(network, np.random.default_rng(seed), subject.config)
     return network
-
-
-@contextmanager
-def _watched(where: str) -> Iterator[None]:
-    """Raise CheckFailedError where the block draws from a generator that the whole process shares."""
-    before = _global_states()
-    yield
-    for name, state in _global_states().items():
-        if state != before[name]:
-            raise CheckFailedError(
-                f"{where} draws from the global generator of {name}; ask for it in draws_spec or acting_draws_spec"
-            )
-
-
-def _global_states() -> dict[str, object]:
-    legacy = np.random.get_state(legacy=False)  # noqa: NPY002 (it is looked at, not drawn from)
-    assert isinstance(legacy, dict)
-    return {
-        "torch": torch.get_rng_state().numpy().tobytes(),
-        "numpy": (legacy["state"]["key"].tobytes(), legacy["state"]["pos"]),
-        "random": random.getstate(),
-    }

@@ -1,0 +1,1 @@
+"""Checks of agents that learn action values from a replay memory."""

@@ -1,0 +1,1 @@
+"""Checks of agents with an actor of continuous actions and critics."""
