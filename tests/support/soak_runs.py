@@ -99,7 +99,8 @@ def copy_workflow(folder: Path) -> None:
     preset["config"] |= {"batch_size": 4, "replay_start": {"count": 50}}
     preset["protocol"] |= {"iteration_steps": PERIOD_STEPS}
     preset["protocol"]["periodic_evaluation"] = {"period_steps": PERIOD_STEPS, "length_steps": 40}
-    preset["protocol"]["final_evaluation"] = {"num_episodes": 2, "presentation": {"episode_cap_frames": 160}}
+    for name in ("final_evaluation", "evaluation_beside_score"):
+        preset["protocol"][name] = {"num_episodes": 2, "presentation": {"episode_cap_frames": 160}}
     (copy / "presets" / "soak.yaml").write_text(yaml.safe_dump(preset))
     group = {"variants": ["dqn"], "games": [SHOWN], "seeds": [1], "preset": "soak", **BUDGETS["dqn"]}
     named = {"experiment": "soak", "title": "Soak", "paper": "none", "question": "Is anything lost?"}
