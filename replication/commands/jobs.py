@@ -264,7 +264,7 @@ def build_jobs(config: WorkflowConfig) -> Jobs:
 
 def _is_embedded(run: Run) -> bool:
     """Return whether a network of the run is evaluated, so that its states can be shown."""
-    return run.family.trains and run.task.kind == "atari" and run.protocol.final_evaluation is not None
+    return run.family.trains and run.task.kind == "atari" and run.protocol.evaluation_at_end is not None
 
 
 def _most_lanes(run: Run, config: WorkflowConfig) -> int:

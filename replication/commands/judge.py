@@ -200,7 +200,8 @@ def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episod
         final = FinalEvaluation(network="final", num_episodes=num_episodes, epsilon=epsilon, presentation=presentation)
     elif epsilon is not None:
         final = final.model_copy(update={"epsilon": epsilon})
-    return protocol.model_copy(update={"final_evaluation": final, "published_quantity": "final_evaluation"})
+    scored = {"final_evaluation": final, "published_quantity": "final_evaluation"}
+    return protocol.model_copy(update=scored | {"evaluation_beside_score": None, "training_score": None})
 
 
 def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *, quiet: bool = False) -> str:

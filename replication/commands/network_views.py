@@ -73,7 +73,7 @@ def embed_run(folder: Path, state: Path) -> list[Path]:
         ReplicationError: the activations are missing or damaged; the trace is.
     """
     run = run_of_folder(folder)
-    final = run.protocol.final_evaluation
+    final = run.protocol.evaluation_at_end
     if not run.family.trains or final is None:
         raise ReplicationError(f"{folder}: {run.name} has no network that was evaluated: nothing to embed")
     activations = activations_path(run, state)
@@ -124,7 +124,7 @@ def embed_checkpoint(path: Path, folder: Path) -> list[Path]:
     family = load_family(run.family.name)
     network = family.open_network(run, path)
     presentation = _presentation(run)
-    final = run.protocol.final_evaluation
+    final = run.protocol.evaluation_at_end
     epsilon = run.final_epsilon(final)
     trace, found = play(run, network, presentation, PLAYED_STEPS, epsilon=epsilon, most_states=POINTS)
     write_atomically(folder / "embedding.csv", csv_bytes(embedding_rows(found)))
@@ -227,7 +227,7 @@ def _view(
 
 def _presentation(run: Run) -> Presentation:
     """Return how the game is shown in evaluation, or in training where the protocol has no evaluation."""
-    final = run.protocol.final_evaluation
+    final = run.protocol.evaluation_at_end
     return of_atari(final.presentation if final else run.protocol.training)
 
 

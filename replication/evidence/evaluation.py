@@ -54,7 +54,7 @@ class EvaluationRequest:
     """An evaluation to be played: whole episodes, or a number of steps whose last episode may stay unfinished."""
 
     presentation: AnyPresentation
-    """Starts and caps; a lost life does not end an evaluation episode."""
+    """Starts and caps; a lost life ends no evaluation episode, but it may end a trajectory, as in training."""
     purpose: Purpose
     """Also names the random streams, with `index`."""
     index: int = 0

@@ -38,26 +38,28 @@ def replay_by_protocol(
     path: Path,
     report: Callable[[int], object] = lambda frames: None,
     pipeline: FramePipeline | None = None,
-    see: Callable[[int, PresentedGame, Emulator], object] = lambda episode, game, emulator: None,
+    see: Callable[[int, PresentedGame, Emulator, bool], object] = lambda episode, game, emulator, begins: None,
 ) -> None:
     """Play a trace again under the rules it was made by, and compare frame by frame.
 
     Args:
-        trace: of a final evaluation; of a whole training whose lost lives end no trajectory; or of any episodes of a
-            training in which each stands for itself.
+        trace: of a final evaluation; of a whole training whose lost lives end no trajectory, or are followed by no
+            no-ops; or of any episodes of a training in which each stands for itself.
         presentation: the rules.
         path: names the file in messages.
         report: called with the emulator frames of each episode after it.
         pipeline: makes the frames that `see` finds in the game's observation; None: nothing is looked at.
-        see: called with the number of the episode, the game and its console before every step and after the last.
+        see: called with the number of the episode, the game, its console and whether a trajectory begins, before every
+            step and after the last.
 
     Raises:
         ReplicationError: the first difference: file, episode, frame, what was found and what was expected.
     """
     header = trace.header
-    lives_end = header.purpose == "training" and presentation.life_loss_ends_trajectory
-    independent = presentation.independent_episodes
-    assert independent or not lives_end, "after such a life a game may go on from the no-ops of the one before"
+    lives_end, independent = presentation.life_loss_ends_trajectory, presentation.independent_episodes
+    assert independent or not lives_end or presentation.noops_after_life_loss_frames is None, (
+        "after such a life a game may go on from the no-ops of the one before"
+    )
     for number, episode in enumerate(trace.episodes):
         if (episode.place is not None) != independent:
             found, expected = ("none", "one") if independent else ("one", "none")
@@ -168,24 +170,26 @@ def _ending(
     stickiness: np.random.Generator,
     sticky_probability: float,
     frame_skip: int,
-    seen: Callable[[], object],
+    seen: Callable[[bool], object],
     *,
     lives_end: bool,
 ) -> Ending:
     """Play an episode and return how it ended."""
     game.begin_episode()
-    seen()
+    seen(True)
     while emulator.frame < len(emulator.codes):
         code = _chosen_code(emulator, stickiness, sticky_probability, frame_skip)
         result = game.step(emulator.minimal_actions.index(code))
-        seen()
+        life_ends = result.life_lost and not result.ended and lives_end
+        try:
+            if life_ends:
+                game.begin_trajectory()
+        except _NextEpisode:
+            seen(False)
+            return "terminated"
+        seen(life_ends)
         if result.ended:
             return "terminated" if result.terminated else "truncated"
-        if result.life_lost and lives_end:
-            try:
-                game.begin_trajectory()
-            except _NextEpisode:
-                return "terminated"
     return "unfinished"
 
 

@@ -189,25 +189,38 @@ class RecordedGame:
             self._recorder, presentation, pipeline, viewing.frame_skip, noop_stream, stickiness_stream
         )
         self.shown = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
+        self._next_has_begun = False
 
     def begin_episode(self) -> None:
-        self._game.begin_episode()
-        push_frame(self.shown, self._game.observation, clear=True, start=self._history_start)
-        self._recorder.mark_scored(True)
+        if not self._next_has_begun:
+            self._game.begin_episode()
+        self._next_has_begun = False
+        self._begin_trajectory()
 
     def step(self, action: Any, /) -> StepResult:
         result = self._game.step(action)
         push_frame(self.shown, self._game.observation, clear=False)
+        if not result.life_lost or result.ended or not self._presentation.life_loss_ends_trajectory:
+            return result
+        self._recorder.mark_scored(False)
+        self._next_has_begun = self._game.begin_trajectory()
+        if self._next_has_begun:  # the game was over within the frames between two lives
+            return result._replace(terminated=True)
+        self._begin_trajectory()
         return result
 
     def finish_episode(self, ending: Ending) -> None:
-        game = self._game
+        counts = self._game.previous if self._next_has_begun else self._game.counts
         self._recorder.finish_episode(
-            raw_return=game.episode_return,
-            scored_frames=game.episode_frames,
-            noop_frames=game.noop_frames,
+            raw_return=counts.episode_return,
+            scored_frames=counts.episode_frames,
+            noop_frames=counts.noop_frames,
             ending=ending,
         )
+
+    def _begin_trajectory(self) -> None:
+        push_frame(self.shown, self._game.observation, clear=True, start=self._history_start)
+        self._recorder.mark_scored(True)
 
     def trace(self) -> Trace:
         return new_trace(self._recorder, self._run, self._presentation, self._frame_skip, self._purpose)

@@ -140,6 +140,11 @@ class Episode:
         return sum(self.spans[1::2])
 
     @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Where the rewards of a frame count, bool [frames]."""
+        return np.repeat(np.arange(len(self.spans)) % 2 == 1, self.spans)
+
+    @property
     def noop_frames(self) -> int:
         """Emulator frames between the last reset and the first frame that counts."""
         return self.spans[0] - _frames_before_last_reset(self.codes, self.lengths)

@@ -119,5 +119,9 @@ def _played(trace: AnyTrace) -> Checked:
 
 
 def _final_evaluation(record: Mapping[str, Any], folder: Path) -> FinalEvaluation | None:
-    settings = record["protocol_settings"].get("final_evaluation")
-    return None if settings is None else validated(FinalEvaluation, settings, folder / "run.json", "final_evaluation")
+    """Read the evaluation that was played at the end of training; None: none was."""
+    played = record["protocol_settings"]
+    for name in ("final_evaluation", "evaluation_beside_score"):
+        if played.get(name) is not None:
+            return validated(FinalEvaluation, played[name], folder / "run.json", name)
+    return None

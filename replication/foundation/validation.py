@@ -102,12 +102,16 @@ def validate_part(models: Sequence[type[Settings]], content: dict[str, Any], pat
 
 
 def overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Replace values of `base` by those of `changes`, key by key; keys that `base` lacks or has empty stay so."""
+    """Replace values of `base` by those of `changes`, key by key; keys that `base` lacks or has empty stay so.
+
+    So does a word or number that has the name of a mapping in `changes`: it is another setting.
+    """
     result = dict(base)
     for key, value in changes.items():
         current = result.get(key)
-        if isinstance(current, dict) and isinstance(value, dict):
-            result[key] = overridden(current, value)
+        if isinstance(value, dict):
+            if isinstance(current, dict):
+                result[key] = overridden(current, value)
         elif current is not None and current != []:
             result[key] = value
     return result

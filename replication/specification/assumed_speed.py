@@ -50,7 +50,7 @@ def assumed_speed(run: Run) -> AssumedSpeed | None:
 
 def longest_final_frames(run: Run) -> int:
     """Count the frames of the final evaluation at its longest, or steps of another task; 0 where there is none."""
-    final = run.protocol.final_evaluation
+    final = run.protocol.evaluation_at_end
     return final.num_episodes * _episode_cap_frames(run, final.presentation) if final else 0
 
 

@@ -186,7 +186,7 @@ class PeriodicEvaluation(Settings):
 
 
 class FinalEvaluation(Settings):
-    """The evaluation a published table prints."""
+    """An evaluation at the end of training: the one a published table prints, or one beside the score."""
 
     network: Literal["best", "final"]
     """The best of the periodic evaluations, or the one at the end of training."""
@@ -235,6 +235,9 @@ class EvaluationScore(Settings):
         return (*(steps for steps in self.at_steps if steps < budget_steps), budget_steps)
 
 
+_EVALUATIONS = ("periodic_evaluation", "final_evaluation", "evaluation_beside_score")
+
+
 class Protocol(Settings):
     """The presentation of tasks in training and in evaluation, and the quantity that is published."""
 
@@ -252,6 +255,9 @@ class Protocol(Settings):
     """The unit of a budget; None: iterations where they have a least number of steps, else frames."""
     periodic_evaluation: PeriodicEvaluation | None
     final_evaluation: FinalEvaluation | None
+    evaluation_beside_score: FinalEvaluation | None = None
+    """Played at the end of training where training episodes are scored: a second quantity, which is declared and never
+    judged. No part of a run's identity, so a record made before it was asked for stands without it."""
     training_score: TrainingScore | None = None
     """Where the last training episodes are scored; moves no number of training or evaluation."""
     evaluation_score: EvaluationScore | None = None
@@ -269,6 +275,11 @@ class Protocol(Settings):
     def budget_unit(self) -> BudgetUnit:
         """The unit that a budget is given in."""
         return self.trains_for or ("frames" if self.iteration_steps is None else "iterations")
+
+    @property
+    def evaluation_at_end(self) -> FinalEvaluation | None:
+        """The evaluation that is played at the end of training: the one that is scored, or the one beside the score."""
+        return self.final_evaluation or self.evaluation_beside_score
 
     @model_validator(mode="after")
     def _scored_episodes_can_be_kept(self) -> Protocol:
@@ -288,10 +299,17 @@ class Protocol(Settings):
                     f"training_score.at_frames: expected multiples of {self.training.frame_skip}, the frames of one "
                     f"agent step, found {frames}"
                 )
-        for name in ("periodic_evaluation", "final_evaluation"):
+        beside = self.evaluation_beside_score
+        if beside is not None and (self.training_score is None or self.final_evaluation is not None):
+            raise ValueError("evaluation_beside_score: expected training_score beside it, and no final_evaluation")
+        if beside is not None and beside.network != "final":
+            raise ValueError(f"evaluation_beside_score.network: found {beside.network}, expected final")
+        for name in _EVALUATIONS:
             evaluation = getattr(self, name)
             if evaluation is not None and getattr(evaluation.presentation, "independent_episodes", False):
                 raise ValueError(f"{name}.presentation: independent_episodes: found true, expected it in training only")
+            if evaluation is not None and getattr(evaluation.presentation, "life_loss_ends_trajectory", False):
+                _check_lives_of_evaluation(evaluation.presentation, f"{name}.presentation")
         return self
 
     @model_validator(mode="after")
@@ -333,7 +351,7 @@ class Protocol(Settings):
 
     @model_validator(mode="after")
     def _all_of_one_kind(self) -> Protocol:
-        for name in ("periodic_evaluation", "final_evaluation"):
+        for name in _EVALUATIONS:
             evaluation = getattr(self, name)
             if evaluation is not None and _kind(evaluation.presentation) != self.kind:
                 raise ValueError(
@@ -341,3 +359,17 @@ class Protocol(Settings):
                     "in training"
                 )
         return self
+
+
+def _check_lives_of_evaluation(shown: Presentation, name: str) -> None:
+    """Check that an evaluation whose lost lives end trajectories consists of whole steps and episodes that stand apart.
+
+    A state of it is found again by its steps; no-ops after a life could reach into the next game.
+    """
+    wanted = {"life_loss_stops_repeat": False, "noops_after_life_loss_frames": None, "between_lives_counts": False}
+    for setting, expected in wanted.items():
+        found = getattr(shown, setting)
+        if found != expected:
+            raise ValueError(
+                f"{name}.{setting}: found {found}, expected {expected} where a lost life ends a trajectory"
+            )

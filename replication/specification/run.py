@@ -36,6 +36,7 @@ _NOT_OF_TRAINING = frozenset(
         "reference_set",
         "published_quantity",
         "final_evaluation",
+        "evaluation_beside_score",
         "training_score",
         "evaluation_score",
     }

@@ -63,14 +63,14 @@ def play_final_evaluations(
 
 
 def final_evaluation_of(run: Run) -> FinalEvaluation:
-    """Return the final evaluation of a run's protocol.
+    """Return the evaluation that a run's protocol plays at the end of training.
 
     Raises:
         ReplicationError: it has none.
     """
-    if run.protocol.final_evaluation is None:
+    if run.protocol.evaluation_at_end is None:
         raise ReplicationError(f"{run.name}: protocol {run.protocol.protocol} has no final evaluation to play")
-    return run.protocol.final_evaluation
+    return run.protocol.evaluation_at_end
 
 
 def _to_be_played(finalist: Finalist, request: EvaluationRequest, report: Callable[[int], object]) -> Played:

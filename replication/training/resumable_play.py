@@ -23,7 +23,7 @@ from replication.environments.contract import ActionCodec
 from replication.evidence.evaluation import Evaluation, Purpose, play_side_by_side
 from replication.evidence.records import sealed_record
 from replication.evidence.traces import AnyTrace
-from replication.foundation.files import write_atomically
+from replication.foundation.files import canonical_json, sha256, write_atomically
 from replication.foundation.progress import say
 from replication.foundation.random_streams import restore_stream, stream_state
 from replication.foundation.stopping import Stop, Stopped
@@ -50,7 +50,9 @@ class Played:
 
     def identity(self) -> dict[str, object]:
         """Return all that must be the same where the evaluation is continued."""
+        beside = self.run.protocol.evaluation_beside_score  # no digest holds it
         return {
+            **({} if beside is None else {"evaluation_beside_score": sha256(canonical_json(beside.model_dump()))}),
             "digest": self.run.result_digest if self.purpose == "final_evaluation" else self.run.training_digest,
             "purpose": self.purpose,
             "index": self.index,

@@ -24,20 +24,19 @@ LEARNING = {name: variant.module for name, variant in CHECKED.items()}
 def small(subject: Subject) -> Subject:
     """With fewer filters, units, transitions and updates at once; `check-algorithm` takes what the YAML has.
 
-    Networks of other families are small by the preset.
+    Networks without convolutions are small by the preset.
     """
-    if subject.variant.family != "off_policy":
+    if not hasattr(subject.config, "network"):
         return subject
     given = subject.config.network
     filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
     units = min(32, given.hidden_units)  # a linear function approximator has none
     network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
-    fewer = {
-        "network": network,
-        "batch_size": min(4, subject.config.batch_size),
-        "updates_at_once": min(2, subject.config.updates_at_once),
-    }
-    if subject.config.future_steps:
+    most = {"batch_size": 4, "updates_at_once": 2, "num_actors": 4, "epochs": 2}
+    known = type(subject.config).model_fields
+    fewer = {name: min(number, getattr(subject.config, name)) for name, number in most.items() if name in known}
+    fewer["network"] = network
+    if getattr(subject.config, "future_steps", 0):
         fewer["jumps"] = 2
     return replace(subject, config=subject.config.model_copy(update=fewer))
 

@@ -40,6 +40,7 @@ UNSEEN = {
     "protocol.published_quantity": "which of its numbers a paper prints",
     "protocol.iteration_steps": "Dopamine's",
     "protocol.trains_for": "frames, as S1 has it",
+    "protocol.evaluation_beside_score": "of protocols whose score is of training episodes; nothing is judged by it",
     "protocol.training_score": "of protocols whose score is of training episodes, as W18 has it",
     "protocol.evaluation_score": "of protocols whose score is of evaluations during training",
     "protocol.periodic_evaluation.num_episodes": "of protocols that evaluate by episodes, not by steps as V has it",

@@ -107,7 +107,8 @@ def copy_workflow(folder: Path) -> None:
         "presentation": {"episode_cap_steps": 20},
     }
     preset["protocol"]["evaluation_score"] = {"at_steps": [0, PERIOD_STEPS]}
-    preset["protocol"]["final_evaluation"] = {"num_episodes": 2, "presentation": {"episode_cap_frames": 160}}
+    for name in ("final_evaluation", "evaluation_beside_score"):
+        preset["protocol"][name] = {"num_episodes": 2, "presentation": {"episode_cap_frames": 160}}
     (copy / "presets" / "soak.yaml").write_text(yaml.safe_dump(preset))
     group = {"variants": ["dqn"], "games": [SHOWN], "seeds": [1], "preset": "soak", **BUDGETS["dqn"]}
     named = {"experiment": "soak", "title": "Soak", "paper": "none", "question": "Is anything lost?"}

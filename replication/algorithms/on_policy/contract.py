@@ -74,7 +74,8 @@ class Algorithm(Protocol):
     def network(self, config: Any, num_actions: int) -> nn.Module:
         """Build the network, uninitialised.
 
-        Called with uint8 pixels [batch, stack, 84, 84] it gives its outputs, a named tuple of tensors [batch, ...].
+        Called with uint8 pixels [batch, stack, 84, 84] it gives its outputs, a named tuple of tensors [batch, ...], of
+        which `logits`, float32 [batch, actions], are the policy: logarithms of probabilities, up to a constant.
         Its `embed(pixels)` gives the last hidden layer, float32 [batch, units].
         """
 
@@ -86,14 +87,15 @@ class Algorithm(Protocol):
 
         Args:
             outputs: of the network.
-            draws: float32 [batch, actions], uniform on [0, 1); all equal where the likeliest action is asked for.
+            draws: float32 [batch, actions], uniform on [0, 1), by which each action is chosen as often as its
+                probability says; all equal where the likeliest one is asked for.
         """
 
     def state_values(self, outputs: Any, config: Any) -> Tensor:
         """Return what the network's outputs say a state is worth, float32 [batch]; 0 where nothing is learned of it."""
 
     def targets(self, rollout: Rollout, config: Any) -> Targets:
-        """Compute what a rollout teaches."""
+        """Compute what a rollout teaches: a step by what followed it in its own trajectory, whatever others earned."""
 
     def loss(self, outputs: Any, batch: Minibatch, config: Any) -> Tensor:
         """Compute the loss of a minibatch, a single number, of the network's outputs in its states, with gradient."""

@@ -19,6 +19,7 @@ from replication.report.pages.fidelity import shown_fidelity
 from replication.report.pages.figures import ShownFigure, read_figure
 from replication.report.pages.runs import (
     asked_for,
+    beside_scores,
     commit_of_all,
     cost,
     groups,
@@ -127,6 +128,7 @@ def page_html(experiment: Experiment, finished: FinishedRuns) -> str:
         clips=clips,
         clips_left_out=clips_left_out,
         settings=asked_for(experiment, finished),
+        beside=beside_scores(finished),
         recipes=recipe_sentences(experiment),
         noted=noted_runs(experiment, finished),
         deviations=deviations,

@@ -104,6 +104,27 @@ def _scored(run: Run) -> str:
     return f"{chosen}, {episodes} at epsilon {run.final_epsilon(final):g}"
 
 
+def beside_scores(finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
+    """Return the evaluations that were played beside the training episodes that are scored, a row for each run."""
+    rows = []
+    for found in finished:
+        if found.run.protocol.evaluation_beside_score is None or found.episodes is None:
+            continue
+        score, returns = found.record["score"], found.episodes["return"]
+        rows.append(
+            {
+                "run": f"{record_name(found.run)}{marks_of([found])}",
+                "score": "none" if score is None else f"{score:,.1f}",
+                "mean": f"{returns.mean():,.1f}",
+                "deviation": f"{returns.std(ddof=1):,.1f}" if len(returns) > 1 else "none",
+                "episodes": f"{len(returns)}",
+                "policy": getattr(found.run.settings, "evaluation_policy", None)
+                or f"epsilon {found.run.final_epsilon(found.run.protocol.evaluation_beside_score):g}",
+            }
+        )
+    return rows
+
+
 def shown_deviations(finished: Sequence[FinishedRun]) -> list[tuple[Deviation, str]]:
     """Return every departure that a run recorded, and that was declared since, once, with the variants it concerns."""
     variants: dict[Deviation, dict[str, None]] = {}
@@ -180,7 +201,8 @@ def provenance(found: FinishedRun, results: Path) -> dict[str, Any]:
     evaluated = record.get("evaluated_network")
     machine = record.get("machine") or {}
     seconds = _seconds(found)
-    file = next((name for name in _SCORE_FILES if (found.folder / name).exists()), None)
+    not_scored = "scores.csv" if found.run.protocol.evaluation_beside_score else None
+    file = next((name for name in _SCORE_FILES if name != not_scored and (found.folder / name).exists()), None)
     return {
         "run": f"{record_name(found.run)}{marks_of([found])}",
         "evidence": EVIDENCE[found.run.family.evidence],

@@ -62,6 +62,8 @@ class Stretch:
 class _Episode:
     """The best episode as it is played; screens are held compressed, there are thousands."""
 
+    begins: list[bool] = field(default_factory=list)
+    """Where a trajectory begins, before which the network sees nothing."""
     frames: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     observations: list[NDArray[np.uint8]] = field(default_factory=list)
@@ -96,7 +98,7 @@ def view(
     kept = _Episode()
     screen = np.empty((HEIGHT_PIXELS, WIDTH_PIXELS), dtype=np.uint8)
 
-    def see(number: int, game: PresentedGame, console: Emulator) -> None:
+    def see(number: int, game: PresentedGame, console: Emulator, begins: bool) -> None:
         moment = (number, game.episode_frames)
         if moment not in wanted and number != best:
             return
@@ -105,6 +107,7 @@ def view(
         if moment in wanted:
             found[moment] = packed
         if number == best:
+            kept.begins.append(begins)
             kept.frames.append(game.episode_frames)
             kept.scores.append(game.episode_return)
             kept.observations.append(game.observation.copy())
@@ -207,11 +210,11 @@ def _stretch(trace: Trace, number: int, kept: _Episode, viewing: Viewing) -> Str
     scores = np.array(kept.scores)
     first = most_rewarding_start(scores, window)
     steps = range(first, min(first + window, len(scores) - 1))
-    codes = np.repeat(episode.codes, episode.lengths)[int(episode.spans[0]) :]
+    codes = np.repeat(episode.codes, episode.lengths)[episode.scored]
     stack = np.zeros((84, 84, viewing.frame_stack), dtype=np.uint8)
     stacks = []
     for step in range(steps.stop):
-        push_frame(stack, kept.observations[step], clear=step == 0, start=viewing.history_start)
+        push_frame(stack, kept.observations[step], clear=kept.begins[step], start=viewing.history_start)
         if step >= first:
             stacks.append(stack.copy())
     frames = np.array([kept.frames[step] for step in steps], dtype=np.int64)

@@ -73,6 +73,8 @@ def film(path: Path, episode: int, target: Path, first_frame: int = 1, last_fram
 def write_clip(folder: Path) -> Path:
     """Draw the most rewarding seconds of the best episode of a finished run, as clip.webp in its folder.
 
+    It is one of the evaluation at its end, or of the training episodes that are kept where none was played.
+
     Returns: the file, which is left alone if it is there.
     Raises:
         ReplicationError: the trace is missing or damaged.
@@ -81,6 +83,8 @@ def write_clip(folder: Path) -> Path:
     if target.exists():
         return target
     path = folder / "evaluation.trace"
+    if not path.exists() and (folder / "training.trace").exists():
+        path = folder / "training.trace"
     trace = read_trace_of_game(path)
     best = max(range(len(trace.episodes)), key=lambda number: trace.episodes[number].raw_return)
     first = _most_rewarding_start(list(_pictures(trace, path, best)))
@@ -112,7 +116,7 @@ def _pictures(trace: Trace, path: Path, number: int) -> Iterator[Shown]:
     episode = trace.episodes[number]
     cold = episode.place is not None
     verify_trace(Trace(trace.header, () if cold else trace.episodes[:number]), console, path)
-    scored = np.repeat(np.arange(len(episode.spans)) % 2 == 1, episode.spans)
+    scored = episode.scored
     screen = np.empty((210, 160), dtype=np.uint8)
     console.reset(cold=cold)
     frame, score = 0, 0.0
@@ -130,13 +134,13 @@ def _pictures(trace: Trace, path: Path, number: int) -> Iterator[Shown]:
 
 def _predicted_values(path: Path, trace: Trace, episode: int) -> Callable[[int], float | None]:
     """Return a function from a frame to the newest predicted value of an embedding's state; None before the first."""
-    noops = trace.episodes[episode].spans[0]
+    played = np.flatnonzero(trace.episodes[episode].scored)  # frames before each that is scored
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text())))
-        known = sorted((int(r["frame"]) + noops, float(r["value"])) for r in rows if int(r["episode"]) == episode)
+        known = sorted((int(played[int(r["frame"])]), float(r["value"])) for r in rows if int(r["episode"]) == episode)
     except FileNotFoundError:
         known = []
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise ReplicationError(f"{path}: not an embedding ({error}); remove it to make it again") from None
     frames = [frame for frame, _ in known]
 

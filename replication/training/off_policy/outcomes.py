@@ -47,7 +47,7 @@ def finished(
     """
     evaluated = [_choose_network(trainee) for trainee in trainees]
     evaluations: Sequence[AnyTrace | None] = [None] * len(trainees)
-    if trainees and trainees[0].run.protocol.final_evaluation is not None:
+    if trainees and trainees[0].run.protocol.evaluation_at_end is not None:
         for trainee in trainees:
             store_network(trainee.learner, network_path(trainee.run, machine.state))
         networks.keep([trainee.learner for trainee in trainees])
@@ -60,7 +60,7 @@ def finished(
 
 def _choose_network(trainee: Trainee) -> dict[str, Any] | None:
     """Load the network that the protocol evaluates into the online network; return which it is, for run.json."""
-    final = trainee.run.protocol.final_evaluation
+    final = trainee.run.protocol.evaluation_at_end
     if final is None:
         return None
     if final.network == "best" and trainee.best is not None:

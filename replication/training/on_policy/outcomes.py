@@ -52,7 +52,7 @@ def outcome_of(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Pla
     """
     run, lane = trainee.run, trainee.lane
     evaluation, evaluated = None, None
-    if run.protocol.final_evaluation is not None:
+    if run.protocol.evaluation_at_end is not None:
         evaluated = {"network": "final", "step": trainee.step}
         store_network(trainee.learner, network_path(run, machine.state))
         evaluation = _evaluate(trainee, viewing, machine, play)

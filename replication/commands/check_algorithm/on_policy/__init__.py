@@ -1,0 +1,1 @@
+"""Checks of agents that learn from what their policy has just done."""

@@ -1,0 +1,99 @@
+"""An algorithm of the family with trainings on the toy game, networks, rollouts and minibatches to check it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from replication.algorithms.on_policy.contract import Minibatch, Rollout, Targets
+from replication.commands.check_algorithm.subject import Subject
+from replication.foundation.files import plain
+from replication.specification.families.on_policy import RolloutFrames
+from replication.training.on_policy.checkpoint_files import past_of
+from replication.training.on_policy.lane import Lane
+from replication.training.on_policy.learner import Learner
+from replication.training.on_policy.loop import train
+from replication.training.on_policy.trainee import Trainee
+
+NUM_ACTIONS = 3
+"""Of the toy game."""
+STEPS, ACTORS = 7, 2
+"""Of a rollout: unlike each other and unlike the number of actions, so that none can be mistaken for another."""
+CUT_AT = 3
+"""The step of a rollout that ends a trajectory of each of its actors."""
+_FRAMES = RolloutFrames(0, 4 * (STEPS * ACTORS - 1))
+
+
+class OnPolicySubject(Subject):
+    """One algorithm with the settings of one variant."""
+
+    TASK = "catch"
+
+    def begin(self, seed: int) -> Trainee:
+        lane = Lane(self.run(seed), self.config)
+        return Trainee(lane, Learner(self.algorithm, self.config, lane.num_actions, lane.streams))
+
+    def turns(self, trainees: Sequence[Trainee]) -> Iterator[None]:
+        return train(trainees)
+
+    def parameters(self, trainee: Trainee) -> Mapping[str, Tensor]:
+        return {name: tensor for name, tensor in trainee.learner.tensors().items() if name.startswith("network.")}
+
+    def parts(self, trainee: Trainee) -> dict[str, object]:
+        tensors = trainee.learner.tensors()
+        parts: dict[str, object] = {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+        past = past_of(trainee.lane)
+        return parts | {
+            "its step": past.step,
+            "its streams": past.streams,
+            "its actors": plain(past.actors),
+            "its episodes": plain([asdict(episode) for episode in past.episodes]),
+        }
+
+    def filled(self, seed: int) -> Any:
+        """Build the network, its parameters not numbers until `initialise` has filled them."""
+        network: nn.Module = self.algorithm.network(self.config, NUM_ACTIONS)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.fill_(torch.nan)  # what is left out by `initialise` shows
+        self.algorithm.initialise(network, np.random.default_rng(seed), self.config)
+        return network
+
+    def pixels(self, states: int) -> Tensor:
+        """Draw random states, uint8 [states, stack, 84, 84]."""
+        shape = (states, self.config.frame_stack, 84, 84)
+        return torch.from_numpy(np.random.default_rng(states).integers(0, 256, shape, dtype=np.uint8))
+
+    def rollout(self, outputs: Any) -> Rollout:
+        """Draw a rollout [STEPS, ACTORS] in whose states a network gave these outputs, [STEPS * ACTORS, ...] each."""
+        stream = np.random.default_rng(1)
+        values = self.algorithm.state_values(outputs, self.config).reshape(STEPS, ACTORS)
+        cut = torch.zeros(STEPS, ACTORS, dtype=torch.bool)
+        cut[CUT_AT] = True
+        following = torch.cat([values[1:], values[:1]])
+        return Rollout(
+            rewards=torch.from_numpy(stream.normal(size=(STEPS, ACTORS)).astype(np.float32)),
+            actions=torch.from_numpy(stream.integers(0, NUM_ACTIONS, (STEPS, ACTORS))),
+            outputs=type(outputs)(*(part.unflatten(0, (STEPS, ACTORS)) for part in outputs)),
+            values=values,
+            next_values=torch.where(cut, 0.0, following),
+            cut=cut,
+        )
+
+    def minibatch(self, outputs: Any) -> Minibatch:
+        """Make a minibatch of the steps of that rollout."""
+        rollout = self.rollout(outputs)
+        targets: Targets = self.algorithm.targets(rollout, self.config)
+        return Minibatch(
+            actions=rollout.actions.flatten(),
+            outputs=outputs,
+            values=rollout.values.flatten(),
+            advantages=targets.advantages.flatten(),
+            returns=targets.returns.flatten(),
+            frames=_FRAMES,
+        )
