@@ -39,7 +39,9 @@ class Cell:
 
     @property
     def episode_returns(self) -> list[float]:
-        """Raw return of every episode of every final evaluation: 30 of one network are not 30 seeds."""
+        """Raw return of every episode of every final evaluation that is scored: 30 of one network are not 30 seeds."""
+        if self.run.protocol.evaluation_beside_score is not None:
+            return []
         return [float(x) for found in self.finished if found.episodes is not None for x in found.episodes["return"]]
 
     def normalized(self, references: ReferenceSet) -> list[float]:

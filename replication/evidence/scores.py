@@ -12,7 +12,7 @@ import numpy as np
 
 from replication.evidence.trace_file import Episode, Trace
 from replication.evidence.traces import AnyTrace, episodes_of
-from replication.specification.protocols import TrainingScore
+from replication.specification.scored_points import TrainingScore
 
 CURVE_POINTS = 100
 """At which the curve of last training episodes is written, evenly spaced, beside those at which it is judged."""

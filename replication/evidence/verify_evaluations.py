@@ -14,7 +14,8 @@ from replication.evidence.verify_header import check_episodes, check_step_header
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
 from replication.foundation.validation import validated
-from replication.specification.protocols import EvaluationScore, GymnasiumPresentation, PeriodicEvaluation
+from replication.specification.protocols import GymnasiumPresentation, PeriodicEvaluation
+from replication.specification.scored_points import EvaluationScore
 from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 from replication.specification.tasks.registry import find_task
 

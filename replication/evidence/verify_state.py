@@ -22,7 +22,8 @@ from replication.evidence.trace_file import read_trace
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, sha256
 from replication.foundation.validation import validated
-from replication.specification.protocols import PeriodicEvaluation, TrainingScore
+from replication.specification.protocols import PeriodicEvaluation
+from replication.specification.scored_points import TrainingScore
 
 
 @dataclass(frozen=True)

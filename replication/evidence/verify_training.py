@@ -15,7 +15,8 @@ from replication.evidence.verify_header import check_header
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes
 from replication.foundation.validation import validated
-from replication.specification.protocols import Presentation, TrainingScore
+from replication.specification.protocols import Presentation
+from replication.specification.scored_points import TrainingScore
 
 
 def check_training(

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
 from replication.specification.families.facts import BudgetUnit
+from replication.specification.scored_points import EvaluationScore, TrainingScore
 from replication.specification.tasks.task import Kind
 
 FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
@@ -195,44 +196,6 @@ class FinalEvaluation(Settings):
     epsilon: Probability | None
     """Share of random actions; None: the variant's own `evaluation_epsilon` (papers differ)."""
     presentation: AnyPresentation
-
-
-class TrainingScore(Settings):
-    """A score of training episodes: the mean raw return of the last ones finished, of all games played side by side."""
-
-    episodes: Count
-    """How many are averaged; fewer where fewer were finished."""
-    at_frames: tuple[Count, ...]
-    """Emulator frames of training, ascending, at which a run may be judged beside the end of its budget. The record
-    keeps the episodes that these scores are of, and no others."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> TrainingScore:
-        if list(self.at_frames) != sorted(set(self.at_frames)):
-            raise ValueError(f"at_frames: expected ascending numbers, each once, found {list(self.at_frames)}")
-        return self
-
-    def points_frames(self, budget_frames: int) -> tuple[int, ...]:
-        """Return the emulator frames at which a training of this length is scored, ascending; its end is the last."""
-        return (*(frames for frames in self.at_frames if frames < budget_frames), budget_frames)
-
-
-class EvaluationScore(Settings):
-    """A score of a periodic evaluation: the mean raw return of its episodes. The run's own is of the last one."""
-
-    at_steps: tuple[Annotated[int, Field(ge=0)], ...]
-    """Steps of training, ascending, at which a run may be judged beside the end of its budget; 0: untrained. The record
-    keeps the traces of the evaluations at these steps and at its end, and no others."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> EvaluationScore:
-        if list(self.at_steps) != sorted(set(self.at_steps)):
-            raise ValueError(f"at_steps: expected ascending numbers, each once, found {list(self.at_steps)}")
-        return self
-
-    def points_steps(self, budget_steps: int) -> tuple[int, ...]:
-        """Return the steps at which a training of this length is scored, ascending; its end is the last."""
-        return (*(steps for steps in self.at_steps if steps < budget_steps), budget_steps)
 
 
 _EVALUATIONS = ("periodic_evaluation", "final_evaluation", "evaluation_beside_score")

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from replication.analysis.cells import Cell
+from replication.analysis.finished import FinishedRun
 from replication.environments.atari.frames import frame_pipeline
 from replication.evidence import records
 from replication.evidence.activations import moments_of_steps, read_activations
@@ -22,6 +24,8 @@ from replication.evidence.state_files import activations_path, network_path
 from replication.evidence.traces import of_game
 from replication.evidence.verify_run import check_run
 from replication.foundation.errors import ReplicationError
+from replication.report.figures.embedding import Panel, caption
+from replication.report.pages.runs import beside_scores
 from replication.report.views.evaluation_views import view
 from replication.specification.loading import load_protocol
 from replication.specification.protocols import Protocol, of_atari
@@ -166,3 +170,14 @@ def test_lives_that_an_evaluation_cannot_have_are_refused() -> None:
     for change in (scored_otherwise, {"final_evaluation": protocol["evaluation_beside_score"]}):
         with pytest.raises(ValidationError, match="evaluation_beside_score: expected training_score beside it, and no"):
             Protocol.model_validate_json(json.dumps(protocol | change))
+
+
+def test_an_evaluation_beside_the_score_is_shown_and_is_no_interval_of_it() -> None:
+    run, returns = evaluated_run(), pd.DataFrame({"return": [1.0, 3.0]})
+    found = FinishedRun(run, Path(), {"score": 5.3}, returns, None, None, None, None, None)
+    assert Cell((run,), (found,), run.budget).episode_returns == []
+    (row,) = beside_scores([found])
+    assert row.pop("run") == "a2c catch seed 1"
+    assert row == {"score": "5.3", "mean": "2.0", "deviation": "1.4", "episodes": "2", "policy": "sampled"}
+    words = caption([Panel(run, 640, pd.DataFrame({"x": [0.0]}), {})], 1, 1, "")
+    assert "the value the network predicts (the value of the state, in" in words

@@ -43,8 +43,8 @@ _GAP_INCHES, _LEAST_PANEL_INCHES = 0.45, 3.5
 
 
 _POINTS_TEXT = (
-    "Points are coloured by the value the network predicts (the largest action value, in clipped and discounted "
-    "reward). t-SNE keeps neighbours together; its axes have no units and distances between far groups mean nothing."
+    "Points are coloured by the value the network predicts ({}, in clipped and discounted reward). t-SNE keeps "
+    "neighbours together; its axes have no units and distances between far groups mean nothing."
 )
 _SCREENS_TEXT = (
     "The numbered screens are those of the circled states, one near the middle of each of as many clusters (k-means)."
@@ -103,7 +103,8 @@ def build_of_checkpoint(run: Run, frames: int, folder: Path, played: str) -> Fig
     with house_style():
         figure = draw([shown])
     words = f"{shown.title}, protocol {run.protocol.protocol}: {len(shown.points):,} states. {played}"
-    text = f"t-SNE of the last hidden layer of a network that is still trained. {words} {_POINTS_TEXT} {_SCREENS_TEXT}"
+    what = "t-SNE of the last hidden layer of a network that is still trained."
+    text = f"{what} {words} {_points_text([shown])} {_SCREENS_TEXT}"
     return FigureResult("embedding", figure, gather([shown]), text)
 
 
@@ -212,8 +213,14 @@ def _draw_points(figure: Figure, axes: Axes, panel: Panel) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     bare(axes)
     bar = figure.colorbar(drawn, ax=axes, pad=0.02)
-    bar.set_label("predicted value: max Q(s, a)")
+    bar.set_label(f"predicted value: {panel.run.family.state_value[0]}")
     bar.outline.set_visible(False)
+
+
+def _points_text(shown: Sequence[Panel]) -> str:
+    """Say what the colour of a point is."""
+    values = dict.fromkeys(panel.run.family.state_value[1] for panel in shown)
+    return _POINTS_TEXT.format(" or ".join(values) or "the largest action value")
 
 
 def caption(shown: Sequence[Panel], with_points: int, trained: int, settings: str) -> str:
@@ -240,7 +247,7 @@ def caption(shown: Sequence[Panel], with_points: int, trained: int, settings: st
         f"{'run' if len(shown) == 1 else 'runs'}.",
         f"{names}.",
         "Each point is a state met in the run's final evaluation, evenly spaced over its episodes.",
-        _POINTS_TEXT,
+        _points_text(shown),
         _SCREENS_TEXT if any(panel.screens for panel in shown) else "",
         settings,
         "After Figure 4 of Mnih et al. 2015, which embeds two hours of play.",

@@ -73,7 +73,9 @@ def _agents(experiment: Experiment) -> list[str]:
 
 def _evaluated(finished: Sequence[FinishedRun]) -> str:
     networks = Counter(
-        found.record["evaluated_network"]["network"] for found in finished if found.record.get("evaluated_network")
+        found.record["evaluated_network"]["network"]
+        for found in finished
+        if found.record.get("evaluated_network") and found.run.protocol.evaluation_beside_score is None
     )
     evaluated = [f"the {name} network of {n} run{'s' * (n != 1)}" for name, n in sorted(networks.items())]
     return f"Evaluated: {' and '.join(evaluated)}." if evaluated else ""

@@ -66,6 +66,8 @@ class FamilyFacts:
     details: str | None = None
     """The original whose rows are the details of the family's engine; each is shown beside every other original too.
     None: there is no such list."""
+    state_value: tuple[str, str] = ("max Q(s, a)", "the largest action value")
+    """What a network predicts that a state is worth: as a formula, and in words."""
     seconds_a_seed: float = 0.0
     """Assumed for plans, on one core: the time of a run of a bundle, whatever its length."""
     seconds_an_episode: float = 0.0

@@ -115,5 +115,6 @@ FACTS = FamilyFacts(
     bundles=False,
     evidence="inputs",
     streams=STREAMS,
+    state_value=("V(s)", "the value of the state"),
     work=on_policy_work,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -106,7 +106,7 @@ def check_inputs(subject: OnPolicySubject) -> None:
     network, outputs = _acted(subject)
     rollout, batch = subject.rollout(outputs), subject.minibatch(outputs)
     draws = torch.rand((STEPS * ACTORS, NUM_ACTIONS), generator=torch.Generator().manual_seed(1))
-    calls = {
+    calls: dict[str, tuple[dict[str, Tensor], Callable[[], object]]] = {
         "act": ({"draws": draws} | _parts(outputs), lambda: subject.algorithm.act(outputs, draws)),
         "state_values": (_parts(outputs), lambda: subject.algorithm.state_values(outputs, subject.config)),
         "targets": (_tensors(rollout), lambda: subject.algorithm.targets(rollout, subject.config)),
