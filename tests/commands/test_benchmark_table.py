@@ -18,6 +18,7 @@ from replication.commands.benchmark.rows import COLUMNS, measured_rows
 from replication.commands.benchmark.table import benchmark_table, figure
 from replication.commands.benchmark.turns import COHORT, PAIR, Key, Measured
 from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import WORKFLOW
 from replication.report.tables.table import Table
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -165,3 +166,10 @@ def test_a_table_of_other_columns_is_refused(tmp_path: Path) -> None:
 def test_the_conditions_are_told_of_this_machine() -> None:
     now = conditions()
     assert set(now) == set(NOW) and len(str(now["lock"])) == 12 and str(now["torch"]).startswith("2.")
+
+
+def test_the_committed_table_is_made_of_its_data() -> None:
+    folder = WORKFLOW.parent / "results" / "benchmark"
+    types = dict.fromkeys(("commit", "lock", "python", "version", "torch"), str)
+    made = benchmark_table(pd.read_csv(folder / "table.csv", dtype=types)).files()
+    assert {end: (folder / f"table.{end}").read_bytes() for end in ("csv", "md", "tex")} == made

@@ -96,7 +96,12 @@ def test_a_plan_and_the_profiles_take_the_cores_that_may_be_used(groups: Path, m
 def test_no_other_module_counts_processors_of_the_machine() -> None:
     """Except to say which machine it is."""
     root = Path(sys.modules["replication"].__path__[0])
-    named = {"analysis/cost.py", "evidence/provenance.py", "commands/benchmark/table.py", "foundation/resources.py"}
+    named = {
+        "analysis/cost.py",
+        "evidence/provenance.py",
+        "commands/benchmark/conditions.py",
+        "foundation/resources.py",
+    }
     found = {str(path.relative_to(root)) for path in root.rglob("*.py") if "os.cpu_count" in path.read_text()}
     assert found == named
 

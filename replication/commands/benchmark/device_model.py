@@ -139,7 +139,7 @@ def device_model_table(parts: pd.DataFrame, measured: pd.DataFrame) -> Table:
     return Table("device_model", frame, caption, columns=columns)
 
 
-def _row(parts: Sequence[Part], setup: Setup, found: Mapping[str, Any]) -> dict[str, Any]:
+def _row(parts: Sequence[Part], setup: Setup, found: Mapping[Any, Any]) -> dict[str, Any]:
     speed = modelled(parts, setup)
     row: dict[str, Any] = setup._asdict() | {"modelled_steps_a_second": speed.steps_a_second, "bound": speed.bound}
     if found:

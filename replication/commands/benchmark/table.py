@@ -103,7 +103,7 @@ def _caption(frame: pd.DataFrame) -> str:
         )
         paragraphs.append(_evaluation_text(frame))
     return "\n\n".join(
-        fill(" ".join(words.split()), 120, break_on_hyphens=False) for words in (*paragraphs, DIFFERENCES)
+        fill(" ".join(words.split()), 120, break_on_hyphens=False) for words in (*paragraphs, DIFFERENCES) if words
     )
 
 
@@ -114,8 +114,8 @@ def _all_of(frame: pd.DataFrame, column: str) -> str:
 
 
 def _loads(frame: pd.DataFrame) -> str:
-    greatest = frame.groupby("loop", sort=False)["load"].max()
-    return ", ".join(f"{loop} {load:.1f}" for loop, load in greatest.items())
+    greatest = frame.groupby("loop", sort=False)["load"].max().dropna()
+    return ", ".join(f"{loop} {load:.1f}" for loop, load in greatest.items()) or "unknown"
 
 
 def _packages(frame: pd.DataFrame) -> str:
