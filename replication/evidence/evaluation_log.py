@@ -19,6 +19,9 @@ from replication.evidence.step_trace import StepTrace, parse_step_trace, seriali
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256
 
+EVERY_KEPT = "evaluation_*.trace"
+"""Pattern of the names of all that a record keeps."""
+
 
 def kept_name(step: int) -> str:
     """Return the name, in a record, of the trace of the evaluation at an agent step."""

@@ -1,4 +1,7 @@
-"""Final evaluations played again with the stored networks, which must leave the same traces."""
+"""The last evaluation of each run played again with its stored network, which must leave the same trace.
+
+It is the final one, or the last one of training where those are scored.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.evidence.evaluation import EvaluationRequest, evaluate
+from replication.evidence.evaluation_log import EVERY_KEPT
 from replication.evidence.records import run_of_folder
 from replication.evidence.state_files import network_path
 from replication.evidence.traces import AnyTrace, episodes_of, read_trace_of
@@ -30,8 +34,8 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     """
     played = absent = earlier = 0
     for folder in progress_bar(len(folders), "runs", "verify --policy", quiet=quiet, iterable=folders):
-        path = folder / "evaluation.trace"
-        if not path.exists():
+        path = _last_trace(folder)
+        if path is None:
             continue
         run = run_of_folder(folder)
         if run.earlier_version is not None:  # other last digits may lead to another action
@@ -55,12 +59,28 @@ def check_policies(folders: Sequence[Path], state: Path, *, quiet: bool = False)
     return f"{played} policies played again, each left its trace{without}{others}"
 
 
+def _last_trace(folder: Path) -> Path | None:
+    """Find the trace of the evaluation that the network of the end played, in a record; None where it has none."""
+    final = folder / "evaluation.trace"
+    during = sorted(folder.glob(EVERY_KEPT))  # by their steps, the last of which is the end
+    return final if final.exists() else during[-1] if during else None
+
+
 def evaluate_again(run: Run, state: Path) -> AnyTrace | None:
-    """Play the final evaluation of a run again; return None where its network is not stored."""
+    """Play the last evaluation of a run again; return None where its network is not stored."""
     network = network_path(run, state) if run.family.trains else None
     if network is not None and not network.exists():
         return None
     policy, viewing = load_family(run.family.name).player(run, network)
-    final = final_evaluation_of(run)
-    request = EvaluationRequest(final.presentation, PURPOSE, num_episodes=final.num_episodes)
-    return evaluate(policy, run, viewing, request)
+    return evaluate(policy, run, viewing, _last_request(run))
+
+
+def _last_request(run: Run) -> EvaluationRequest:
+    """Build the request of the evaluation that the network of the end played."""
+    periodic = run.protocol.periodic_evaluation
+    if run.protocol.evaluation_score is None or periodic is None:
+        final = final_evaluation_of(run)
+        return EvaluationRequest(final.presentation, PURPOSE, num_episodes=final.num_episodes)
+    index = run.training_steps // periodic.period_steps
+    shown, count, length = periodic.presentation, periodic.num_episodes, periodic.length_steps
+    return EvaluationRequest(shown, "periodic_evaluation", index, count, length)

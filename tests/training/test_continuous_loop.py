@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from replication.foundation.random_streams import training_streams
 from replication.foundation.stopping import Stopped
 from replication.specification.families.off_policy_continuous import TD3Config
 from replication.specification.run import resolve_run
+from replication.training import play_again
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.machine.settings import Machine
 from replication.training.off_policy_continuous import loop
 from replication.training.off_policy_continuous.family import open_cohort, open_network, player
 from replication.training.off_policy_continuous.learner import Learner
 from replication.training.off_policy_continuous.loop import train
+from replication.training.off_policy_continuous.networks import store_actor
 from replication.training.off_policy_continuous.trainee import new_trainee
 from replication.training.resumable_play import Choose, Played, play_at_once
 from replication.training.session import execute
@@ -203,6 +206,24 @@ def test_the_stored_actor_plays_as_the_one_that_was_evaluated(tmp_path: Path) ->
     stored.write_bytes(b"no file of tensors")
     with pytest.raises(ReplicationError, match="cannot be read"):
         player(run, stored)
+
+
+def test_verify_plays_the_last_evaluation_again_with_the_stored_actor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, machine = small_run(), machine_of(tmp_path)
+    execute([run], machine)
+    folder = run.results_folder(machine.results)
+    monkeypatch.setattr(play_again, "run_of_folder", lambda folder: run)
+    check = partial(play_again.check_policies, [folder], machine.state, quiet=True)
+    assert check() == "1 policies played again, each left its trace"
+    stored = next(run.state_folder(machine.state).glob("evaluated_*.safetensors"))
+    other = new_trainee(run).learner  # as it was before it learned
+    store_actor(other, stored)
+    with pytest.raises(ReplicationError, match=r"evaluation_0000000200\.trace: episode 0 .*plays another one"):
+        check()
+    stored.unlink()
+    assert f"0 policies played again, each left its trace; 1 have no network in {machine.state}" == check()
 
 
 def test_what_cannot_be_trained_is_refused_in_a_line(tmp_path: Path) -> None:

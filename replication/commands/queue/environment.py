@@ -45,7 +45,7 @@ _GO_ON = ", or name another environment with --python; no run has failed for it,
 
 
 def ask_environment(folder: QueueFolder) -> None:
-    """Have a process of its own check the environment: the worker stays small.
+    """Ask a process of its own whether the environment lacks something: the worker stays small.
 
     Raises:
         ReplicationError: what it says.
