@@ -146,12 +146,6 @@ def check_records(
         ReplicationError: the first difference.
     """
     cores = processes or usable_cpus()
-    if not quiet:
-        frames = sum(_length(folder) for folder in folders)
-        seconds = frames / FRAMES_A_SECOND / cores
-        print(
-            f"{frames:,} frames and steps to play again: about {clock_text(seconds)} on {cores} cores", file=sys.stderr
-        )
     total = check_runs(folders, cores, quiet=quiet)
     learned = check_bundles(bundles, cores, learn_all=learn_again, quiet=quiet)
     return total + Checked(cells=learned.cells, underived=learned.underived), learned
@@ -190,11 +184,19 @@ def by_evidence(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def check_runs(folders: Sequence[Path], processes: int, *, quiet: bool = False) -> Checked:
     """Check runs in processes of their own; of several failures, the first in the order given is raised.
 
+    Args:
+        folders: of the runs.
+        processes: how many at a time.
+        quiet: no progress bar, and no word of how long it takes: traces need not be read for it before.
+
     Raises:
         ReplicationError: the first difference.
     """
-    total = Checked()
-    length = sum(_length(folder) for folder in folders)
+    total, length = Checked(), 0
+    if not quiet:
+        length = sum(_length(folder) for folder in folders)
+        seconds = clock_text(length / FRAMES_A_SECOND / processes)
+        print(f"{length:,} frames and steps to play again: about {seconds} on {processes} cores", file=sys.stderr)
     with progress_bar(length, "frames", "verify", quiet=quiet, unit_scale=True, mininterval=0.5) as bar:
         for checked in map_in_processes(check_run, folders, processes, ended=_ENDED):
             total += checked

@@ -23,6 +23,8 @@ from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import episode_streams, named_stream, training_streams
 from replication.specification.protocols import Presentation
 
+_DRAWS_AT_ONCE = 1_024
+
 
 class _Difference(Exception):
     """A difference, with its frame where there is one."""
@@ -70,14 +72,15 @@ def replay_by_protocol(
     check_emulator(header, console, path)
     emulator = _GivenFrames(console)
     streams = _streams(header)
-    stickiness = streams["stickiness"]
+    stickiness = _DrawsAhead(streams["stickiness"])
     game = PresentedGame(
         emulator,
         presentation,
         pipeline or NoPipeline(),
         header.frame_skip,
-        *streams.values(),
-        begin_streams=emulator.begin_streams(header, streams),
+        streams["noop_starts"],
+        stickiness,
+        begin_streams=emulator.begin_streams(header, streams, stickiness),
     )
     for number, episode in enumerate(trace.episodes):
         try:
@@ -97,6 +100,36 @@ def replay_by_protocol(
             where = f"{path}: episode {number} (the first is 0)"
             raise ReplicationError(f"{where}: {difference}{other_emulator(header)}") from None
         report(episode.total_frames)
+
+
+class _DrawsAhead:
+    """The draws of a stream, which can be looked at before they are taken."""
+
+    def __init__(self, stream: np.random.Generator) -> None:
+        self._stream = stream
+        self._drawn: list[float] = []
+        self._taken = 0
+
+    def random(self) -> float:
+        if self._taken == len(self._drawn):
+            self._draw()
+        self._taken += 1
+        return self._drawn[self._taken - 1]
+
+    def ahead(self, count: int) -> list[float]:
+        """Return the next draws without taking them."""
+        if self._taken + count > len(self._drawn):
+            self._draw()
+        return self._drawn[self._taken : self._taken + count]
+
+    def forget(self) -> None:
+        """Drop what was drawn and not taken: the stream has begun anew."""
+        self._drawn, self._taken = [], 0
+
+    def _draw(self) -> None:
+        # Many at once: to draw one takes as long as a hundredth of a frame, and there is one a frame.
+        self._drawn = self._drawn[self._taken :] + self._stream.random(_DRAWS_AT_ONCE).tolist()
+        self._taken = 0
 
 
 class _GivenFrames(ForwardingSimulator):
@@ -123,12 +156,15 @@ class _GivenFrames(ForwardingSimulator):
         self._stop = self._next_stop()
         self._begun = False
 
-    def begin_streams(self, header: TraceHeader, streams: Mapping[str, np.random.Generator]) -> Callable[[int], None]:
+    def begin_streams(
+        self, header: TraceHeader, streams: Mapping[str, np.random.Generator], stickiness: _DrawsAhead
+    ) -> Callable[[int], None]:
         """Return what begins streams anew for the episode that is expected, wherever it stands in the trace."""
 
         def begin(number: int) -> None:
             assert self._place is not None
             episode_streams(header.seed, header.game, self._place.actor, streams)(self._place.episode)
+            stickiness.forget()
 
         return begin
 
@@ -167,7 +203,7 @@ class _GivenFrames(ForwardingSimulator):
 def _ending(
     game: PresentedGame,
     emulator: _GivenFrames,
-    stickiness: np.random.Generator,
+    stickiness: _DrawsAhead,
     sticky_probability: float,
     frame_skip: int,
     seen: Callable[[bool], object],
@@ -213,14 +249,12 @@ def _compare(game: PresentedGame, emulator: _GivenFrames, episode: Episode, endi
             raise _Difference(f"{what}: played again it is {shown or f'{found}, the trace claims {claimed}'}")
 
 
-def _chosen_code(emulator: _GivenFrames, stickiness: np.random.Generator, probability: float, frame_skip: int) -> int:
+def _chosen_code(emulator: _GivenFrames, stickiness: _DrawsAhead, probability: float, frame_skip: int) -> int:
     """Find the agent's choice in the step that begins: the action of its first frame that is not a repeat."""
     codes, frame = emulator.codes, emulator.frame
     if not probability:
         return codes[frame]
-    ahead = stickiness.bit_generator.state
-    draws = stickiness.random(frame_skip)
-    stickiness.bit_generator.state = ahead
+    draws = stickiness.ahead(frame_skip)
     for offset in range(min(frame_skip, len(codes) - frame)):
         if draws[offset] >= probability:
             return codes[frame + offset]

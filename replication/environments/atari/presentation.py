@@ -7,7 +7,7 @@ is pressed, or a step of the no-op follows a lost life: openai/baselines ea25b9e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,13 @@ NOOP = 0
 """ALE's code of the action that does nothing."""
 FIRE = 1
 """ALE's code of the button."""
+
+
+class UniformDraws(Protocol):
+    """A stream of numbers from 0 to below 1, such as a `numpy.random.Generator`."""
+
+    def random(self) -> float:
+        """Draw the next."""
 
 
 class EpisodeCounts(NamedTuple):
@@ -41,7 +48,7 @@ class PresentedGame:
         pipeline: FramePipeline,
         frame_skip: int,
         noop_stream: np.random.Generator,
-        stickiness_stream: np.random.Generator,
+        stickiness_stream: UniformDraws,
         *,
         life_loss_clears_frames: bool = True,
         begin_streams: Callable[[int], None] | None = None,

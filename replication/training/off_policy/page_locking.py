@@ -26,7 +26,7 @@ def page_locked(arrays: Sequence[NDArray[Any]], device: str) -> Iterator[None]:
     """
     with ExitStack() as until_left:
         if device != "cpu":
-            cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
+            cuda = torch.cuda.cudart()
             for array in arrays:
                 if int(cuda.cudaHostRegister(array.ctypes.data, array.nbytes, 0)) == 0:
                     until_left.callback(cuda.cudaHostUnregister, array.ctypes.data)
