@@ -34,7 +34,7 @@ def test_a_run_stops_by_itself_before_slurm_ends_its_job() -> None:
 @pytest.mark.long
 @pytest.mark.workflow
 def test_eight_runs_whose_jobs_are_killed_once_have_the_bytes_of_undisturbed_ones(tmp_path: Path) -> None:
-    """Ten minutes on two cores; apt-get install slurmctld slurmd slurm-client munge, as root."""
+    """Minutes on two idle cores; apt-get install slurmctld slurmd slurm-client munge, as root."""
     pytest.importorskip("snakemake_executor_plugin_slurm")
     if not can_be_had():
         pytest.skip("no Slurm that this user may start")
