@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         default="default",
         choices=known_profiles(),
-        help="default: a run a core; gpu: all runs of a variant as lanes of a cohort",
+        help="default: a run a core; gpu: all runs of a variant as lanes of a cohort; slurm: jobs of a cluster",
     )
     parser.add_argument(
         "--set",

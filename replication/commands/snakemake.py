@@ -23,7 +23,7 @@ PROFILES = WORKFLOW / "profiles"
 
 
 def known_profiles() -> list[str]:
-    """List the profiles of the workflow: the ways to run an experiment on one machine."""
+    """List the profiles of the workflow: the ways to run an experiment, on one machine or on a cluster."""
     return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
 
 

@@ -261,7 +261,7 @@ def test_run_hands_over_with_the_profile() -> None:
     assert command[1:4] == ["-m", "snakemake", "partial"]
     assert command[command.index("--cores") + 1] == "3"
     assert command[command.index("--config") + 1 :] == ["experiment=quickstart", "results=elsewhere"]
-    assert known_profiles() == ["default", "gpu"]
+    assert known_profiles() == ["default", "gpu", "slurm"]
     for name in known_profiles():
         command = snakemake_command("quickstart", Path("elsewhere"), cores=None, profile=name)
         profile = Path(command[command.index("--workflow-profile") + 1])
