@@ -149,12 +149,21 @@ def check_manifest(results: Path, folders: Sequence[Path], left_out: Sequence[st
 
     Returns: lines read; None where there is no manifest.
     Raises:
-        ReplicationError: the first record without a line, or line without a record; or the manifest is damaged.
+        ReplicationError: the first record without a line, or line without a record; the manifest is damaged, or its
+            last line is not of the record that it names.
     """
     entries = read_manifest(results)
     if entries is None:
         return None
     path, said = results / NAME, latest(entries)
+    # No line follows the last one and holds it: its record does.
+    if entries and (folder := results / "runs" / entries[-1].record) in folders:
+        of_record = _digest_of(folder)
+        if entries[-1].digest != of_record:
+            raise ReplicationError(
+                f"{path}: line {len(entries)}: digest: found {entries[-1].digest[:12]}, its record has "
+                f"{of_record[:12]}: the line was changed; fetch the file again"
+            )
     there = {folder.relative_to(results / "runs").as_posix() for folder in folders}
     finished = {entry.record for entry in entries if said[entry.digest] in ("older", "finished")}
     if unlisted := sorted(there - finished):

@@ -107,8 +107,10 @@ def test_processes_do_not_overwrite_each_others_lines(tmp_path: Path) -> None:
 
 def test_records_and_lines_must_agree(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ONE)
+    folder.mkdir(parents=True, exist_ok=True)
     assert check_manifest(tmp_path, [folder]) is None
     note(tmp_path, "begun", {TWO: "b"})
+    (folder / "run.json").write_text('{"result_digest": "a"}')
     with pytest.raises(ReplicationError, match=f"no line that says that runs/{ONE} is finished"):
         check_manifest(tmp_path, [folder])
     note(tmp_path, "finished", {ONE: "a"})
@@ -119,6 +121,15 @@ def test_records_and_lines_must_agree(tmp_path: Path) -> None:
     assert check_manifest(tmp_path, [folder], left_out=[TWO]) == 3
     note(tmp_path, "discarded", {TWO: "b"}, "a wrong ROM")
     assert check_manifest(tmp_path, [folder]) == 4
+
+
+def test_the_last_line_which_no_other_holds_has_the_digest_of_its_record(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ONE)
+    folder.mkdir(parents=True, exist_ok=True)
+    note(tmp_path, "finished", {ONE: "b"})
+    (folder / "run.json").write_text('{"result_digest": "a"}')
+    with pytest.raises(ReplicationError, match=r"manifest\.jsonl: line 1: digest: found b, its record has a"):
+        check_manifest(tmp_path, [folder])
 
 
 def test_lines_of_another_manifest_are_copied_once(tmp_path: Path) -> None:

@@ -148,3 +148,9 @@ def mutated_mapping(draw: st.DrawFn, content: dict[str, Any]) -> dict[str, Any]:
                 inner[draw(st.text(max_size=8) | st.sampled_from([f"{key}s", str(key)[:-1]]))] = inner.pop(key)
             break
     return changed
+
+
+if __name__ == "__main__":
+    from tests.support.mutated_inputs import main
+
+    raise SystemExit(main())
