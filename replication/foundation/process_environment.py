@@ -17,7 +17,7 @@ _KEY = "NUMBA_CACHE_DIR"
 
 
 def settle(environment: MutableMapping[str, str]) -> None:
-    """Settle the variables of this process, which its workers inherit; called before any library is loaded."""
+    """Set the variables of this process, which its workers inherit; called before any library is loaded."""
     provide_cache(environment)
     environment["MPLBACKEND"] = "agg"
 

@@ -30,16 +30,10 @@ from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
 
 _NOT_OF_TRAINING = frozenset(
-    {
-        "protocol",
-        "title",
-        "reference_set",
-        "published_quantity",
-        "final_evaluation",
-        "evaluation_beside_score",
-        "training_score",
-        "evaluation_score",
-    }
+    (
+        *("protocol", "title", "reference_set", "published_quantity", "final_evaluation", "evaluation_beside_score"),
+        *("training_score", "evaluation_score"),
+    )
 )
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")

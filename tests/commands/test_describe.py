@@ -19,6 +19,7 @@ PARTS = {
     "training": "Training",
     "periodic_evaluation": "Periodic evaluation",
     "final_evaluation": "Final evaluation",
+    "evaluation_beside_score": "Evaluation beside score",
     "training_score": "Training score",
     "evaluation_score": "Evaluation score",
 }

@@ -83,7 +83,7 @@ def test_a_worker_whose_environment_lacks_something_starts_nothing_and_forgets_n
     folder, entries = waiting(tmp_path)
     folder.failures.mkdir()
     folder.failure(entries[0]).write_text("{}")
-    monkeypatch.setattr(worker, "WORKFLOW", folder.clone / "workflow")
+    monkeypatch.setattr(worker, "PROJECT", folder.clone)
     monkeypatch.setattr(worker, "stopping_signals", tuple)
     monkeypatch.setattr(worker, "ask_environment", lacking)
     with pytest.raises(ReplicationError, match="MuJoCo is not installed"):

@@ -43,7 +43,7 @@ def test_a_relative_folder_lies_where_snakemake_puts_it(tmp_path: Path, monkeypa
 def test_an_installed_program_works_in_the_folder_it_is_called_from(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(paths, "IN_CHECKOUT", False)
-    monkeypatch.setattr(run, "run_snakemake", lambda command: 0)
+    monkeypatch.setattr(run, "run_snakemake", lambda command, log: 0)
     assert main(["run", "quickstart", "--results", "mine"]) == 0
     assert str(tmp_path / "mine" / "quickstart" / "index.html") in capsys.readouterr().out
     words = snakemake_command("quickstart", Path("mine"), None)

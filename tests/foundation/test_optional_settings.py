@@ -68,6 +68,7 @@ def copy_with(folder: Path, written: dict[str, dict[str, Any]]) -> Path:
     """A copy of the program and its settings, with the fields added later, and with values written in YAMLs."""
     for name in ("replication", "workflow"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)  # by which a checkout is known
     (folder / "tests" / "support").mkdir(parents=True)
     shutil.copy(ROOT / "tests/support/golden_digests.py", folder / "tests" / "support")
     for file, fields in LATER.items():

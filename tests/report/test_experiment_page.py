@@ -36,9 +36,7 @@ class Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.open: list[str] = []
-        self.text: list[str] = []
-        self.ids: list[str] = []
+        self.open, self.text, self.ids = [], [], []
         self.seen: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag, attrs):

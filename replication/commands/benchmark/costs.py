@@ -113,7 +113,7 @@ def cost_row(experiment: Experiment, law: DeviceLaw, assumed: Mapping[str, float
 
 
 def _prices(experiment: Experiment, core_kilowatts: float) -> dict[str, Any]:
-    """Price the verdicts of an experiment, beside the published runs as they are; nothing where none is judged."""
+    """Compute the price of an experiment's verdicts, beside the published runs as they are; nothing without any."""
     if "power" not in experiment.tables:
         return {}
     finished = FinishedRuns(experiment, Path(), ())

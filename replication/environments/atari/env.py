@@ -77,8 +77,9 @@ class AtariEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         """
         if self._over:
             raise ReplicationError("step: the episode is over, or none has begun; call reset() first")
-        if not self.action_space.contains(np.int64(action)):
-            raise ReplicationError(f"step: found action {action}, expected 0 to {int(self.action_space.n) - 1}")
+        actions = len(self._emulator.minimal_actions)
+        if action not in range(actions):
+            raise ReplicationError(f"step: found action {action}, expected 0 to {actions - 1}")
         new_episode = False
         if self._life_ended:
             new_episode = self._game.begin_trajectory()

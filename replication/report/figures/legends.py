@@ -60,7 +60,7 @@ def draw_legend(figure: Figure, entries: dict[str, list[Any]], **place: Any) -> 
         place: keywords of `Figure.legend`, such as `loc`.
     """
     if entries:
-        handles = [artists[0] if len(artists) == 1 else tuple(artists) for artists in entries.values()]
+        handles: list[Any] = [artists[0] if len(artists) == 1 else tuple(artists) for artists in entries.values()]
         figure.legend(
             handles,
             list(entries),

@@ -88,7 +88,13 @@ def _draw_series(axes: Axes, rows: pd.DataFrame, label: str, style: Mapping[str,
     # Two intervals at one number of episodes would hide one another: ours stand a hair to the right.
     aside = 0.0 if label == "published" else _ASIDE_EPISODES
     sides = [rows["percent"] - rows["low"], rows["high"] - rows["percent"]]
-    look = {"markersize": 4.5, "linewidth": 1.2, "elinewidth": 0.9, "capsize": 2, "label": label} | dict(style)
+    look: dict[str, Any] = {
+        "markersize": 4.5,
+        "linewidth": 1.2,
+        "elinewidth": 0.9,
+        "capsize": 2,
+        "label": label,
+    } | dict(style)
     axes.errorbar(rows["training_episodes"] + aside, rows["percent"], yerr=sides, **look)
 
 

@@ -34,7 +34,7 @@ def page_locked(arrays: Sequence[NDArray[Any]], device: str) -> Iterator[None]:
 
 
 def adjoining(arrays: Sequence[NDArray[Any] | None]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Join arrays that lie side by side in memory, so that one copy takes them all.
+    """Return arrays that lie side by side in memory as one, so that one copy takes them all.
 
     Args:
         arrays: contiguous, of one shape and type; None: there is none at this place.

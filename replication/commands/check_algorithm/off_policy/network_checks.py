@@ -62,7 +62,7 @@ def check_global_randomness(subject: OffPolicySubject) -> None:
 
 
 def _filled(subject: OffPolicySubject, seed: int) -> nn.Module:
-    network = subject.algorithm.network(subject.config, NUM_ACTIONS)
+    network: nn.Module = subject.algorithm.network(subject.config, NUM_ACTIONS)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(torch.nan)  # what is left out by `initialise` shows
