@@ -19,7 +19,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ReplicationError
         known: every accepted name.
     """
     accepted = sorted(known)
-    nearest = difflib.get_close_matches(name, accepted, n=1, cutoff=0.6)
+    begun = [each for each in accepted if name and each.startswith(name)]
+    nearest = difflib.get_close_matches(name, accepted, n=1, cutoff=0.6) or begun[:1]
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(accepted)}"
     return ReplicationError(f"there is no {kind} {name!r}; {hint}")
 

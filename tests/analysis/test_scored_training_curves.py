@@ -66,7 +66,7 @@ def test_its_curve_is_what_is_drawn(experiment: Experiment, finished: FinishedRu
     judged = data[data["series"] == "judged"]
     assert judged[["frames", "value"]].values.tolist() == [[100_000, 1.5], [400_000, 4.5]]
     assert not data["series"].isin(["training", "iteration"]).any()
-    text = caption(experiment, finished, data, 20_000)
+    text = caption(experiment, finished, data, 20_000, 0)
     assert "judged after frames 100,000 and 400,000" in text
     assert judged_text(experiment.runs(), experiment) in text
     assert "Lines are the mean return of the last 100 training episodes. Where a run may be judged, its record" in text

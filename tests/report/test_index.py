@@ -40,7 +40,7 @@ def test_the_front_page_says_what_is_known_links_what_there_is_and_prices_the_re
     assert "<p>1 differs: Nature, Extended Data Table 2: the random agents (1).</p>" in html
     assert all(f'id="word-{word}"' in html for word in ("frame", "step", "margin", "verdict", "severity"))
     [figure4] = [row for row in to_run if row.startswith("nature_figure4")]
-    assert "1 of 1<" in figure4 and ">200,000,000<" in figure4  # the article's budget
+    assert "1 of 1<" in figure4 and ">200,000,000 frames<" in figure4  # the article's budget
 
 
 @pytest.mark.slow

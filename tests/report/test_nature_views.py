@@ -40,8 +40,8 @@ def test_screens_stand_beside_the_embedding_with_their_numbers(whole):
     assert numbered["screen"].to_list() == list(range(1, len(numbered) + 1)) and 6 <= len(numbered) <= MARKED
     assert set(result.data[result.data["game"] == "breakout"]["screen"]) == {""}
     half = -(-len(numbered) // 2)
-    assert numbered["x"][:half].max() <= numbered["x"][half:].min()  # the left half stands left
-    assert numbered["y"][:half].is_monotonic_decreasing
+    assert numbered["y"][:half].min() >= numbered["y"][half:].max()  # the upper half stands above
+    assert numbered["x"][:half].is_monotonic_increasing and numbered["x"][half:].is_monotonic_increasing
     windows = [axes for axes in result.figure.axes if axes.get_images()]
     assert [axes.get_title() for axes in windows] == [
         f"{number}   value {value:.3g}" for number, value in zip(numbered["screen"], numbered["value"], strict=True)

@@ -36,6 +36,7 @@ def small_repository(folder: Path) -> Path:
     (folder / "replication").mkdir(parents=True)
     (folder / "replication" / "__main__.py").write_text("")
     (folder / "Makefile").write_text("venv:\n\tmkdir -p $(VENV)/bin\n\tln -sf $(PYTHON) $(VENV)/bin/python\n")
+    shutil.copy(ROOT / "Snakefile", folder)  # by which a checkout is known
     (folder / ".gitignore").write_text(".venv\n")
     git(folder.parent, "init", "--quiet", "--initial-branch=main", str(folder))
     commit_all(folder, "first")

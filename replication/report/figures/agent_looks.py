@@ -51,7 +51,8 @@ def agent_looks(
     agents: dict[str, str] = {}
     # Runs that differ by seed and task alone have one name; it is asked for once.
     for run in {
-        (_variant(run), run.preset, run.protocol.protocol, run.budget, run.bundle): run for run in runs
+        (_variant(run), run.preset and run.preset.preset, run.protocol.protocol, run.budget, run.bundle): run
+        for run in runs
     }.values():
         agents.setdefault(name(run), colored_by(run))
     groups = list(dict.fromkeys(agents.values()))
