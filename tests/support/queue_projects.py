@@ -36,7 +36,6 @@ def small_repository(folder: Path) -> Path:
     (folder / "replication").mkdir(parents=True)
     (folder / "replication" / "__main__.py").write_text("")
     (folder / "Makefile").write_text("venv:\n\tmkdir -p $(VENV)/bin\n\tln -sf $(PYTHON) $(VENV)/bin/python\n")
-    shutil.copy(ROOT / "Snakefile", folder)  # by which a checkout is known
     (folder / ".gitignore").write_text(".venv\n")
     git(folder.parent, "init", "--quiet", "--initial-branch=main", str(folder))
     commit_all(folder, "first")
@@ -47,6 +46,7 @@ def this_project(folder: Path) -> Path:
     """A repository of the program as it is in this work tree, committed or not."""
     for name in ("replication", "workflow"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)  # by which a checkout is known
     (folder / ".gitignore").write_text("__pycache__/\n")
     git(folder.parent, "init", "--quiet", "--initial-branch=main", str(folder))
     commit_all(folder, "the program")
