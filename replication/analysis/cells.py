@@ -57,9 +57,9 @@ def cells_of(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[Ce
         for budget in experiment.judged_budgets(run):
             key = (run.task.name, run.variant.variant, shown, budget)
             groups.setdefault(key, []).append(run)
-    done = {found.run.result_digest: found for found in finished}
+    done = {found.run.key: found for found in finished}
     return [
-        Cell(tuple(runs), tuple(done[run.result_digest] for run in runs if run.result_digest in done), judged_at)
+        Cell(tuple(runs), tuple(done[run.key] for run in runs if run.key in done), judged_at)
         for (_, _, _, judged_at), runs in sorted(groups.items(), key=lambda group: group[0])
     ]
 

@@ -115,12 +115,12 @@ def plan_text(experiment: str, results: Path, state: Path, cores: int | None = N
 
 def plan_variants(runs: Sequence[Run], results: Path, state: Path) -> list[VariantPlan]:
     """Count the runs that are done and those that are left, variant by variant."""
-    missing = {run.result_digest for run in unfinished(runs, results)}
+    missing = {run.key for run in unfinished(runs, results)}
     ordered = sorted(runs, key=lambda run: run.variant.variant)
     plans = []
     for name, group in groupby(ordered, key=lambda run: run.variant.variant):
         members = list(group)
-        left = [run for run in members if run.result_digest in missing]
+        left = [run for run in members if run.key in missing]
         trains = members[0].family.trains
         speed = known_speed(members[0], results, state) if trains else None
         seconds = [seconds_to_go(run, speed, state) for run in left]

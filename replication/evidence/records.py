@@ -290,7 +290,11 @@ def unfinished(runs: Iterable[Run], results: Path) -> list[Run]:
     Raises:
         ReplicationError: a record that is there is not its run's.
     """
-    return [run for run in runs if read_or_none(run, results) is None]
+    finished: dict[str, bool] = {}  # by record, which the runs of a bundle share
+    for run in (runs := list(runs)):
+        if run.record_digest not in finished:
+            finished[run.record_digest] = read_or_none(run, results) is not None
+    return [run for run in runs if not finished[run.record_digest]]
 
 
 def run_of_folder(folder: Path) -> Run:

@@ -20,7 +20,7 @@ from replication.specification.changed_variants import changed_variants
 from replication.specification.findings import Finding, check_one_list
 from replication.specification.judged_points import judged_budgets
 from replication.specification.needs import check_needs, names_in
-from replication.specification.run import Run, checked_task, resolve_run
+from replication.specification.run import Run, RunKey, checked_task, resolve_run
 from replication.specification.seeds import Seeds, check_bundle_size
 from replication.specification.tasks.atari_games import ATARI57, ATARI100K26, NATURE49
 from replication.specification.tasks.registry import find_task
@@ -205,7 +205,7 @@ class Experiment(Settings):
 
     def judged_budgets(self, run: Run) -> tuple[Budget, ...]:
         """Return the lengths of training at which one of its runs is judged, ascending."""
-        return self._judged[run.result_digest][1]
+        return self._judged[run.key][1]
 
     @property
     def judges_before_the_end(self) -> bool:
@@ -217,10 +217,10 @@ class Experiment(Settings):
         return tuple(replace(run, budget=budget) for run, budgets in self._judged.values() for budget in budgets)
 
     @cached_property
-    def _judged(self) -> dict[str, tuple[Run, tuple[Budget, ...]]]:
-        """Each run and where it is judged, by result digest."""
-        found: dict[str, tuple[Run, tuple[Budget, ...]]] = {}
-        comparisons: set[tuple[str, Budget]] = set()
+    def _judged(self) -> dict[RunKey, tuple[Run, tuple[Budget, ...]]]:
+        """Each run and where it is judged. It may name 100,000: nothing is digested for each of them."""
+        found: dict[RunKey, tuple[Run, tuple[Budget, ...]]] = {}
+        comparisons: set[RunKey] = set()
         for group in self.groups:
             for variant in group.variants:
                 # The YAMLs are read once a group: a workflow is parsed often, and an experiment may name 200 runs.
@@ -242,19 +242,19 @@ class Experiment(Settings):
                 seeds = group.seed_numbers if first.stands_for == 1 else group.seed_numbers[:1]
                 budgets = judged_budgets(group.judge_at, first)
                 for name in group.task_names:
-                    task = checked_task(name, first.protocol)
+                    first_of_task = replace(first, task=checked_task(name, first.protocol))
                     for seed in seeds:
-                        run = replace(first, task=task, seed=seed)
-                        if run.result_digest in found:
+                        run = first_of_task.with_seed(seed)
+                        if run.key in found:
                             raise ReplicationError(f"experiment {self.experiment}: {run.name} is named twice")
-                        found[run.result_digest] = (run, budgets)
+                        found[run.key] = (run, budgets)
                         for budget in budgets:
-                            if (run.training_digest, budget) in comparisons:
+                            if run.key._replace(budget=budget) in comparisons:
                                 raise ReplicationError(
                                     f"experiment {self.experiment}: {run.name} is judged twice at one length of "
                                     "training, in runs of two budgets; leave one of them out"
                                 )
-                            comparisons.add((run.training_digest, budget))
+                            comparisons.add(run.key._replace(budget=budget))
         return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, sha256
@@ -37,6 +37,16 @@ _NOT_OF_TRAINING = frozenset(
 )
 """Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
+
+
+class RunKey(NamedTuple):
+    """What names a run within a program, where settings have one name each."""
+
+    names: tuple[str, str, str, str | None]
+    """Of variant, protocol, task and preset."""
+    seed: int
+    budget: Budget
+    earlier_version: int | None
 
 
 class _This(Generic[_Of]):
@@ -110,6 +120,20 @@ class Run:
     @cached_property
     def _record_digests(self) -> tuple[str, str]:
         return self._digests if self.bundle is None else record_digests(self._with_seeds(self.shared_identity))
+
+    @property
+    def key(self) -> RunKey:
+        """Tell it from every other run that the settings files of one moment name; unlike a digest it costs nothing."""
+        preset = self.preset.preset if self.preset else None
+        names = (self.variant.variant, self.protocol.protocol, self.task.name, preset)
+        return RunKey(names, self.seed, self.budget, self.earlier_version)
+
+    def with_seed(self, seed: int) -> Run:
+        """Return the run of another seed; in a bundle with the digest of the record that both share."""
+        other = replace(self, seed=seed)
+        if self.bundle is not None:
+            vars(other)["_record_digests"] = self._record_digests
+        return other
 
     @property
     def stands_for(self) -> int:

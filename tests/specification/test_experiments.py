@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from replication.evidence.records import unfinished
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
+from replication.specification import run as run_module
 from replication.specification.loading import load_protocol
+from replication.specification.run import record_digests
 from replication.specification.tasks.atari_games import NATURE49
 
 
@@ -210,6 +213,22 @@ def test_a_table_that_normalises_needs_a_reference_set(workflow: Path) -> None:
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ReplicationError, match="tables: scores: found no reference_set, expected one of nature49_5min"):
         load_experiment("quickstart")
+
+
+def test_a_bundle_is_digested_once_however_many_seeds_it_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    digested: list[dict[str, object]] = []
+
+    def counted(record: dict[str, object]) -> tuple[str, str]:
+        digested.append(record)
+        return record_digests(record)
+
+    monkeypatch.setattr(run_module, "record_digests", counted)
+    runs = load_experiment("sutton_example_6_6").runs()
+    bundles = {(run.variant.variant, run.bundle) for run in runs}
+    assert len(runs) > 100 * len(bundles) and len({run.key for run in runs}) == len(runs)
+    assert len(unfinished(runs, tmp_path)) == len(runs)
+    assert len(digested) <= 2 * len(bundles)
+    assert len({run.result_digest for run in runs}) == len(runs), "seeds of a bundle are runs of their own"
 
 
 def test_a_misspelt_experiment_offers_the_nearest() -> None:

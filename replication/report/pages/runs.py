@@ -39,11 +39,11 @@ EVIDENCE: dict[Evidence, str] = {
 
 def asked_for(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[dict[str, str]]:
     """Return what was asked for, a row for each variant, protocol, preset and budget."""
-    done = {found.run.result_digest: found for found in finished}
+    done = {found.run.key: found for found in finished}
     rows = []
     for group in groups(experiment):
         run = group[0]
-        made = [done[other.result_digest] for other in group if other.result_digest in done]
+        made = [done[other.key] for other in group if other.key in done]
         tasks = list(dict.fromkeys(other.task.title for other in group))
         rows.append(
             {
@@ -287,5 +287,5 @@ def versions(finished: Sequence[FinishedRun]) -> list[str]:
 
 def missing_runs(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[str]:
     """Return the names of the runs that are not finished, those of a bundle as one."""
-    done = {found.run.result_digest for found in finished}
-    return list(dict.fromkeys(record_name(run) for run in experiment.runs() if run.result_digest not in done))
+    done = {found.run.key for found in finished}
+    return list(dict.fromkeys(record_name(run) for run in experiment.runs() if run.key not in done))

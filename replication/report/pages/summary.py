@@ -88,8 +88,8 @@ def left_to_run(experiment: Experiment, results: Path) -> Left:
     left = unfinished(runs, results)
     seconds = sum(map(assumed_seconds, left))
     lacking, total = (sum(run.stands_for for run in some) for some in (left, runs))
-    missing = {run.result_digest for run in left}
-    made = [run.training_frames for run in runs if run.task.kind == "atari" and run.result_digest not in missing]
+    missing = {run.key for run in left}
+    made = [run.training_frames for run in runs if run.task.kind == "atari" and run.key not in missing]
     return Left(
         lacking, total, sum((run.training_length for run in left), Counter[str]()), seconds, max(made, default=0)
     )
