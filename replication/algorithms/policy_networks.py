@@ -63,14 +63,19 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             gain = of_outputs.get(layer, gains.hidden_gain)
             outputs = layer.weight.shape[0]
-            normal = torch.from_numpy(stream.standard_normal((layer.weight.numel() // outputs, outputs)))
-            left, _, right = torch.linalg.svd(normal, full_matrices=False)
-            orthogonal = left if left.shape == normal.shape else right
+            orthogonal = orthogonal_matrix(layer.weight.numel() // outputs, outputs, stream)
             assert layer.bias is not None
             with torch.no_grad():
                 # In whatever order a patch's inputs stand, the distribution is the same.
-                layer.weight.copy_(gain * orthogonal.T.reshape(layer.weight.shape))
+                layer.weight.copy_(gain * orthogonal.reshape(layer.weight.shape))
                 layer.bias.zero_()
+
+
+def orthogonal_matrix(inputs: int, outputs: int, stream: np.random.Generator) -> Tensor:
+    """Draw a matrix, float64 [outputs, inputs], whose rows or columns are orthogonal and of length 1."""
+    normal = torch.from_numpy(stream.standard_normal((inputs, outputs)))
+    left, _, right = torch.linalg.svd(normal, full_matrices=False)
+    return (left if left.shape == normal.shape else right).T
 
 
 def log_probabilities(logits: Tensor, actions: Tensor) -> Tensor:

@@ -47,16 +47,17 @@ class Corridors:
         self.step = 0
         self.streams = {name: np.random.default_rng([seed, i]) for i, name in enumerate(NAMES)}
         self.actors = range(config.num_actors)
+        self.next_to_play = slice(config.num_actors)
         self._stream, self._screens = np.random.default_rng([seed, 99]), screens()
         self._states = [START] * config.num_actors
         self._room = BRIGHT
         self.stacks = self._screens[self._states]
 
-    def play(self, actions: NDArray[np.int64]) -> list[StepResult]:
+    def play(self, actions: NDArray[np.int64], playing: slice) -> list[StepResult]:
         self.step += len(self.actors)
         return [self._play(actor, int(action)) for actor, action in zip(self.actors, actions, strict=True)]
 
-    def begin_again(self, ended: Sequence[bool]) -> None:
+    def begin_again(self, ended: Sequence[bool], playing: slice) -> None:
         for actor in np.flatnonzero(ended):
             self._enter(actor, int(self._stream.integers(4)))
 

@@ -85,8 +85,8 @@ def test_w15_each_actor_has_streams_of_its_own_whatever_their_number() -> None:
 def test_w17_a_step_of_the_run_is_a_decision_of_one_actor() -> None:
     run = small_run(num_actors=3)
     lane = Lane(run, run.settings)
-    results = lane.play(np.zeros(3, dtype=np.int64))
-    lane.begin_again([result.ended or result.life_lost for result in results])
+    results = lane.play(np.zeros(3, dtype=np.int64), lane.next_to_play)
+    lane.begin_again([result.ended or result.life_lost for result in results], slice(3))
     assert lane.step == 3
     assert resolve_run(variant="a2c", task="pong", seed=1, budget_frames=40_000_000).training_steps == 10_000_000
 

@@ -75,7 +75,8 @@ class Algorithm(Protocol):
         """Build the network, uninitialised.
 
         Called with uint8 pixels [batch, stack, 84, 84] it gives its outputs, a named tuple of tensors [batch, ...], of
-        which `logits`, float32 [batch, actions], are the policy: logarithms of probabilities, up to a constant.
+        which `logits`, float32 [batch, actions], are the policy: logarithms of probabilities, up to a constant. Where
+        actions are chosen by their values, there are `action_values`, float32 [batch, actions], in the place of logits.
         Its `embed(pixels)` gives the last hidden layer, float32 [batch, units].
         """
 
@@ -88,7 +89,8 @@ class Algorithm(Protocol):
         Args:
             outputs: of the network.
             draws: float32 [batch, actions], uniform on [0, 1), by which each action is chosen as often as its
-                probability says; all equal where the likeliest one is asked for.
+                probability says; all equal where the likeliest one is asked for. The action of the largest value is
+                chosen whatever they are: exploration is the loop's.
         """
 
     def state_values(self, outputs: Any, config: Any) -> Tensor:

@@ -40,6 +40,18 @@ class RMSPropConfig(Settings):
     mean_square_start: Annotated[float, Field(ge=0.0)]
 
 
+class RAdamConfig(Settings):
+    """Adam whose steps are rectified for how little its mean square has seen; plain momentum until that can be told."""
+
+    name: Literal["radam"]
+    learning_rate: Positive
+    beta1: Probability
+    beta2: Probability
+    epsilon: Positive
+    epsilon_before_correction: bool
+    """The constant is added to the root of the mean square before that is corrected for its start at 0."""
+
+
 class RolloutFrames(NamedTuple):
     """When a rollout was played: emulator frames of training, nominal ones, over all actors."""
 
@@ -75,6 +87,23 @@ class LinearSchedule(Settings):
 Schedule = Annotated[ConstantSchedule | LinearSchedule, Field(discriminator="kind")]
 
 
+class EpsilonSchedule(Settings):
+    """A share of random actions that falls linearly."""
+
+    start: Probability
+    end: Probability
+    to_end_at_frames: Count
+    """Emulator frames of training, nominal ones over all actors, from which on it is `end`; no matter how long a run
+    is."""
+    read_at: Literal["step", "rollout"]
+    """Anew in each step, by the frames that will have been played with it; or once a rollout, by those before it."""
+
+    def at(self, frames: int) -> float:
+        """Return the share after so many frames."""
+        passed = min(1.0, frames / self.to_end_at_frames)
+        return self.start + passed * (self.end - self.start)
+
+
 class OnPolicyConfig(FamilySettings):
     """Everything that the engine needs; an algorithm may add fields of its own."""
 
@@ -105,9 +134,15 @@ class OnPolicyConfig(FamilySettings):
     evaluation_policy: Literal["sampled", "greedy"]
     """How a final evaluation acts: by the policy's probabilities, or by the likeliest action."""
     network: PolicyNetworkConfig
-    optimizer: Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
+    optimizer: Annotated[RMSPropConfig | AdamConfig | RAdamConfig, Field(discriminator="name")]
     learning_rate_schedule: Schedule
     """Of the factor of the optimiser's learning rate."""
+    exploration: EpsilonSchedule | None = None
+    """Of the share of actions that are drawn uniformly; None: actions are what the policy chooses."""
+    actors: Literal["together", "in_turn"] = "together"
+    """Who plays a rollout: all actors side by side, or one of them, the next in order, as if each were a thread."""
+    staleness_updates: Annotated[int, Field(ge=0)] = 0
+    """By how many updates the parameters are older that a rollout is played with and its gradient is computed for."""
 
     @model_validator(mode="after")
     def _rollouts_end(self) -> OnPolicyConfig:
@@ -118,17 +153,29 @@ class OnPolicyConfig(FamilySettings):
                 f"rollout_episodes: found {self.num_actors} actors, expected num_actors 1: others would wait for the "
                 "longest trajectory"
             )
-        if self.rollout_steps is not None and (self.rollout_steps * self.num_actors) % self.minibatches:
+        if self.actors == "in_turn" and self.rollout_steps is None:
+            raise ValueError("actors: found in_turn, expected rollout_steps beside it: turns are of equal length")
+        if self.staleness_updates and self.epochs * self.minibatches != 1:
+            raise ValueError(
+                f"staleness_updates: found {self.staleness_updates} beside {self.epochs} epochs of {self.minibatches} "
+                "minibatches, expected one of one: a rollout is an update"
+            )
+        if self.rollout_steps is not None and self.least_rollout_steps % self.minibatches:
             raise ValueError(
                 f"minibatches: found {self.minibatches}, expected a divisor of the "
-                f"{self.rollout_steps * self.num_actors} steps of a rollout"
+                f"{self.least_rollout_steps} steps of a rollout"
             )
         return self
 
     @property
     def least_rollout_steps(self) -> int:
-        """Steps of a rollout over all actors; where it is as long as a trajectory, the least it can be."""
-        return (self.rollout_steps or 1) * self.num_actors
+        """Steps of a rollout over all who play it; where it is as long as a trajectory, the least it can be."""
+        return (self.rollout_steps or 1) * self.actors_a_rollout
+
+    @property
+    def actors_a_rollout(self) -> int:
+        """How many actors play a rollout."""
+        return self.num_actors if self.actors == "together" else 1
 
 
 NUMERICS_VERSION = 1

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from replication.foundation.validation import Positive, Probability
+from replication.foundation.validation import Positive, Probability, Settings
 from replication.specification.families.facts import FamilyFacts, FamilySettings, Work
+from replication.specification.families.off_policy import NetworkConfig
 from replication.specification.families.on_policy import NUMERICS_VERSION, STREAMS, OnPolicyConfig, Schedule
 
 _Weight = Annotated[float, Field(ge=0.0)]
@@ -41,6 +42,50 @@ class PPOConfig(A2CConfig):
     """Whether moving a value by more than the clip range earns nothing either."""
     normalize_advantages: Literal["none", "population", "unbiased"]
     """Of each minibatch, by the standard deviation over its steps or over one less."""
+
+
+class UniformPolicyNetworkConfig(NetworkConfig):
+    """Convolutions and one hidden layer with ReLU, which policy and value share; one linear output each."""
+
+    initialisation: Literal["torch7_uniform"]
+
+
+class A3CConfig(A2CConfig):
+    """The settings of A2C, with a network that starts as torch's layers do."""
+
+    network: UniformPolicyNetworkConfig  # type: ignore[assignment]
+
+
+class LayerNormalizationConfig(Settings):
+    """What is brought to mean 0 and deviation 1, before each ReLU, and scaled by weights and biases of its own."""
+
+    of_convolutions: Literal["all_axes", "channels"]
+    """The numbers of a state after a convolution: all of them together, or those of a pixel."""
+    epsilon: Positive
+    """Added to the variance."""
+
+
+class NormalizedNetworkConfig(NetworkConfig):
+    """Convolutions and one hidden layer, each normalized before its ReLU; one linear output for each action."""
+
+    initialisation: Literal["orthogonal", "truncated_normal"]  # type: ignore[assignment]
+    """Orthogonal rows or columns of the length of the gain; or normal numbers of at most two deviations, whose variance
+    is the squared gain over the number of inputs. Biases are 0, the weights of a normalization 1."""
+    hidden_gain: Positive
+    """Of the convolutions and the hidden layer."""
+    output_gain: Positive
+    """Of the output."""
+    layer_normalization: LayerNormalizationConfig
+
+
+class PQNConfig(OnPolicyConfig):
+    """The settings of the family, and those of Q(lambda)."""
+
+    network: NormalizedNetworkConfig  # type: ignore[assignment]
+    q_lambda: Probability
+    """How far returns look beyond one step; 1: to the end of the rollout."""
+    error_coefficient: Positive
+    """Of the mean squared error in the loss."""
 
 
 class ReinforceConfig(OnPolicyConfig):
@@ -92,7 +137,7 @@ def on_policy_work(module: str, settings: FamilySettings, num_actions: int) -> W
     rollout_ends = forward // settings.rollout_steps if settings.rollout_steps else 0
     # Forward, gradients of the weights, and of the inputs but for the pixels.
     a_state = 3 * forward - first
-    steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.num_actors
+    steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.actors_a_rollout
     return Work(
         act=forward + rollout_ends,
         update=a_state * steps // settings.minibatches,
@@ -105,8 +150,10 @@ FACTS = FamilyFacts(
     settings=OnPolicyConfig,
     modules={
         "a2c": A2CConfig,
+        "a3c": A3CConfig,
         "actor_critic": ActorCriticConfig,
         "ppo": PPOConfig,
+        "pqn": PQNConfig,
         "reinforce": ReinforceConfig,
     },
     numerics_version=NUMERICS_VERSION,

@@ -50,10 +50,19 @@ class EvaluatedNetwork:
         return choose
 
     def action_values(self, stack: NDArray[np.uint8], stream: np.random.Generator) -> NDArray[np.float32]:
-        """Compute the probability of each action, float32 [actions]: a policy says no more of actions."""
-        logits = self._learner.outputs(stack[None]).logits[0]
+        """Compute the value of each action, float32 [actions]; its probability, where a policy says no more of it."""
+        outputs = self._learner.outputs(stack[None])
+        if hasattr(outputs, "action_values"):
+            values: NDArray[np.float32] = outputs.action_values[0].numpy()
+            return values
+        logits = outputs.logits[0]
         probabilities: NDArray[np.float32] = functional.softmax(logits, dim=0).numpy()
         return probabilities
+
+    def _state_values(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
+        learner = self._learner
+        values: NDArray[np.float32] = learner.algorithm.state_values(learner.outputs(states), learner.config).numpy()
+        return values
 
     def activations(
         self, states: NDArray[np.uint8], stream: np.random.Generator
@@ -62,7 +71,7 @@ class EvaluatedNetwork:
         with torch.no_grad():
             for part in np.array_split(states, max(1, len(states) // _AT_ONCE)):
                 hidden.append(self._learner.network.embed(pixels_of(torch.from_numpy(part))).numpy())  # type: ignore[operator]
-                values.append(self._learner.state_values(part).numpy())
+                values.append(self._state_values(part))
         return np.concatenate(hidden), np.concatenate(values)
 
 

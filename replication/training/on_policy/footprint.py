@@ -18,7 +18,7 @@ _TRACE_BYTES_A_STEP = 2
 def memory_bytes(run: Run, storage: Storage) -> int:
     """Compute the memory of the states of a rollout."""
     config = run.settings_as(OnPolicyConfig)
-    steps = (config.rollout_steps or _LONGEST_TRAJECTORY_STEPS) * config.num_actors
+    steps = (config.rollout_steps or _LONGEST_TRAJECTORY_STEPS) * config.actors_a_rollout
     return steps * config.frame_stack * FRAME_SHAPE[0] * FRAME_SHAPE[1]
 
 
@@ -31,9 +31,11 @@ def checkpoint_bytes(run: Run) -> int:
     """Compute the size of the two checkpoints that a run keeps: parameters, optimiser, actors, and their episodes."""
     config = run.settings_as(OnPolicyConfig)
     parameters = _parameter_count(config, find_game(run.task.name).minimal_actions_count)
-    means = 2 if config.optimizer.name == "adam" else 1
+    means = 1 if config.optimizer.name == "rmsprop" else 2
     return 2 * (
-        4 * parameters * (1 + means) + config.num_actors * _ACTOR_BYTES + _TRACE_BYTES_A_STEP * run.training_steps
+        4 * parameters * (1 + means + config.staleness_updates)
+        + config.num_actors * _ACTOR_BYTES
+        + _TRACE_BYTES_A_STEP * run.training_steps
     )
 
 

@@ -58,14 +58,22 @@ class Lane:
         recent = self.episodes[-RECENT_EPISODES:]
         return float(np.mean([episode.raw_return for episode in recent])) if recent else None
 
-    def play(self, actions: NDArray[np.int64]) -> list[StepResult]:
-        """Take a step of every actor, int64 [actors]; trajectories that end wait for `begin_again`."""
-        self.step += len(self.actors)
-        return [actor.play(int(action)) for actor, action in zip(self.actors, actions, strict=True)]
+    @property
+    def next_to_play(self) -> slice:
+        """The actors that play the next rollout: all, or the one whose turn it is."""
+        if self.config.actors == "together":
+            return slice(len(self.actors))
+        turn = self.step // self.config.least_rollout_steps % len(self.actors)
+        return slice(turn, turn + 1)
 
-    def begin_again(self, ended: Sequence[bool]) -> None:
-        """Begin the next life or episode of the actors whose trajectory has ended."""
-        for actor, has_ended in zip(self.actors, ended, strict=True):
+    def play(self, actions: NDArray[np.int64], playing: slice) -> list[StepResult]:
+        """Take a step of every actor that is playing, int64 [playing]; trajectories that end wait for `begin_again`."""
+        self.step += len(actions)
+        return [actor.play(int(action)) for actor, action in zip(self.actors[playing], actions, strict=True)]
+
+    def begin_again(self, ended: Sequence[bool], playing: slice) -> None:
+        """Begin the next life or episode of the actors, of those playing, whose trajectory has ended."""
+        for actor, has_ended in zip(self.actors[playing], ended, strict=True):
             episode = actor.begin_again(self.step) if has_ended else None
             if episode is not None:
                 self.episodes.append(episode)

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from replication.algorithms.on_policy.contract import Algorithm, Minibatch, Rollout
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
-from replication.training.optimizers import Adam, RMSProp
+from replication.training.on_policy.stale_network import StaleNetwork
+from replication.training.optimizers import Adam, RAdam, RMSProp
+
+OPTIMIZERS: Mapping[str, Any] = {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
 
 
 class Learner:
@@ -40,30 +43,49 @@ class Learner:
         self.network = algorithm.network(config, num_actions)
         algorithm.initialise(self.network, streams["initialisation"], config)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        parameters, settings = list(self.network.parameters()), config.optimizer
-        self.optimizer: RMSProp | Adam = (
-            Adam(parameters, settings) if settings.name == "adam" else RMSProp(parameters, settings)
-        )
+        build = OPTIMIZERS[config.optimizer.name]
+        self.optimizer: RMSProp | Adam | RAdam = build(list(self.network.parameters()), config.optimizer)
+        self._stale = StaleNetwork(self.network, config.staleness_updates) if config.staleness_updates else None
 
-    def act(self, stacks: NDArray[np.uint8]) -> tuple[Any, Tensor, Tensor]:
+    @property
+    def acting(self) -> nn.Module:
+        """The network that plays rollouts and is differentiated: the one that is updated, or an older one."""
+        return self._stale.network if self._stale else self.network
+
+    def act(self, stacks: NDArray[np.uint8], epsilon: float = 0.0) -> tuple[Any, Tensor, Tensor]:
         """Choose an action for each actor.
 
-        Args: `stacks` are uint8 [actors, 84, 84, stack].
+        Args:
+            stacks: uint8 [actors, 84, 84, stack].
+            epsilon: chance that an action is drawn uniformly in the place of the one that is chosen.
+
         Returns: the network's outputs, the values of the states, float32 [actors], and the actions, int64 [actors].
         """
-        outputs = self.outputs(stacks)
+        outputs = self._outputs_of(self.acting, stacks)
         uniforms = self._streams["exploration"].random((len(stacks), self.num_actions), dtype=np.float32)
         actions = self.algorithm.act(outputs, torch.from_numpy(uniforms))
+        if epsilon:
+            actions = self._explored(actions, epsilon)
         return outputs, self.algorithm.state_values(outputs, self.config), actions
 
-    def state_values(self, stacks: NDArray[np.uint8]) -> Tensor:
-        """Compute the values of states, uint8 [states, 84, 84, stack] to float32 [states], without gradient."""
-        return self.algorithm.state_values(self.outputs(stacks), self.config)
+    def _explored(self, actions: Tensor, epsilon: float) -> Tensor:
+        """Replace each action, int64 [actors], by one that is drawn uniformly, with this chance."""
+        stream = self._streams["exploration"]
+        explores = torch.from_numpy(stream.random(len(actions)) < epsilon)
+        drawn = torch.from_numpy(stream.integers(self.num_actions, size=len(actions)))
+        return torch.where(explores, drawn, actions)
 
-    @torch.no_grad()
+    def state_values(self, stacks: NDArray[np.uint8]) -> Tensor:
+        """Compute what states are worth to those who play, uint8 [states, 84, 84, stack] to float32 [states]."""
+        return self.algorithm.state_values(self._outputs_of(self.acting, stacks), self.config)
+
     def outputs(self, stacks: NDArray[np.uint8]) -> Any:
         """Compute the network's outputs in states, uint8 [states, 84, 84, stack], without gradient."""
-        return self.network(pixels_of(torch.from_numpy(stacks)))
+        return self._outputs_of(self.network, stacks)
+
+    @torch.no_grad()
+    def _outputs_of(self, network: nn.Module, stacks: NDArray[np.uint8]) -> Any:
+        return network(pixels_of(torch.from_numpy(stacks)))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
         """Update the network on a rollout: one optimiser step for each minibatch of each epoch.
@@ -92,10 +114,12 @@ class Learner:
                 returns=returns[chosen],
                 frames=frames,
             )
-            loss = self.algorithm.loss(self.network(pixels[chosen]), batch, config)
+            loss = self.algorithm.loss(self.acting(pixels[chosen]), batch, config)
             if not math.isfinite(loss.item()):
                 raise FloatingPointError(f"the loss is {loss.item()}")
-            gradients = torch.autograd.grad(loss, self.optimizer.parameters)
+            gradients = torch.autograd.grad(loss, list(self.acting.parameters()))
+            if self._stale:
+                self._stale.keep(self.network)
             self.optimizer.step(clipped_to_norm(gradients, config.max_gradient_norm), rate_factor)
 
     def _minibatches(self, steps: int) -> Iterator[Tensor | slice]:
@@ -110,7 +134,8 @@ class Learner:
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""
         named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return named | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        named |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        return named | (self._stale.state() if self._stale else {})
 
     def is_finite(self) -> bool:
         """Return whether every number that learning changes is finite."""

@@ -21,15 +21,16 @@ class RolloutStore:
 
     Args:
         steps: of each actor; None: as many as a trajectory has.
-        stacks: uint8 [actors, 84, 84, stack], of the size that is kept of each step.
+        stacks: uint8 [actors, 84, 84, stack], of the size that is kept of each step, of the actors that play one.
     """
 
     def __init__(self, steps: int | None, stacks: NDArray[np.uint8]) -> None:
         self._states = np.empty((steps or _FIRST_ROWS, *stacks.shape), dtype=np.uint8)
-        self.clear()
+        self.clear(slice(len(stacks)))
 
-    def clear(self) -> None:
-        """Drop all steps."""
+    def clear(self, playing: slice) -> None:
+        """Drop all steps; these actors play the next ones."""
+        self.playing = playing
         self.steps = 0
         self.finished_trajectories = 0
         self._outputs: list[Any] = []

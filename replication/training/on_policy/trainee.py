@@ -32,7 +32,7 @@ class Trainee:
     failure: str | None = None
 
     def __post_init__(self) -> None:
-        self.store = RolloutStore(self.lane.config.rollout_steps, self.lane.stacks)
+        self.store = RolloutStore(self.lane.config.rollout_steps, self.lane.stacks[self.lane.next_to_play])
 
     @property
     def run(self) -> Run:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from replication.algorithms.on_policy.contract import Minibatch
+from replication.commands.check_algorithm.on_policy.network_checks import chosen_by
 from replication.commands.check_algorithm.on_policy.subject import ACTORS, CUT_AT, NUM_ACTIONS, STEPS, OnPolicySubject
 from replication.commands.check_algorithm.subject import CheckFailedError
 from replication.commands.check_algorithm.tensor_checks import draws_nothing_global, require
@@ -69,16 +70,21 @@ def check_directions(subject: OnPolicySubject) -> None:
     """Check that an update makes actions of larger advantage likelier, and moves values towards their returns."""
     _, outputs = _acted(subject)
     batch = subject.minibatch(outputs)
-    rising = torch.linspace(-1.0, 1.0, STEPS * ACTORS)
-    better, worse = (_gradients(subject, replace(batch, advantages=sign * rising))["logits"] for sign in (1.0, -1.0))
-    moved = (worse - better).gather(1, batch.actions[:, None])[:, 0]  # descent goes against the gradient
-    if bool((moved * rising < 0).any()) or not bool(moved.any()):
-        raise CheckFailedError("the loss makes an action less likely the better it turned out; look at its sign")
+    if chosen_by(outputs) == "logits":
+        _check_policy_direction(subject, batch)
     above, below = (_gradients(subject, replace(batch, returns=batch.values + shift)) for shift in (1.0, -1.0))
     for name in above.keys() - {"logits"}:
         risen = (below[name] - above[name]).reshape(STEPS * ACTORS, -1).sum(dim=1)
         if bool((risen < 0).any()):
             raise CheckFailedError(f"the loss moves {name} away from the returns; look at its sign")
+
+
+def _check_policy_direction(subject: OnPolicySubject, batch: Minibatch) -> None:
+    rising = torch.linspace(-1.0, 1.0, STEPS * ACTORS)
+    better, worse = (_gradients(subject, replace(batch, advantages=sign * rising))["logits"] for sign in (1.0, -1.0))
+    moved = (worse - better).gather(1, batch.actions[:, None])[:, 0]  # descent goes against the gradient
+    if bool((moved * rising < 0).any()) or not bool(moved.any()):
+        raise CheckFailedError("the loss makes an action less likely the better it turned out; look at its sign")
 
 
 def _gradients(subject: OnPolicySubject, batch: Minibatch) -> Mapping[str, Tensor]:

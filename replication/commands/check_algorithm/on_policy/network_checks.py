@@ -59,16 +59,36 @@ def _require_outputs(outputs: Any, states: int) -> None:
         if not isinstance(part, Tensor) or part.shape[:1] != (states,):
             found = list(part.shape) if isinstance(part, Tensor) else type(part).__name__
             raise CheckFailedError(f"{name} of the network is {found} for {states} states; put the states first")
-    if not hasattr(outputs, "logits"):
-        raise CheckFailedError(f"the network gives {', '.join(outputs._fields)}; let logits be one of them")
-    require(outputs.logits, (states, NUM_ACTIONS), "logits of the network")
+    name = chosen_by(outputs)
+    require(getattr(outputs, name), (states, NUM_ACTIONS), f"{name} of the network")
+
+
+def chosen_by(outputs: Any) -> str:
+    """Return the name of the output that actions are chosen by: `logits` of a policy, or `action_values`.
+
+    Raises:
+        CheckFailedError: there is neither, or both.
+    """
+    found = [name for name in ("logits", "action_values") if hasattr(outputs, name)]
+    if len(found) != 1:
+        names = ", ".join(outputs._fields)
+        raise CheckFailedError(f"the network gives {names}; let one of logits and action_values be among them")
+    return found[0]
 
 
 def _check_choices(subject: OnPolicySubject, outputs: Any) -> None:
-    """Check that equal draws choose the likeliest action, and others each action as often as its probability says."""
-    likeliest = outputs.logits.argmax(dim=1)
+    """Check that equal draws choose the likeliest action, and others each action as often as its probability says.
+
+    Of values of actions the largest is chosen, whatever the draws.
+    """
+    name = chosen_by(outputs)
+    likeliest = getattr(outputs, name).argmax(dim=1)
     if not torch.equal(subject.algorithm.act(outputs, torch.full((STATES, NUM_ACTIONS), 0.5)), likeliest):
-        raise CheckFailedError("act does not choose the largest of logits where all draws are equal; let it")
+        raise CheckFailedError(f"act does not choose the largest of {name} where all draws are equal; let it")
+    if name == "action_values":
+        if not torch.equal(subject.algorithm.act(outputs, _uniforms(2, STATES)), likeliest):
+            raise CheckFailedError("act does not choose the largest of action_values; leave exploration to the engine")
+        return
     shown = type(outputs)(*(part[:1].expand(_CHOICES, *part.shape[1:]) for part in outputs))
     logits = torch.tensor([1.0, 0.0, -1.0])
     shown = shown._replace(logits=logits.expand(_CHOICES, NUM_ACTIONS))
