@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from replication.algorithms.networks import Convolutions, Output, UninitialisedLinear
-from replication.algorithms.policy_networks import SCREEN_SIDE_PIXELS, orthogonal_matrix
+from replication.algorithms.policy_networks import SCREEN_SIDE_PIXELS, Spaces, orthogonal_matrix
 from replication.specification.families.on_policy_modules import LayerNormalizationConfig, PQNConfig
 
 TRUNCATED_DEVIATION = 0.87962566103423978
@@ -53,7 +53,7 @@ class NormalizedConvolutions(Convolutions):
 
     def __init__(self, config: PQNConfig, side: int) -> None:
         """Lay out convolutions and normalizations for `side` x `side` pixels, uninitialised."""
-        super().__init__(config.network, config.frame_stack, side)
+        super().__init__(config.network, config.of_game.frame_stack, side)
         normalization = config.network.layer_normalization
         sides = _sides(self, side)
         self.normalizations = nn.ModuleList(
@@ -77,14 +77,14 @@ class NormalizedConvolutions(Convolutions):
 class ActionValueNetwork(nn.Module):
     """Normalized convolutions and a normalized hidden layer, each with ReLU, and a linear output for each action."""
 
-    def __init__(self, config: PQNConfig, num_actions: int) -> None:
+    def __init__(self, config: PQNConfig, spaces: Spaces) -> None:
         """Lay out the layers, uninitialised."""
         super().__init__()
         units = config.network.hidden_units
         self.convolutions = NormalizedConvolutions(config, SCREEN_SIDE_PIXELS)
         self.hidden = UninitialisedLinear(self.convolutions.num_features, units)
         self.normalization = LayerNormalization((units,), config.network.layer_normalization.epsilon)
-        self.output = Output(units, num_actions)
+        self.output = Output(units, spaces.num_actions)
 
     def forward(self, pixels: Tensor) -> ActionValues:
         """Compute the values of actions from uint8 [batch, stack, 84, 84]."""
@@ -112,16 +112,15 @@ def fill_normalized(network: ActionValueNetwork, stream: np.random.Generator, co
             gain = gains.output_gain if layer is network.output else gains.hidden_gain
             filled = orthogonal_matrix if gains.initialisation == "orthogonal" else truncated_normal_matrix
             # In whatever order a patch's inputs stand, the distribution is the same.
-            layer.weight.copy_(
-                gain * filled(layer.weight[0].numel(), len(layer.weight), stream).reshape_as(layer.weight)
-            )
+            matrix = filled(layer.weight[0].numel(), len(layer.weight), stream)
+            layer.weight.copy_(gain * matrix.T.reshape(layer.weight.shape))
             assert layer.bias is not None
             layer.bias.zero_()
 
 
 def truncated_normal_matrix(inputs: int, outputs: int, stream: np.random.Generator) -> Tensor:
-    """Draw a matrix, float64 [outputs, inputs], of variance 1 / inputs, of normal numbers of at most two deviations."""
-    drawn = stream.standard_normal((outputs, inputs))
+    """Draw a matrix, float64 [inputs, outputs], of variance 1 / inputs, of normal numbers of at most two deviations."""
+    drawn = stream.standard_normal((inputs, outputs))
     while (beyond := np.abs(drawn) > 2.0).any():
         drawn[beyond] = stream.standard_normal(int(beyond.sum()))
     return torch.from_numpy(drawn / (TRUNCATED_DEVIATION * np.sqrt(inputs)))

@@ -15,15 +15,44 @@ from replication.specification.families.on_policy import OnPolicyConfig
 SCREEN_SIDE_PIXELS = 84
 
 
+class Spaces(NamedTuple):
+    """The sizes of what a policy sees and does."""
+
+    num_actions: int
+    """Actions there are; where actions are vectors, their dimensions."""
+    observation_size: int | None = None
+    """Numbers of an observation; None: the pixels of a game are seen."""
+
+
 class Outputs(NamedTuple):
     """What a network says of states: float32 each.
 
-    logits: [batch, actions], the logarithms of the probabilities of the actions, up to a constant.
-    values: [batch, values]: one of the state, or one of each action; none where no value is learned.
+    logits: [..., actions], the logarithms of the probabilities of the actions, up to a constant.
+    values: [..., values]: one of the state, or one of each action; none where no value is learned.
     """
 
     logits: Tensor
     values: Tensor
+
+    def log_probabilities(self, actions: Tensor) -> Tensor:
+        """Compute log pi(a|s), float32 [...], of the actions taken, int64 [...]."""
+        return log_probabilities(self.logits, actions)
+
+    def entropies(self) -> Tensor:
+        """Compute the entropies of the policy, float32 [batch]."""
+        return entropies(self.logits)
+
+    def sampled(self, draws: Tensor) -> Tensor:
+        """Choose actions with the policy's probabilities, int64 [batch].
+
+        Args: `draws` are uniform on [0, 1), [batch, actions]; where they are equal, the likeliest action is chosen.
+        """
+        return sampled(self.logits, draws)
+
+    def divergences(self, later: Outputs) -> Tensor:
+        """Compute KL(self || later) in each state, float32 [...]: sum_a pi(a|s) (log pi(a|s) - log pi'(a|s))."""
+        logs = functional.log_softmax(self.logits, dim=-1)
+        return (logs.exp() * (logs - functional.log_softmax(later.logits, dim=-1))).sum(dim=-1)
 
 
 class PolicyNetwork(nn.Module):
@@ -35,10 +64,11 @@ class PolicyNetwork(nn.Module):
     def __init__(self, config: OnPolicyConfig, num_actions: int, num_values: int) -> None:
         """Lay out the layers, uninitialised."""
         super().__init__()
-        self.convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
-        self.hidden = UninitialisedLinear(self.convolutions.num_features, config.network.hidden_units)
-        self.policy = Output(config.network.hidden_units, num_actions)
-        self.values = Output(config.network.hidden_units, num_values) if num_values else None
+        seen = config.of_game
+        self.convolutions = Convolutions(seen.network, seen.frame_stack, SCREEN_SIDE_PIXELS)
+        self.hidden = UninitialisedLinear(self.convolutions.num_features, seen.network.hidden_units)
+        self.policy = Output(seen.network.hidden_units, num_actions)
+        self.values = Output(seen.network.hidden_units, num_values) if num_values else None
 
     def forward(self, pixels: Tensor) -> Outputs:
         """Compute policy and values from uint8 [batch, stack, 84, 84]."""
@@ -57,7 +87,7 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
     Source: openai/baselines ea25b9e baselines/a2c/utils.py:20-35 (the matrix is the one of the singular vectors of a
     normal matrix [inputs, outputs] that has its shape).
     """
-    gains = config.network
+    gains = config.of_game.network
     of_outputs: dict[nn.Module | None, float] = {network.policy: gains.policy_gain, network.values: gains.value_gain}
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -67,15 +97,20 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
             assert layer.bias is not None
             with torch.no_grad():
                 # In whatever order a patch's inputs stand, the distribution is the same.
-                layer.weight.copy_(gain * orthogonal.reshape(layer.weight.shape))
+                layer.weight.copy_(gain * orthogonal.T.reshape(layer.weight.shape))
                 layer.bias.zero_()
 
 
 def orthogonal_matrix(inputs: int, outputs: int, stream: np.random.Generator) -> Tensor:
-    """Draw a matrix, float64 [outputs, inputs], whose rows or columns are orthogonal and of length 1."""
+    """Draw a matrix whose rows or columns, whichever are fewer, are orthogonal and of length 1: float64 [in, out].
+
+    Source: Saxe et al. 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks;
+    as openai/baselines has it, see `fill_orthogonal`.
+    """
     normal = torch.from_numpy(stream.standard_normal((inputs, outputs)))
     left, _, right = torch.linalg.svd(normal, full_matrices=False)
-    return (left if left.shape == normal.shape else right).T
+    found: Tensor = left if left.shape == normal.shape else right
+    return found
 
 
 def log_probabilities(logits: Tensor, actions: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from replication.algorithms.action_value_networks import (
 )
 from replication.algorithms.on_policy import pqn
 from replication.algorithms.on_policy.contract import Minibatch, Rollout
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from tests.algorithms.test_on_policy_losses import STEPS
@@ -28,7 +29,7 @@ VARIANTS = ("pqn_cleanrl", "pqn")
 @cache
 def filled(variant: str) -> ActionValueNetwork:
     config: Any = load_variant(variant).settings
-    network = pqn.network(config, 6)
+    network = pqn.network(config, Spaces(6))
     pqn.initialise(network, np.random.default_rng(1), config)
     return network
 

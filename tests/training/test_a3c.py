@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from replication.algorithms.on_policy import a2c, a3c
-from replication.algorithms.policy_networks import Outputs
+from replication.algorithms.policy_networks import Outputs, Spaces
 from replication.environments.atari.env import AtariEnv
 from replication.foundation.random_streams import training_streams
 from replication.specification.families.on_policy import RolloutFrames
@@ -65,7 +65,7 @@ def serial(run: Any, turns: int) -> nn.Module:
     """What so many turns make of the network, with every version of the parameters kept: no code of the learner's."""
     config = run.settings
     lane, streams = Lane(run, config), training_streams(run.seed, run.task.name, run.family.streams)
-    newest = a3c.network(config, lane.num_actions)
+    newest = a3c.network(config, lane.spaces)
     a3c.initialise(newest, streams["initialisation"], config)
     newest.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = RMSProp(list(newest.parameters()), config.optimizer)
@@ -171,7 +171,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 
 
 def test_ay1_ay2_the_small_network_starts_within_one_over_the_root_of_its_inputs() -> None:
-    network = a3c.network(CONFIG, 6)
+    network = a3c.network(CONFIG, Spaces(6))
     a3c.initialise(network, np.random.default_rng(1), CONFIG)
     named = dict(network.named_parameters())
     weights = {name: list(tensor.shape) for name, tensor in named.items() if tensor.ndim > 1}

@@ -184,7 +184,7 @@ def test_a_step_of_radam_is_scaled_by_the_factor_of_the_rate_and_stored_means_co
 def test_what_a_viewer_is_told_of_actions_is_their_values() -> None:
     (trainee,) = opened(small_run("pqn_cleanrl", steps=64, **SMALL))
     advance([trainee])
-    network, stack = EvaluatedNetwork(trainee.learner), trainee.lane.stacks[0]
+    network, stack = EvaluatedNetwork(trainee.learner, trainee.lane.actions), trainee.lane.stacks[0]
     stream = np.random.default_rng(0)
     values = network.action_values(stack, stream)
     assert values.shape == (3,) and abs(values.sum() - 1.0) > 1e-3

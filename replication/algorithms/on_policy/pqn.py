@@ -18,16 +18,16 @@ from torch import Tensor
 
 from replication.algorithms.action_value_networks import ActionValueNetwork, ActionValues, fill_normalized
 from replication.algorithms.on_policy.contract import Minibatch, Rollout, Targets
-from replication.algorithms.policy_networks import of_actions
+from replication.algorithms.policy_networks import Spaces, of_actions
 from replication.specification.families.on_policy_modules import PQNConfig
 
 PAPER = "Gallici et al. 2024, Simplifying Deep Temporal Difference Learning, arXiv 2407.04811"
 Config = PQNConfig
 
 
-def network(config: PQNConfig, num_actions: int) -> ActionValueNetwork:
+def network(config: PQNConfig, spaces: Spaces) -> ActionValueNetwork:
     """Build the network, uninitialised: the values of all actions."""
-    return ActionValueNetwork(config, num_actions)
+    return ActionValueNetwork(config, spaces)
 
 
 def initialise(network: ActionValueNetwork, stream: np.random.Generator, config: PQNConfig) -> None:
