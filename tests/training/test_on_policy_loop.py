@@ -18,8 +18,9 @@ from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.on_policy import loop
-from replication.training.on_policy.learner import Learner, clipped_to_norm
+from replication.training.on_policy.learner import Learner
 from replication.training.on_policy.rollout import RolloutStore
+from replication.training.on_policy.updates import clipped_to_norm
 from tests.support.on_policy import advance, opened, small_run, whole_state
 from tests.support.on_policy_corridor import NAMES, screens
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from replication.algorithms.on_policy.contract import Algorithm, Minibatch, Rollout
+from replication.algorithms.on_policy.contract import Algorithm, Rollout
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
+from replication.training.on_policy.updates import RolloutUpdates, whole_batch
 from replication.training.optimizers import Adam, RMSProp
 
 
@@ -40,7 +40,9 @@ class Learner:
         self.network = algorithm.network(config, num_actions)
         algorithm.initialise(self.network, streams["initialisation"], config)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        parameters, settings = list(self.network.parameters()), config.optimizer
+        own = hasattr(algorithm, "optimized")
+        parameters = list(algorithm.optimized(self.network) if own else self.network.parameters())
+        settings = config.optimizer
         self.optimizer: RMSProp | Adam = (
             Adam(parameters, settings) if settings.name == "adam" else RMSProp(parameters, settings)
         )
@@ -66,7 +68,7 @@ class Learner:
         return self.network(pixels_of(torch.from_numpy(stacks)))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
-        """Update the network on a rollout: one optimiser step for each minibatch of each epoch.
+        """Update the network on a rollout: one optimizer step for each minibatch of each epoch, or the algorithm's own way.
 
         Args:
             states: uint8 [steps, actors, 84, 84, stack], those that were acted in.
@@ -74,38 +76,17 @@ class Learner:
             frames: when it was played.
 
         Raises:
-            FloatingPointError: a loss is not a finite number; updates before it in this rollout stay.
+            FloatingPointError: a loss or a step is not a finite number; updates before it in this rollout stay.
         """
-        config = self.config
-        advantages, returns = self.algorithm.targets(rollout, config)
-        rate_factor = config.learning_rate_schedule.factor(frames)
+        algorithm, config = self.algorithm, self.config
+        batch = whole_batch(rollout, algorithm.targets(rollout, config), frames)
+        updates = RolloutUpdates(self.optimizer, config, len(batch.actions), self._streams["minibatches"], frames)
         pixels = pixels_of(states.flatten(0, 1))
-        parts = (rollout.actions, rollout.values, advantages, returns)
-        actions, values, advantages, returns = (part.flatten(0, 1) for part in parts)
-        outputs = tuple(part.flatten(0, 1) for part in rollout.outputs)
-        for chosen in self._minibatches(len(actions)):
-            batch = Minibatch(
-                actions=actions[chosen],
-                outputs=type(rollout.outputs)(*(part[chosen] for part in outputs)),
-                values=values[chosen],
-                advantages=advantages[chosen],
-                returns=returns[chosen],
-                frames=frames,
-            )
-            loss = self.algorithm.loss(self.network(pixels[chosen]), batch, config)
-            if not math.isfinite(loss.item()):
-                raise FloatingPointError(f"the loss is {loss.item()}")
-            gradients = torch.autograd.grad(loss, self.optimizer.parameters)
-            self.optimizer.step(clipped_to_norm(gradients, config.max_gradient_norm), rate_factor)
-
-    def _minibatches(self, steps: int) -> Iterator[Tensor | slice]:
-        """Yield which of so many steps each minibatch holds: every step once an epoch, in a new order each time."""
-        for _ in range(self.config.epochs):
-            if self.config.minibatches == 1:  # in any order it is the same
-                yield slice(None)
-                continue
-            order = torch.from_numpy(self._streams["minibatches"].permutation(steps))
-            yield from order.tensor_split(self.config.minibatches)
+        if hasattr(algorithm, "update"):
+            algorithm.update(self.network, pixels, batch, updates, config)
+            return
+        for chosen in updates.minibatches():
+            updates.step(algorithm.loss(self.network(pixels[chosen]), batch.part(chosen), config))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""
@@ -120,15 +101,3 @@ class Learner:
 def pixels_of(states: Tensor) -> Tensor:
     """Return uint8 [..., 84, 84, stack] viewed as [..., stack, 84, 84], the same bytes in channels-last memory."""
     return states.movedim(-1, -3)
-
-
-def clipped_to_norm(gradients: tuple[Tensor, ...], most: float | None) -> tuple[Tensor, ...]:
-    """Scale gradients so that the Euclidean norm of all of them together is at most `most`; None: as they are.
-
-    Source: openai/baselines ea25b9e baselines/a2c/a2c.py:78 (tf.clip_by_global_norm).
-    """
-    if most is None:
-        return gradients
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-    factor = torch.clamp(most / norm, max=1.0)
-    return tuple(gradient * factor for gradient in gradients)
