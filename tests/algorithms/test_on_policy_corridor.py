@@ -53,6 +53,8 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
     }
     if hasattr(own, "clip_range"):
         small |= {"epochs": 2, "minibatches": 2, "clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
+    if hasattr(own, "trust_region"):
+        small |= {"epochs": 1, "minibatches": 1, "trust_region": own.trust_region.model_dump() | {"max_kl": 0.01}}
     config = type(own).model_validate_json(json.dumps(own.model_dump(mode="json") | small))
     # Without a value of the state where it is cut, a trajectory has no return.
     lane: Any = Corridors(config, seed, cut_probability=0.3 if getattr(own, "baseline", True) else 0.0)
@@ -86,11 +88,13 @@ def solved(learner: Any) -> bool:
     "variant",
     [
         "a2c",
+        "ppo_penalty",
         "reinforce",
         "actor_critic_q",
+        "trpo_baselines",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("ppo_baselines", "ppo_2017", "ppo_cleanrl", "reinforce_baseline", "actor_critic_td")
+            for name in ("ppo_baselines", "ppo_2017", "ppo_cleanrl", "reinforce_baseline", "actor_critic_td", "ppo1")
         ),
     ],
 )

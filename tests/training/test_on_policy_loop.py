@@ -188,11 +188,13 @@ def test_a_loss_that_is_no_number_freezes_its_lane_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "stop"), [("a2c", 3), ("ppo_baselines", 1), ("reinforce", 2)])
+@pytest.mark.parametrize(
+    ("variant", "stop"), [("a2c", 3), ("ppo_baselines", 1), ("ppo_penalty", 2), ("reinforce", 2), ("trpo_baselines", 1)]
+)
 def test_continuing_equals_never_stopping_and_neighbours_change_nothing(
     tmp_path: Path, variant: str, stop: int
 ) -> None:
-    small = {"num_actors": 4, "rollout_steps": 16} if variant == "ppo_baselines" else {}
+    small = {"num_actors": 4, "rollout_steps": 16} if variant.startswith(("ppo", "trpo")) else {}
     run = small_run(variant, steps=560, **small)
     (whole,) = opened(run)
     advance([whole])

@@ -23,6 +23,7 @@ from replication.algorithms.policy_networks import (
     PolicyNetwork,
     entropies,
     fill_orthogonal,
+    fill_with_columns,
     log_probabilities,
     sampled,
 )
@@ -40,7 +41,8 @@ def network(config: OnPolicyConfig, num_actions: int) -> PolicyNetwork:
 
 def initialise(network: PolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
     """Fill every parameter from the stream."""
-    fill_orthogonal(network, stream, config)
+    fill = {"orthogonal": fill_orthogonal, "normalized_columns": fill_with_columns}[config.network.initialisation]
+    fill(network, stream, config)
 
 
 def act(outputs: Outputs, draws: Tensor) -> Tensor:

@@ -21,8 +21,9 @@ from replication.specification.protocols import FramePipelineName, HistoryStart
 class PolicyNetworkConfig(NetworkConfig):
     """Convolutions and one hidden layer with ReLU, which policy and value share; one linear output each."""
 
-    initialisation: Literal["orthogonal"]  # type: ignore[assignment]
-    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; biases are 0."""
+    initialisation: Literal["orthogonal", "normalized_columns"]  # type: ignore[assignment]
+    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; or the weights of each unit of
+    a dense layer are normal and of that length together, those of a convolution uniform by Glorot. Biases are 0."""
     hidden_gain: Positive
     """Of the convolutions and the hidden layer."""
     policy_gain: Positive

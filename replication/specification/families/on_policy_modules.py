@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from replication.foundation.validation import Positive, Probability
 from replication.specification.families.facts import FamilyFacts, FamilySettings, Work
 from replication.specification.families.on_policy import NUMERICS_VERSION, STREAMS, OnPolicyConfig, Schedule
+from replication.specification.families.trust_region import TrustRegionConfig
 
 _Weight = Annotated[float, Field(ge=0.0)]
 _SCREEN_SIDE_PIXELS = 84
@@ -41,6 +42,23 @@ class PPOConfig(A2CConfig):
     """Whether moving a value by more than the clip range earns nothing either."""
     normalize_advantages: Literal["none", "population", "unbiased"]
     """Of each minibatch, by the standard deviation over its steps or over one less."""
+
+
+class PenaltyConfig(A2CConfig):
+    """The settings of A2C, and how a penalty keeps an update near the policy that played."""
+
+    target_kl: Positive
+    """Mean Kullback-Leibler divergence of the new policy from that one, in nats, that the penalty aims at."""
+    penalty_start: Positive
+    """Coefficient of the divergence in the loss of the first rollout; halved or doubled after each by its divergence."""
+    normalize_advantages: Literal["none", "population", "unbiased"]
+    """Of each minibatch, by the standard deviation over its steps or over one less."""
+
+
+class TRPOConfig(A2CConfig):
+    """The settings of A2C, and those of the policy's step; epochs and minibatches are the critic's alone."""
+
+    trust_region: TrustRegionConfig
 
 
 class ReinforceConfig(OnPolicyConfig):
@@ -107,7 +125,10 @@ FACTS = FamilyFacts(
         "a2c": A2CConfig,
         "actor_critic": ActorCriticConfig,
         "ppo": PPOConfig,
+        "ppo1": PPOConfig,
+        "ppo_penalty": PenaltyConfig,
         "reinforce": ReinforceConfig,
+        "trpo": TRPOConfig,
     },
     numerics_version=NUMERICS_VERSION,
     kept_law={},
