@@ -52,9 +52,11 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
         "learning_rate_schedule": {"kind": "constant"},
     }
     if hasattr(own, "clip_range"):
-        small |= {"epochs": 2, "minibatches": 2, "clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
+        small |= {"clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
     if hasattr(own, "trust_region"):
-        small |= {"epochs": 1, "minibatches": 1, "trust_region": own.trust_region.model_dump() | {"max_kl": 0.01}}
+        small |= {"trust_region": own.trust_region.model_dump() | {"max_kl": 0.02}}
+    if own.epochs > 1:
+        small |= {"epochs": 2, "minibatches": 2}
     config = type(own).model_validate_json(json.dumps(own.model_dump(mode="json") | small))
     # Without a value of the state where it is cut, a trajectory has no return.
     lane: Any = Corridors(config, seed, cut_probability=0.3 if getattr(own, "baseline", True) else 0.0)

@@ -151,3 +151,20 @@ def test_outputs_are_those_of_either_network() -> None:
     assert isinstance(case.batch.outputs, Outputs)
     torch.testing.assert_close(case.network.logits(case.pixels), case.batch.outputs.logits)
     torch.testing.assert_close(case.network.critic(case.pixels), case.batch.outputs.values)
+
+
+def test_tr4_tr5_tr6_tr7_the_settings_of_the_article() -> None:
+    config = load_variant("trpo_2015").settings
+    assert config.rollout_steps * config.num_actors == 100_000 and config.discount == 0.99 and config.gae_lambda == 1.0
+    region = config.trust_region
+    assert (region.max_kl, region.accepted_kl_factor) == (0.01, 1.0)
+    assert (region.conjugate_gradient_steps, region.fisher_every_steps) == (10, 10)
+
+
+def test_a_large_rollout_is_passed_in_parts_with_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parts = Case(tiny()), Case(tiny())
+    whole.update()
+    monkeypatch.setattr(trpo, "STATES_AT_ONCE", 5)
+    parts.update()
+    found, expected = (flat(case.network.parameters_of_policy()) for case in (parts, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

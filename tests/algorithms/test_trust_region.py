@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -245,3 +247,32 @@ def test_tensors_keep_their_memory_in_whatever_order_it_is() -> None:
     # The Fisher matrix is the identity: a step of length 1 along the gradient.
     torch.testing.assert_close(weight.detach() - start, goal / goal.norm(), rtol=1e-4, atol=1e-5)
     assert found.accepted and (weight.data_ptr(), weight.stride()) == (address, strides)
+
+
+def test_an_update_is_that_of_sb3_contrib() -> None:
+    """Its numbers were written by tests/support/sb3_contrib_trpo.py, which needs its packages."""
+    there = json.loads((Path(__file__).parents[1] / "golden" / "sb3_contrib_trpo.json").read_bytes())
+    network = nn.Sequential(nn.Linear(NUMBERS, 5), nn.Tanh(), nn.Linear(5, ACTIONS))
+    parameters = list(network.parameters())
+    with torch.no_grad():
+        for parameter, values in zip(parameters, there["before"].values(), strict=True):
+            parameter.copy_(torch.tensor(values))
+    states, advantages = torch.tensor(there["observations"]), torch.tensor(there["advantages"])
+    actions, before = torch.tensor(there["actions"]), network(states).detach()
+
+    def judge() -> Judgment:
+        logits = network(states)
+        ratios = torch.exp(log_probabilities(logits, actions) - log_probabilities(before, actions))
+        return Judgment((ratios * advantages).mean(), divergences(before, logits).mean())
+
+    asked = region(
+        max_kl=there["settings"]["target_kl"],
+        damping=there["settings"]["cg_damping"],
+        line_search_factor=there["settings"]["line_search_shrinking_factor"],
+        accepted_kl_factor=1.0,
+    )
+    assert trust_region_step(parameters, judge, lambda: judge().kl, asked).accepted
+    for parameter, (name, values) in zip(parameters, there["after"].items(), strict=True):
+        expected, start = torch.tensor(values), torch.tensor(there["before"][name])
+        torch.testing.assert_close(parameter.detach() - start, expected - start, rtol=1e-3, atol=1e-6)
+        assert not torch.equal(expected, start)

@@ -19,6 +19,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from replication.algorithms.networks import Convolutions, UninitialisedLinear
 from replication.algorithms.on_policy.a2c import act, initialise, state_values, targets
@@ -39,6 +40,7 @@ __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "optimized
 
 PAPER = "Schulman et al. 2015, Trust region policy optimization, arXiv 1502.05477"
 Config = TRPOConfig
+STATES_AT_ONCE = 2_048
 
 
 class NetworksApart(PolicyNetwork):
@@ -113,6 +115,18 @@ def loss(outputs: Outputs, batch: Minibatch, config: TRPOConfig) -> Tensor:
     return critic_loss(outputs.values, batch, config) - gain(outputs.logits, batch, config)
 
 
+def logits_of(network: NetworksApart, pixels: Tensor) -> Tensor:
+    """Compute the policy in all states of a rollout, float32 [states, actions], in memory that does not grow with them.
+
+    Of more than `STATES_AT_ONCE`, layers are computed again for the gradient, a part of the states at a time.
+    """
+    parts = pixels.split(STATES_AT_ONCE)
+    if len(parts) == 1 or not torch.is_grad_enabled():
+        return torch.cat([network.logits(part) for part in parts])
+    again = {"use_reentrant": False, "preserve_rng_state": False}
+    return torch.cat([checkpoint(network.logits, part, **again) for part in parts])
+
+
 def update(network: NetworksApart, pixels: Tensor, batch: Minibatch, updates: Updates, config: TRPOConfig) -> None:
     """Take a step of the policy within its trust region, then steps of the critic on minibatches.
 
@@ -124,11 +138,11 @@ def update(network: NetworksApart, pixels: Tensor, batch: Minibatch, updates: Up
     sparse = every[:: config.trust_region.fisher_every_steps].flatten()
 
     def judge() -> Judgment:
-        logits = network.logits(pixels)
+        logits = logits_of(network, pixels)
         return Judgment(gain(logits, batch, config), divergences(before, logits).mean())
 
     def kl_of_fisher() -> Tensor:
-        return divergences(before[sparse], network.logits(pixels[sparse])).mean()
+        return divergences(before[sparse], logits_of(network, pixels[sparse])).mean()
 
     trust_region_step(network.parameters_of_policy(), judge, kl_of_fisher, config.trust_region)
     for chosen in updates.minibatches():

@@ -111,11 +111,27 @@ def on_policy_work(module: str, settings: FamilySettings, num_actions: int) -> W
     # Forward, gradients of the weights, and of the inputs but for the pixels.
     a_state = 3 * forward - first
     steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.num_actors
+    updates = settings.epochs * settings.minibatches
+    apart = isinstance(settings, TRPOConfig)  # the critic has a network of its own
+    a_step = _policy_step(settings.trust_region, forward, first) * steps if isinstance(settings, TRPOConfig) else 0
     return Work(
-        act=forward + rollout_ends,
-        update=a_state * steps // settings.minibatches,
-        updates_a_step=settings.epochs * settings.minibatches / steps,
+        act=(forward + rollout_ends) * (2 if apart else 1),
+        update=a_state * steps // settings.minibatches + a_step // updates,
+        updates_a_step=updates / steps,
     )
+
+
+def _policy_step(region: TrustRegionConfig, forward: int, first: int) -> int:
+    """Count the multiply-adds of a step within a trust region, for each state of a rollout.
+
+    Args:
+        region: settings of the step.
+        forward: multiply-adds of the policy in a state.
+        first: of its first layer among them, through which no gradient goes on.
+    """
+    gradient, one_length = 3 * forward - first, forward
+    of_fisher = gradient + (region.conjugate_gradient_steps + 1) * 2 * gradient
+    return gradient + one_length + of_fisher // region.fisher_every_steps
 
 
 FACTS = FamilyFacts(
