@@ -74,9 +74,9 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
 
 
 def fill_with_columns(network: PolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
-    """Fill convolutions by Glorot's uniform law, dense layers with normal columns of the length of their gain; biases 0.
+    """Fill convolutions by Glorot's uniform law, dense layers with normal columns of the length of their gain.
 
-    The column of a unit holds the weights of its inputs.
+    The column of a unit holds the weights of its inputs. Biases are 0.
 
     Source: openai/baselines d9f194f baselines/common/tf_util.py (normc_initializer, conv2d), ppo1/cnn_policy.py.
     """

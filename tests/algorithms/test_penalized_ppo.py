@@ -106,7 +106,9 @@ def test_po4_ppo1_scales_advantages_of_each_actor_once_a_rollout(monkeypatch: py
     stream = np.random.default_rng(1)
     advantages = torch.from_numpy(stream.normal(size=16))
     before = Outputs(torch.zeros(16, 2), torch.zeros(16, 1))
-    batch = Minibatch(torch.zeros(16, dtype=torch.int64), before, advantages, advantages, advantages, RolloutFrames(0, 0))
+    batch = Minibatch(
+        torch.zeros(16, dtype=torch.int64), before, advantages, advantages, advantages, RolloutFrames(0, 0)
+    )
     monkeypatch.setattr(ppo1, "loss", lambda outputs, part, config: seen.append(part.advantages) or torch.zeros(()))
 
     class Steps:

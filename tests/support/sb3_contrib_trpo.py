@@ -1,7 +1,7 @@
 """Writes one update of sb3-contrib's TRPO: weights before and after it, and the batch, to compare ours with.
 
-In an environment with stable-baselines3 and sb3-contrib 2.9.2: `python tests/support/sb3_contrib_trpo.py`. Nothing of this
-project is imported, so that it need not be there.
+In an environment with stable-baselines3 and sb3-contrib 2.9.2: `python tests/support/sb3_contrib_trpo.py`. Nothing of
+this project is imported, so that it need not be there.
 """
 
 from __future__ import annotations

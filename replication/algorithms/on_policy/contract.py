@@ -121,7 +121,7 @@ class Updates(Protocol):
         """Yield the places of the steps of each minibatch of each epoch."""
 
     def step(self, loss: Tensor) -> None:
-        """Take a step of the optimizer against a loss, with the rate of its schedule and the norm of the gradient clipped.
+        """Take a step of the optimizer against a loss, at the rate of its schedule, the norm of the gradient clipped.
 
         Raises:
             FloatingPointError: the loss is not a finite number.

@@ -1,4 +1,4 @@
-"""Proximal policy optimization with an adaptive penalty (Schulman et al. 2017, section 4): as PPO, but nothing is clipped.
+"""Proximal policy optimization with an adaptive penalty (Schulman et al. 2017, section 4), in the place of clipping.
 
 | paper                        | here                                                       |
 | ---------------------------- | ---------------------------------------------------------- |
@@ -70,7 +70,9 @@ def penalized_loss(outputs: Outputs, batch: Minibatch, config: PenaltyConfig, pe
     errors = (state_values(outputs, config) - batch.returns).square()
     far = divergences(batch.outputs.logits, outputs.logits).mean()
     entropy = entropies(outputs.logits).mean()
-    return penalty * far - gains.mean() + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
+    return (
+        penalty * far - gains.mean() + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
+    )
 
 
 def adapted(penalty: Tensor, kl: Tensor, target_kl: float) -> Tensor:
@@ -83,7 +85,9 @@ def adapted(penalty: Tensor, kl: Tensor, target_kl: float) -> Tensor:
     return torch.clamp(penalty * MOVE, max=1.0 / LEAST) if kl > target_kl * TOLERANCE else penalty
 
 
-def update(network: PenalizedNetwork, pixels: Tensor, batch: Minibatch, updates: Updates, config: PenaltyConfig) -> None:
+def update(
+    network: PenalizedNetwork, pixels: Tensor, batch: Minibatch, updates: Updates, config: PenaltyConfig
+) -> None:
     """Take a step of the optimizer for each minibatch, then move the coefficient by how far the policy has come.
 
     Source: Schulman et al. 2017, section 4 and algorithm 1.

@@ -22,8 +22,8 @@ class PolicyNetworkConfig(NetworkConfig):
     """Convolutions and one hidden layer with ReLU, which policy and value share; one linear output each."""
 
     initialisation: Literal["orthogonal", "normalized_columns"]  # type: ignore[assignment]
-    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; or the weights of each unit of
-    a dense layer are normal and of that length together, those of a convolution uniform by Glorot. Biases are 0."""
+    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; or the weights of each unit
+    of a dense layer are normal and of that length together, those of a convolution uniform by Glorot. Biases are 0."""
     hidden_gain: Positive
     """Of the convolutions and the hidden layer."""
     policy_gain: Positive
@@ -104,8 +104,8 @@ class OnPolicyConfig(FamilySettings):
     minibatches: Count
     """Parts of a rollout, shuffled anew in each epoch; 1: the rollout as it is."""
     minibatch_shuffle: Literal["rollout", "each_actor"] = "rollout"
-    """Whether the steps of all actors are shuffled together, or those of each actor apart, so that every minibatch has as
-    many of each: as processes do it that average the gradients of their own minibatches."""
+    """Whether the steps of all actors are shuffled together, or those of each actor apart, so that every minibatch has
+    as many of each: as processes do it that average the gradients of their own minibatches."""
     max_gradient_norm: Positive | None
     """Largest Euclidean norm of the gradient of all parameters together; None: whatever it is."""
     evaluation_policy: Literal["sampled", "greedy"]

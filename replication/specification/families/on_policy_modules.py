@@ -50,7 +50,7 @@ class PenaltyConfig(A2CConfig):
     target_kl: Positive
     """Mean Kullback-Leibler divergence of the new policy from that one, in nats, that the penalty aims at."""
     penalty_start: Positive
-    """Coefficient of the divergence in the loss of the first rollout; halved or doubled after each by its divergence."""
+    """Coefficient of the divergence in the loss of the first rollout; after each it is halved or doubled by that."""
     normalize_advantages: Literal["none", "population", "unbiased"]
     """Of each minibatch, by the standard deviation over its steps or over one less."""
 

@@ -68,7 +68,7 @@ class Learner:
         return self.network(pixels_of(torch.from_numpy(stacks)))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
-        """Update the network on a rollout: one optimizer step for each minibatch of each epoch, or the algorithm's own way.
+        """Update the network on a rollout: a step for each minibatch of each epoch, or the algorithm's own way.
 
         Args:
             states: uint8 [steps, actors, 84, 84, stack], those that were acted in.

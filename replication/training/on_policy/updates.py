@@ -19,7 +19,11 @@ from replication.training.optimizers import Adam, RMSProp
 class RolloutUpdates:
     """The updates on one rollout; `algorithms.on_policy.contract.Updates` says what its members mean.
 
-    optimizer: takes the steps. steps: of the rollout, over all actors. stream: shuffles them. frames: when it was played.
+    optimizer: takes the steps.
+    config: the settings.
+    steps: of the rollout, over all actors.
+    stream: shuffles them.
+    frames: when it was played.
     """
 
     optimizer: RMSProp | Adam
@@ -40,7 +44,7 @@ class RolloutUpdates:
                 yield from order.tensor_split(config.minibatches)
 
     def _of_each_actor(self) -> Iterator[Tensor]:
-        """Yield minibatches that hold equally many steps of each actor, whose own are shuffled; at least one of each."""
+        """Yield minibatches that hold as many steps of each actor, at least one; those of an actor are shuffled."""
         steps = np.arange(self.steps).reshape(-1, self.config.num_actors)  # those of an actor lie in a column
         shuffled = self.stream.permuted(steps, axis=0)
         for part in np.array_split(shuffled, min(self.config.minibatches, len(steps))):
