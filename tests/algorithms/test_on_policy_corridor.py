@@ -90,13 +90,20 @@ def solved(learner: Any) -> bool:
     "variant",
     [
         "a2c",
-        "ppo_penalty",
         "reinforce",
         "actor_critic_q",
         "trpo_baselines",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("ppo_baselines", "ppo_2017", "ppo_cleanrl", "reinforce_baseline", "actor_critic_td", "ppo1")
+            for name in (
+                "ppo_baselines",
+                "ppo_2017",
+                "ppo_cleanrl",
+                "reinforce_baseline",
+                "actor_critic_td",
+                "ppo1",
+                "ppo_penalty",
+            )
         ),
     ],
 )
