@@ -71,10 +71,11 @@ class CenteredRMSProp:
 
 
 class RMSProp:
-    """w <- w - eta g / sqrt(v + epsilon), with v the running mean of g^2.
+    """w <- w - eta g / sqrt(v + epsilon), with v the running mean of g^2; or eta g / (sqrt(v) + epsilon).
 
     Source: tensorflow/tensorflow tensorflow/python/training/rmsprop.py of TensorFlow 1, without momentum and not
-    centred; v starts at 1 there.
+    centred; v starts at 1 there. pytorch/pytorch torch/optim/rmsprop.py has the constant outside the root, and v
+    starts at 0.
     """
 
     def __init__(self, parameters: Sequence[Tensor], config: RMSPropConfig) -> None:
@@ -88,8 +89,9 @@ class RMSProp:
         """Apply one update with `factor` times the learning rate; `gradients` are in the order of the parameters."""
         c = self.config
         numbers = np.array([c.decay, 1.0 - c.decay, factor * c.learning_rate, c.epsilon], dtype=np.float32)
+        pass_over = _rmsprop_outside_pass if c.epsilon_outside_root else _plain_rmsprop_pass
         for w, g, v in zip(self.parameters, gradients, self.mean_square, strict=True):
-            _plain_rmsprop_pass(*_flat(w, g, v), numbers)  # type: ignore[call-arg]
+            pass_over(*_flat(w, g, v), numbers)  # type: ignore[call-arg]
 
     def state(self) -> dict[str, Tensor]:
         """Return its tensors by name, to be stored, and to be filled in place when a run is resumed."""
@@ -185,6 +187,16 @@ def _plain_rmsprop_pass(
     for i in range(w.size):
         v[i] = decay * v[i] + rest * (g[i] * g[i])
         w[i] -= learning_rate * g[i] / np.sqrt(v[i] + epsilon)
+
+
+@njit(error_model="numpy", cache=True)
+def _rmsprop_outside_pass(
+    w: NDArray[np.float32], g: NDArray[np.float32], v: NDArray[np.float32], numbers: NDArray[np.float32]
+) -> None:
+    decay, rest, learning_rate, epsilon = numbers
+    for i in range(w.size):
+        v[i] = decay * v[i] + rest * (g[i] * g[i])
+        w[i] -= learning_rate * g[i] / (np.sqrt(v[i]) + epsilon)
 
 
 @njit(error_model="numpy", cache=True)

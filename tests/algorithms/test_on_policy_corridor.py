@@ -61,7 +61,7 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
     # Without a value of the state where it is cut, a trajectory has no return.
     lane: Any = Corridors(config, seed, cut_probability=0.3 if getattr(own, "baseline", True) else 0.0)
     lane.run = SimpleNamespace(protocol=SimpleNamespace(training=SimpleNamespace(frame_skip=4)))
-    learner = Learner(algorithm, config, lane.num_actions, {name: lane.streams[name] for name in NAMES})
+    learner = Learner(algorithm, config, lane.spaces, {name: lane.streams[name] for name in NAMES})
     store = RolloutStore(config.rollout_steps, lane.stacks)
     trainee: Any = SimpleNamespace(lane=lane, learner=learner, store=store, failure=None)
     for updates, rate in LESSONS:

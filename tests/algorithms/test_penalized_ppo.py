@@ -12,7 +12,7 @@ from torch import nn
 
 from replication.algorithms.on_policy import ppo, ppo1, ppo_penalty
 from replication.algorithms.on_policy.contract import Minibatch
-from replication.algorithms.policy_networks import Outputs, divergences
+from replication.algorithms.policy_networks import Outputs, Spaces
 from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.on_policy.updates import RolloutUpdates
@@ -61,7 +61,8 @@ def test_pk1_pk3_loss_of_ppo_with_a_penalty(penalty: float) -> None:
 
 def test_the_divergence_is_from_the_policy_that_played_to_the_new_one() -> None:
     p, q = np.array([0.5, 0.5]), np.array([0.9, 0.1])
-    found = divergences(torch.log(torch.from_numpy(p))[None], torch.log(torch.from_numpy(q))[None] + 3.0)
+    before, after = (Outputs(torch.log(torch.from_numpy(part))[None], torch.zeros(1, 1)) for part in (p, q))
+    found = before.divergences(after._replace(logits=after.logits + 3.0))
     assert found.item() == pytest.approx((p * np.log(p / q)).sum(), rel=1e-12)
 
 
@@ -141,7 +142,7 @@ def test_po3_tb3_tb8_a_minibatch_has_as_many_steps_of_each_actor(variant: str, p
 
 def test_po1_dense_layers_begin_with_columns_of_their_length_and_convolutions_uniform() -> None:
     config = load_variant("ppo1").settings
-    network = ppo1.network(config, ACTIONS)
+    network = ppo1.network(config, Spaces(ACTIONS))
     ppo1.initialise(network, np.random.default_rng(5), config)
     lengths = {network.hidden: 1.0, network.policy: 0.01, network.values: 1.0}
     for layer, length in lengths.items():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from replication.algorithms.on_policy import a2c, trpo
 from replication.algorithms.on_policy.contract import Minibatch
-from replication.algorithms.policy_networks import Outputs, normalized_by_actor
+from replication.algorithms.policy_networks import Outputs, Spaces, normalized_by_actor
 from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from tests.support.on_policy import small_run
@@ -33,7 +33,7 @@ class Case:
     def __init__(self, config: Any) -> None:
         stream = np.random.default_rng(3)
         self.config = config
-        self.network = trpo.network(config, ACTIONS).double()
+        self.network = trpo.network(config, Spaces(ACTIONS)).double()
         trpo.initialise(self.network, stream, config)
         with torch.no_grad():
             self.network.policy.weight.mul_(100.0)  # not nearly uniform, as policies begin
@@ -63,8 +63,8 @@ def flat(tensors: Any) -> np.ndarray:
 
 def reference(case: Case) -> np.ndarray:
     """The parameters of the policy after an update, by numpy: an explicit Fisher matrix of every fifth step."""
-    parameters, config = case.network.parameters_of_policy(), case.config.trust_region
-    logits = case.network.logits(case.pixels)
+    parameters, config = trpo.parameters_of_policy(case.network), case.config.trust_region
+    logits = case.network.policy_alone(case.pixels).logits
     rows = [flat(torch.autograd.grad(one, parameters, retain_graph=True)) for one in logits.reshape(-1)]
     jacobian = np.array(rows).reshape(len(logits), ACTIONS, -1)
     p = torch.softmax(logits, dim=1).detach().numpy()
@@ -88,15 +88,15 @@ def reference(case: Case) -> np.ndarray:
 
 def test_tb4_tb5_tb7_an_update_of_the_policy_is_that_of_numpy() -> None:
     case = Case(tiny())
-    start, expected = flat(case.network.parameters_of_policy()), reference(case)
-    critic = flat(case.network.parameters_of_critic())
+    start, expected = flat(trpo.parameters_of_policy(case.network)), reference(case)
+    critic = flat(trpo.optimized(case.network))
     case.update()
-    found = flat(case.network.parameters_of_policy())
+    found = flat(trpo.parameters_of_policy(case.network))
     # The line search takes a whole step or a fraction 1/2, 1/4, ... of it.
     fraction = np.linalg.norm(found - start) / np.linalg.norm(expected - start)
     assert fraction == pytest.approx(2.0 ** np.round(np.log2(fraction)), rel=1e-5) and fraction > 0.01
     np.testing.assert_allclose(found, start + fraction * (expected - start), rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(flat(case.network.parameters_of_critic()), critic)
+    np.testing.assert_array_equal(flat(trpo.optimized(case.network)), critic)
 
 
 def test_tb8_the_critic_lowers_its_mean_squared_error_alone() -> None:
@@ -105,12 +105,10 @@ def test_tb8_the_critic_lowers_its_mean_squared_error_alone() -> None:
     (loss,) = case.losses
     error = case.batch.values - case.batch.returns
     assert loss.item() == pytest.approx(error.square().mean().item(), rel=1e-12)
-    of_policy = torch.autograd.grad(loss, case.network.parameters_of_policy(), retain_graph=True, allow_unused=True)
+    of_policy = torch.autograd.grad(loss, trpo.parameters_of_policy(case.network), retain_graph=True, allow_unused=True)
     assert all(gradient is None for gradient in of_policy)
-    assert all(gradient.any() for gradient in torch.autograd.grad(loss, case.network.parameters_of_critic())[-2:])
-    optimized = {tensor.data_ptr() for tensor in trpo.optimized(case.network)}
-    assert optimized == {tensor.data_ptr() for tensor in case.network.parameters_of_critic()}
-    assert len(optimized) * 2 == len(list(case.network.parameters()))
+    assert all(gradient.any() for gradient in torch.autograd.grad(loss, trpo.optimized(case.network))[-2:])
+    assert 2 * len(trpo.optimized(case.network)) == len(list(case.network.parameters()))
 
 
 def test_tb6_advantages_are_generalized_with_a_lambda_of_one() -> None:
@@ -121,9 +119,9 @@ def test_tb6_advantages_are_generalized_with_a_lambda_of_one() -> None:
 
 def test_tb9_the_entropy_is_added_to_the_gain_as_the_settings_weigh_it() -> None:
     case, weighed = Case(tiny()), tiny(entropy_coefficient=0.1)
-    logits = case.batch.outputs.logits
-    plain, with_entropy = (trpo.gain(logits, case.batch, config).item() for config in (case.config, weighed))
-    p = torch.softmax(logits, dim=1)
+    outputs = case.batch.outputs
+    plain, with_entropy = (trpo.gain(outputs, case.batch, config).item() for config in (case.config, weighed))
+    p = torch.softmax(outputs.logits, dim=1)
     assert with_entropy - plain == pytest.approx(-0.1 * (p * p.log()).sum(dim=1).mean().item(), rel=1e-9)
     assert plain == pytest.approx(case.batch.advantages.mean().item(), rel=1e-12)  # nothing has moved yet
     assert case.config.entropy_coefficient == 0.0
@@ -137,9 +135,9 @@ def test_tb7_po4_advantages_are_scaled_for_each_actor_apart() -> None:
 
 def test_tb1_a_policy_and_a_critic_of_the_same_shape_share_nothing() -> None:
     config = load_variant("trpo_baselines").settings
-    network = trpo.network(config, ACTIONS)
+    network = trpo.network(config, Spaces(ACTIONS))
     trpo.initialise(network, np.random.default_rng(5), config)
-    parts = (network.parameters_of_policy(), network.parameters_of_critic())
+    parts = (trpo.parameters_of_policy(network), trpo.optimized(network))
     shapes = [[list(tensor.shape) for tensor in part if tensor.ndim > 1] for part in parts]
     trunk = [[8, 1, 8, 8], [16, 8, 4, 4], [128, 16 * 9 * 9]]
     assert shapes == [[*trunk, [ACTIONS, 128]], [*trunk, [1, 128]]]
@@ -155,7 +153,7 @@ def test_tb1_a_policy_and_a_critic_of_the_same_shape_share_nothing() -> None:
 def test_outputs_are_those_of_either_network() -> None:
     case = Case(tiny())
     assert isinstance(case.batch.outputs, Outputs)
-    torch.testing.assert_close(case.network.logits(case.pixels), case.batch.outputs.logits)
+    torch.testing.assert_close(case.network.policy_alone(case.pixels).logits, case.batch.outputs.logits)
     torch.testing.assert_close(case.network.critic(case.pixels), case.batch.outputs.values)
 
 
@@ -172,5 +170,5 @@ def test_a_large_rollout_is_passed_in_parts_with_the_same_gradients(monkeypatch:
     whole.update()
     monkeypatch.setattr(trpo, "STATES_AT_ONCE", 5)
     parts.update()
-    found, expected = (flat(case.network.parameters_of_policy()) for case in (parts, whole))
+    found, expected = (flat(trpo.parameters_of_policy(case.network)) for case in (parts, whole))
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

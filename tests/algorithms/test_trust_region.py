@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from replication.algorithms.policy_networks import divergences, log_probabilities
+from replication.algorithms.policy_networks import Outputs
 from replication.algorithms.trust_region import (
     Judgment,
     Step,
@@ -41,6 +41,13 @@ def region(**changes: Any) -> TrustRegionConfig:
         "accepted_kl_factor": 1.5,
     }
     return TrustRegionConfig.model_validate(there | changes)
+
+
+def judgment(before: Tensor, logits: Tensor, actions: Tensor, advantages: Tensor) -> Judgment:
+    """Gain and divergence of a categorical policy."""
+    old, new = (Outputs(one, one[:, :0]) for one in (before, logits))
+    ratios = torch.exp(new.log_probabilities(actions) - old.log_probabilities(actions))
+    return Judgment((ratios * advantages).mean(), old.divergences(new).mean())
 
 
 class Case:
@@ -79,8 +86,7 @@ class Categorical(Case):
 
     def judge(self) -> Judgment:
         logits = self.network(self.states)
-        ratios = torch.exp(log_probabilities(logits, self.actions) - log_probabilities(self.before, self.actions))
-        return Judgment((ratios * self.advantages).mean(), divergences(self.before, logits).mean())
+        return judgment(self.before, logits, self.actions, self.advantages)
 
     def kl(self) -> Tensor:
         return self.judge().kl
@@ -265,8 +271,7 @@ def test_an_update_is_that_of_sb3_contrib() -> None:
 
     def judge() -> Judgment:
         logits = network(states)
-        ratios = torch.exp(log_probabilities(logits, actions) - log_probabilities(before, actions))
-        return Judgment((ratios * advantages).mean(), divergences(before, logits).mean())
+        return judgment(before, logits, actions, advantages)
 
     asked = region(
         max_kl=there["settings"]["target_kl"],

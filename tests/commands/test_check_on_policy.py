@@ -30,8 +30,8 @@ Config = A2CConfig
 CALLS = []
 
 
-def network(config, num_actions):
-    return PolicyNetwork(config, num_actions, num_values=1)
+def network(config, spaces):
+    return PolicyNetwork(config, spaces.num_actions, num_values=1)
 
 
 def initialise(network, stream, config):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.algorithms.policy_networks import Spaces
 from replication.environments.contract import StepResult
 
 LEFT, RIGHT = 0, 1
@@ -39,7 +40,7 @@ def screens() -> NDArray[np.uint8]:
 class Corridors:
     """As many corridors as there are actors: to a training loop what a lane is."""
 
-    num_actions = 2
+    spaces = Spaces(2)
 
     def __init__(self, config: Any, seed: int, cut_probability: float = 0.3) -> None:
         self.config = config

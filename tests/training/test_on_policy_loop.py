@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from replication.algorithms.on_policy.contract import Minibatch, load_algorithm
-from replication.algorithms.policy_networks import Outputs
+from replication.algorithms.policy_networks import Outputs, Spaces
 from replication.environments.contract import StepResult
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.on_policy import RolloutFrames
@@ -48,6 +48,12 @@ class Scripted:
 
 class Seeing:
     """Stands in for a learner: the value of a state is its first pixel."""
+
+    def see(self, stacks: np.ndarray) -> None:
+        pass
+
+    def shown(self, stacks: np.ndarray) -> np.ndarray:
+        return stacks
 
     def act(self, stacks: np.ndarray) -> tuple[Any, torch.Tensor, torch.Tensor]:
         values = self.state_values(stacks)
@@ -95,7 +101,7 @@ def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -
 def small_learner(variant: str, **changes: Any) -> Learner:
     run = small_run(variant, frame_stack=1, **changes)
     streams = {name: np.random.default_rng([4, i]) for i, name in enumerate(NAMES)}
-    return Learner(load_algorithm(run.variant.module), run.settings, 2, streams)
+    return Learner(load_algorithm(run.variant.module), run.settings, Spaces(2), streams)
 
 
 def played(learner: Learner, steps: int, actors: int) -> tuple[torch.Tensor, Any]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 from torch import Tensor, nn
 
+from replication.algorithms.policy_networks import Spaces
 from replication.foundation.errors import unknown_name
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
 
@@ -24,9 +25,10 @@ from replication.specification.families.on_policy import OnPolicyConfig, Rollout
 class Rollout:
     """What the actors of a run have just played by one policy, in the order of time: all [steps, actors].
 
-    rewards: float32, as they are learned from. actions: int64, taken in the states.
+    rewards: float32, as they are learned from. actions: int64, taken in the states; of vectors float32 [steps, actors,
+        dimensions], as they were drawn, not yet brought between the bounds of the task.
     outputs: of the network, in the states, each of its tensors [steps, actors, ...].
-    values: float32, of the states, as `state_values` reads them from the outputs.
+    values: float32, of the states, as `state_values` reads them from the outputs, in the unit of the rewards.
     next_values: float32, of the states that the actions led to: 0 where that ended the trajectory, a game over or a
         lost life; of the state at the cap where a trajectory was truncated, and 0 where the settings say that the cap
         is an end.
@@ -54,8 +56,10 @@ class Targets(NamedTuple):
 class Minibatch:
     """Some or all of the steps of a rollout, in any order.
 
-    actions: int64 [batch]. outputs: of the network as it acted, each of its tensors [batch, ...].
-    values: float32 [batch], of the states as it acted. advantages, returns: float32 [batch], of `Targets`.
+    actions: int64 [batch], of vectors float32 [batch, dimensions], as in `Rollout`.
+    outputs: of the network as it acted, each of its tensors [batch, ...].
+    values: float32 [batch], of the states as it acted. advantages, returns: float32 [batch], of `Targets`. Where the
+        settings normalize returns, returns and values are in that unit.
     frames: when the rollout was played, for what follows a schedule.
     """
 
@@ -84,24 +88,31 @@ class Algorithm(Protocol):
     PAPER: str
     Config: type[OnPolicyConfig]
 
-    def network(self, config: Any, num_actions: int) -> nn.Module:
+    def network(self, config: Any, spaces: Spaces) -> nn.Module:
         """Build the network, uninitialised.
 
-        Called with uint8 pixels [batch, stack, 84, 84] it gives its outputs, a named tuple of tensors [batch, ...], of
-        which `logits`, float32 [batch, actions], are the policy: logarithms of probabilities, up to a constant.
-        Its `embed(pixels)` gives the last hidden layer, float32 [batch, units].
+        Called with uint8 pixels [batch, stack, 84, 84], or with vectors float32 [batch, numbers], it gives its outputs,
+        a named tuple of tensors [batch, ...]. Where actions are numbers of a list, its `logits`, float32 [batch,
+        actions], are the policy: logarithms of probabilities, up to a constant. Where they are vectors, `means` and
+        `log_deviations` are, float32 [batch, dimensions] each.
+        Its `embed` of the same gives the last hidden layer, float32 [batch, units].
+
+        Args:
+            config: the settings.
+            spaces: what the policy sees and does.
         """
 
     def initialise(self, network: Any, stream: np.random.Generator, config: Any) -> None:
         """Fill every parameter from the stream."""
 
     def act(self, outputs: Any, draws: Tensor) -> Tensor:
-        """Choose an action for each state, int64 [batch].
+        """Choose an action for each state, int64 [batch]; of vectors float32 [batch, dimensions].
 
         Args:
             outputs: of the network.
             draws: float32 [batch, actions], uniform on [0, 1), by which each action is chosen as often as its
-                probability says; all equal where the likeliest one is asked for.
+                probability says; all equal where the likeliest one is asked for. Of vectors standard normal numbers,
+                float32 [batch, dimensions]; all 0 where the likeliest one is asked for.
         """
 
     def state_values(self, outputs: Any, config: Any) -> Tensor:
@@ -137,12 +148,13 @@ class OwnUpdate(Protocol):
     def optimized(self, network: Any) -> Sequence[Tensor]:
         """Return the parameters that steps of the optimizer move."""
 
-    def update(self, network: Any, pixels: Tensor, batch: Minibatch, updates: Updates, config: Any) -> None:
+    def update(self, network: Any, states: Tensor, batch: Minibatch, updates: Updates, config: Any) -> None:
         """Update the network on a rollout.
 
         Args:
             network: changes in place.
-            pixels: the states, uint8 [steps * actors, stack, 84, 84], one step's of all actors behind each other.
+            states: as the network is called with them, uint8 [steps * actors, stack, 84, 84] or float32
+                [steps * actors, numbers], one step's of all actors behind each other.
             batch: what else is known of all of them, in the same order.
             updates: minibatches and steps of the optimizer.
             config: the settings.

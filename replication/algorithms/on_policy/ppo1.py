@@ -12,7 +12,8 @@ from torch import Tensor
 from replication.algorithms.on_policy.a2c import act, initialise, network, state_values, targets
 from replication.algorithms.on_policy.contract import Minibatch, Updates
 from replication.algorithms.on_policy.ppo import loss
-from replication.algorithms.policy_networks import PolicyNetwork, normalized_by_actor
+from replication.algorithms.perceptron_policies import AnyPolicyNetwork
+from replication.algorithms.policy_networks import normalized_by_actor
 from replication.specification.families.on_policy_modules import PPOConfig
 
 __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "state_values", "targets", "update"]
@@ -21,11 +22,11 @@ PAPER = "Schulman et al. 2017, Proximal policy optimization algorithms, arXiv 17
 Config = PPOConfig
 
 
-def update(network: PolicyNetwork, pixels: Tensor, batch: Minibatch, updates: Updates, config: PPOConfig) -> None:
+def update(network: AnyPolicyNetwork, states: Tensor, batch: Minibatch, updates: Updates, config: PPOConfig) -> None:
     """Scale the advantages of each actor, then take a step of the optimizer for each minibatch.
 
     Source: openai/baselines d9f194f baselines/ppo1/pposgd_simple.py.
     """
     batch = replace(batch, advantages=normalized_by_actor(batch.advantages, config.num_actors))
     for chosen in updates.minibatches():
-        updates.step(loss(network(pixels[chosen]), batch.part(chosen), config))
+        updates.step(loss(network(states[chosen]), batch.part(chosen), config))

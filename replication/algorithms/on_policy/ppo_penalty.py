@@ -14,13 +14,7 @@ from torch import Tensor
 from replication.algorithms.on_policy.a2c import act, initialise, state_values, targets
 from replication.algorithms.on_policy.contract import Minibatch, Updates
 from replication.algorithms.on_policy.ppo import normalized
-from replication.algorithms.policy_networks import (
-    Outputs,
-    PolicyNetwork,
-    divergences,
-    entropies,
-    log_probabilities,
-)
+from replication.algorithms.policy_networks import Outputs, PolicyNetwork, Spaces
 from replication.specification.families.on_policy_modules import PenaltyConfig
 
 __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "state_values", "targets", "update"]
@@ -41,15 +35,15 @@ class PenalizedNetwork(PolicyNetwork):
 
     penalty: Tensor
 
-    def __init__(self, config: PenaltyConfig, num_actions: int) -> None:
+    def __init__(self, config: PenaltyConfig, spaces: Spaces) -> None:
         """Lay out the layers, uninitialised, and start the coefficient."""
-        super().__init__(config, num_actions, num_values=1)
+        super().__init__(config, spaces.num_actions, num_values=1)
         self.register_buffer("penalty", torch.tensor(config.penalty_start))
 
 
-def network(config: PenaltyConfig, num_actions: int) -> PenalizedNetwork:
+def network(config: PenaltyConfig, spaces: Spaces) -> PenalizedNetwork:
     """Build the network, uninitialised: a policy, the value of the state, and the coefficient of the penalty."""
-    return PenalizedNetwork(config, num_actions)
+    return PenalizedNetwork(config, spaces)
 
 
 def loss(outputs: Outputs, batch: Minibatch, config: PenaltyConfig) -> Tensor:
@@ -64,12 +58,12 @@ def penalized_loss(outputs: Outputs, batch: Minibatch, config: PenaltyConfig, pe
 
     Source: Schulman et al. 2017, equations 8 and 9.
     """
-    before = log_probabilities(batch.outputs.logits, batch.actions)
-    ratios = torch.exp(log_probabilities(outputs.logits, batch.actions) - before)
+    before = batch.outputs.log_probabilities(batch.actions)
+    ratios = torch.exp(outputs.log_probabilities(batch.actions) - before)
     gains = normalized(batch.advantages, config) * ratios
     errors = (state_values(outputs, config) - batch.returns).square()
-    far = divergences(batch.outputs.logits, outputs.logits).mean()
-    entropy = entropies(outputs.logits).mean()
+    far = batch.outputs.divergences(outputs).mean()
+    entropy = outputs.entropies().mean()
     return (
         penalty * far - gains.mean() + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
     )
@@ -86,14 +80,14 @@ def adapted(penalty: Tensor, kl: Tensor, target_kl: float) -> Tensor:
 
 
 def update(
-    network: PenalizedNetwork, pixels: Tensor, batch: Minibatch, updates: Updates, config: PenaltyConfig
+    network: PenalizedNetwork, states: Tensor, batch: Minibatch, updates: Updates, config: PenaltyConfig
 ) -> None:
     """Take a step of the optimizer for each minibatch, then move the coefficient by how far the policy has come.
 
     Source: Schulman et al. 2017, section 4 and algorithm 1.
     """
     for chosen in updates.minibatches():
-        updates.step(penalized_loss(network(pixels[chosen]), batch.part(chosen), config, network.penalty))
+        updates.step(penalized_loss(network(states[chosen]), batch.part(chosen), config, network.penalty))
     with torch.no_grad():
-        kl = divergences(batch.outputs.logits, network(pixels).logits).mean()
+        kl = batch.outputs.divergences(network(states)).mean()
         network.penalty.copy_(adapted(network.penalty, kl, config.target_kl))

@@ -12,9 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
 import torch
 from torch import Tensor
@@ -24,13 +22,12 @@ from torch.utils.checkpoint import checkpoint
 from replication.algorithms.networks import Convolutions, UninitialisedLinear
 from replication.algorithms.on_policy.a2c import act, initialise, state_values, targets
 from replication.algorithms.on_policy.contract import Minibatch, Updates
+from replication.algorithms.perceptron_policies import AnyOutputs, PerceptronPolicy
 from replication.algorithms.policy_networks import (
     SCREEN_SIDE_PIXELS,
     Outputs,
     PolicyNetwork,
-    divergences,
-    entropies,
-    log_probabilities,
+    Spaces,
     normalized_by_actor,
 )
 from replication.algorithms.trust_region import Judgment, trust_region_step
@@ -49,57 +46,64 @@ class NetworksApart(PolicyNetwork):
     Source: openai/baselines ea25b9e baselines/trpo_mpi/trpo_mpi.py (value_network='copy'), common/policies.py.
     """
 
-    def __init__(self, config: TRPOConfig, num_actions: int) -> None:
+    def __init__(self, config: TRPOConfig, spaces: Spaces) -> None:
         """Lay out the layers, uninitialised."""
-        super().__init__(config, num_actions, num_values=1)
-        self.critic_convolutions = Convolutions(config.network, config.frame_stack, SCREEN_SIDE_PIXELS)
-        self.critic_hidden = UninitialisedLinear(self.critic_convolutions.num_features, config.network.hidden_units)
+        super().__init__(config, spaces.num_actions, num_values=1)
+        seen = config.of_game
+        self.critic_convolutions = Convolutions(seen.network, seen.frame_stack, SCREEN_SIDE_PIXELS)
+        self.critic_hidden = UninitialisedLinear(self.critic_convolutions.num_features, seen.network.hidden_units)
 
     def forward(self, pixels: Tensor) -> Outputs:
         """Compute policy and values from uint8 [batch, stack, 84, 84]."""
-        return Outputs(self.logits(pixels), self.critic(pixels))
+        return Outputs(self.policy(self.embed(pixels)), self.critic(pixels))
 
-    def logits(self, pixels: Tensor) -> Tensor:
-        """Compute the policy alone, float32 [batch, actions]."""
-        found: Tensor = self.policy(self.embed(pixels))
-        return found
+    def policy_alone(self, pixels: Tensor) -> Outputs:
+        """Compute the policy, without values."""
+        hidden = self.embed(pixels)
+        return Outputs(self.policy(hidden), hidden.new_zeros((len(hidden), 0)))
 
     def critic(self, pixels: Tensor) -> Tensor:
-        """Compute the values alone, float32 [batch, 1]."""
+        """Compute the values, float32 [batch, 1]."""
         assert self.values is not None
         found: Tensor = self.values(functional.relu(self.critic_hidden(self.critic_convolutions(pixels))))
         return found
 
-    def parameters_of_policy(self) -> list[Tensor]:
-        """List the parameters that the policy depends on."""
-        return list(chain.from_iterable(part.parameters() for part in (self.convolutions, self.hidden, self.policy)))
 
-    def parameters_of_critic(self) -> list[Tensor]:
-        """List the parameters that the values depend on."""
-        assert self.values is not None
-        parts = (self.critic_convolutions, self.critic_hidden, self.values)
-        return list(chain.from_iterable(part.parameters() for part in parts))
+Networks = NetworksApart | PerceptronPolicy
+"""Those of games and of vectors; policy and critic share nothing in either."""
 
 
-def network(config: TRPOConfig, num_actions: int) -> NetworksApart:
+def network(config: TRPOConfig, spaces: Spaces) -> Networks:
     """Build the networks, uninitialised: a policy, and the value of the state by one of its own."""
-    return NetworksApart(config, num_actions)
+    perceptrons = config.of_vectors
+    return NetworksApart(config, spaces) if perceptrons is None else PerceptronPolicy(perceptrons, spaces, num_values=1)
 
 
-def optimized(network: NetworksApart) -> Sequence[Tensor]:
+def optimized(network: Networks) -> list[Tensor]:
     """Return the parameters of the critic: the policy takes steps of its own."""
-    return network.parameters_of_critic()
+    assert network.values is not None
+    if isinstance(network, NetworksApart):
+        layers = [network.critic_convolutions, network.critic_hidden, network.values]
+    else:
+        layers = [network.value_layers, network.values]
+    return [parameter for layer in layers for parameter in layer.parameters()]
 
 
-def gain(logits: Tensor, batch: Minibatch, config: TRPOConfig) -> Tensor:
+def parameters_of_policy(network: Networks) -> list[Tensor]:
+    """Return the parameters of the policy: those that are not the critic's."""
+    others = {id(parameter) for parameter in optimized(network)}
+    return [parameter for parameter in network.parameters() if id(parameter) not in others]
+
+
+def gain(outputs: AnyOutputs, batch: Minibatch, config: TRPOConfig) -> Tensor:
     """Compute the mean of A pi(a|s) / pi_old(a|s) + c_e H(pi(.|s)), which the policy raises.
 
     Source: Schulman et al. 2015, equation 14 with samples of the old policy; openai/baselines ea25b9e
     baselines/trpo_mpi/trpo_mpi.py (optimgain).
     """
-    before = log_probabilities(batch.outputs.logits, batch.actions)
-    ratios = torch.exp(log_probabilities(logits, batch.actions) - before)
-    return (ratios * batch.advantages).mean() + config.entropy_coefficient * entropies(logits).mean()
+    before = batch.outputs.log_probabilities(batch.actions)
+    ratios = torch.exp(outputs.log_probabilities(batch.actions) - before)
+    return (ratios * batch.advantages).mean() + config.entropy_coefficient * outputs.entropies().mean()
 
 
 def critic_loss(values: Tensor, batch: Minibatch, config: TRPOConfig) -> Tensor:
@@ -110,40 +114,43 @@ def critic_loss(values: Tensor, batch: Minibatch, config: TRPOConfig) -> Tensor:
     return config.value_coefficient * (values[:, 0] - batch.returns).square().mean()
 
 
-def loss(outputs: Outputs, batch: Minibatch, config: TRPOConfig) -> Tensor:
+def loss(outputs: AnyOutputs, batch: Minibatch, config: TRPOConfig) -> Tensor:
     """Compute the critic's loss less the policy's gain; `update` lowers them one after the other."""
-    return critic_loss(outputs.values, batch, config) - gain(outputs.logits, batch, config)
+    return critic_loss(outputs.values, batch, config) - gain(outputs, batch, config)
 
 
-def logits_of(network: NetworksApart, pixels: Tensor) -> Tensor:
-    """Compute the policy in all states of a rollout, float32 [states, actions], in memory that does not grow with them.
+def policy_in(network: Networks, states: Tensor) -> AnyOutputs:
+    """Compute the policy in all states of a rollout, [states, ...], in memory that does not grow with them.
 
     Of more than `STATES_AT_ONCE`, layers are computed again for the gradient, a part of the states at a time.
     """
-    parts = pixels.split(STATES_AT_ONCE)
-    if len(parts) == 1 or not torch.is_grad_enabled():
-        return torch.cat([network.logits(part) for part in parts])
-    again = {"use_reentrant": False, "preserve_rng_state": False}
-    return torch.cat([checkpoint(network.logits, part, **again) for part in parts])
+    policy = network.policy_alone if isinstance(network, NetworksApart) else network
+    parts = states.split(STATES_AT_ONCE)
+    if len(parts) > 1 and torch.is_grad_enabled():
+        found = [checkpoint(policy, part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+    else:
+        found = [policy(part) for part in parts]
+    return type(found[0])(*map(torch.cat, zip(*found, strict=True)))
 
 
-def update(network: NetworksApart, pixels: Tensor, batch: Minibatch, updates: Updates, config: TRPOConfig) -> None:
+def update(network: Networks, states: Tensor, batch: Minibatch, updates: Updates, config: TRPOConfig) -> None:
     """Take a step of the policy within its trust region, then steps of the critic on minibatches.
 
     Source: openai/baselines ea25b9e baselines/trpo_mpi/trpo_mpi.py; Schulman et al. 2015, section 6.
     """
     batch = replace(batch, advantages=normalized_by_actor(batch.advantages, config.num_actors))
-    before = batch.outputs.logits
-    every = torch.arange(len(before)).unflatten(0, (-1, config.num_actors))
-    sparse = every[:: config.trust_region.fisher_every_steps].flatten()
+    places = torch.arange(len(batch.actions)).unflatten(0, (-1, config.num_actors))
+    sparse = places[:: config.trust_region.fisher_every_steps].flatten()
+    sparse_batch = batch.part(sparse)
 
     def judge() -> Judgment:
-        logits = logits_of(network, pixels)
-        return Judgment(gain(logits, batch, config), divergences(before, logits).mean())
+        outputs = policy_in(network, states)
+        return Judgment(gain(outputs, batch, config), batch.outputs.divergences(outputs).mean())
 
     def kl_of_fisher() -> Tensor:
-        return divergences(before[sparse], logits_of(network, pixels[sparse])).mean()
+        return sparse_batch.outputs.divergences(policy_in(network, states[sparse])).mean()
 
-    trust_region_step(network.parameters_of_policy(), judge, kl_of_fisher, config.trust_region)
+    trust_region_step(parameters_of_policy(network), judge, kl_of_fisher, config.trust_region)
+    critic = network.critic if isinstance(network, NetworksApart) else lambda states: network(states).values
     for chosen in updates.minibatches():
-        updates.step(critic_loss(network.critic(pixels[chosen]), batch.part(chosen), config))
+        updates.step(critic_loss(critic(states[chosen]), batch.part(chosen), config))

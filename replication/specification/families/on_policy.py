@@ -8,13 +8,18 @@ sentence under a field is what `describe` prints.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
 from replication.specification.families.facts import FamilySettings
 from replication.specification.families.off_policy import AdamConfig, NetworkConfig
+from replication.specification.families.vector_policies import (
+    ObservationNormalization,
+    PerceptronPolicyConfig,
+    ReturnNormalization,
+)
 from replication.specification.protocols import FramePipelineName, HistoryStart
 
 
@@ -33,7 +38,7 @@ class PolicyNetworkConfig(NetworkConfig):
 
 
 class RMSPropConfig(Settings):
-    """RMSProp divided by the root of the mean square of the gradient, the constant inside the root."""
+    """RMSProp divided by the root of the mean square of the gradient."""
 
     name: Literal["rmsprop"]
     learning_rate: Positive
@@ -41,10 +46,12 @@ class RMSPropConfig(Settings):
     """Of the running mean of the squared gradient."""
     epsilon: Positive
     mean_square_start: Annotated[float, Field(ge=0.0)]
+    epsilon_outside_root: bool = False
+    """The constant is added to the root (PyTorch), not inside of it (TensorFlow)."""
 
 
 class RolloutFrames(NamedTuple):
-    """When a rollout was played: emulator frames of training, nominal ones, over all actors."""
+    """When a rollout was played: emulator frames of training, nominal ones, over all actors; steps of other tasks."""
 
     before_first_step: int
     before_last_step: int
@@ -71,26 +78,65 @@ class LinearSchedule(Settings):
 
     def factor(self, frames: RolloutFrames) -> float:
         """Return the share of the frames that is left, never less than 0."""
-        passed = frames.before_first_step if self.read_at == "first_step" else frames.before_last_step
-        return max(0.0, 1.0 - passed / self.to_zero_at_frames)
+        return _share_left(frames, self.to_zero_at_frames, self.read_at)
 
 
-Schedule = Annotated[ConstantSchedule | LinearSchedule, Field(discriminator="kind")]
+class LinearScheduleOfSteps(Settings):
+    """The same for tasks that have no frames."""
+
+    kind: Literal["linear_in_steps"]
+    to_zero_at_steps: Count
+    """Agent steps of training, over all actors, at which it would be 0; no matter how long a run is."""
+    read_at: Literal["first_step", "last_step"]
+    """Of a rollout, whose steps are counted over all actors."""
+
+    def factor(self, frames: RolloutFrames) -> float:
+        """Return the share of the steps that is left, never less than 0."""
+        return _share_left(frames, self.to_zero_at_steps, self.read_at)
+
+
+def _share_left(frames: RolloutFrames, to_zero_at: int, read_at: Literal["first_step", "last_step"]) -> float:
+    passed = frames.before_first_step if read_at == "first_step" else frames.before_last_step
+    return max(0.0, 1.0 - passed / to_zero_at)
+
+
+Schedule = Annotated[ConstantSchedule | LinearSchedule | LinearScheduleOfSteps, Field(discriminator="kind")]
+
+
+def _kind_of_network(network: Any) -> str:
+    """Return the kind of a network's settings: only those of perceptrons name an activation."""
+    has_activation = "activation" in network if isinstance(network, dict) else hasattr(network, "activation")
+    return "perceptrons" if has_activation else "convolutions"
+
+
+AnyPolicyNetworkConfig = Annotated[
+    Annotated[PolicyNetworkConfig, Tag("convolutions")] | Annotated[PerceptronPolicyConfig, Tag("perceptrons")],
+    Discriminator(_kind_of_network),
+]
+
+
+class GameView(NamedTuple):
+    """The settings by which an agent sees the screens of a game, and its network."""
+
+    frame_pipeline: FramePipelineName
+    frame_stack: int
+    history_start: HistoryStart
+    network: PolicyNetworkConfig
 
 
 class OnPolicyConfig(FamilySettings):
     """Everything that the engine needs; an algorithm may add fields of its own."""
 
-    frame_pipeline: FramePipelineName
-    """From screens to 84x84 bytes, as the program of this name has it."""
-    frame_stack: Count
-    """Most recent frames a state has."""
-    history_start: HistoryStart
-    """What stands before the first frame of a trajectory: zeros, or that frame again."""
+    frame_pipeline: FramePipelineName | None
+    """From screens to 84x84 bytes, as the program of this name has it; None: the task is no game."""
+    frame_stack: Count | None
+    """Most recent frames a state has; None: the task is no game."""
+    history_start: HistoryStart | None
+    """What stands before the first frame of a trajectory: zeros, or that frame again; None: the task is no game."""
     reward: Literal["sign", "raw"]
     """What is learned from: the sign of a step's summed reward, or the sum itself."""
     num_actors: Count
-    """Games played side by side by one policy; steps are counted over all of them."""
+    """Tasks played side by side by one policy; steps are counted over all of them."""
     rollout_steps: Count | None
     """Steps of each actor between two rounds of updates; None: whole trajectories are."""
     rollout_episodes: Count | None
@@ -109,11 +155,40 @@ class OnPolicyConfig(FamilySettings):
     max_gradient_norm: Positive | None
     """Largest Euclidean norm of the gradient of all parameters together; None: whatever it is."""
     evaluation_policy: Literal["sampled", "greedy"]
-    """How a final evaluation acts: by the policy's probabilities, or by the likeliest action."""
-    network: PolicyNetworkConfig
+    """How an evaluation acts: by the policy's probabilities, or by the likeliest action."""
+    network: AnyPolicyNetworkConfig
     optimizer: Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
     learning_rate_schedule: Schedule
     """Of the factor of the optimiser's learning rate."""
+    observation_normalization: ObservationNormalization | None = None
+    """None: observations are seen as the task gives them."""
+    return_normalization: ReturnNormalization | None = None
+    """None: returns are learned as they are."""
+
+    @property
+    def of_game(self) -> GameView:
+        """How the screens of a game are seen; asked only where the network has convolutions."""
+        assert self.frame_pipeline is not None and self.frame_stack is not None and self.history_start is not None
+        assert isinstance(self.network, PolicyNetworkConfig)
+        return GameView(self.frame_pipeline, self.frame_stack, self.history_start, self.network)
+
+    @property
+    def of_vectors(self) -> PerceptronPolicyConfig | None:
+        """The perceptrons that see vectors of numbers; None: the network has convolutions, and the task is a game."""
+        return self.network if isinstance(self.network, PerceptronPolicyConfig) else None
+
+    @model_validator(mode="after")
+    def _sees_one_kind_of_task(self) -> OnPolicyConfig:
+        for name in ("frame_pipeline", "frame_stack", "history_start"):
+            found = getattr(self, name)
+            if (found is None) != (self.of_vectors is not None):
+                raise ValueError(
+                    f"{name}: found {'null' if found is None else found}, expected null with a network of perceptrons, "
+                    "and a value with one of convolutions"
+                )
+        if self.of_vectors is None and (self.observation_normalization or self.return_normalization):
+            raise ValueError("observation_normalization, return_normalization: expected a network of perceptrons")
+        return self
 
     @model_validator(mode="after")
     def _rollouts_end(self) -> OnPolicyConfig:
@@ -147,3 +222,5 @@ STREAMS = (
 """Streams that live as long as training does. Each actor has two more: no-op starts and stickiness."""
 ACTOR_STREAMS = ("noop_starts", "stickiness")
 """Streams of each actor, by its number."""
+START_STREAM = "starts"
+"""The only stream of an actor that plays no game: where its episodes begin."""

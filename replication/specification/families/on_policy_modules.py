@@ -5,6 +5,7 @@ The classes lie here and not beside the networks and losses, so that whoever rea
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -13,11 +14,20 @@ from replication.foundation.validation import Positive, Probability
 from replication.specification.families.facts import FamilyFacts, FamilySettings, Work
 from replication.specification.families.on_policy import NUMERICS_VERSION, STREAMS, OnPolicyConfig, Schedule
 from replication.specification.families.trust_region import TrustRegionConfig
+from replication.specification.families.vector_policies import PerceptronPolicyConfig
 
 _Weight = Annotated[float, Field(ge=0.0)]
 _SCREEN_SIDE_PIXELS = 84
 _TRAJECTORY_STEPS = 200
 """Assumed for plans, where a rollout is as long as a trajectory: about a life of a game."""
+_OBSERVATION_SIZE = 20
+"""Assumed of a task that is no game. Tasks of MuJoCo and Box2D have 4 to 24 numbers."""
+_SECONDS_A_STEP = 0.0001
+"""Of a simulator of vectors and a policy that acts for many of them at once."""
+_SECONDS_A_PLAYED_STEP = 0.0002
+"""Of the same in an evaluation, one state at a time."""
+_SECONDS_AN_UPDATE = 0.0008
+"""Of an update of two perceptrons of 64 and 64 units, of any small minibatch."""
 
 
 class A2CConfig(OnPolicyConfig):
@@ -73,7 +83,8 @@ class ReinforceConfig(OnPolicyConfig):
 
     @model_validator(mode="after")
     def _returns_are_whole(self) -> ReinforceConfig:
-        if self.rollout_episodes is None:
+        mean_stands_for_the_rest = self.return_normalization is not None and self.return_normalization.subtracts_mean
+        if self.rollout_episodes is None and not mean_stands_for_the_rest:
             raise ValueError(
                 "rollout_episodes: found null, expected a number: returns reach to the end of a trajectory"
             )
@@ -100,19 +111,16 @@ def on_policy_work(module: str, settings: FamilySettings, num_actions: int) -> W
         num_actions: of the game.
     """
     assert isinstance(settings, OnPolicyConfig)
-    first = forward = 0
-    channels, side = settings.frame_stack, _SCREEN_SIDE_PIXELS
-    for layer in settings.network.convolutions:
-        side = (side - layer.kernel) // layer.stride + 1
-        forward += side**2 * layer.channels * channels * layer.kernel**2
-        first, channels = first or forward, layer.channels
-    forward += settings.network.hidden_units * (channels * side**2 + num_actions + 1)
+    if settings.of_vectors is not None:
+        first, forward = 0, _perceptron_work(settings.of_vectors, num_actions)
+    else:
+        first, forward = _convolution_work(settings, num_actions)
     rollout_ends = forward // settings.rollout_steps if settings.rollout_steps else 0
     # Forward, gradients of the weights, and of the inputs but for the pixels.
     a_state = 3 * forward - first
     steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.num_actors
     updates = settings.epochs * settings.minibatches
-    apart = isinstance(settings, TRPOConfig)  # the critic has a network of its own
+    apart = isinstance(settings, TRPOConfig) and settings.of_vectors is None  # perceptrons are counted with both
     a_step = _policy_step(settings.trust_region, forward, first) * steps if isinstance(settings, TRPOConfig) else 0
     return Work(
         act=(forward + rollout_ends) * (2 if apart else 1),
@@ -134,6 +142,38 @@ def _policy_step(region: TrustRegionConfig, forward: int, first: int) -> int:
     return gradient + one_length + of_fisher // region.fisher_every_steps
 
 
+def _convolution_work(settings: OnPolicyConfig, num_actions: int) -> tuple[int, int]:
+    """Count the multiply-adds of the first layer and of a whole pass of one state."""
+    first = forward = 0
+    _, channels, _, network = settings.of_game
+    side = _SCREEN_SIDE_PIXELS
+    for layer in network.convolutions:
+        side = (side - layer.kernel) // layer.stride + 1
+        forward += side**2 * layer.channels * channels * layer.kernel**2
+        first, channels = first or forward, layer.channels
+    return first, forward + network.hidden_units * (channels * side**2 + num_actions + 1)
+
+
+def _perceptron_work(network: PerceptronPolicyConfig, num_actions: int) -> int:
+    """Count the multiply-adds of a pass of one state through the perceptrons of policy and value."""
+    shared = sum(inputs * outputs for inputs, outputs in pairwise((_OBSERVATION_SIZE, *network.hidden_units)))
+    return 2 * shared + network.hidden_units[-1] * (num_actions + 1)
+
+
+def assumed_steps_a_second(settings: FamilySettings) -> tuple[float, float] | None:
+    """Return agent steps a second of training and of evaluation, on one core; assumed for plans.
+
+    Args: `settings` are of the family.
+    Returns: None for games, whose emulators and networks take most of the time.
+    """
+    assert isinstance(settings, OnPolicyConfig)
+    if settings.of_vectors is None:
+        return None
+    steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.num_actors
+    updates_a_step = settings.epochs * settings.minibatches / steps
+    return 1.0 / (_SECONDS_A_STEP + updates_a_step * _SECONDS_AN_UPDATE), 1.0 / _SECONDS_A_PLAYED_STEP
+
+
 FACTS = FamilyFacts(
     name="on_policy",
     settings=OnPolicyConfig,
@@ -148,10 +188,11 @@ FACTS = FamilyFacts(
     },
     numerics_version=NUMERICS_VERSION,
     kept_law={},
-    budget_units=("frames",),
+    budget_units=("frames", "steps"),
     bundles=False,
     evidence="inputs",
     streams=STREAMS,
     state_value=("V(s)", "the value of the state"),
+    speed=assumed_steps_a_second,
     work=on_policy_work,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replication.algorithms.on_policy.contract import Algorithm, Rollout
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
+from replication.training.on_policy.normalization import Normalization
 from replication.training.on_policy.updates import RolloutUpdates, whole_batch
 from replication.training.optimizers import Adam, RMSProp
 
@@ -22,7 +25,7 @@ class Learner:
     Args:
         algorithm: of the run.
         config: its settings.
-        num_actions: of the game.
+        spaces: what its policy sees and does.
         streams: the run's `initialisation`, `exploration` and `minibatches`.
     """
 
@@ -30,16 +33,19 @@ class Learner:
         self,
         algorithm: Algorithm,
         config: Any,
-        num_actions: int,
+        spaces: Spaces,
         streams: Mapping[str, np.random.Generator],
     ) -> None:
         self.algorithm = algorithm
         self.config: OnPolicyConfig = config
-        self.num_actions = num_actions
+        self.spaces = spaces
         self._streams = streams
-        self.network = algorithm.network(config, num_actions)
+        self.network = algorithm.network(config, spaces)
         algorithm.initialise(self.network, streams["initialisation"], config)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.normalization = Normalization(config, spaces)
+        vectors = self.config.of_vectors
+        self._draws_normal = vectors is not None and vectors.log_deviation_start is not None
         own = hasattr(algorithm, "optimized")
         parameters = list(algorithm.optimized(self.network) if own else self.network.parameters())
         settings = config.optimizer
@@ -47,31 +53,65 @@ class Learner:
             Adam(parameters, settings) if settings.name == "adam" else RMSProp(parameters, settings)
         )
 
-    def act(self, stacks: NDArray[np.uint8]) -> tuple[Any, Tensor, Tensor]:
+    def act(self, states: NDArray[Any]) -> tuple[Any, Tensor, Tensor]:
         """Choose an action for each actor.
 
-        Args: `stacks` are uint8 [actors, 84, 84, stack].
-        Returns: the network's outputs, the values of the states, float32 [actors], and the actions, int64 [actors].
+        Args: `states` are as `shown` gives them: uint8 [actors, 84, 84, stack], or float32 [actors, numbers].
+        Returns: the network's outputs; the values of the states in the unit of the rewards, float32 [actors]; and the
+        actions, int64 [actors], or float32 [actors, dimensions].
         """
-        outputs = self.outputs(stacks)
-        uniforms = self._streams["exploration"].random((len(stacks), self.num_actions), dtype=np.float32)
-        actions = self.algorithm.act(outputs, torch.from_numpy(uniforms))
-        return outputs, self.algorithm.state_values(outputs, self.config), actions
+        outputs = self.outputs(states)
+        actions = self.algorithm.act(outputs, self.draws(self._streams["exploration"], len(states)))
+        return outputs, self._raw_values(outputs), actions
 
-    def state_values(self, stacks: NDArray[np.uint8]) -> Tensor:
-        """Compute the values of states, uint8 [states, 84, 84, stack] to float32 [states], without gradient."""
-        return self.algorithm.state_values(self.outputs(stacks), self.config)
+    def draws(self, stream: np.random.Generator, states: int) -> Tensor:
+        """Draw the numbers by which actions are chosen in so many states, as `act` of an algorithm asks for them."""
+        shape = (states, self.spaces.num_actions)
+        if self._draws_normal:
+            return torch.from_numpy(stream.standard_normal(shape, dtype=np.float32))
+        return torch.from_numpy(stream.random(shape, dtype=np.float32))
+
+    @property
+    def likeliest_draws(self) -> Tensor:
+        """The draws by which the likeliest action is chosen in one state."""
+        return torch.full((1, self.spaces.num_actions), 0.0 if self._draws_normal else 0.5)
+
+    def see(self, stacks: NDArray[Any]) -> None:
+        """Add what actors see now to the moments that observations are normalized by, where it enters at once."""
+        self.normalization.see(stacks)
+
+    def shown(self, stacks: NDArray[Any]) -> NDArray[Any]:
+        """Return states as they are acted in and learned from: normalized where that is done as they are seen."""
+        return self.normalization.observations(stacks) if self.normalization.stores_normalized else stacks
+
+    def state_values(self, states: NDArray[Any]) -> Tensor:
+        """Compute the values of states in the unit of the rewards, float32 [states], without gradient.
+
+        Args: `states` are as in `act`.
+        """
+        return self._raw_values(self.outputs(states))
+
+    def _raw_values(self, outputs: Any) -> Tensor:
+        return self.normalization.raw_values(self.algorithm.state_values(outputs, self.config))
 
     @torch.no_grad()
-    def outputs(self, stacks: NDArray[np.uint8]) -> Any:
-        """Compute the network's outputs in states, uint8 [states, 84, 84, stack], without gradient."""
-        return self.network(pixels_of(torch.from_numpy(stacks)))
+    def outputs(self, states: NDArray[Any]) -> Any:
+        """Compute the network's outputs in states as in `act`, without gradient."""
+        return self.network(self.inputs(torch.from_numpy(states)))
+
+    def inputs(self, states: Tensor) -> Tensor:
+        """Return what the network is called with in states, [..., 84, 84, stack] or [..., numbers]."""
+        if self.config.of_vectors is None:
+            return pixels_of(states)
+        if self.normalization.stores_normalized:
+            return states
+        return torch.from_numpy(self.normalization.observations(states.numpy()))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
         """Update the network on a rollout: a step for each minibatch of each epoch, or the algorithm's own way.
 
         Args:
-            states: uint8 [steps, actors, 84, 84, stack], those that were acted in.
+            states: [steps, actors, ...], those that were acted in.
             rollout: what else is known of them.
             frames: when it was played.
 
@@ -79,19 +119,23 @@ class Learner:
             FloatingPointError: a loss or a step is not a finite number; updates before it in this rollout stay.
         """
         algorithm, config = self.algorithm, self.config
-        batch = whole_batch(rollout, algorithm.targets(rollout, config), frames)
-        updates = RolloutUpdates(self.optimizer, config, len(batch.actions), self._streams["minibatches"], frames)
-        pixels = pixels_of(states.flatten(0, 1))
+        values = self.normalization.learned_values(rollout.values)
+        targets = self.normalization.targets(algorithm.targets(rollout, config))
+        self.normalization.see_rollout(states)
+        batch = whole_batch(replace(rollout, values=values), targets, frames)
+        updates = RolloutUpdates(self.optimizer, config, values.numel(), self._streams["minibatches"], frames)
+        inputs = self.inputs(states.flatten(0, 1))
         if hasattr(algorithm, "update"):
-            algorithm.update(self.network, pixels, batch, updates, config)
+            algorithm.update(self.network, inputs, batch, updates, config)
             return
         for chosen in updates.minibatches():
-            updates.step(algorithm.loss(self.network(pixels[chosen]), batch.part(chosen), config))
+            updates.step(algorithm.loss(self.network(inputs[chosen]), batch.part(chosen), config))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""
         named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return named | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        named |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        return named | {f"normalization.{name}": tensor for name, tensor in self.normalization.tensors().items()}
 
     def is_finite(self) -> bool:
         """Return whether every number that learning changes is finite."""
