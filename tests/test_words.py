@@ -14,8 +14,8 @@ Convert Convolve Copy Count Cut Declare Decode Decompress Derive Describe Do Dra
 Execute Expect Fill Find Forget Form Format Gather Give Group Hold Import Insert Judge Keep Kill Lay Learn Leave List
 Load Lock Look Make Map Mark Measure Move Name Normalise Normalize Note Open Order Pair Parse Play Power Press Print
 Project Put Raise Read Record Reduce Refuse Remove Rename Replace Require Reset Resolve Restore Return Run Say Scale
-Score Select Send Separate Set Shift Solve Split Start Stop Store Sum Take Tell Time Train Update Value Wait Write
-Yield
+Score Select Send Separate Set Shift Shorten Solve Split Start Stop Store Sum Take Tell Time Train Update Value Wait
+Write Yield
 """
 VERBS = frozenset(_VERBS.split())
 """First words of docstrings that are verbs; one that is missing is added here."""

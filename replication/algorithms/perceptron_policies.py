@@ -17,6 +17,7 @@ from replication.algorithms.policy_networks import (
     PolicyNetwork,
     Spaces,
     fill_orthogonal,
+    fill_with_columns,
     orthogonal_matrix,
 )
 from replication.specification.families.on_policy import OnPolicyConfig
@@ -119,7 +120,8 @@ def policy_network(config: OnPolicyConfig, spaces: Spaces, num_values: int) -> A
 def fill_policy_network(network: AnyPolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
     """Fill every parameter of such a network from the stream."""
     if isinstance(network, PolicyNetwork):
-        fill_orthogonal(network, stream, config)
+        columns = config.of_game.network.initialisation == "normalized_columns"
+        (fill_with_columns if columns else fill_orthogonal)(network, stream, config)
     else:
         assert config.of_vectors is not None
         fill_perceptrons(network, stream, config.of_vectors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -87,11 +88,10 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
     Source: openai/baselines ea25b9e baselines/a2c/utils.py:20-35 (the matrix is the one of the singular vectors of a
     normal matrix [inputs, outputs] that has its shape).
     """
-    gains = config.of_game.network
-    of_outputs: dict[nn.Module | None, float] = {network.policy: gains.policy_gain, network.values: gains.value_gain}
+    gains = _gains_of_outputs(network, config)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            gain = of_outputs.get(layer, gains.hidden_gain)
+            gain = gains.get(layer, config.of_game.network.hidden_gain)
             outputs = layer.weight.shape[0]
             orthogonal = orthogonal_matrix(layer.weight.numel() // outputs, outputs, stream)
             assert layer.bias is not None
@@ -99,6 +99,35 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
                 # In whatever order a patch's inputs stand, the distribution is the same.
                 layer.weight.copy_(gain * orthogonal.T.reshape(layer.weight.shape))
                 layer.bias.zero_()
+
+
+def fill_with_columns(network: PolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
+    """Fill convolutions by Glorot's uniform law, dense layers with normal columns of the length of their gain.
+
+    The column of a unit holds the weights of its inputs. Biases are 0.
+
+    Source: openai/baselines d9f194f baselines/common/tf_util.py (normc_initializer, conv2d), ppo1/cnn_policy.py.
+    """
+    gains = _gains_of_outputs(network, config)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            shape = tuple(layer.weight.shape)
+            if isinstance(layer, nn.Conv2d):
+                bound = math.sqrt(6.0 / (math.prod(shape[2:]) * (shape[0] + shape[1])))
+                weights = torch.from_numpy(stream.uniform(-bound, bound, shape))
+            else:
+                normal = torch.from_numpy(stream.standard_normal(shape))
+                lengths = torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+                weights = gains.get(layer, config.of_game.network.hidden_gain) * normal / lengths
+            assert layer.bias is not None
+            with torch.no_grad():
+                layer.weight.copy_(weights)
+                layer.bias.zero_()
+
+
+def _gains_of_outputs(network: PolicyNetwork, config: OnPolicyConfig) -> dict[nn.Module | None, float]:
+    gains = config.of_game.network
+    return {network.policy: gains.policy_gain, network.values: gains.value_gain}
 
 
 def orthogonal_matrix(inputs: int, outputs: int, stream: np.random.Generator) -> Tensor:
@@ -127,6 +156,23 @@ def entropies(logits: Tensor) -> Tensor:
     """Compute -sum_a pi(a|s) log pi(a|s), float32 [batch], from logits [batch, actions]."""
     logs = functional.log_softmax(logits, dim=1)
     return -(logs.exp() * logs).sum(dim=1)
+
+
+def normalized_by_actor(advantages: Tensor, num_actors: int) -> Tensor:
+    """Scale the advantages of a whole rollout to mean 0 and deviation 1 over the steps of each actor apart.
+
+    Args:
+        advantages: float32 [steps * actors], step by step.
+        num_actors: of the rollout.
+
+    Source: openai/baselines ea25b9e baselines/trpo_mpi/trpo_mpi.py, ppo1/pposgd_simple.py: each process scales what it
+    has played itself, by the deviation without a constant. Where all are equal there is nothing to learn: 0, not a
+    division by 0 as there.
+    """
+    of_actors = advantages.unflatten(0, (-1, num_actors))
+    centered = of_actors - of_actors.mean(dim=0)
+    deviations = of_actors.std(dim=0, correction=0)
+    return torch.where(deviations > 0, centered / deviations, 0.0).flatten()
 
 
 def sampled(logits: Tensor, uniforms: Tensor) -> Tensor:

@@ -62,7 +62,11 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
     if own.exploration is not None:
         small |= {"epochs": 1, "minibatches": 1, "exploration": EXPLORATION}
     if hasattr(own, "clip_range"):
-        small |= {"epochs": 2, "minibatches": 2, "clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
+        small |= {"clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
+    if hasattr(own, "trust_region"):
+        small |= {"trust_region": own.trust_region.model_dump() | {"max_kl": 0.02}}
+    if own.epochs > 1:
+        small |= {"epochs": 2, "minibatches": 2}
     config = type(own).model_validate_json(json.dumps(own.model_dump(mode="json") | small))
     # Without a value of the state where it is cut, a trajectory has no return.
     lane: Any = Corridors(config, seed, cut_probability=0.3 if getattr(own, "baseline", True) else 0.0)
@@ -100,9 +104,19 @@ def solved(learner: Any) -> bool:
         "reinforce",
         "actor_critic_q",
         "pqn_cleanrl",
+        "trpo_baselines",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("ppo_baselines", "ppo_2017", "ppo_cleanrl", "pqn", "reinforce_baseline", "actor_critic_td")
+            for name in (
+                "ppo_baselines",
+                "ppo_2017",
+                "ppo_cleanrl",
+                "pqn",
+                "reinforce_baseline",
+                "actor_critic_td",
+                "ppo1",
+                "ppo_penalty",
+            )
         ),
     ],
 )

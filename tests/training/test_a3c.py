@@ -21,8 +21,9 @@ from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_protocol, load_variant
 from replication.specification.protocols import of_atari
 from replication.training.on_policy.lane import Lane
-from replication.training.on_policy.learner import Learner, clipped_to_norm, pixels_of
+from replication.training.on_policy.learner import Learner, pixels_of
 from replication.training.on_policy.stale_network import StaleNetwork
+from replication.training.on_policy.updates import clipped_to_norm
 from replication.training.optimizers import RMSProp
 from tests.algorithms.test_on_policy_losses import STEPS, Case, rollout
 from tests.support.on_policy import advance, opened, small_run, whole_state
@@ -129,7 +130,7 @@ def test_ay4_the_acting_parameters_are_those_of_so_many_updates_before() -> None
         newest.weight.data.fill_(0.0)
         stale = StaleNetwork(newest, staleness)
         for update in range(1, 12):
-            stale.keep(newest)
+            stale.keep()
             newest.weight.data.fill_(float(update))
             assert stale.network.weight.item() == max(0, update - staleness)
 

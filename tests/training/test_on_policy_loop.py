@@ -18,8 +18,9 @@ from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.on_policy import loop
-from replication.training.on_policy.learner import Learner, clipped_to_norm
+from replication.training.on_policy.learner import Learner
 from replication.training.on_policy.rollout import RolloutStore
+from replication.training.on_policy.updates import clipped_to_norm
 from tests.support.on_policy import advance, opened, small_run, whole_state
 from tests.support.on_policy_corridor import NAMES, screens
 
@@ -199,6 +200,8 @@ def test_a_loss_that_is_no_number_freezes_its_lane_alone() -> None:
 
 SMALL: dict[str, dict[str, Any]] = {
     "ppo_baselines": {"num_actors": 4, "rollout_steps": 16},
+    "ppo_penalty": {"num_actors": 4, "rollout_steps": 16},
+    "trpo_baselines": {"num_actors": 4, "rollout_steps": 16},
     "pqn_cleanrl": {"num_actors": 4, "rollout_steps": 16},
     "a3c_pfrl": {"num_actors": 3, "staleness_updates": 2},
 }
@@ -207,7 +210,10 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "stop"),
-    [("a2c", 3), ("ppo_baselines", 1), ("reinforce", 2), ("pqn_cleanrl", 1), ("a3c_pfrl", 31)],
+    [
+        *(("a2c", 3), ("ppo_baselines", 1), ("ppo_penalty", 2), ("reinforce", 2), ("trpo_baselines", 1)),
+        *(("pqn_cleanrl", 1), ("a3c_pfrl", 31)),
+    ],
 )
 def test_continuing_equals_never_stopping_and_neighbours_change_nothing(
     tmp_path: Path, variant: str, stop: int

@@ -31,9 +31,12 @@ SMALL = {
     "actor_critic_q": {},
     "actor_critic_td": {},
     "ppo_2017": {"num_actors": 4, "rollout_steps": 16},
+    "ppo1": {"num_actors": 4, "rollout_steps": 16},
     "ppo_baselines": {"num_actors": 4, "rollout_steps": 16},
+    "ppo_penalty": {"num_actors": 4, "rollout_steps": 16},
     "pqn_cleanrl": {"num_actors": 4, "rollout_steps": 16},
     "reinforce_baseline": {},
+    "trpo_baselines": {"num_actors": 4, "rollout_steps": 16},
 }
 """A variant of every module, and what makes it small; each is trained for 160 steps, REINFORCE to the end of a life."""
 

@@ -14,8 +14,8 @@ from replication.algorithms.on_policy.contract import Minibatch
 from replication.specification.families.on_policy import RAdamConfig, RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.on_policy.evaluated_network import EvaluatedNetwork
-from replication.training.on_policy.learner import clipped_to_norm
 from replication.training.on_policy.loop import epsilon_of
+from replication.training.on_policy.updates import clipped_to_norm
 from replication.training.optimizers import RAdam
 from tests.support.on_policy import advance, opened, small_run
 from tests.training.test_on_policy_loop import played, rates, small_learner

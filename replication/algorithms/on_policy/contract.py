@@ -1,14 +1,16 @@
 """The members of an algorithm file, and what the training loop passes to them. An algorithm describes ONE run.
 
-An algorithm is a module of `replication.algorithms.on_policy`, found by its name, with the members of `Algorithm`.
-Playing, rollouts, epochs and minibatches, the optimiser, schedules and checkpoints belong to `replication.training`.
+An algorithm is a module of `replication.algorithms.on_policy`, found by its name, with the members of `Algorithm`, and
+those of `OwnUpdate` where more happens on a rollout than steps of the optimizer, or something else. Playing, rollouts,
+epochs and minibatches, the optimizer, schedules and checkpoints belong to `replication.training`.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -52,7 +54,7 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True)
 class Minibatch:
-    """Some of the steps of a rollout, in any order.
+    """Some or all of the steps of a rollout, in any order.
 
     actions: int64 [batch], of vectors float32 [batch, dimensions], as in `Rollout`.
     outputs: of the network as it acted, each of its tensors [batch, ...].
@@ -67,6 +69,17 @@ class Minibatch:
     advantages: Tensor
     returns: Tensor
     frames: RolloutFrames
+
+    def part(self, chosen: Tensor | slice) -> Minibatch:
+        """Select some of its steps, by their places int64 [part]."""
+        return replace(
+            self,
+            actions=self.actions[chosen],
+            outputs=type(self.outputs)(*(part[chosen] for part in self.outputs)),
+            values=self.values[chosen],
+            advantages=self.advantages[chosen],
+            returns=self.returns[chosen],
+        )
 
 
 class Algorithm(Protocol):
@@ -112,6 +125,45 @@ class Algorithm(Protocol):
 
     def loss(self, outputs: Any, batch: Minibatch, config: Any) -> Tensor:
         """Compute the loss of a minibatch, a single number, of the network's outputs in its states, with gradient."""
+
+
+class Updates(Protocol):
+    """What the training loop does for an algorithm with an update of its own, on one rollout."""
+
+    def minibatches(self) -> Iterator[Tensor | slice]:
+        """Yield the places of the steps of each minibatch of each epoch."""
+
+    def step(self, loss: Tensor) -> None:
+        """Take a step of the optimizer against a loss, at the rate of its schedule, the norm of the gradient clipped.
+
+        Raises:
+            FloatingPointError: the loss is not a finite number.
+        """
+
+
+class OwnUpdate(Protocol):
+    """The members that a module has beside those of `Algorithm` where it updates its network in a way of its own.
+
+    Whatever it keeps from one rollout to the next is a buffer of its network, and so a part of checkpoints.
+    """
+
+    def optimized(self, network: Any) -> Sequence[Tensor]:
+        """Return the parameters that steps of the optimizer move."""
+
+    def update(self, network: Any, states: Tensor, batch: Minibatch, updates: Updates, config: Any) -> None:
+        """Update the network on a rollout.
+
+        Args:
+            network: changes in place.
+            states: as the network is called with them, uint8 [steps * actors, stack, 84, 84] or float32
+                [steps * actors, numbers], one step's of all actors behind each other.
+            batch: what else is known of all of them, in the same order.
+            updates: minibatches and steps of the optimizer.
+            config: the settings.
+
+        Raises:
+            FloatingPointError: what it computes is not finite.
+        """
 
 
 def load_algorithm(name: str) -> Algorithm:

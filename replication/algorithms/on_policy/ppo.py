@@ -18,7 +18,7 @@ from torch import Tensor
 from replication.algorithms.on_policy.a2c import act, initialise, network, state_values, targets
 from replication.algorithms.on_policy.contract import Minibatch
 from replication.algorithms.perceptron_policies import AnyOutputs
-from replication.specification.families.on_policy_modules import PPOConfig
+from replication.specification.families.on_policy_modules import PenaltyConfig, PPOConfig
 
 __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "state_values", "targets"]
 
@@ -48,7 +48,7 @@ def loss(outputs: AnyOutputs, batch: Minibatch, config: PPOConfig) -> Tensor:
     return -gains.mean() + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
 
 
-def normalized(advantages: Tensor, config: PPOConfig) -> Tensor:
+def normalized(advantages: Tensor, config: PPOConfig | PenaltyConfig) -> Tensor:
     """Scale the advantages of a minibatch, float32 [batch], to mean 0 and deviation 1, where the settings say so.
 
     Source: openai/baselines ea25b9e baselines/ppo2/model.py:136-139 (population); vwxyzjn/cleanrl fe8d8a0

@@ -1,5 +1,7 @@
 """Settings of the on-policy family: actors, rollouts, network, optimiser, schedules. A YAML states all but nulls.
 
+A field has a default only where it was added after results were made (optional_settings.py).
+
 Every count carries its unit in its name (`_frames` = emulator frames at 60 a second, `_steps` = agent decisions). The
 sentence under a field is what `describe` prints.
 """
@@ -24,8 +26,9 @@ from replication.specification.protocols import FramePipelineName, HistoryStart
 class PolicyNetworkConfig(NetworkConfig):
     """Convolutions and one hidden layer with ReLU, which policy and value share; one linear output each."""
 
-    initialisation: Literal["orthogonal"]  # type: ignore[assignment]
-    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; biases are 0."""
+    initialisation: Literal["orthogonal", "normalized_columns"]  # type: ignore[assignment]
+    """Rows or columns of each weight matrix are orthogonal and of the length of its gain; or the weights of each unit
+    of a dense layer are normal and of that length together, those of a convolution uniform by Glorot. Biases are 0."""
     hidden_gain: Positive
     """Of the convolutions and the hidden layer."""
     policy_gain: Positive
@@ -175,6 +178,9 @@ class OnPolicyConfig(FamilySettings):
     """Times that each state of a rollout is learned from."""
     minibatches: Count
     """Parts of a rollout, shuffled anew in each epoch; 1: the rollout as it is."""
+    minibatch_shuffle: Literal["rollout", "each_actor"] = "rollout"
+    """Whether the steps of all actors are shuffled together, or those of each actor apart, so that every minibatch has
+    as many of each: as processes do it that average the gradients of their own minibatches."""
     max_gradient_norm: Positive | None
     """Largest Euclidean norm of the gradient of all parameters together; None: whatever it is."""
     evaluation_policy: Literal["sampled", "greedy"]

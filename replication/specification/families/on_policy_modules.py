@@ -14,6 +14,7 @@ from replication.foundation.validation import Positive, Probability, Settings
 from replication.specification.families.facts import FamilyFacts, FamilySettings, Work
 from replication.specification.families.off_policy import NetworkConfig
 from replication.specification.families.on_policy import NUMERICS_VERSION, STREAMS, OnPolicyConfig, Schedule
+from replication.specification.families.trust_region import TrustRegionConfig
 from replication.specification.families.vector_policies import PerceptronPolicyConfig
 
 _Weight = Annotated[float, Field(ge=0.0)]
@@ -98,6 +99,23 @@ class PQNConfig(OnPolicyConfig):
     """Of the mean squared error in the loss."""
 
 
+class PenaltyConfig(A2CConfig):
+    """The settings of A2C, and how a penalty keeps an update near the policy that played."""
+
+    target_kl: Positive
+    """Mean Kullback-Leibler divergence of the new policy from that one, in nats, that the penalty aims at."""
+    penalty_start: Positive
+    """Coefficient of the divergence in the loss of the first rollout; after each it is halved or doubled by that."""
+    normalize_advantages: Literal["none", "population", "unbiased"]
+    """Of each minibatch, by the standard deviation over its steps or over one less."""
+
+
+class TRPOConfig(A2CConfig):
+    """The settings of A2C, and those of the policy's step; epochs and minibatches are the critic's alone."""
+
+    trust_region: TrustRegionConfig
+
+
 class ReinforceConfig(OnPolicyConfig):
     """The settings of the family, and those of a baseline."""
 
@@ -146,11 +164,27 @@ def on_policy_work(module: str, settings: FamilySettings, num_actions: int) -> W
     # Forward, gradients of the weights, and of the inputs but for the pixels.
     a_state = 3 * forward - first
     steps = (settings.rollout_steps or _TRAJECTORY_STEPS) * settings.actors_a_rollout
+    updates = settings.epochs * settings.minibatches
+    apart = isinstance(settings, TRPOConfig) and settings.of_vectors is None  # perceptrons are counted with both
+    a_step = _policy_step(settings.trust_region, forward, first) * steps if isinstance(settings, TRPOConfig) else 0
     return Work(
-        act=forward + rollout_ends,
-        update=a_state * steps // settings.minibatches,
-        updates_a_step=settings.epochs * settings.minibatches / steps,
+        act=(forward + rollout_ends) * (2 if apart else 1),
+        update=a_state * steps // settings.minibatches + a_step // updates,
+        updates_a_step=updates / steps,
     )
+
+
+def _policy_step(region: TrustRegionConfig, forward: int, first: int) -> int:
+    """Count the multiply-adds of a step within a trust region, for each state of a rollout.
+
+    Args:
+        region: settings of the step.
+        forward: multiply-adds of the policy in a state.
+        first: of its first layer among them, through which no gradient goes on.
+    """
+    gradient, one_length = 3 * forward - first, forward
+    of_fisher = gradient + (region.conjugate_gradient_steps + 1) * 2 * gradient
+    return gradient + one_length + of_fisher // region.fisher_every_steps
 
 
 def _convolution_work(settings: OnPolicyConfig, num_actions: int) -> tuple[int, int]:
@@ -193,8 +227,11 @@ FACTS = FamilyFacts(
         "a3c": A3CConfig,
         "actor_critic": ActorCriticConfig,
         "ppo": PPOConfig,
+        "ppo1": PPOConfig,
+        "ppo_penalty": PenaltyConfig,
         "pqn": PQNConfig,
         "reinforce": ReinforceConfig,
+        "trpo": TRPOConfig,
     },
     numerics_version=NUMERICS_VERSION,
     kept_law={},

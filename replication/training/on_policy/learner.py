@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from replication.algorithms.on_policy.contract import Algorithm, Minibatch, Rollout
+from replication.algorithms.on_policy.contract import Algorithm, Rollout
 from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
 from replication.training.on_policy.normalization import Normalization
 from replication.training.on_policy.stale_network import StaleNetwork
+from replication.training.on_policy.updates import RolloutUpdates, whole_batch
 from replication.training.optimizers import Adam, RAdam, RMSProp
 
 OPTIMIZERS: Mapping[str, Any] = {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
@@ -48,8 +49,10 @@ class Learner:
         self.normalization = Normalization(config, spaces)
         vectors = self.config.of_vectors
         self._draws_normal = vectors is not None and vectors.log_deviation_start is not None
+        own = hasattr(algorithm, "optimized")
+        parameters = list(algorithm.optimized(self.network) if own else self.network.parameters())
         build = OPTIMIZERS[config.optimizer.name]
-        self.optimizer: RMSProp | Adam | RAdam = build(list(self.network.parameters()), config.optimizer)
+        self.optimizer: RMSProp | Adam | RAdam = build(parameters, config.optimizer)
         self._stale = StaleNetwork(self.network, config.staleness_updates) if config.staleness_updates else None
 
     @property
@@ -131,7 +134,7 @@ class Learner:
         return torch.from_numpy(self.normalization.observations(states.numpy()))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
-        """Update the network on a rollout: one optimiser step for each minibatch of each epoch.
+        """Update the network on a rollout: a step for each minibatch of each epoch, or the algorithm's own way.
 
         Args:
             states: [steps, actors, ...], those that were acted in.
@@ -139,42 +142,21 @@ class Learner:
             frames: when it was played.
 
         Raises:
-            FloatingPointError: a loss is not a finite number; updates before it in this rollout stay.
+            FloatingPointError: a loss or a step is not a finite number; updates before it in this rollout stay.
         """
-        config = self.config
+        algorithm, config = self.algorithm, self.config
         values = self.normalization.learned_values(rollout.values)
-        advantages, returns = self.normalization.targets(self.algorithm.targets(rollout, config))
+        targets = self.normalization.targets(algorithm.targets(rollout, config))
         self.normalization.see_rollout(states)
-        rate_factor = config.learning_rate_schedule.factor(frames)
+        batch = whole_batch(replace(rollout, values=values), targets, frames)
+        stream = self._streams["minibatches"]
+        updates = RolloutUpdates(self.optimizer, config, values.numel(), stream, frames, self._stale)
         inputs = self.inputs(states.flatten(0, 1))
-        parts = (rollout.actions, values, advantages, returns)
-        actions, values, advantages, returns = (part.flatten(0, 1) for part in parts)
-        outputs = tuple(part.flatten(0, 1) for part in rollout.outputs)
-        for chosen in self._minibatches(len(actions)):
-            batch = Minibatch(
-                actions=actions[chosen],
-                outputs=type(rollout.outputs)(*(part[chosen] for part in outputs)),
-                values=values[chosen],
-                advantages=advantages[chosen],
-                returns=returns[chosen],
-                frames=frames,
-            )
-            loss = self.algorithm.loss(self.acting(inputs[chosen]), batch, config)
-            if not math.isfinite(loss.item()):
-                raise FloatingPointError(f"the loss is {loss.item()}")
-            gradients = torch.autograd.grad(loss, list(self.acting.parameters()))
-            if self._stale:
-                self._stale.keep(self.network)
-            self.optimizer.step(clipped_to_norm(gradients, config.max_gradient_norm), rate_factor)
-
-    def _minibatches(self, steps: int) -> Iterator[Tensor | slice]:
-        """Yield which of so many steps each minibatch holds: every step once an epoch, in a new order each time."""
-        for _ in range(self.config.epochs):
-            if self.config.minibatches == 1:  # in any order it is the same
-                yield slice(None)
-                continue
-            order = torch.from_numpy(self._streams["minibatches"].permutation(steps))
-            yield from order.tensor_split(self.config.minibatches)
+        if hasattr(algorithm, "update"):
+            algorithm.update(self.network, inputs, batch, updates, config)
+            return
+        for chosen in updates.minibatches():
+            updates.step(algorithm.loss(self.acting(inputs[chosen]), batch.part(chosen), config))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""
@@ -191,15 +173,3 @@ class Learner:
 def pixels_of(states: Tensor) -> Tensor:
     """Return uint8 [..., 84, 84, stack] viewed as [..., stack, 84, 84], the same bytes in channels-last memory."""
     return states.movedim(-1, -3)
-
-
-def clipped_to_norm(gradients: tuple[Tensor, ...], most: float | None) -> tuple[Tensor, ...]:
-    """Scale gradients so that the Euclidean norm of all of them together is at most `most`; None: as they are.
-
-    Source: openai/baselines ea25b9e baselines/a2c/a2c.py:78 (tf.clip_by_global_norm).
-    """
-    if most is None:
-        return gradients
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-    factor = torch.clamp(most / norm, max=1.0)
-    return tuple(gradient * factor for gradient in gradients)

@@ -19,6 +19,7 @@ class StaleNetwork:
     """
 
     def __init__(self, newest: nn.Module, updates_behind: int) -> None:
+        self._newest = newest
         self.network = copy.deepcopy(newest)
         between = updates_behind - 1
         self._between = [torch.stack([w.detach()] * between) for w in newest.parameters()] if between else []
@@ -26,9 +27,9 @@ class StaleNetwork:
         self._updates = torch.zeros((), dtype=torch.int64)
 
     @torch.no_grad()
-    def keep(self, newest: nn.Module) -> None:
-        """Move one update on; called before `newest` is updated."""
-        for number, (own, now) in enumerate(zip(self.network.parameters(), newest.parameters(), strict=True)):
+    def keep(self) -> None:
+        """Move one update on; called before the newest network is updated."""
+        for number, (own, now) in enumerate(zip(self.network.parameters(), self._newest.parameters(), strict=True)):
             if not self._between:
                 own.copy_(now)
                 continue

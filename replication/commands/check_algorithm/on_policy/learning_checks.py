@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from replication.algorithms.on_policy.contract import Minibatch
+from replication.algorithms.on_policy.contract import Minibatch, Rollout
 from replication.commands.check_algorithm.on_policy.subject import ACTORS, CUT_AT, STEPS, OnPolicySubject
 from replication.commands.check_algorithm.subject import CheckFailedError
 from replication.commands.check_algorithm.tensor_checks import draws_nothing_global, require
+from replication.training.on_policy.learner import Learner
 
 _REMEDY = "all that is random is given: the stream of initialise, the draws of act"
 
@@ -109,6 +110,10 @@ def check_global_randomness(subject: OnPolicySubject) -> None:
         batch = subject.minibatch(outputs)
     with draws_nothing_global("loss", _REMEDY):
         subject.algorithm.loss(network(subject.states(STEPS * ACTORS)), batch, subject.config)
+    if hasattr(subject.algorithm, "update"):
+        learner, rollout, states = _learner_with_rollout(subject)
+        with draws_nothing_global("update", _REMEDY):
+            subject.update(learner, rollout, states)
 
 
 def check_inputs(subject: OnPolicySubject) -> None:
@@ -125,6 +130,9 @@ def check_inputs(subject: OnPolicySubject) -> None:
             lambda: subject.algorithm.loss(network(subject.states(STEPS * ACTORS)), batch, subject.config),
         ),
     }
+    if hasattr(subject.algorithm, "update"):
+        learner, played, states = _learner_with_rollout(subject)
+        calls["update"] = (_tensors(played) | {"states": states}, lambda: subject.update(learner, played, states))
     for function, (given, call) in calls.items():
         before = {name: tensor.clone() for name, tensor in given.items()}
         call()
@@ -138,6 +146,13 @@ def _acted(subject: OnPolicySubject) -> tuple[Any, Any]:
     network = subject.filled(1)
     with torch.no_grad():
         return network, network(subject.states(STEPS * ACTORS))
+
+
+def _learner_with_rollout(subject: OnPolicySubject) -> tuple[Learner, Rollout, Tensor]:
+    """Return a learner, a rollout that it has played, and the states in which it acted."""
+    learner, states = subject.learner(), subject.states(STEPS * ACTORS)
+    with torch.no_grad():
+        return learner, subject.rollout(learner.network(states)), states
 
 
 def _tensors(given: Any) -> dict[str, Tensor]:

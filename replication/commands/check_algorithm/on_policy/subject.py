@@ -14,7 +14,7 @@ from replication.algorithms.on_policy.contract import Minibatch, Rollout, Target
 from replication.algorithms.policy_networks import Spaces
 from replication.commands.check_algorithm.subject import Subject
 from replication.foundation.files import plain
-from replication.specification.families.on_policy import RolloutFrames
+from replication.specification.families.on_policy import STREAMS, RolloutFrames
 from replication.training.on_policy.checkpoint_files import past_of
 from replication.training.on_policy.lane import Lane
 from replication.training.on_policy.learner import Learner
@@ -124,6 +124,17 @@ class OnPolicySubject(Subject):
             next_values=torch.where(cut, 0.0, following),
             cut=cut,
         )
+
+    def learner(self) -> Learner:
+        """Build a learner of rollouts of that size."""
+        config = self.config.model_copy(update={"num_actors": ACTORS, "rollout_steps": STEPS})
+        streams = {name: np.random.default_rng([1, number]) for number, name in enumerate(STREAMS)}
+        return Learner(self.algorithm, config, self.spaces, streams)
+
+    def update(self, learner: Learner, rollout: Rollout, states: Tensor) -> None:
+        """Update a learner on a rollout in whose states, [STEPS * ACTORS, ...], it has acted."""
+        seen = states if self.config.of_vectors is not None else states.movedim(1, -1)
+        learner.update(seen.unflatten(0, (STEPS, ACTORS)), rollout, _FRAMES)
 
     def minibatch(self, outputs: Any) -> Minibatch:
         """Make a minibatch of the steps of that rollout."""
