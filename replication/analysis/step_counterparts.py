@@ -44,8 +44,9 @@ def find_step_counterpart(published: PublishedSource | None, run: Run, folder: P
     if agent is None:
         return "no published curve is named for this agent"
     judge = find_judge(published.source, folder)
-    if run.protocol.protocol != judge.protocol:
-        return f"the published curves are of protocol {judge.protocol}, not {run.protocol.protocol}"
+    ours = run.protocol.protocol
+    if ours != judge.protocol and not ours == run.variant.protocol in judge.other_protocols:
+        return f"the published curves are of protocol {judge.protocol}, not {ours}"
     return _at(judge, agent, run, folder)
 
 

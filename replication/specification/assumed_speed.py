@@ -38,8 +38,9 @@ def assumed_speed(run: Run) -> AssumedSpeed | None:
 
     Returns: None where the family assumes nothing and counts no arithmetic.
     """
-    if run.family.speed is not None:
-        return AssumedSpeed(*run.family.speed(run.settings))
+    assumed = run.family.speed(run.settings) if run.family.speed is not None else None
+    if assumed is not None:
+        return AssumedSpeed(*assumed)
     if run.family.work is None:
         return None
     work = run.family.work(run.variant.module, run.settings, REFERENCE_ACTIONS)

@@ -51,6 +51,8 @@ class Presentation(Settings):
     """Frames after the starting no-ops at which an episode is truncated; None: never."""
     fire_on_reset: bool = False
     """Every game and life begins with a step of action 1 and one of action 2, where the game's action 1 is FIRE."""
+    fire_frame_on_reset: bool = False
+    """The last of the no-op frames that begin a game or a life is one of FIRE, where the game has that action."""
     noop_step_after_life_loss: bool = False
     """After a lost life that ended a trajectory one step of the no-op is played, of `frame_skip` frames."""
     between_lives_counts: bool = False
@@ -65,6 +67,8 @@ class Presentation(Settings):
             frames = getattr(self, name)
             if frames is not None and frames[0] > frames[1]:
                 raise ValueError(f"{name}: expected the least number before the most, found {list(frames)}")
+        if self.fire_on_reset and self.fire_frame_on_reset:
+            raise ValueError("fire_frame_on_reset: found beside fire_on_reset, expected one of them")
         if self.noop_step_after_life_loss and self.noops_after_life_loss_frames is not None:
             raise ValueError(
                 "noop_step_after_life_loss: found beside noops_after_life_loss_frames, expected one of them"

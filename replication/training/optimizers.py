@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replication.specification.families.off_policy import AdamConfig, CenteredRMSPropConfig
-from replication.specification.families.on_policy import RMSPropConfig
+from replication.specification.families.on_policy import RAdamConfig, RMSPropConfig
 
 
 class CenteredRMSProp:
@@ -71,10 +71,11 @@ class CenteredRMSProp:
 
 
 class RMSProp:
-    """w <- w - eta g / sqrt(v + epsilon), with v the running mean of g^2.
+    """w <- w - eta g / sqrt(v + epsilon), with v the running mean of g^2; or eta g / (sqrt(v) + epsilon).
 
     Source: tensorflow/tensorflow tensorflow/python/training/rmsprop.py of TensorFlow 1, without momentum and not
-    centred; v starts at 1 there.
+    centred; v starts at 1 there. pytorch/pytorch torch/optim/rmsprop.py has the constant outside the root, and v
+    starts at 0.
     """
 
     def __init__(self, parameters: Sequence[Tensor], config: RMSPropConfig) -> None:
@@ -88,8 +89,9 @@ class RMSProp:
         """Apply one update with `factor` times the learning rate; `gradients` are in the order of the parameters."""
         c = self.config
         numbers = np.array([c.decay, 1.0 - c.decay, factor * c.learning_rate, c.epsilon], dtype=np.float32)
+        pass_over = _rmsprop_outside_pass if c.epsilon_outside_root else _plain_rmsprop_pass
         for w, g, v in zip(self.parameters, gradients, self.mean_square, strict=True):
-            _plain_rmsprop_pass(*_flat(w, g, v), numbers)  # type: ignore[call-arg]
+            pass_over(*_flat(w, g, v), numbers)  # type: ignore[call-arg]
 
     def state(self) -> dict[str, Tensor]:
         """Return its tensors by name, to be stored, and to be filled in place when a run is resumed."""
@@ -161,6 +163,59 @@ class Adam:
         self.updates = state["updates"]
 
 
+class RAdam:
+    """Adam whose step is rectified: w <- w - eta r m^ / (sqrt(v^) + epsilon), or w <- w - eta m^ while r is unknown.
+
+    With t the number of updates, rho = 2 / (1 - beta2) - 1 and rho_t = rho - 2 t beta2^t / (1 - beta2^t),
+    r^2 = (rho_t - 4)(rho_t - 2) rho / ((rho - 4)(rho - 2) rho_t), used once rho_t exceeds `RECTIFIED_ABOVE`.
+
+    Source: Liu et al. 2020, On the variance of the adaptive learning rate and beyond, Algorithm 2, which has no
+    epsilon; torch.optim.RAdam adds it before the correction of the bias, optax.radam after it.
+    """
+
+    RECTIFIED_ABOVE = 5.0
+    """The article has 4; the programs have 5."""
+
+    def __init__(self, parameters: Sequence[Tensor], config: RAdamConfig) -> None:
+        """Start the running means for `parameters`, which are updated in place by `step`."""
+        self.config = config
+        self.parameters = list(parameters)
+        self.mean = [torch.zeros_like(w) for w in self.parameters]
+        self.mean_square = [torch.zeros_like(w) for w in self.parameters]
+        self.updates = torch.zeros((), dtype=torch.float64)
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """Apply one update with `factor` times the learning rate; `gradients` are in the order of the parameters."""
+        self.updates += 1
+        c, t = self.config, float(self.updates)
+        rectification = self.rectification(t)
+        step = factor * c.learning_rate / (1.0 - c.beta1**t) * (rectification or 1.0)
+        correction = 1.0 - c.beta2**t
+        if c.epsilon_before_correction and rectification:
+            correction, step = 1.0, step * math.sqrt(correction)
+        decays = (c.beta1, 1.0 - c.beta1, c.beta2, 1.0 - c.beta2)
+        numbers = np.array([*decays, correction, step, c.epsilon], dtype=np.float32)
+        update = _adam_pass if rectification else _momentum_pass
+        for w, g, m, v in zip(self.parameters, gradients, self.mean, self.mean_square, strict=True):
+            update(*_flat(w, g, m, v), numbers)  # type: ignore[call-arg]
+
+    def rectification(self, updates: float) -> float | None:
+        """Return r after so many updates; None while too few gradients were seen to tell it."""
+        beta2 = self.config.beta2
+        longest = 2.0 / (1.0 - beta2) - 1.0
+        length = longest - 2.0 * updates * beta2**updates / (1.0 - beta2**updates)
+        if length <= self.RECTIFIED_ABOVE:
+            return None
+        seen, all_of_it = (length - 4.0) * (length - 2.0) / length, (longest - 4.0) * (longest - 2.0) / longest
+        return math.sqrt(seen / all_of_it)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return its tensors by name, to be stored, and to be filled in place when a run is resumed."""
+        means = {f"mean.{i}": m for i, m in enumerate(self.mean)}
+        return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)} | {"updates": self.updates}
+
+
 # error_model: division is not checked, or nothing is vectorised. No fastmath: every operation is rounded as written.
 @njit(error_model="numpy", cache=True)
 def _rmsprop_pass(
@@ -188,6 +243,16 @@ def _plain_rmsprop_pass(
 
 
 @njit(error_model="numpy", cache=True)
+def _rmsprop_outside_pass(
+    w: NDArray[np.float32], g: NDArray[np.float32], v: NDArray[np.float32], numbers: NDArray[np.float32]
+) -> None:
+    decay, rest, learning_rate, epsilon = numbers
+    for i in range(w.size):
+        v[i] = decay * v[i] + rest * (g[i] * g[i])
+        w[i] -= learning_rate * g[i] / (np.sqrt(v[i]) + epsilon)
+
+
+@njit(error_model="numpy", cache=True)
 def _adam_pass(
     w: NDArray[np.float32],
     g: NDArray[np.float32],
@@ -200,6 +265,21 @@ def _adam_pass(
         m[i] = beta1 * m[i] + rest1 * g[i]
         v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
         w[i] -= step * m[i] / (np.sqrt(v[i] / correction) + epsilon)
+
+
+@njit(error_model="numpy", cache=True)
+def _momentum_pass(
+    w: NDArray[np.float32],
+    g: NDArray[np.float32],
+    m: NDArray[np.float32],
+    v: NDArray[np.float32],
+    numbers: NDArray[np.float32],
+) -> None:
+    beta1, rest1, beta2, rest2, _, step, _ = numbers
+    for i in range(w.size):
+        m[i] = beta1 * m[i] + rest1 * g[i]
+        v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
+        w[i] -= step * m[i]
 
 
 def _flat(w: Tensor, g: Tensor, *means: Tensor) -> list[NDArray[Any]]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from replication.algorithms.on_policy.contract import load_algorithm
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.off_policy.learner import prepare_torch
@@ -31,7 +32,7 @@ def learner() -> Learner:
     small = settings.network.model_copy(update={"hidden_units": 32})
     config = {"num_actors": ACTORS, "rollout_steps": STEPS, "epochs": EPOCHS, "minibatches": PARTS, "network": small}
     streams = {name: np.random.default_rng([7, place]) for place, name in enumerate(STREAMS)}
-    return Learner(load_algorithm(variant.module), settings.model_copy(update=config), ACTIONS, streams)
+    return Learner(load_algorithm(variant.module), settings.model_copy(update=config), Spaces(ACTIONS), streams)
 
 
 def test_updates_of_ppo_are_those_of_cleanrls_formulas() -> None:

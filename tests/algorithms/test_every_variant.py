@@ -36,6 +36,8 @@ def small(subject: Subject) -> Subject:
     known = type(subject.config).model_fields
     fewer = {name: min(number, getattr(subject.config, name)) for name, number in most.items() if name in known}
     fewer["network"] = network
+    if "trust_region" in known:
+        fewer["trust_region"] = subject.config.trust_region.model_copy(update={"conjugate_gradient_steps": 2})
     if getattr(subject.config, "future_steps", 0):
         fewer["jumps"] = 2
     return replace(subject, config=subject.config.model_copy(update=fewer))
@@ -52,6 +54,7 @@ OTHER_NUMBERS = (
     "rainbow_dopamine",
     "c51_dopamine",
     "iqn_dopamine",
+    "trpo_2015",
 )
 MADE_OF_KNOWN_PARTS = ("_lr_half", "_lr_double", *ABLATED, *OTHER_NUMBERS)
 """Ends of the names of variants that differ in a number, or in a part that another variant has too."""

@@ -26,17 +26,24 @@ LESSONS = ((300, 0.003), (200, 0.0003))
 """Updates and their learning rate: first to come near, then to average over which room the door led to."""
 
 
+EXPLORATION = {"start": 1.0, "end": 0.02, "to_end_at_frames": 20_000, "read_at": "step"}
+"""Of an agent that acts by values: at random at first, for about a fifth of its updates."""
+
+
 def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]] = lambda algorithm: {}) -> Any:
     """A learner that has played the corridors; `changed` replaces members of the algorithm."""
     loaded = load_variant(variant)
     algorithm = load_algorithm(loaded.module)
     algorithm = SimpleNamespace(**vars(algorithm) | changed(algorithm))
     own = loaded.settings
-    network = own.network.model_dump() | {
-        "convolutions": [{"channels": 4, "kernel": 12, "stride": 12}],
-        "hidden_units": 32,
-        "policy_gain": 0.01,
-    }
+    network = (
+        own.network.model_dump()
+        | {
+            "convolutions": [{"channels": 4, "kernel": 12, "stride": 12}],
+            "hidden_units": 32,
+        }
+        | ({"policy_gain": 0.01} if hasattr(own.network, "policy_gain") else {})
+    )
     trajectories = own.rollout_episodes is not None
     small = {
         "frame_stack": 1,
@@ -46,18 +53,25 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
         "rollout_steps": None if trajectories else 3,
         "rollout_episodes": 16 if trajectories else None,
         "bootstrap_at_truncation": True,
-        "entropy_coefficient": 0.001,
         "network": network,
         "optimizer": {"name": "adam", "learning_rate": 1.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-5},
         "learning_rate_schedule": {"kind": "constant"},
     }
+    if hasattr(own, "entropy_coefficient"):
+        small["entropy_coefficient"] = 0.001
+    if own.exploration is not None:
+        small |= {"epochs": 1, "minibatches": 1, "exploration": EXPLORATION}
     if hasattr(own, "clip_range"):
-        small |= {"epochs": 2, "minibatches": 2, "clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
+        small |= {"clip_range": 0.2, "clip_range_schedule": {"kind": "constant"}}
+    if hasattr(own, "trust_region"):
+        small |= {"trust_region": own.trust_region.model_dump() | {"max_kl": 0.02}}
+    if own.epochs > 1:
+        small |= {"epochs": 2, "minibatches": 2}
     config = type(own).model_validate_json(json.dumps(own.model_dump(mode="json") | small))
     # Without a value of the state where it is cut, a trajectory has no return.
     lane: Any = Corridors(config, seed, cut_probability=0.3 if getattr(own, "baseline", True) else 0.0)
     lane.run = SimpleNamespace(protocol=SimpleNamespace(training=SimpleNamespace(frame_skip=4)))
-    learner = Learner(algorithm, config, lane.num_actions, {name: lane.streams[name] for name in NAMES})
+    learner = Learner(algorithm, config, lane.spaces, {name: lane.streams[name] for name in NAMES})
     store = RolloutStore(config.rollout_steps, lane.stacks)
     trainee: Any = SimpleNamespace(lane=lane, learner=learner, store=store, failure=None)
     for updates, rate in LESSONS:
@@ -72,7 +86,8 @@ def taught(variant: str, seed: int = 1, changed: Callable[[Any], dict[str, Any]]
 def judged(learner: Any) -> tuple[np.ndarray, list[int]]:
     """The values of the four states, and the likeliest action in each."""
     outputs = learner.outputs(screens())
-    return learner.state_values(screens()).numpy(), outputs.logits.argmax(dim=1).tolist()
+    preferred = outputs.action_values if hasattr(outputs, "action_values") else outputs.logits
+    return learner.state_values(screens()).numpy(), preferred.argmax(dim=1).tolist()
 
 
 def solved(learner: Any) -> bool:
@@ -88,9 +103,20 @@ def solved(learner: Any) -> bool:
         "a2c",
         "reinforce",
         "actor_critic_q",
+        "pqn_cleanrl",
+        "trpo_baselines",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("ppo_baselines", "ppo_2017", "ppo_cleanrl", "reinforce_baseline", "actor_critic_td")
+            for name in (
+                "ppo_baselines",
+                "ppo_2017",
+                "ppo_cleanrl",
+                "pqn",
+                "reinforce_baseline",
+                "actor_critic_td",
+                "ppo1",
+                "ppo_penalty",
+            )
         ),
     ],
 )

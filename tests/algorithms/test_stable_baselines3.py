@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from replication.algorithms.on_policy.contract import load_algorithm
-from replication.algorithms.policy_networks import log_probabilities
+from replication.algorithms.policy_networks import Spaces, log_probabilities
 from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.on_policy.learner import Learner
@@ -41,7 +41,7 @@ class Screens(gymnasium.Env):
 def learner(variant: str, **changes: Any) -> Learner:
     config = load_variant(variant).settings.model_copy(update={"num_actors": ACTORS, "rollout_steps": STEPS} | changes)
     streams = {name: np.random.default_rng([7, i]) for i, name in enumerate(("initialisation", "exploration"))}
-    return Learner(load_algorithm(load_variant(variant).module), config, ACTIONS, streams)
+    return Learner(load_algorithm(load_variant(variant).module), config, Spaces(ACTIONS), streams)
 
 
 def played_alike(ours: Learner, theirs: Any) -> tuple[Any, Any]:

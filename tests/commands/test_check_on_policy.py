@@ -30,8 +30,8 @@ Config = A2CConfig
 CALLS = []
 
 
-def network(config, num_actions):
-    return PolicyNetwork(config, num_actions, num_values=1)
+def network(config, spaces):
+    return PolicyNetwork(config, spaces.num_actions, num_values=1)
 
 
 def initialise(network, stream, config):
@@ -56,6 +56,13 @@ def loss(outputs, batch, config):
     errors = functional.smooth_l1_loss(state_values(outputs, config), batch.returns)
     return config.value_coefficient * errors - gains.mean()
 '''
+OWN_UPDATE = """    return config.value_coefficient * errors - gains.mean()
+
+
+def update(network, pixels, batch, updates, config):
+    for chosen in updates.minibatches():
+        updates.step(loss(network(pixels[chosen]), batch.part(chosen), config))
+"""
 NUMBER = count()
 RETURN = "    return Targets(returns - rollout.values, returns)\n"
 LOSS = "    return config.value_coefficient * errors - gains.mean()\n"
@@ -184,6 +191,13 @@ WRONG = {
         "    rollout.rewards.clamp_(0, 1)\n    returns = rollout",
         "inputs",
         "targets changes rewards in place; compute a new tensor",
+    ),
+    "noise in an update": (LOSS, f"{OWN_UPDATE}    torch.rand(())\n", "global randomness", "update draws from the"),
+    "an update in place": (
+        LOSS,
+        f"{OWN_UPDATE}    batch.values.zero_()\n",
+        "inputs",
+        "update changes values in place; compute a new tensor",
     ),
     "counts": (
         LOSS,

@@ -44,6 +44,7 @@ GAMES_SHOWN = {
     "acktr_2017_figure_curves": 6,
     "baselines_page_curves": 7,
     "cleanrl_curves": 56,
+    "cleanrl_pqn_curves": 5,
     "nnabla_rl_curves": 5,
     "openrlbenchmark_curves": 57,
     "openrlbenchmark_sticky_curves": 57,
@@ -145,3 +146,16 @@ def test_a_spread_between_ppo_s_runs_stands_in_for_one_that_the_article_does_not
     for game in ("atlantis", "double_dunk", "tennis", "up_n_down"):
         with pytest.raises(ReplicationError, match="no agent in openrlbenchmark_curves 'baselines ppo2'"):
             stand_in_cv("schulman2017_ppo", game, 40_000_000)
+
+
+def test_the_curves_of_pqn_end_where_the_table_of_its_page_does() -> None:
+    """Within 6 % of what a curve spans: a line drawn over 3 runs, against a mean of last episodes."""
+    agent = "cleanrl pqn_atari_envpool"
+    table = published_table("cleanrl_pqn_curves")
+    printed = {score.game: score.score for score in published_scores("cleanrl_docs") if score.algorithm == agent}
+    for game, rows in table.groupby("game"):
+        drawn = rows.sort_values("frames_millions")
+        span = drawn["band_high"].max() - drawn["band_low"].min()
+        assert abs(drawn["score_mean"].iloc[-1] - printed.pop(str(game))) < 0.06 * span, game
+        assert len(drawn) == 40 and (drawn["band_low"] < drawn["score_mean"]).all()
+    assert not printed

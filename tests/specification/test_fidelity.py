@@ -52,9 +52,12 @@ UNSEEN = {
     "protocol.periodic_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
     "protocol.final_evaluation.presentation.last_life_counts": "no trajectory ends with a life there",
 } | {
-    f"protocol.{presentation}.{name}": "of Baselines' protocols, which declare E10 and W3"
+    f"protocol.{presentation}.{name}": "of Baselines' protocols and envpool's, which declare E10 and W3"
     for presentation in ("training", "periodic_evaluation.presentation", "final_evaluation.presentation")
-    for name in ("fire_on_reset", "noop_step_after_life_loss", "between_lives_counts", "independent_episodes")
+    for name in (
+        *("fire_on_reset", "fire_frame_on_reset", "noop_step_after_life_loss"),
+        *("between_lives_counts", "independent_episodes"),
+    )
 }
 """Settings that no row on the Nature program shows, and why not."""
 

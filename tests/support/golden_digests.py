@@ -41,8 +41,11 @@ def keep_versions(versions: Mapping[str, int]) -> None:
 def _own_run(name: str) -> Run:
     variant = load_variant(name)
     protocol = load_protocol(variant.protocol)
-    unit = protocol.budget_unit
-    budget: dict[str, Any] = {f"budget_{unit}": _LENGTHS[unit]} if variant.facts.trains else {}
+    unit, periodic = protocol.budget_unit, protocol.periodic_evaluation
+    length = _LENGTHS[unit]
+    if protocol.evaluation_score is not None and periodic is not None:
+        length -= length % periodic.period_steps  # the evaluation at its end is scored
+    budget: dict[str, Any] = {f"budget_{unit}": length} if variant.facts.trains else {}
     return resolve_run(variant=name, task=_TASKS[protocol.kind], seed=1, **budget)
 
 

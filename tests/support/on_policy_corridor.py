@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.algorithms.policy_networks import Spaces
 from replication.environments.contract import StepResult
 
 LEFT, RIGHT = 0, 1
@@ -39,7 +40,7 @@ def screens() -> NDArray[np.uint8]:
 class Corridors:
     """As many corridors as there are actors: to a training loop what a lane is."""
 
-    num_actions = 2
+    spaces = Spaces(2)
 
     def __init__(self, config: Any, seed: int, cut_probability: float = 0.3) -> None:
         self.config = config
@@ -47,16 +48,17 @@ class Corridors:
         self.step = 0
         self.streams = {name: np.random.default_rng([seed, i]) for i, name in enumerate(NAMES)}
         self.actors = range(config.num_actors)
+        self.next_to_play = slice(config.num_actors)
         self._stream, self._screens = np.random.default_rng([seed, 99]), screens()
         self._states = [START] * config.num_actors
         self._room = BRIGHT
         self.stacks = self._screens[self._states]
 
-    def play(self, actions: NDArray[np.int64]) -> list[StepResult]:
+    def play(self, actions: NDArray[np.int64], playing: slice) -> list[StepResult]:
         self.step += len(self.actors)
         return [self._play(actor, int(action)) for actor, action in zip(self.actors, actions, strict=True)]
 
-    def begin_again(self, ended: Sequence[bool]) -> None:
+    def begin_again(self, ended: Sequence[bool], playing: slice) -> None:
         for actor in np.flatnonzero(ended):
             self._enter(actor, int(self._stream.integers(4)))
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-MADE_OF_OTHERS = ("double_dqn", "dueling_double_dqn", "munchausen_iqn", "noisy_dqn", "rainbow_no_distributional")
+MADE_OF_OTHERS = (
+    "double_dqn",
+    "dueling_double_dqn",
+    "munchausen_iqn",
+    "noisy_dqn",
+    "ppo1",
+    "rainbow_no_distributional",
+)
 """Variants whose network and loss are those of others with one part more or less."""
 
 

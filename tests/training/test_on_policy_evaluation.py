@@ -75,7 +75,7 @@ def test_what_is_evaluated_plays_the_same_again_from_its_stored_network(tmp_path
 def test_a_greedy_policy_takes_the_likeliest_action_and_a_sampled_one_does_not_always(tmp_path: Path) -> None:
     (trainee,) = opened(evaluated_run())
     advance([trainee])
-    network, state = EvaluatedNetwork(trainee.learner), trainee.lane.stacks[0]
+    network, state = EvaluatedNetwork(trainee.learner, trainee.lane.actions), trainee.lane.stacks[0]
     stream = np.random.default_rng(0)
     likeliest = int(network.action_values(state, stream).argmax())
     sampled = [network.policy(0.0)(state, stream) for _ in range(100)]

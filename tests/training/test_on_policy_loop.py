@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from replication.algorithms.on_policy.contract import Minibatch, load_algorithm
-from replication.algorithms.policy_networks import Outputs
+from replication.algorithms.policy_networks import Outputs, Spaces
 from replication.environments.contract import StepResult
 from replication.foundation.errors import ReplicationError
 from replication.specification.families.on_policy import RolloutFrames
 from replication.specification.loading import load_variant
 from replication.training.checkpoints import restore_newest, save_checkpoint
 from replication.training.on_policy import loop
-from replication.training.on_policy.learner import Learner, clipped_to_norm
+from replication.training.on_policy.learner import Learner
 from replication.training.on_policy.rollout import RolloutStore
+from replication.training.on_policy.updates import clipped_to_norm
 from tests.support.on_policy import advance, opened, small_run, whole_state
 from tests.support.on_policy_corridor import NAMES, screens
 
@@ -31,16 +32,17 @@ class Scripted:
 
     def __init__(self, config: Any, script: list[list[StepResult]]) -> None:
         self.config, self.script, self.step, self.actors = config, iter(script), 0, [0, 1]
+        self.next_to_play = slice(2)
         self.run = SimpleNamespace(protocol=SimpleNamespace(training=SimpleNamespace(frame_skip=4)))
         self.stacks = np.zeros((2, 84, 84, 1), dtype=np.uint8)
         self.begun: list[list[bool]] = []
 
-    def play(self, actions: np.ndarray) -> list[StepResult]:
+    def play(self, actions: np.ndarray, playing: slice) -> list[StepResult]:
         self.step += 2
         self.stacks += 10
         return next(self.script)
 
-    def begin_again(self, ended: list[bool]) -> None:
+    def begin_again(self, ended: list[bool], playing: slice) -> None:
         self.begun.append(ended)
         self.stacks[np.flatnonzero(ended)] = 0
 
@@ -48,7 +50,13 @@ class Scripted:
 class Seeing:
     """Stands in for a learner: the value of a state is its first pixel."""
 
-    def act(self, stacks: np.ndarray) -> tuple[Any, torch.Tensor, torch.Tensor]:
+    def see(self, stacks: np.ndarray) -> None:
+        pass
+
+    def shown(self, stacks: np.ndarray) -> np.ndarray:
+        return stacks
+
+    def act(self, stacks: np.ndarray, epsilon: float = 0.0) -> tuple[Any, torch.Tensor, torch.Tensor]:
         values = self.state_values(stacks)
         return Outputs(torch.zeros(2, 2), values[:, None]), values, torch.zeros(2, dtype=torch.int64)
 
@@ -66,7 +74,9 @@ SCRIPT = [
 
 @pytest.mark.parametrize("bootstraps", [True, False])
 def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
-    config = SimpleNamespace(rollout_steps=3, rollout_episodes=None, bootstrap_at_truncation=bootstraps, reward="sign")
+    config = SimpleNamespace(
+        rollout_steps=3, rollout_episodes=None, bootstrap_at_truncation=bootstraps, reward="sign", exploration=None
+    )
     lane = Scripted(config, SCRIPT)
     trainee: Any = SimpleNamespace(lane=lane, learner=Seeing(), store=RolloutStore(3, lane.stacks))
     loop.play_rollout(trainee)
@@ -82,7 +92,9 @@ def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
 
 
 def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -> None:
-    config = SimpleNamespace(rollout_steps=None, rollout_episodes=2, bootstrap_at_truncation=False, reward="raw")
+    config = SimpleNamespace(
+        rollout_steps=None, rollout_episodes=2, bootstrap_at_truncation=False, reward="raw", exploration=None
+    )
     script = [[GOES_ON, GOES_ON]] * 200 + [[GOES_ON, StepResult(1.0, True, False)]] * 2
     lane = Scripted(config, script)
     trainee: Any = SimpleNamespace(lane=lane, learner=Seeing(), store=RolloutStore(None, lane.stacks))
@@ -94,7 +106,7 @@ def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -
 def small_learner(variant: str, **changes: Any) -> Learner:
     run = small_run(variant, frame_stack=1, **changes)
     streams = {name: np.random.default_rng([4, i]) for i, name in enumerate(NAMES)}
-    return Learner(load_algorithm(run.variant.module), run.settings, 2, streams)
+    return Learner(load_algorithm(run.variant.module), run.settings, Spaces(2), streams)
 
 
 def played(learner: Learner, steps: int, actors: int) -> tuple[torch.Tensor, Any]:
@@ -186,12 +198,27 @@ def test_a_loss_that_is_no_number_freezes_its_lane_alone() -> None:
     assert second.failure is None and second.step == 560
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "ppo_baselines": {"num_actors": 4, "rollout_steps": 16},
+    "ppo_penalty": {"num_actors": 4, "rollout_steps": 16},
+    "trpo_baselines": {"num_actors": 4, "rollout_steps": 16},
+    "pqn_cleanrl": {"num_actors": 4, "rollout_steps": 16},
+    "a3c_pfrl": {"num_actors": 3, "staleness_updates": 2},
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "stop"), [("a2c", 3), ("ppo_baselines", 1), ("reinforce", 2)])
+@pytest.mark.parametrize(
+    ("variant", "stop"),
+    [
+        *(("a2c", 3), ("ppo_baselines", 1), ("ppo_penalty", 2), ("reinforce", 2), ("trpo_baselines", 1)),
+        *(("pqn_cleanrl", 1), ("a3c_pfrl", 31)),
+    ],
+)
 def test_continuing_equals_never_stopping_and_neighbours_change_nothing(
     tmp_path: Path, variant: str, stop: int
 ) -> None:
-    small = {"num_actors": 4, "rollout_steps": 16} if variant == "ppo_baselines" else {}
+    small = SMALL.get(variant, {})
     run = small_run(variant, steps=560, **small)
     (whole,) = opened(run)
     advance([whole])

@@ -27,11 +27,16 @@ ACROSS_MACHINES = 1e-3
 """Largest relative difference of a mean magnitude: sums of other processors differ in their last digits."""
 SMALL = {
     "a2c": {},
+    "a3c_pfrl": {"num_actors": 3, "staleness_updates": 2},
     "actor_critic_q": {},
     "actor_critic_td": {},
     "ppo_2017": {"num_actors": 4, "rollout_steps": 16},
+    "ppo1": {"num_actors": 4, "rollout_steps": 16},
     "ppo_baselines": {"num_actors": 4, "rollout_steps": 16},
+    "ppo_penalty": {"num_actors": 4, "rollout_steps": 16},
+    "pqn_cleanrl": {"num_actors": 4, "rollout_steps": 16},
     "reinforce_baseline": {},
+    "trpo_baselines": {"num_actors": 4, "rollout_steps": 16},
 }
 """A variant of every module, and what makes it small; each is trained for 160 steps, REINFORCE to the end of a life."""
 

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from replication.algorithms.on_policy.contract import load_algorithm
+from replication.algorithms.policy_networks import Spaces
 from replication.environments.contract import StepResult
 from replication.evidence.scores import last_episodes_rows
 from replication.foundation.random_streams import training_streams
@@ -64,7 +65,7 @@ def test_w11_the_sign_of_a_steps_summed_reward_is_learned_from(reward: float, le
 def test_w13_a_network_sees_bytes_divided_by_255() -> None:
     run = small_run("a2c")
     algorithm = load_algorithm("a2c")
-    network = algorithm.network(run.settings, 4)
+    network = algorithm.network(run.settings, Spaces(4))
     algorithm.initialise(network, training_streams(1, "catch", run.family.streams)["initialisation"], run.settings)
     pixels = torch.from_numpy(np.random.default_rng(0).integers(256, size=(2, 4, 84, 84), dtype=np.uint8))
     (first,) = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
@@ -85,8 +86,8 @@ def test_w15_each_actor_has_streams_of_its_own_whatever_their_number() -> None:
 def test_w17_a_step_of_the_run_is_a_decision_of_one_actor() -> None:
     run = small_run(num_actors=3)
     lane = Lane(run, run.settings)
-    results = lane.play(np.zeros(3, dtype=np.int64))
-    lane.begin_again([result.ended or result.life_lost for result in results])
+    results = lane.play(np.zeros(3, dtype=np.int64), lane.next_to_play)
+    lane.begin_again([result.ended or result.life_lost for result in results], slice(3))
     assert lane.step == 3
     assert resolve_run(variant="a2c", task="pong", seed=1, budget_frames=40_000_000).training_steps == 10_000_000
 

@@ -18,14 +18,13 @@ import torch
 from torch import Tensor
 
 from replication.algorithms.on_policy.contract import Minibatch, Rollout, Targets
-from replication.algorithms.policy_networks import (
-    Outputs,
-    PolicyNetwork,
-    entropies,
-    fill_orthogonal,
-    log_probabilities,
-    sampled,
+from replication.algorithms.perceptron_policies import (
+    AnyOutputs,
+    AnyPolicyNetwork,
+    fill_policy_network,
+    policy_network,
 )
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import OnPolicyConfig
 from replication.specification.families.on_policy_modules import A2CConfig
 
@@ -33,22 +32,22 @@ PAPER = "Mnih et al. 2016, Asynchronous Methods for Deep Reinforcement Learning;
 Config = A2CConfig
 
 
-def network(config: OnPolicyConfig, num_actions: int) -> PolicyNetwork:
+def network(config: OnPolicyConfig, spaces: Spaces) -> AnyPolicyNetwork:
     """Build the network, uninitialised: a policy and the value of the state."""
-    return PolicyNetwork(config, num_actions, num_values=1)
+    return policy_network(config, spaces, num_values=1)
 
 
-def initialise(network: PolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
+def initialise(network: AnyPolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
     """Fill every parameter from the stream."""
-    fill_orthogonal(network, stream, config)
+    fill_policy_network(network, stream, config)
 
 
-def act(outputs: Outputs, draws: Tensor) -> Tensor:
-    """Choose actions by the policy's probabilities, int64 [batch]."""
-    return sampled(outputs.logits, draws)
+def act(outputs: AnyOutputs, draws: Tensor) -> Tensor:
+    """Choose actions by the policy's probabilities: int64 [batch], or float32 [batch, dimensions]."""
+    return outputs.sampled(draws)
 
 
-def state_values(outputs: Outputs, config: OnPolicyConfig) -> Tensor:
+def state_values(outputs: AnyOutputs, config: OnPolicyConfig) -> Tensor:
     """Return V(s), float32 [batch]."""
     return outputs.values[:, 0]
 
@@ -72,12 +71,12 @@ def targets(rollout: Rollout, config: A2CConfig) -> Targets:
     return Targets(advantages, advantages + rollout.values)
 
 
-def loss(outputs: Outputs, batch: Minibatch, config: A2CConfig) -> Tensor:
+def loss(outputs: AnyOutputs, batch: Minibatch, config: A2CConfig) -> Tensor:
     """Compute the mean of -A log pi(a|s) + c_v (V(s) - R)^2 - c_e H(pi(.|s)).
 
     Source: openai/baselines ea25b9e baselines/a2c/a2c.py:60-68.
     """
-    policy_loss = -(batch.advantages * log_probabilities(outputs.logits, batch.actions)).mean()
+    policy_loss = -(batch.advantages * outputs.log_probabilities(batch.actions)).mean()
     value_loss = (state_values(outputs, config) - batch.returns).square().mean()
-    entropy = entropies(outputs.logits).mean()
+    entropy = outputs.entropies().mean()
     return policy_loss + config.value_coefficient * value_loss - config.entropy_coefficient * entropy

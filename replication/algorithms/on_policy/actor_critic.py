@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from replication.algorithms.on_policy.a2c import act, initialise
 from replication.algorithms.on_policy.contract import Minibatch, Rollout, Targets
-from replication.algorithms.policy_networks import Outputs, PolicyNetwork, entropies, log_probabilities, of_actions
+from replication.algorithms.perceptron_policies import AnyPolicyNetwork, policy_network
+from replication.algorithms.policy_networks import Outputs, Spaces, of_actions
 from replication.specification.families.on_policy_modules import ActorCriticConfig
 
 __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "state_values", "targets"]
@@ -16,9 +17,9 @@ PAPER = "Sutton et al. 2000, Policy gradient methods for reinforcement learning 
 Config = ActorCriticConfig
 
 
-def network(config: ActorCriticConfig, num_actions: int) -> PolicyNetwork:
+def network(config: ActorCriticConfig, spaces: Spaces) -> AnyPolicyNetwork:
     """Build the network, uninitialised: a policy, and the values of all actions or that of the state."""
-    return PolicyNetwork(config, num_actions, num_actions if config.critic == "action_values" else 1)
+    return policy_network(config, spaces, spaces.num_actions if config.critic == "action_values" else 1)
 
 
 def state_values(outputs: Outputs, config: ActorCriticConfig) -> Tensor:
@@ -42,9 +43,9 @@ def targets(rollout: Rollout, config: ActorCriticConfig) -> Targets:
 
 def loss(outputs: Outputs, batch: Minibatch, config: ActorCriticConfig) -> Tensor:
     """Compute the mean of -A log pi(a|s) + c_v (critic - R)^2 - c_e H(pi(.|s)); the critic is V(s) or Q(s, a)."""
-    policy_loss = -(batch.advantages * log_probabilities(outputs.logits, batch.actions)).mean()
+    policy_loss = -(batch.advantages * outputs.log_probabilities(batch.actions)).mean()
     of_actions_taken = config.critic == "action_values"
     judged = of_actions(outputs.values, batch.actions) if of_actions_taken else state_values(outputs, config)
     value_loss = (judged - batch.returns).square().mean()
-    entropy = entropies(outputs.logits).mean()
+    entropy = outputs.entropies().mean()
     return policy_loss + config.value_coefficient * value_loss - config.entropy_coefficient * entropy

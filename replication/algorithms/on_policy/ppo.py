@@ -17,8 +17,8 @@ from torch import Tensor
 
 from replication.algorithms.on_policy.a2c import act, initialise, network, state_values, targets
 from replication.algorithms.on_policy.contract import Minibatch
-from replication.algorithms.policy_networks import Outputs, entropies, log_probabilities
-from replication.specification.families.on_policy_modules import PPOConfig
+from replication.algorithms.perceptron_policies import AnyOutputs
+from replication.specification.families.on_policy_modules import PenaltyConfig, PPOConfig
 
 __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "state_values", "targets"]
 
@@ -26,7 +26,7 @@ PAPER = "Schulman et al. 2017, Proximal policy optimization algorithms, arXiv 17
 Config = PPOConfig
 
 
-def loss(outputs: Outputs, batch: Minibatch, config: PPOConfig) -> Tensor:
+def loss(outputs: AnyOutputs, batch: Minibatch, config: PPOConfig) -> Tensor:
     """Compute the mean of -min(A r, A clip(r, 1 - epsilon, 1 + epsilon)) + c_v (V(s) - R)^2 - c_e H(pi(.|s)).
 
     r is the ratio of the probability of the action taken to what it was as it was taken. With `clip_value_loss` the
@@ -35,8 +35,8 @@ def loss(outputs: Outputs, batch: Minibatch, config: PPOConfig) -> Tensor:
     Source: Schulman et al. 2017, equations 7 and 9; openai/baselines ea25b9e baselines/ppo2/model.py:68-95.
     """
     clip = config.clip_range * config.clip_range_schedule.factor(batch.frames)
-    before = log_probabilities(batch.outputs.logits, batch.actions)
-    ratios = torch.exp(log_probabilities(outputs.logits, batch.actions) - before)
+    before = batch.outputs.log_probabilities(batch.actions)
+    ratios = torch.exp(outputs.log_probabilities(batch.actions) - before)
     advantages = normalized(batch.advantages, config)
     gains = torch.minimum(advantages * ratios, advantages * ratios.clamp(1.0 - clip, 1.0 + clip))
     values = state_values(outputs, config)
@@ -44,11 +44,11 @@ def loss(outputs: Outputs, batch: Minibatch, config: PPOConfig) -> Tensor:
     if config.clip_value_loss:
         near = batch.values + (values - batch.values).clamp(-clip, clip)
         errors = torch.maximum(errors, (near - batch.returns).square())
-    entropy = entropies(outputs.logits).mean()
+    entropy = outputs.entropies().mean()
     return -gains.mean() + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
 
 
-def normalized(advantages: Tensor, config: PPOConfig) -> Tensor:
+def normalized(advantages: Tensor, config: PPOConfig | PenaltyConfig) -> Tensor:
     """Scale the advantages of a minibatch, float32 [batch], to mean 0 and deviation 1, where the settings say so.
 
     Source: openai/baselines ea25b9e baselines/ppo2/model.py:136-139 (population); vwxyzjn/cleanrl fe8d8a0

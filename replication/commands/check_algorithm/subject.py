@@ -59,7 +59,12 @@ class Subject(ABC):
         """Return a run on the task, longer than any check trains it."""
         steps = None if self.protocol.iteration_steps else 10 * STEPS
         budget = Budget(steps=steps) if steps else Budget(iterations=10)
-        return Run(self.variant, self.protocol, find_task(self.TASK), seed, self.preset, budget)
+        return Run(self.variant, self.protocol, find_task(self.task_name), seed, self.preset, budget)
+
+    @property
+    def task_name(self) -> str:
+        """The name of the task that this variant is trained on."""
+        return self.TASK
 
     @abstractmethod
     def begin(self, seed: int) -> Trainee:

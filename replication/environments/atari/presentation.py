@@ -86,6 +86,7 @@ class PresentedGame:
         self._lives = 0
         self._last_code = NOOP
         self._fires = presentation.fire_on_reset and emulator.minimal_actions[1:2] == (FIRE,)
+        self._fires_a_frame = presentation.fire_frame_on_reset and FIRE in emulator.minimal_actions
 
     @property
     def counts(self) -> EpisodeCounts:
@@ -144,7 +145,7 @@ class PresentedGame:
         num_frames = self._draw(self._presentation.noops_after_life_loss_frames)
         if self._life_loss_clears_frames:
             self._pipeline.clear()
-            if num_frames == 0:
+            if num_frames == 0 and not self._fires_a_frame:
                 self._pipeline.paint(self._emulator, None)
         was_reset = self._play_noops(num_frames, resets=not self._presentation.independent_episodes)
         if self._emulator.terminated:
@@ -243,10 +244,15 @@ class PresentedGame:
     def _play_noops(self, num_frames: int, *, resets: bool = True) -> bool:
         """Play single no-op frames, each painted. Where the game is over, a reset takes a no-op's place, or it ends.
 
+        Where the presentation fires a frame, that is the last of them, or the only one.
+
         Returns: whether there was such a reset.
         """
         was_reset = False
-        for _ in range(num_frames):
+        codes = [NOOP] * num_frames
+        if self._fires_a_frame:
+            codes[-1:] = [FIRE]
+        for code in codes:
             if self._emulator.terminated and not resets:
                 break
             if self._emulator.terminated:
@@ -254,7 +260,7 @@ class PresentedGame:
                 was_reset = True
             else:
                 counted = self._counts_between_lives()
-                reward = self._act(NOOP)
+                reward = self._act(code)
                 self._pipeline.paint(self._emulator, None)
                 self.episode_frames += counted
                 self.episode_return += reward * counted

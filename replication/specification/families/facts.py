@@ -72,9 +72,9 @@ class FamilyFacts:
     """Assumed for plans, on one core: the time of a run of a bundle, whatever its length."""
     seconds_an_episode: float = 0.0
     """Assumed beside it, where the time of a run grows with its episodes; a budget in steps counts as so many."""
-    speed: Callable[[FamilySettings], tuple[float, float]] | None = None
-    """Agent steps a second, of training and of evaluation, on one core; assumed for plans where runs are no bundles
-    and no emulator takes most of the time."""
+    speed: Callable[[FamilySettings], tuple[float, float] | None] | None = None
+    """Agent steps a second, of training and of evaluation, on one core; assumed for plans where runs are no bundles.
+    None, also as an answer: an emulator takes most of the time, and arithmetic is counted."""
     work: Callable[[str, FamilySettings, int], Work] | None = None
     """Count the arithmetic of a module with these settings and so many actions, where runs are no bundles."""
 

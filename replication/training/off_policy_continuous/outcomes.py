@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.evidence.evaluation import begin_evaluation
-from replication.evidence.evaluation_log import evaluated_outcome
 from replication.evidence.run_files import Outcome
-from replication.evidence.state_files import evaluation_traces, network_path
+from replication.evidence.state_files import network_path
 from replication.evidence.traces import AnyTrace
-from replication.foundation.files import sha256
 from replication.training.final_evaluation import Finalist, final_evaluation_of, play_final_evaluations
 from replication.training.machine.settings import Machine
 from replication.training.off_policy_continuous.networks import EvaluatedActor, network_sha256, store_actor
 from replication.training.off_policy_continuous.trainee import Trainee
 from replication.training.resumable_play import Choose, Play, Played
+from replication.training.step_outcomes import outcome_by_steps
 
 
 def outcome_of(trainee: Trainee, machine: Machine, play: Play, lanes: int) -> Outcome:
@@ -48,18 +46,7 @@ def outcome_of(trainee: Trainee, machine: Machine, play: Play, lanes: int) -> Ou
         "cost": {"seconds": round(trainee.seconds, 1)},
         "machine": {"device": machine.device, "lanes": lanes, "precision": "float32"},
     }
-    episodes = [{"episode": i, **_episode_row(asdict(record))} for i, record in enumerate(lane.episodes)]
-    tables = {"training": episodes, "curve": [asdict(point) for point in trainee.curve]}
-    outcome = Outcome(run, evaluation, None, facts, tables)
-    if run.protocol.evaluation_score is not None:
-        return evaluated_outcome(outcome, trainee.curve, machine.state)
-    traces = evaluation_traces(run, machine.state, [point.step for point in trainee.curve])
-    return Outcome(run, evaluation, None, facts, tables, in_state={name: sha256(data) for name, data in traces.items()})
-
-
-def _episode_row(record: dict[str, Any]) -> dict[str, Any]:
-    """Name the length of an episode by its unit: a task that is no game counts steps."""
-    return {("steps" if name == "frames" else name): value for name, value in record.items()}
+    return outcome_by_steps(run, evaluation, facts, lane.episodes, trainee.curve, machine)
 
 
 def _evaluate(trainee: Trainee, machine: Machine, play: Play) -> AnyTrace:

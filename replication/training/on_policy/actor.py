@@ -38,12 +38,13 @@ class Actor:
         emulator = open_emulator(run.task.name)
         self.minimal_actions = emulator.minimal_actions
         self.recorder = RecordingEmulator(emulator) if run.publishes_training else None
-        self._history_start = config.history_start
+        seen = config.of_game
+        self._history_start = seen.history_start
         self._shown = of_atari(run.protocol.training)
         self._game = PresentedGame(
             self.recorder or emulator,
             self._shown,
-            frame_pipeline(config.frame_pipeline, self._shown.frame_skip),
+            frame_pipeline(seen.frame_pipeline, self._shown.frame_skip),
             self._shown.frame_skip,
             *(self.streams[name] for name in ACTOR_STREAMS),
             begin_streams=episode_streams(run.seed, run.task.name, number, self.streams),
@@ -58,7 +59,7 @@ class Actor:
         """
         if self.recorder is not None:
             self.recorder.mark_scored(True)
-        result = self._game.step(action)
+        result = self._game.step(int(action))
         if self.recorder is not None:
             self.recorder.mark_scored(self._shown.between_lives_counts)
         push_frame(self.stack, self._game.observation, clear=False)

@@ -21,13 +21,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from replication.evidence.recording import training_header
-from replication.evidence.scores import EpisodeRecord
+from replication.evidence.scores import CurvePoint, EpisodeRecord
 from replication.evidence.trace_file import Trace, parse_trace, serialise_trace
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import plain, readable_json, rich
 from replication.foundation.random_streams import stream_state
 from replication.foundation.validation import Settings, validated
-from replication.specification.families.on_policy import ACTOR_STREAMS
 from replication.specification.run import Run
 from replication.training.on_policy.lane import Lane
 from replication.training.on_policy.learner import Learner
@@ -58,6 +57,8 @@ class _Content(Settings):
     actors: tuple[_Actor, ...]
     chapters: dict[str, str]
     """Name to SHA-256 of the complete chapters of training episodes."""
+    curve: tuple[CurvePoint, ...] = ()
+    """The periodic evaluations; checkpoints that are older than these have no such key."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Stored:
     """The content of a checkpoint."""
 
     past: Past
+    curve: tuple[CurvePoint, ...]
+    """The periodic evaluations."""
     seconds: float
     tensors: dict[str, Tensor]
     """Of the learner."""
@@ -113,6 +116,7 @@ def encode(stored: Stored) -> dict[str, bytes]:
         "episodes": [asdict(record) for record in past.episodes],
         "actors": past.actors,
         "chapters": past.chapters,
+        "curve": [asdict(point) for point in stored.curve],
     }
     files = {
         _TENSORS: save({name: tensor.contiguous() for name, tensor in stored.tensors.items()}),
@@ -141,7 +145,7 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learne
         raise ReplicationError(f"{where}: not the record of actors ({reason_of(error)})") from None
     if len(actors) != len(lane.actors):
         raise ReplicationError(f"{where}: actors: found {len(actors)}, expected {len(lane.actors)}")
-    expected = [set(lane.streams), *(set(ACTOR_STREAMS) for _ in actors)]
+    expected = [set(lane.streams), *(set(actor.streams) for actor in lane.actors)]
     for found, names in zip([content.streams, *(actor["streams"] for actor in actors)], expected, strict=True):
         if set(found) != names:
             raise ReplicationError(f"{where}: streams: found {sorted(found)}, expected {sorted(names)}")
@@ -152,7 +156,7 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learne
     _check_tensors(tensors, folder / _TENSORS, learner)
     training = parse_trace(files[_TRACE], folder / _TRACE) if _TRACE in files else None
     past = Past(content.step, content.streams, content.episodes, actors, training, content.chapters)
-    return Stored(past, content.seconds, tensors)
+    return Stored(past, content.curve, content.seconds, tensors)
 
 
 def _check_tensors(tensors: Mapping[str, Tensor], path: Path, learner: Learner) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from replication.algorithms.on_policy.contract import Algorithm, Minibatch, Rollout
+from replication.algorithms.on_policy.contract import Algorithm, Rollout
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
-from replication.training.optimizers import Adam, RMSProp
+from replication.training.on_policy.normalization import Normalization
+from replication.training.on_policy.stale_network import StaleNetwork
+from replication.training.on_policy.updates import RolloutUpdates, whole_batch
+from replication.training.optimizers import Adam, RAdam, RMSProp
+
+OPTIMIZERS: Mapping[str, Any] = {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
 
 
 class Learner:
@@ -22,7 +28,7 @@ class Learner:
     Args:
         algorithm: of the run.
         config: its settings.
-        num_actions: of the game.
+        spaces: what its policy sees and does.
         streams: the run's `initialisation`, `exploration` and `minibatches`.
     """
 
@@ -30,87 +36,134 @@ class Learner:
         self,
         algorithm: Algorithm,
         config: Any,
-        num_actions: int,
+        spaces: Spaces,
         streams: Mapping[str, np.random.Generator],
     ) -> None:
         self.algorithm = algorithm
         self.config: OnPolicyConfig = config
-        self.num_actions = num_actions
+        self.spaces = spaces
         self._streams = streams
-        self.network = algorithm.network(config, num_actions)
+        self.network = algorithm.network(config, spaces)
         algorithm.initialise(self.network, streams["initialisation"], config)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        parameters, settings = list(self.network.parameters()), config.optimizer
-        self.optimizer: RMSProp | Adam = (
-            Adam(parameters, settings) if settings.name == "adam" else RMSProp(parameters, settings)
-        )
+        self.normalization = Normalization(config, spaces)
+        vectors = self.config.of_vectors
+        self._draws_normal = vectors is not None and vectors.log_deviation_start is not None
+        own = hasattr(algorithm, "optimized")
+        parameters = list(algorithm.optimized(self.network) if own else self.network.parameters())
+        build = OPTIMIZERS[config.optimizer.name]
+        self.optimizer: RMSProp | Adam | RAdam = build(parameters, config.optimizer)
+        self._stale = StaleNetwork(self.network, config.staleness_updates) if config.staleness_updates else None
 
-    def act(self, stacks: NDArray[np.uint8]) -> tuple[Any, Tensor, Tensor]:
+    @property
+    def acting(self) -> nn.Module:
+        """The network that plays rollouts and is differentiated: the one that is updated, or an older one."""
+        return self._stale.network if self._stale else self.network
+
+    def act(self, states: NDArray[Any], epsilon: float = 0.0) -> tuple[Any, Tensor, Tensor]:
         """Choose an action for each actor.
 
-        Args: `stacks` are uint8 [actors, 84, 84, stack].
-        Returns: the network's outputs, the values of the states, float32 [actors], and the actions, int64 [actors].
-        """
-        outputs = self.outputs(stacks)
-        uniforms = self._streams["exploration"].random((len(stacks), self.num_actions), dtype=np.float32)
-        actions = self.algorithm.act(outputs, torch.from_numpy(uniforms))
-        return outputs, self.algorithm.state_values(outputs, self.config), actions
+        Args:
+            states: as `shown` gives them: uint8 [actors, 84, 84, stack], or float32 [actors, numbers].
+            epsilon: chance that an action is drawn uniformly in the place of the one that is chosen.
 
-    def state_values(self, stacks: NDArray[np.uint8]) -> Tensor:
-        """Compute the values of states, uint8 [states, 84, 84, stack] to float32 [states], without gradient."""
-        return self.algorithm.state_values(self.outputs(stacks), self.config)
+        Returns: the network's outputs; the values of the states in the unit of the rewards, float32 [actors]; and the
+        actions, int64 [actors], or float32 [actors, dimensions].
+        """
+        outputs = self._outputs_of(self.acting, states)
+        actions = self.algorithm.act(outputs, self.draws(self._streams["exploration"], len(states)))
+        if epsilon:
+            actions = self._explored(actions, epsilon)
+        return outputs, self._raw_values(outputs), actions
+
+    def _explored(self, actions: Tensor, epsilon: float) -> Tensor:
+        """Replace each action, int64 [actors], by one that is drawn uniformly, with this chance."""
+        stream = self._streams["exploration"]
+        explores = torch.from_numpy(stream.random(len(actions)) < epsilon)
+        drawn = torch.from_numpy(stream.integers(self.spaces.num_actions, size=len(actions)))
+        return torch.where(explores, drawn, actions)
+
+    def draws(self, stream: np.random.Generator, states: int) -> Tensor:
+        """Draw the numbers by which actions are chosen in so many states, as `act` of an algorithm asks for them."""
+        shape = (states, self.spaces.num_actions)
+        if self._draws_normal:
+            return torch.from_numpy(stream.standard_normal(shape, dtype=np.float32))
+        return torch.from_numpy(stream.random(shape, dtype=np.float32))
+
+    @property
+    def likeliest_draws(self) -> Tensor:
+        """The draws by which the likeliest action is chosen in one state."""
+        return torch.full((1, self.spaces.num_actions), 0.0 if self._draws_normal else 0.5)
+
+    def see(self, stacks: NDArray[Any]) -> None:
+        """Add what actors see now to the moments that observations are normalized by, where it enters at once."""
+        self.normalization.see(stacks)
+
+    def shown(self, stacks: NDArray[Any]) -> NDArray[Any]:
+        """Return states as they are acted in and learned from: normalized where that is done as they are seen."""
+        return self.normalization.observations(stacks) if self.normalization.stores_normalized else stacks
+
+    def state_values(self, states: NDArray[Any]) -> Tensor:
+        """Compute what states are worth to those who play, in the unit of the rewards, float32 [states].
+
+        Args: `states` are as in `act`.
+        """
+        return self._raw_values(self._outputs_of(self.acting, states))
+
+    def evaluated_values(self, states: NDArray[Any]) -> Tensor:
+        """Compute the values of states by the network that is evaluated, otherwise as `state_values`."""
+        return self._raw_values(self.outputs(states))
+
+    def _raw_values(self, outputs: Any) -> Tensor:
+        return self.normalization.raw_values(self.algorithm.state_values(outputs, self.config))
+
+    def outputs(self, states: NDArray[Any]) -> Any:
+        """Compute the network's outputs in states as in `act`, without gradient."""
+        return self._outputs_of(self.network, states)
 
     @torch.no_grad()
-    def outputs(self, stacks: NDArray[np.uint8]) -> Any:
-        """Compute the network's outputs in states, uint8 [states, 84, 84, stack], without gradient."""
-        return self.network(pixels_of(torch.from_numpy(stacks)))
+    def _outputs_of(self, network: nn.Module, states: NDArray[Any]) -> Any:
+        return network(self.inputs(torch.from_numpy(states)))
+
+    def inputs(self, states: Tensor) -> Tensor:
+        """Return what the network is called with in states, [..., 84, 84, stack] or [..., numbers]."""
+        if self.config.of_vectors is None:
+            return pixels_of(states)
+        if self.normalization.stores_normalized:
+            return states
+        return torch.from_numpy(self.normalization.observations(states.numpy()))
 
     def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
-        """Update the network on a rollout: one optimiser step for each minibatch of each epoch.
+        """Update the network on a rollout: a step for each minibatch of each epoch, or the algorithm's own way.
 
         Args:
-            states: uint8 [steps, actors, 84, 84, stack], those that were acted in.
+            states: [steps, actors, ...], those that were acted in.
             rollout: what else is known of them.
             frames: when it was played.
 
         Raises:
-            FloatingPointError: a loss is not a finite number; updates before it in this rollout stay.
+            FloatingPointError: a loss or a step is not a finite number; updates before it in this rollout stay.
         """
-        config = self.config
-        advantages, returns = self.algorithm.targets(rollout, config)
-        rate_factor = config.learning_rate_schedule.factor(frames)
-        pixels = pixels_of(states.flatten(0, 1))
-        parts = (rollout.actions, rollout.values, advantages, returns)
-        actions, values, advantages, returns = (part.flatten(0, 1) for part in parts)
-        outputs = tuple(part.flatten(0, 1) for part in rollout.outputs)
-        for chosen in self._minibatches(len(actions)):
-            batch = Minibatch(
-                actions=actions[chosen],
-                outputs=type(rollout.outputs)(*(part[chosen] for part in outputs)),
-                values=values[chosen],
-                advantages=advantages[chosen],
-                returns=returns[chosen],
-                frames=frames,
-            )
-            loss = self.algorithm.loss(self.network(pixels[chosen]), batch, config)
-            if not math.isfinite(loss.item()):
-                raise FloatingPointError(f"the loss is {loss.item()}")
-            gradients = torch.autograd.grad(loss, self.optimizer.parameters)
-            self.optimizer.step(clipped_to_norm(gradients, config.max_gradient_norm), rate_factor)
-
-    def _minibatches(self, steps: int) -> Iterator[Tensor | slice]:
-        """Yield which of so many steps each minibatch holds: every step once an epoch, in a new order each time."""
-        for _ in range(self.config.epochs):
-            if self.config.minibatches == 1:  # in any order it is the same
-                yield slice(None)
-                continue
-            order = torch.from_numpy(self._streams["minibatches"].permutation(steps))
-            yield from order.tensor_split(self.config.minibatches)
+        algorithm, config = self.algorithm, self.config
+        values = self.normalization.learned_values(rollout.values)
+        targets = self.normalization.targets(algorithm.targets(rollout, config))
+        self.normalization.see_rollout(states)
+        batch = whole_batch(replace(rollout, values=values), targets, frames)
+        stream = self._streams["minibatches"]
+        updates = RolloutUpdates(self.optimizer, config, values.numel(), stream, frames, self._stale)
+        inputs = self.inputs(states.flatten(0, 1))
+        if hasattr(algorithm, "update"):
+            algorithm.update(self.network, inputs, batch, updates, config)
+            return
+        for chosen in updates.minibatches():
+            updates.step(algorithm.loss(self.acting(inputs[chosen]), batch.part(chosen), config))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""
         named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return named | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        named |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        named |= {f"normalization.{name}": tensor for name, tensor in self.normalization.tensors().items()}
+        return named | (self._stale.state() if self._stale else {})
 
     def is_finite(self) -> bool:
         """Return whether every number that learning changes is finite."""
@@ -120,15 +173,3 @@ class Learner:
 def pixels_of(states: Tensor) -> Tensor:
     """Return uint8 [..., 84, 84, stack] viewed as [..., stack, 84, 84], the same bytes in channels-last memory."""
     return states.movedim(-1, -3)
-
-
-def clipped_to_norm(gradients: tuple[Tensor, ...], most: float | None) -> tuple[Tensor, ...]:
-    """Scale gradients so that the Euclidean norm of all of them together is at most `most`; None: as they are.
-
-    Source: openai/baselines ea25b9e baselines/a2c/a2c.py:78 (tf.clip_by_global_norm).
-    """
-    if most is None:
-        return gradients
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-    factor = torch.clamp(most / norm, max=1.0)
-    return tuple(gradient * factor for gradient in gradients)

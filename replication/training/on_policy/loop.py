@@ -1,6 +1,7 @@
-"""The training loop of agents that learn from what their policy has just done.
+"""The on-policy training loop: play a rollout with all actors, learn from it, play the next.
 
-A turn is a rollout and what is learned from it. Lanes train in turn; a lane's numbers do not depend on its neighbours.
+A turn is one rollout of each lane and the updates on it, or an evaluation of a lane. Lanes of a cohort take turns;
+their numbers do not depend on their neighbours.
 """
 
 from __future__ import annotations
@@ -12,36 +13,63 @@ from numpy.typing import NDArray
 
 from replication.environments.contract import StepResult
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
+from replication.training.on_policy.periodic_evaluation import evaluate
 from replication.training.on_policy.trainee import Trainee
+from replication.training.resumable_play import Play, play_at_once
 
 
-def train(trainees: Sequence[Trainee]) -> Iterator[None]:
+def train(trainees: Sequence[Trainee], play: Play = play_at_once) -> Iterator[None]:
     """Train every lane by a rollout a turn, until all have spent their budget.
 
-    Between two turns every lane can be stored and continued.
+    Between two turns every lane can be stored and continued. So it can within a periodic evaluation, in which `play`
+    may raise: the evaluation has changed nothing of the lane by then, and a lane that is continued there is evaluated
+    before it plays another rollout.
     """
     while active := [trainee for trainee in trainees if trainee.active]:
         for trainee in active:
-            play_rollout(trainee)
-            learn(trainee)
+            if trainee.due_evaluation is not None:
+                evaluate(trainee, play)
+            else:
+                play_rollout(trainee)
+                learn(trainee)
         yield
 
 
 def play_rollout(trainee: Trainee) -> None:
-    """Play all actors side by side, until they have taken `rollout_steps` or ended `rollout_episodes` trajectories.
+    """Play those whose turn it is until each has taken `rollout_steps`, or `rollout_episodes` trajectories have ended.
 
     Source: openai/baselines ea25b9e baselines/a2c/runner.py:24-56.
     """
     lane, learner, store, config = trainee.lane, trainee.learner, trainee.store, trainee.lane.config
-    store.clear()
+    playing = lane.next_to_play
+    store.clear(playing)
+    first_step = lane.step
     while store.steps != config.rollout_steps and store.finished_trajectories != config.rollout_episodes:
-        outputs, values, actions = learner.act(lane.stacks)
-        store.begin_step(lane.stacks, outputs, values, actions)
-        results = lane.play(actions.numpy())
+        states = learner.shown(lane.stacks[playing])
+        outputs, values, actions = learner.act(states, epsilon_of(trainee, first_step))
+        store.begin_step(states, outputs, values, actions)
+        results = lane.play(actions.numpy(), playing)
+        learner.see(lane.stacks[playing])
         rewards = [learned_reward(result, config) for result in results]
         ended = [result.ended or result.life_lost for result in results]
         store.end_step(rewards, ended, values_at_end(trainee, results))
-        lane.begin_again(ended)
+        lane.begin_again(ended, playing)
+        if any(ended):
+            learner.see(lane.stacks[playing][ended])
+
+
+def epsilon_of(trainee: Trainee, first_step: int) -> float:
+    """Return the share of random actions in the step that is taken next.
+
+    Args:
+        trainee: playing a rollout.
+        first_step: of the run, with which the rollout began.
+    """
+    lane, schedule = trainee.lane, trainee.lane.config.exploration
+    if schedule is None:
+        return 0.0
+    steps = first_step if schedule.read_at == "rollout" else lane.step + lane.config.actors_a_rollout
+    return schedule.at(steps * lane.run.protocol.training.frame_skip)
 
 
 def values_at_end(trainee: Trainee, results: Sequence[StepResult]) -> NDArray[np.float32]:
@@ -49,16 +77,17 @@ def values_at_end(trainee: Trainee, results: Sequence[StepResult]) -> NDArray[np
     values = np.zeros(len(results), dtype=np.float32)
     truncated = [place for place, result in enumerate(results) if result.truncated]
     if truncated and trainee.lane.config.bootstrap_at_truncation:
-        values[truncated] = trainee.learner.state_values(trainee.lane.stacks[truncated]).numpy()
+        learner, reached = trainee.learner, trainee.lane.stacks[trainee.store.playing][truncated]
+        values[truncated] = learner.state_values(learner.shown(reached)).numpy()
     return values
 
 
 def learn(trainee: Trainee) -> None:
     """Update the network on the rollout that was played; a lane whose loss is no finite number fails."""
     lane, learner, store = trainee.lane, trainee.learner, trainee.store
-    rollout = store.rollout(last_values=learner.state_values(lane.stacks))
+    rollout = store.rollout(last_values=learner.state_values(learner.shown(lane.stacks[store.playing])))
     frame_skip = lane.run.protocol.training.frame_skip
-    first_step = lane.step - store.steps * len(lane.actors)
+    first_step = lane.step - store.steps * lane.config.actors_a_rollout
     frames = RolloutFrames(first_step * frame_skip, (lane.step - 1) * frame_skip)
     try:
         learner.update(store.states, rollout, frames)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replication.environments.contract import DiscreteActions, Viewing
+from replication.environments.contract import Viewing
 from replication.evidence.activations import (
     PERPLEXITY,
     POINTS,
@@ -76,7 +76,7 @@ def outcome_of(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Pla
 def _evaluate(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Play) -> AnyTrace:
     """Play the final evaluation, and store the activations of some of its states for t-SNE."""
     run, learner = trainee.run, trainee.learner
-    network, sample = EvaluatedNetwork(learner), StateSample(POINTS)
+    network, sample = EvaluatedNetwork(learner, trainee.lane.actions), StateSample(POINTS)
     final = final_evaluation_of(run)
     choose_action, shown = network.policy(run.final_epsilon(final)), viewing(run, of_atari(final.presentation))
 
@@ -86,8 +86,7 @@ def _evaluate(trainee: Trainee, viewing: ViewingOf, machine: Machine, play: Play
 
         return choose
 
-    actions = DiscreteActions(codes=tuple(range(learner.num_actions)))
-    finalist = Finalist(run, partial(begin_evaluation, run, shown), actions, network_sha256(learner))
+    finalist = Finalist(run, partial(begin_evaluation, run, shown), trainee.lane.actions, network_sha256(learner))
     (trace,) = play_final_evaluations(
         [finalist], policy, lambda place, stack: sample.see(stack), play, quiet=machine.quiet
     )

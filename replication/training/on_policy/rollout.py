@@ -21,15 +21,17 @@ class RolloutStore:
 
     Args:
         steps: of each actor; None: as many as a trajectory has.
-        stacks: uint8 [actors, 84, 84, stack], of the size that is kept of each step.
+        stacks: uint8 [actors, 84, 84, stack] or float32 [actors, numbers], of the size that is kept of each step.
+            They are of the actors that play a rollout.
     """
 
-    def __init__(self, steps: int | None, stacks: NDArray[np.uint8]) -> None:
-        self._states = np.empty((steps or _FIRST_ROWS, *stacks.shape), dtype=np.uint8)
-        self.clear()
+    def __init__(self, steps: int | None, stacks: NDArray[Any]) -> None:
+        self._states = np.empty((steps or _FIRST_ROWS, *stacks.shape), dtype=stacks.dtype)
+        self.clear(slice(len(stacks)))
 
-    def clear(self) -> None:
-        """Drop all steps."""
+    def clear(self, playing: slice) -> None:
+        """Drop all steps; these actors play the next ones."""
+        self.playing = playing
         self.steps = 0
         self.finished_trajectories = 0
         self._outputs: list[Any] = []
@@ -39,11 +41,11 @@ class RolloutStore:
         self._ended: list[NDArray[np.bool_]] = []
         self._values_at_end: list[NDArray[np.float32]] = []
 
-    def begin_step(self, stacks: NDArray[np.uint8], outputs: Any, values: Tensor, actions: Tensor) -> None:
+    def begin_step(self, states: NDArray[Any], outputs: Any, values: Tensor, actions: Tensor) -> None:
         """Keep what was seen, what the network said of it, and what is done."""
         if self.steps == len(self._states):
             self._states = np.concatenate([self._states, np.empty_like(self._states)])
-        self._states[self.steps] = stacks
+        self._states[self.steps] = states
         self._outputs.append(outputs)
         self._values.append(values)
         self._actions.append(actions)
@@ -64,7 +66,7 @@ class RolloutStore:
 
     @property
     def states(self) -> Tensor:
-        """The states that were acted in, uint8 [steps, actors, 84, 84, stack]; valid until the next `begin_step`."""
+        """The states that were acted in, [steps, actors, ...]; valid until the next `begin_step`."""
         return torch.from_numpy(self._states[: self.steps])
 
     def rollout(self, last_values: Tensor) -> Rollout:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from replication.evidence.scores import CurvePoint
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import restore_stream
 from replication.specification.run import Run
@@ -20,7 +21,7 @@ from replication.training.on_policy.rollout import RolloutStore
 
 @dataclass
 class Trainee:
-    """A lane with its learner, and the rollout it plays.
+    """A lane with its learner, the rollout it plays, and the results of its periodic evaluations.
 
     `training.contract.Trainee` says what its members mean to the session.
     """
@@ -28,11 +29,14 @@ class Trainee:
     lane: Lane
     learner: Learner
     store: RolloutStore = field(init=False)
+    curve: list[CurvePoint] = field(default_factory=list)
+    evaluated: EvaluatedPoint | None = None
+    """The latest periodic evaluation, until it is taken."""
     seconds: float = 0.0
     failure: str | None = None
 
     def __post_init__(self) -> None:
-        self.store = RolloutStore(self.lane.config.rollout_steps, self.lane.stacks)
+        self.store = RolloutStore(self.lane.config.rollout_steps, self.lane.stacks[self.lane.next_to_play])
 
     @property
     def run(self) -> Run:
@@ -48,19 +52,36 @@ class Trainee:
 
     @property
     def progress_end(self) -> int:
-        return self.run.training_frames
+        return self.run.training_frames or self.run.budget.steps
 
     @property
     def active(self) -> bool:
-        """True while the run has a rollout left to train."""
-        return self.failure is None and not self.lane.done
+        """True while the run has a rollout or an evaluation left."""
+        return self.failure is None and (not self.lane.done or self.due_evaluation is not None)
+
+    @property
+    def due_evaluation(self) -> int | None:
+        """The step of the evaluation that is due before the next rollout; None: none is.
+
+        A step within a rollout is evaluated before it: the policy of that step is the one since the last updates. One
+        is due every `period_steps`, and at step 0 where the protocol says so.
+        """
+        periodic = self.run.protocol.periodic_evaluation
+        if periodic is None:
+            return None
+        first = 0 if periodic.at_start else periodic.period_steps
+        due = self.curve[-1].step + periodic.period_steps if self.curve else first
+        end = self.run.budget.steps
+        reached = end if self.lane.done else self.step + self.lane.config.least_rollout_steps - 1
+        return due if due <= min(reached, end) else None
 
     @property
     def recent_return(self) -> float | None:
         return self.lane.recent_return
 
     def take_evaluation(self) -> EvaluatedPoint | None:
-        return None
+        taken, self.evaluated = self.evaluated, None
+        return taken
 
     def defect(self) -> str | None:
         return None if self.learner.is_finite() else f"a parameter is not a finite number at step {self.step:,}"
@@ -70,14 +91,14 @@ class Trainee:
         return names_of(self.run)
 
     def checkpoint_files(self) -> dict[str, bytes]:
-        return encode(Stored(past_of(self.lane), self.seconds, dict(self.learner.tensors())))
+        return encode(Stored(past_of(self.lane), tuple(self.curve), self.seconds, dict(self.learner.tensors())))
 
     def state_files(self) -> dict[str, bytes]:
         return self.lane.log.take_chapters() if self.lane.log else {}
 
     def is_stored_in(self, files: Mapping[str, bytes], folder: Path) -> bool:
-        decode(files, folder, self.lane, self.learner)
-        return True
+        # Else it was stored before the evaluation that falls on this rollout.
+        return len(decode(files, folder, self.lane, self.learner).curve) == len(self.curve)
 
     def read_checkpoint(self, files: Mapping[str, bytes], folder: Path) -> Stored:
         return decode(files, folder, self.lane, self.learner)
@@ -87,7 +108,7 @@ class Trainee:
         with torch.no_grad():
             for name, tensor in self.learner.tensors().items():
                 tensor.copy_(stored.tensors[name])
-        self.seconds = stored.seconds
+        self.seconds, self.curve = stored.seconds, list(stored.curve)
         try:
             lane.step, lane.episodes = past.step, list(past.episodes)
             for name, stream in lane.streams.items():
@@ -102,6 +123,6 @@ class Trainee:
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ReplicationError(
-                f"{folder}/actors.json: cannot be continued ({reason}); it comes from another version of the emulator "
+                f"{folder}/actors.json: cannot be continued ({reason}); it comes from another version of the simulator "
                 "or of this program: remove the folder to train from the start"
             ) from None

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from replication.algorithms.on_policy.contract import Minibatch
-from replication.commands.check_algorithm.on_policy.subject import ACTORS, CUT_AT, NUM_ACTIONS, STEPS, OnPolicySubject
+from replication.algorithms.on_policy.contract import Minibatch, Rollout
+from replication.commands.check_algorithm.on_policy.subject import ACTORS, CUT_AT, STEPS, OnPolicySubject
 from replication.commands.check_algorithm.subject import CheckFailedError
 from replication.commands.check_algorithm.tensor_checks import draws_nothing_global, require
+from replication.training.on_policy.learner import Learner
 
 _REMEDY = "all that is random is given: the stream of initialise, the draws of act"
 
@@ -49,7 +50,7 @@ def check_targets(subject: OnPolicySubject) -> None:
 def check_loss(subject: OnPolicySubject) -> None:
     """Check that the loss of a minibatch is one finite number with a gradient."""
     network, outputs = _acted(subject)
-    loss = subject.algorithm.loss(network(subject.pixels(STEPS * ACTORS)), subject.minibatch(outputs), subject.config)
+    loss = subject.algorithm.loss(network(subject.states(STEPS * ACTORS)), subject.minibatch(outputs), subject.config)
     require(loss, (), "the loss")
     if not loss.requires_grad:
         raise CheckFailedError("the loss has no gradient; compute it from the outputs that it is given")
@@ -58,7 +59,7 @@ def check_loss(subject: OnPolicySubject) -> None:
 def check_gradient(subject: OnPolicySubject) -> None:
     """Check that the loss's gradient reaches every parameter."""
     network, outputs = _acted(subject)
-    loss = subject.algorithm.loss(network(subject.pixels(STEPS * ACTORS)), subject.minibatch(outputs), subject.config)
+    loss = subject.algorithm.loss(network(subject.states(STEPS * ACTORS)), subject.minibatch(outputs), subject.config)
     parameters = dict(network.named_parameters())
     found = torch.autograd.grad(loss, [*parameters.values()], allow_unused=True)
     if unused := [name for name, gradient in zip(parameters, found, strict=True) if gradient is None]:
@@ -69,16 +70,26 @@ def check_directions(subject: OnPolicySubject) -> None:
     """Check that an update makes actions of larger advantage likelier, and moves values towards their returns."""
     _, outputs = _acted(subject)
     batch = subject.minibatch(outputs)
-    rising = torch.linspace(-1.0, 1.0, STEPS * ACTORS)
-    better, worse = (_gradients(subject, replace(batch, advantages=sign * rising))["logits"] for sign in (1.0, -1.0))
-    moved = (worse - better).gather(1, batch.actions[:, None])[:, 0]  # descent goes against the gradient
-    if bool((moved * rising < 0).any()) or not bool(moved.any()):
-        raise CheckFailedError("the loss makes an action less likely the better it turned out; look at its sign")
+    if not hasattr(outputs, "action_values"):
+        _check_policy_direction(subject, batch)
     above, below = (_gradients(subject, replace(batch, returns=batch.values + shift)) for shift in (1.0, -1.0))
-    for name in above.keys() - {"logits"}:
+    for name in above.keys() - {"logits", "means", "log_deviations"}:
         risen = (below[name] - above[name]).reshape(STEPS * ACTORS, -1).sum(dim=1)
         if bool((risen < 0).any()):
             raise CheckFailedError(f"the loss moves {name} away from the returns; look at its sign")
+
+
+def _check_policy_direction(subject: OnPolicySubject, batch: Minibatch) -> None:
+    rising = torch.linspace(-1.0, 1.0, STEPS * ACTORS)
+    policy = "means" if subject.chooses_vectors else "logits"
+    better, worse = (_gradients(subject, replace(batch, advantages=sign * rising))[policy] for sign in (1.0, -1.0))
+    moves = worse - better  # descent goes against the gradient
+    if subject.chooses_vectors:
+        moved = (moves * (batch.actions - batch.outputs.means)).sum(dim=1)  # towards the action is likelier
+    else:
+        moved = moves.gather(1, batch.actions[:, None])[:, 0]
+    if bool((moved * rising < 0).any()) or not bool(moved.any()):
+        raise CheckFailedError("the loss makes an action less likely the better it turned out; look at its sign")
 
 
 def _gradients(subject: OnPolicySubject, batch: Minibatch) -> Mapping[str, Tensor]:
@@ -94,27 +105,34 @@ def check_global_randomness(subject: OnPolicySubject) -> None:
     with draws_nothing_global("network or initialise", _REMEDY):
         network, outputs = _acted(subject)
     with draws_nothing_global("act", _REMEDY):
-        subject.algorithm.act(outputs, torch.full((STEPS * ACTORS, NUM_ACTIONS), 0.5))
+        subject.algorithm.act(outputs, subject.draws(1, STEPS * ACTORS))
     with draws_nothing_global("targets", _REMEDY):
         batch = subject.minibatch(outputs)
     with draws_nothing_global("loss", _REMEDY):
-        subject.algorithm.loss(network(subject.pixels(STEPS * ACTORS)), batch, subject.config)
+        subject.algorithm.loss(network(subject.states(STEPS * ACTORS)), batch, subject.config)
+    if hasattr(subject.algorithm, "update"):
+        learner, rollout, states = _learner_with_rollout(subject)
+        with draws_nothing_global("update", _REMEDY):
+            subject.update(learner, rollout, states)
 
 
 def check_inputs(subject: OnPolicySubject) -> None:
     """Check that whatever is handed over is left as it was: other minibatches are made of it."""
     network, outputs = _acted(subject)
     rollout, batch = subject.rollout(outputs), subject.minibatch(outputs)
-    draws = torch.rand((STEPS * ACTORS, NUM_ACTIONS), generator=torch.Generator().manual_seed(1))
+    draws = subject.draws(1, STEPS * ACTORS)
     calls: dict[str, tuple[dict[str, Tensor], Callable[[], object]]] = {
         "act": ({"draws": draws} | _parts(outputs), lambda: subject.algorithm.act(outputs, draws)),
         "state_values": (_parts(outputs), lambda: subject.algorithm.state_values(outputs, subject.config)),
         "targets": (_tensors(rollout), lambda: subject.algorithm.targets(rollout, subject.config)),
         "loss": (
             _tensors(batch) | {f"the network's {name}": tensor for name, tensor in network.state_dict().items()},
-            lambda: subject.algorithm.loss(network(subject.pixels(STEPS * ACTORS)), batch, subject.config),
+            lambda: subject.algorithm.loss(network(subject.states(STEPS * ACTORS)), batch, subject.config),
         ),
     }
+    if hasattr(subject.algorithm, "update"):
+        learner, played, states = _learner_with_rollout(subject)
+        calls["update"] = (_tensors(played) | {"states": states}, lambda: subject.update(learner, played, states))
     for function, (given, call) in calls.items():
         before = {name: tensor.clone() for name, tensor in given.items()}
         call()
@@ -127,7 +145,14 @@ def _acted(subject: OnPolicySubject) -> tuple[Any, Any]:
     """Return a network, and what it says of random states without gradient."""
     network = subject.filled(1)
     with torch.no_grad():
-        return network, network(subject.pixels(STEPS * ACTORS))
+        return network, network(subject.states(STEPS * ACTORS))
+
+
+def _learner_with_rollout(subject: OnPolicySubject) -> tuple[Learner, Rollout, Tensor]:
+    """Return a learner, a rollout that it has played, and the states in which it acted."""
+    learner, states = subject.learner(), subject.states(STEPS * ACTORS)
+    with torch.no_grad():
+        return learner, subject.rollout(learner.network(states)), states
 
 
 def _tensors(given: Any) -> dict[str, Tensor]:
