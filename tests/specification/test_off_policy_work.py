@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from replication.algorithms.on_policy.contract import load_algorithm
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.assumed_speed import assumed_speed
 from replication.specification.families.facts import Work
 from replication.specification.families.off_policy import OffPolicyConfig
 from replication.specification.families.off_policy_work import off_policy_work
+from replication.specification.families.on_policy import RolloutFrames
+from replication.specification.families.on_policy_modules import on_policy_work
 from replication.specification.loading import load_variant
 from replication.specification.run import resolve_run
+from replication.training.on_policy.learner import Learner as OnPolicyLearner
+from replication.training.on_policy.rollout import RolloutStore
 from tests.support.stacks import NUM_ACTIONS, learner, minibatch
 
 GFLOP_AN_UPDATE = {
@@ -79,6 +86,27 @@ def test_a_users_own_module_is_counted_by_its_settings() -> None:
     assert off_policy_work("mine", settings, 6) == off_policy_work("iqn", settings, 6)
     settings = load_variant("dqn").settings
     assert off_policy_work("mine", settings, 6) == off_policy_work("dqn", settings, 6)
+
+
+def test_a_step_in_a_trust_region_is_counted_with_the_updates_of_the_critic() -> None:
+    """Within a sixth of what torch counts: how many lengths of a step are tried is not known beforehand."""
+    config = load_variant("trpo_baselines").settings.model_copy(update={"num_actors": 2, "rollout_steps": 10})
+    config = config.model_copy(update={"epochs": 1, "minibatches": 2})
+    streams = {name: np.random.default_rng([1, i]) for i, name in enumerate(("initialisation", "minibatches"))}
+    built = OnPolicyLearner(load_algorithm("trpo"), config, Spaces(6), streams)
+    states = np.random.default_rng(2).integers(256, size=(20, 84, 84, 1), dtype=np.uint8)
+    outputs = built.outputs(states)
+    store = RolloutStore(10, states[:2])
+    for step in range(10):
+        seen = states[2 * step : 2 * step + 2]
+        values = outputs.values[2 * step : 2 * step + 2, 0]
+        part = type(outputs)(*(one[2 * step : 2 * step + 2] for one in outputs))
+        store.begin_step(seen, part, values, torch.zeros(2, dtype=torch.int64))
+        store.end_step([1.0, float(step)], [False, False], np.zeros(2, dtype=np.float32))
+    with FlopCounterMode(display=False) as counter:
+        built.update(store.states, store.rollout(torch.zeros(2)), RolloutFrames(0, 76))
+    work = on_policy_work("trpo", config, 6)
+    assert counter.get_total_flops() == pytest.approx(2 * 2 * work.update, rel=1 / 6)
 
 
 def test_an_on_policy_update_is_of_a_minibatch_and_comes_once_a_rollout() -> None:

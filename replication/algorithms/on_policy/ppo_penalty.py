@@ -62,11 +62,10 @@ def penalized_loss(outputs: Outputs, batch: Minibatch, config: PenaltyConfig, pe
     ratios = torch.exp(outputs.log_probabilities(batch.actions) - before)
     gains = normalized(batch.advantages, config) * ratios
     errors = (state_values(outputs, config) - batch.returns).square()
-    far = batch.outputs.divergences(outputs).mean()
+    far: Tensor = batch.outputs.divergences(outputs).mean()
     entropy = outputs.entropies().mean()
-    return (
-        penalty * far - gains.mean() + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
-    )
+    policy_loss = penalty * far - gains.mean()
+    return policy_loss + config.value_coefficient * errors.mean() - config.entropy_coefficient * entropy
 
 
 def adapted(penalty: Tensor, kl: Tensor, target_kl: float) -> Tensor:

@@ -130,7 +130,8 @@ def policy_in(network: Networks, states: Tensor) -> AnyOutputs:
         found = [checkpoint(policy, part, use_reentrant=False, preserve_rng_state=False) for part in parts]
     else:
         found = [policy(part) for part in parts]
-    return type(found[0])(*map(torch.cat, zip(*found, strict=True)))
+    together: AnyOutputs = type(found[0])(*map(torch.cat, zip(*found, strict=True)))
+    return together
 
 
 def update(network: Networks, states: Tensor, batch: Minibatch, updates: Updates, config: TRPOConfig) -> None:
@@ -148,7 +149,8 @@ def update(network: Networks, states: Tensor, batch: Minibatch, updates: Updates
         return Judgment(gain(outputs, batch, config), batch.outputs.divergences(outputs).mean())
 
     def kl_of_fisher() -> Tensor:
-        return sparse_batch.outputs.divergences(policy_in(network, states[sparse])).mean()
+        found: Tensor = sparse_batch.outputs.divergences(policy_in(network, states[sparse])).mean()
+        return found
 
     trust_region_step(parameters_of_policy(network), judge, kl_of_fisher, config.trust_region)
     critic = network.critic if isinstance(network, NetworksApart) else lambda states: network(states).values

@@ -49,8 +49,8 @@ class Learner:
         self.normalization = Normalization(config, spaces)
         vectors = self.config.of_vectors
         self._draws_normal = vectors is not None and vectors.log_deviation_start is not None
-        own = hasattr(algorithm, "optimized")
-        parameters = list(algorithm.optimized(self.network) if own else self.network.parameters())
+        optimized = getattr(algorithm, "optimized", None)
+        parameters = list(self.network.parameters() if optimized is None else optimized(self.network))
         build = OPTIMIZERS[config.optimizer.name]
         self.optimizer: RMSProp | Adam | RAdam = build(parameters, config.optimizer)
         self._stale = StaleNetwork(self.network, config.staleness_updates) if config.staleness_updates else None
