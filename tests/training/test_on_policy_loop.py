@@ -72,7 +72,13 @@ SCRIPT = [
 
 @pytest.mark.parametrize("bootstraps", [True, False])
 def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
-    config = SimpleNamespace(rollout_steps=3, rollout_episodes=None, bootstrap_at_truncation=bootstraps, reward="sign")
+    config = SimpleNamespace(
+        rollout_steps=3,
+        rollout_episodes=None,
+        bootstrap_at_truncation=bootstraps,
+        reward="sign",
+        recompute_advantages=False,
+    )
     lane = Scripted(config, SCRIPT)
     trainee: Any = SimpleNamespace(lane=lane, learner=Seeing(), store=RolloutStore(3, lane.stacks))
     loop.play_rollout(trainee)
@@ -88,7 +94,9 @@ def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
 
 
 def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -> None:
-    config = SimpleNamespace(rollout_steps=None, rollout_episodes=2, bootstrap_at_truncation=False, reward="raw")
+    config = SimpleNamespace(
+        rollout_steps=None, rollout_episodes=2, bootstrap_at_truncation=False, reward="raw", recompute_advantages=False
+    )
     script = [[GOES_ON, GOES_ON]] * 200 + [[GOES_ON, StepResult(1.0, True, False)]] * 2
     lane = Scripted(config, script)
     trainee: Any = SimpleNamespace(lane=lane, learner=Seeing(), store=RolloutStore(None, lane.stacks))

@@ -158,6 +158,8 @@ class OnPolicyConfig(FamilySettings):
     """None: observations are seen as the task gives them."""
     return_normalization: ReturnNormalization | None = None
     """None: returns are learned as they are."""
+    recompute_advantages: bool = False
+    """Whether values, advantages and returns are computed anew before each epoch, by the network as it is then."""
 
     @property
     def of_game(self) -> GameView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -104,27 +104,34 @@ class Learner:
             return states
         return torch.from_numpy(self.normalization.observations(states.numpy()))
 
-    def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
+    def update(
+        self,
+        states: Tensor,
+        rollout: Rollout,
+        frames: RolloutFrames,
+        revalued: Callable[[], Rollout] | None = None,
+    ) -> None:
         """Update the network on a rollout: one optimiser step for each minibatch of each epoch.
 
         Args:
             states: [steps, actors, ...], those that were acted in.
             rollout: what else is known of them.
             frames: when it was played.
+            revalued: computes the rollout with the values of the network as it is, for settings that ask for it.
 
         Raises:
             FloatingPointError: a loss is not a finite number; updates before it in this rollout stay.
         """
         config = self.config
-        values = self.normalization.learned_values(rollout.values)
-        advantages, returns = self.normalization.targets(self.algorithm.targets(rollout, config))
+        values, advantages, returns = self._taught(rollout)
         self.normalization.see_rollout(states)
         rate_factor = config.learning_rate_schedule.factor(frames)
         inputs = self.inputs(states.flatten(0, 1))
-        parts = (rollout.actions, values, advantages, returns)
-        actions, values, advantages, returns = (part.flatten(0, 1) for part in parts)
+        actions = rollout.actions.flatten(0, 1)
         outputs = tuple(part.flatten(0, 1) for part in rollout.outputs)
-        for chosen in self._minibatches(len(actions)):
+        for number, chosen in enumerate(self._minibatches(len(actions))):
+            if config.recompute_advantages and revalued is not None and number and not number % config.minibatches:
+                values, advantages, returns = self._taught(revalued())
             batch = Minibatch(
                 actions=actions[chosen],
                 outputs=type(rollout.outputs)(*(part[chosen] for part in outputs)),
@@ -138,6 +145,12 @@ class Learner:
                 raise FloatingPointError(f"the loss is {loss.item()}")
             gradients = torch.autograd.grad(loss, self.optimizer.parameters)
             self.optimizer.step(clipped_to_norm(gradients, config.max_gradient_norm), rate_factor)
+
+    def _taught(self, rollout: Rollout) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute what a rollout teaches: its values, advantages and returns, float32 [steps x actors] each."""
+        values = self.normalization.learned_values(rollout.values)
+        advantages, returns = self.normalization.targets(self.algorithm.targets(rollout, self.config))
+        return values.flatten(0, 1), advantages.flatten(0, 1), returns.flatten(0, 1)
 
     def _minibatches(self, steps: int) -> Iterator[Tensor | slice]:
         """Yield which of so many steps each minibatch holds: every step once an epoch, in a new order each time."""
