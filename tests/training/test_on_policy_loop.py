@@ -157,7 +157,7 @@ def test_a_rate_is_never_negative() -> None:
 def test_ac15_updates_and_frames_of_a_whole_run() -> None:
     frames: list[RolloutFrames] = []
     (trainee,) = opened(small_run(steps=250))
-    trainee.learner.update = lambda states, rollout, at: frames.append(at)  # type: ignore[method-assign]
+    trainee.learner.update = lambda states, rollout, at, revalued: frames.append(at)  # type: ignore[method-assign]
     advance([trainee])
     # Three rollouts of 80 steps; what is left of the budget is no whole one.
     assert (trainee.step, len(trainee.lane.actors)) == (240, 16)
