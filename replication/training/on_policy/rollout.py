@@ -70,8 +70,8 @@ class RolloutStore:
     @property
     def truncated(self) -> tuple[list[int], list[int], list[NDArray[Any]]]:
         """Steps, actors, and the states reached there, of the trajectories that were cut and whose state is kept."""
-        steps, actors, states = ([kept[part] for kept in self._truncated] for part in range(3))
-        return steps, actors, states
+        kept = self._truncated
+        return [step for step, _, _ in kept], [actor for _, actor, _ in kept], [state for _, _, state in kept]
 
     @property
     def states(self) -> Tensor:
