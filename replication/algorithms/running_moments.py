@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Moments(NamedTuple):
+@dataclass(frozen=True)
+class Moments:
     """Mean and variance of the numbers seen so far, float64 [...] each, and how many there were."""
 
     mean: NDArray[np.float64]
@@ -31,7 +32,7 @@ def combined(moments: Moments, batch: NDArray[np.floating]) -> Moments:
     Source: Chan et al. 1979, Updating formulae and a pairwise algorithm for computing sample variances, equation 2.1;
     thu-ml/tianshou 47c77899 tianshou/utils/statistics.py:78-94.
     """
-    mean, variance, count = moments
+    mean, variance, count = moments.mean, moments.variance, moments.count
     numbers = np.asarray(batch, np.float64)
     new, total = len(numbers), count + len(numbers)
     delta = numbers.mean(axis=0) - mean

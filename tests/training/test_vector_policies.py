@@ -30,7 +30,7 @@ from replication.training.on_policy.vector_actor import between_bounds
 from replication.training.session import execute
 from tests.support.vectors import advance, opened, small_run, whole_state
 
-VARIANTS = ["reinforce_tianshou"]
+VARIANTS = ["reinforce_tianshou", "a2c_tianshou", "ppo_tianshou"]
 
 
 def machine_of(folder: Path) -> Machine:

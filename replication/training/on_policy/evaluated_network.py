@@ -98,12 +98,14 @@ def open_network(run: Run, path: Path) -> EvaluatedNetwork:
     streams = training_streams(run.seed, run.task.name, run.family.streams)
     learner = Learner(load_algorithm(run.variant.module), config, spaces, streams)
     parameters = {name: tensor for name, tensor in tensors.items() if name.startswith(begin)}
-    moments = {name: parameters.pop(name, tensors.get(name)) for name in _moments_of(learner)}
+    moments = _moments_of(learner)
+    for name in moments:
+        parameters.pop(name, None)
     try:
         learner.network.load_state_dict({name.removeprefix(begin): tensor for name, tensor in parameters.items()})
-        for name, tensor in _moments_of(learner).items():
-            tensor.copy_(moments[name])
-    except (RuntimeError, TypeError) as error:
+        for name, tensor in moments.items():
+            tensor.copy_(tensors[name])
+    except (RuntimeError, KeyError) as error:
         raise ReplicationError(
             f"{file}: not the network of {run.name} ({' '.join(str(error).split())[:80]}); remove it"
         ) from None

@@ -42,7 +42,7 @@ class Lane:
         self.stacks: NDArray[Any]
         """What each actor sees: the newest frames of a game, uint8 [actors, 84, 84, stack], or the newest observation,
         float32 [actors, numbers]; overwritten by the next step."""
-        self.actors: Sequence[Actor] | Sequence[VectorActor]
+        self.actors: Sequence[Actor | VectorActor]
         self.actions: ActionCodec
         """What the task takes; of a game, places in `minimal_actions`."""
         self.minimal_actions: tuple[int, ...] = ()

@@ -22,8 +22,8 @@ class RunningMoments:
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self._tensors = {name: torch.tensor(part) for name, part in first_moments(shape)._asdict().items()}
-        self._tensors["count"] = self._tensors["count"].to(torch.float64)
+        first = first_moments(shape)
+        self._tensors = {name: torch.tensor(getattr(first, name), dtype=torch.float64) for name in _PARTS}
 
     @property
     def now(self) -> Moments:
@@ -33,8 +33,9 @@ class RunningMoments:
 
     def add(self, batch: NDArray[np.floating]) -> None:
         """Add a batch, [count, ...]."""
-        for name, part in combined(self.now, batch)._asdict().items():
-            self._tensors[name].copy_(torch.as_tensor(part))
+        moments = combined(self.now, batch)
+        for name in _PARTS:
+            self._tensors[name].copy_(torch.as_tensor(getattr(moments, name)))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return mean, variance and count by name; they are filled in place when a run is resumed."""
@@ -76,8 +77,8 @@ class Normalization:
         """
         if self._observations is None or self._of_observations is None:
             return observations
-        mean, variance, _ = self._observations.now
-        scaled = (observations - mean) / np.sqrt(variance + self._of_observations.epsilon)
+        moments = self._observations.now
+        scaled = (observations - moments.mean) / np.sqrt(moments.variance + self._of_observations.epsilon)
         largest = self._of_observations.largest
         return np.clip(scaled, -largest, largest).astype(np.float32)
 
@@ -85,9 +86,9 @@ class Normalization:
         """Return mean and deviation that returns are normalized by: (0, 1) where they are learned as they are."""
         if self._returns is None or self._of_returns is None:
             return 0.0, 1.0
-        mean, variance, _ = self._returns.now
-        deviation = float(np.sqrt(variance + self._of_returns.epsilon))
-        return (float(mean) if self._of_returns.subtracts_mean else 0.0), deviation
+        moments = self._returns.now
+        deviation = float(np.sqrt(moments.variance + self._of_returns.epsilon))
+        return (float(moments.mean) if self._of_returns.subtracts_mean else 0.0), deviation
 
     def raw_values(self, values: Tensor) -> Tensor:
         """Bring learned values into the unit of the rewards: mean + deviation x value."""
