@@ -70,6 +70,22 @@ def make_environment(environment_id: str, **options: Any) -> Any:
             ) from None
 
 
+def make_drawn_environment(environment_id: str) -> Any:
+    """Make an environment that draws itself offscreen; one of MuJoCo with the camera that follows, where it has one.
+
+    Raises:
+        ReplicationError: as `make_environment`.
+    """
+    environment = make_environment(environment_id, render_mode="rgb_array")
+    renderer = getattr(environment, "mujoco_renderer", None)
+    if renderer is not None:
+        import mujoco
+
+        camera = mujoco.mjtObj.mjOBJ_CAMERA
+        renderer.camera_id = mujoco.mj_name2id(environment.model, camera, "track")  # -1, where there is none: free
+    return environment
+
+
 def physics_of(environment: Any) -> Physics:
     """Find out where an environment has its state."""
     if environment is not environment.unwrapped:  # a wrapper may keep something too

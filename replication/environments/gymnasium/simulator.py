@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.environments.contract import ActionCodec, ContinuousActions, DiscreteActions
-from replication.environments.gymnasium.physics import make_environment, physics_of
+from replication.environments.gymnasium.physics import make_drawn_environment, make_environment, physics_of
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 
@@ -42,8 +42,8 @@ class GymnasiumSimulator:
                 numbers.
         """
         self._id, self._content = task.environment_id, task.unknown_content
-        self._options = {"render_mode": "rgb_array"} if drawn else {}
-        self._environment: Any = make_environment(self._id, **self._options)
+        self._make = make_drawn_environment if drawn else make_environment
+        self._environment: Any = self._make(self._id)
         self._physics = physics_of(self._environment)
         self.actions: ActionCodec = actions_of_space(self._environment.action_space, task)
         self.reset()
@@ -66,7 +66,7 @@ class GymnasiumSimulator:
             start: seeds it, 0 <= start < 2^63; equal ones begin equally.
         """
         if self._physics.is_hidden:
-            self._environment = make_environment(self._id, **self._options)
+            self._environment = self._make(self._id)
         observation, _ = self._environment.reset(seed=start)
         self.start = start
         self.given: list[Any] = []
