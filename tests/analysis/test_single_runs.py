@@ -104,7 +104,7 @@ def test_the_table_says_where_the_run_lies_and_that_nothing_is_judged_by_it() ->
     assert [row["quantity"].split()[0] for row in alone] == ["highest", "episode"]
     assert {row["verdict"] for row in rows if row["agent"].startswith("CEM (")} == {"not run"}
     printed = single_run_places.build(finished.experiment, finished).printed()
-    assert printed.loc[printed["unsolved"] == "1", "least to greatest"].tolist() == ["101.0 to never"]
+    assert printed.loc[printed["unsolved"] == "1", "least to greatest"].tolist() == ["101 to never"]
 
 
 def test_the_figure_draws_the_run_over_our_quartiles() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +21,8 @@ from replication.specification.experiments import Experiment
 
 NEEDS = {"source": ("udacity_course",)}
 _LEAST_PANEL_INCHES = 3.2
+_TITLE_CHARACTERS = 38
+"""Of a line above a panel."""
 _OURS, _PUBLISHED, _SOLVED = "ours", "published", "solved"
 _DATA = ["task", "agent", "series", "episode", "value", "low", "high", "least", "greatest"]
 
@@ -66,7 +70,7 @@ def _draw(experiment: Experiment, cells: list[Cell], data: pd.DataFrame, colors:
         agent = agent_title(cell.run, experiment.judged_runs())
         here = data[(data["task"] == cell.run.task.title) & (data["agent"] == agent)]
         _draw_panel(axes, cell, here, colors[agent])
-        axes.set_title(f"{agent}\n{cell.run.task.title}")
+        axes.set_title(f"{fill(agent, _TITLE_CHARACTERS)}\n{cell.run.task.title}")
     draw_legend(figure, drawn_entries(grid[: len(cells)]), loc="outside upper left")
     return figure
 

@@ -23,7 +23,7 @@ _DIGITS = 1
 
 
 def _value(value: float) -> str:
-    return "never" if math.isinf(value) else f"{value:z,.{_DIGITS}f}"
+    return "never" if math.isinf(value) else f"{value:z,.{_DIGITS}f}".removesuffix(".0")
 
 
 def _range(low: float, high: float) -> str:
