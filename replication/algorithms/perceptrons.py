@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -54,8 +55,16 @@ class Shape:
         return found
 
 
-def fill_uniform(shape: Shape, flat: Tensor, stream: np.random.Generator, output_limit: float | None) -> None:
+def fill_uniform(
+    shape: Shape,
+    flat: Tensor,
+    stream: np.random.Generator,
+    output_limit: float | None = None,
+    hidden_limit: Literal["inputs", "outputs"] = "inputs",
+) -> None:
     """Fill parameters uniformly within 1 / sqrt(inputs of the layer), those of the output within `output_limit`.
+
+    Weights of hidden layers are within 1 / sqrt(outputs of the layer) where `hidden_limit` says so.
 
     Source: Lillicrap et al. 2016, section 7; torch/nn/modules/linear.py has the same without a limit of its own.
     """
@@ -64,8 +73,11 @@ def fill_uniform(shape: Shape, flat: Tensor, stream: np.random.Generator, output
         limit = 1.0 / math.sqrt(weights.shape[1])
         if output_limit is not None and layer == len(layers) - 1:
             limit = output_limit
-        for part in (weights, biases):
-            part.copy_(torch.from_numpy(stream.uniform(-limit, limit, tuple(part.shape))))
+        of_weights = limit
+        if hidden_limit == "outputs" and layer < len(layers) - 1:
+            of_weights = 1.0 / math.sqrt(weights.shape[0])
+        for part, within in ((weights, of_weights), (biases, limit)):
+            part.copy_(torch.from_numpy(stream.uniform(-within, within, tuple(part.shape))))
 
 
 class Pass:

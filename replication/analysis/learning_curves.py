@@ -146,7 +146,8 @@ def _length_number(run: Run) -> int:
 
 def full_budget_text(run: Run) -> str:
     """Return the length of a training in words, with the length of an iteration."""
-    length = f" of at least {run.protocol.iteration_steps:,} steps" if run.budget.iterations else ""
+    steps = run.protocol.iteration_steps if run.budget.iterations else None
+    length = "" if steps is None else f" of at least {steps:,} steps"
     return budget_text(run) + length
 
 

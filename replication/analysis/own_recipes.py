@@ -24,6 +24,9 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
     protocol, trains = run.protocol, run.family.trains
     over: OverRuns = ("one run" if num_runs == 1 else "mean") if trains else "no training"
     runs = str(num_runs) if trains else "no training"
+    if protocol.solving is not None:
+        window = f"last {protocol.solving.of_last} episodes"
+        return Recipe("training", "in training", window, AS_IN_TRAINING, "moving mean", over, runs)
     final = protocol.final_evaluation
     if protocol.published_quantity == "final_evaluation" and final is not None:
         network = final.network if trains else "no training"

@@ -30,7 +30,7 @@ def read_trace_of(task: Task, path: Path) -> AnyTrace:
 
 
 def read_trace_of_game(path: Path) -> Trace:
-    """Read and check the trace of a game, whose screens can be shown.
+    """Read and check the trace of a game, which has screens.
 
     Raises:
         ReplicationError: as `read_trace_of`; a trace of another kind of task is named as what it is.
@@ -42,10 +42,7 @@ def read_trace_of_game(path: Path) -> Trace:
             other = read_step_trace(path).header
         except ReplicationError:
             raise error from None
-    raise ReplicationError(
-        f"{path}: task: found {other.task} ({other.environment}), expected a game: no other task has a screen to film; "
-        "`verify` plays this trace again"
-    )
+    raise ReplicationError(f"{path}: task: found {other.task} ({other.environment}), expected a game")
 
 
 def episodes_of(trace: AnyTrace) -> Sequence[AnyEpisode]:

@@ -20,8 +20,12 @@ Layout = Literal[
     "nature table 3",
     "nature table 4",
     "trials",
+    "single runs",
 ]
 
+SingleRunQuantity = Literal["mean of the last 100", "solved", "best mean of 100", "final evaluation"]
+"""The mean after an episode; the episode at which the mean is high enough; the highest such mean up to an episode; the
+mean return of the trained policy."""
 EpisodesScored = Literal["final evaluation", "periodic evaluations", "training", "trials", "unknown"]
 NetworkScored = Literal["best", "final", "in training", "no training", "not stated", "unknown"]
 RunStatistic = Literal[
@@ -122,6 +126,14 @@ CURVES_BY_STEP: Final = Schema(
     key=("agent", "task", "step"),
 )
 """A file of learning curves of continuous control: curves_by_step/*.csv.gz, with single runs where they are known."""
+
+_SINGLE_RUNS = Schema(
+    {"task": _TEXT, "version": _TEXT, "algorithm": _TEXT}
+    | {"quantity": Column(accepted=get_args(SingleRunQuantity)), "episode": Column("count", blank=True, low=1.0)}
+    | {"value": _NUMBER, "what_it_is": _TEXT, "origin": _ORIGIN, "source": _TEXT, "confirmed": _TEXT},
+    key=("task", "algorithm", "quantity", "episode"),
+)
+"""A file of what was printed of one run an agent."""
 
 TABLES: Final[dict[str, tuple[str, Schema]]] = {
     "nature_2015_table1_hyperparameters": (
@@ -268,6 +280,7 @@ TABLES: Final[dict[str, tuple[str, Schema]]] = {
             complete={"training_episodes": ("50", "100", "150", "200", "300", "400")},
         ),
     ),
+    **{name: (f"{name}.csv", _SINGLE_RUNS) for name in ("udacity_course", "sb3_zoo_control")},
     "two_point_tasks": (
         "two_point_tasks.csv",
         Schema(

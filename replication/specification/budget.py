@@ -74,7 +74,7 @@ def checked_budget(variant: Variant, protocol: Protocol, given: Mapping[BudgetUn
 
 
 def _asks_for(protocol: Protocol, unit: BudgetUnit) -> str:
-    if unit == "iterations":
+    if unit == "iterations" and protocol.iteration_steps is not None:
         return (
             f"trains in iterations of at least {protocol.iteration_steps} steps: give --budget-iterations N, N >= 1, "
             "and no --budget-frames"

@@ -33,7 +33,17 @@ class Row(Settings):
     expected: dict[str, Any] = Field(default_factory=dict)
     """Settings of the original, by the names used in `in_force`; empty where the behaviour is built in."""
     families: tuple[
-        Literal["fitted_q", "off_policy", "off_policy_continuous", "on_policy", "tabular", "untrained"], ...
+        Literal[
+            "evolution",
+            "fitted_q",
+            "off_policy",
+            "off_policy_continuous",
+            "off_policy_vectors",
+            "on_policy",
+            "tabular",
+            "untrained",
+        ],
+        ...,
     ] = ("off_policy",)
     """Agents it concerns."""
     tag: Literal["program", "paper", "quirk", "rule"] = "program"

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from replication.foundation.validation import Count, Positive, Probability, Settings
 from replication.specification.families.facts import BudgetUnit
-from replication.specification.scored_points import EvaluationScore, TrainingScore
+from replication.specification.scored_points import EvaluationScore, Solving, TrainingScore
 from replication.specification.tasks.task import Kind
 
 FrameRange = tuple[Annotated[int, Field(ge=0)], Count]
@@ -229,6 +229,8 @@ class Protocol(Settings):
     """Where the last training episodes are scored; moves no number of training or evaluation."""
     evaluation_score: EvaluationScore | None = None
     """Where evaluations during training are scored; moves no number of training or evaluation."""
+    solving: Solving | None = None
+    """The moving mean of training episodes by which a task counts as solved, where one is published."""
     sources: dict[str, str]
     deviations: tuple[Deviation, ...]
 

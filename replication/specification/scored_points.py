@@ -45,3 +45,21 @@ class EvaluationScore(Settings):
     def points_steps(self, budget_steps: int) -> tuple[int, ...]:
         """Return the steps at which a training of this length is scored, ascending; its end is the last."""
         return (*(steps for steps in self.at_steps if steps < budget_steps), budget_steps)
+
+
+class Solving(Settings):
+    """A moving mean of training episodes, by which small tasks count as solved; of iterations where those are counted.
+
+    It moves no number of training. Only records of many seeds keep it; other records keep the episodes themselves.
+    """
+
+    of_last: Count
+    """How many are averaged; fewer where fewer were played."""
+    level: float | None
+    """The mean at which the task counts as solved; None: no such level is used."""
+    shown_every: Count
+    """The mean is kept after each multiple of this."""
+
+    def shown(self, length: int) -> list[int]:
+        """List the episodes, from 1, after which the mean is kept in a training of so many; its end at least."""
+        return list(range(self.shown_every, length + 1, self.shown_every)) or [length]

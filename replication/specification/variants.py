@@ -14,9 +14,11 @@ from replication.foundation.files import canonical_json
 from replication.foundation.validation import Settings, validated
 from replication.specification.algorithm_code import code_digest, unknown_code
 from replication.specification.families import (
+    evolution,
     fitted_q,
     off_policy_continuous,
     off_policy_modules,
+    off_policy_vectors,
     on_policy_modules,
     tabular,
     untrained,
@@ -33,7 +35,16 @@ class Variant(Settings):
     title: str
     module: str
     """Module of replication.algorithms that holds the network and the loss."""
-    family: Literal["fitted_q", "off_policy", "off_policy_continuous", "on_policy", "tabular", "untrained"]
+    family: Literal[
+        "evolution",
+        "fitted_q",
+        "off_policy",
+        "off_policy_continuous",
+        "off_policy_vectors",
+        "on_policy",
+        "tabular",
+        "untrained",
+    ]
     paper: str
     original: str
     """The program it is compared with, row by row: a file of workflow/originals."""
@@ -104,8 +115,10 @@ FAMILIES: dict[str, FamilyFacts] = {
     for facts in (
         off_policy_modules.FACTS,
         off_policy_continuous.FACTS,
+        off_policy_vectors.FACTS,
         on_policy_modules.FACTS,
         fitted_q.FACTS,
+        evolution.FACTS,
         tabular.FACTS,
         untrained.FACTS,
     )

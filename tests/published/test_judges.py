@@ -120,7 +120,7 @@ def test_every_line_names_what_exists() -> None:
         assert protocols <= set(known_names("protocols")), name
         assert not judge.aggregates or judge.aggregates in TABLES, name
         assert set(judge.not_trained) <= {score.algorithm for score in scores_by_game(name)}, name
-        assert scores_by_game(name) or judge.layout in {"curves", "curves by step", "trials"}, name
+        assert scores_by_game(name) or judge.layout in {"curves", "curves by step", "trials", "single runs"}, name
 
 
 def test_every_agent_that_an_experiment_names_is_one_of_its_source() -> None:

@@ -43,6 +43,7 @@ UNSEEN = {
     "protocol.evaluation_beside_score": "of protocols whose score is of training episodes; nothing is judged by it",
     "protocol.training_score": "of protocols whose score is of training episodes, as W18 has it",
     "protocol.evaluation_score": "of protocols whose score is of evaluations during training",
+    "protocol.solving": "of small tasks, which count as solved by a mean of training episodes",
     "protocol.periodic_evaluation.num_episodes": "of protocols that evaluate by episodes, not by steps as V has it",
     "protocol.periodic_evaluation.at_start": "of protocols that evaluate the untrained policy",
     "protocol.periodic_evaluation.presentation.noops_after_life_loss_frames": "no trajectory ends with a life there",

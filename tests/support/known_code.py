@@ -24,6 +24,8 @@ SHOWN_BY = [
     "tests/training/test_continuous_numerics.py",
     "tests/training/test_fitted_q.py",
     "tests/training/test_tabular.py",
+    "tests/training/test_evolution.py",
+    "tests/training/test_vectors.py",
 ]
 """Tests that compare what the code learns with what was stored."""
 

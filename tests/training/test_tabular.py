@@ -10,6 +10,7 @@ import pytest
 
 from replication.algorithms.tabular import expected_sarsa, q_learning, sarsa
 from replication.environments.gridworlds.gridworld import transitions_of
+from replication.evidence.solving import MOST_POINTS
 from replication.foundation.files import canonical_json, csv_bytes, sha256
 from replication.foundation.paths import WORKFLOW
 from replication.specification.families.tabular import FACTS, NUMERICS_VERSION
@@ -18,7 +19,7 @@ from replication.specification.run import Run, resolve_run
 from replication.specification.tasks.gridworlds import CLIFF_WALKING
 from replication.training.tabular import one_step
 from replication.training.tabular.choice import choose
-from replication.training.tabular.family import MOST_POINTS, learn
+from replication.training.tabular.family import learn
 from replication.training.tabular.one_step import Agent, play
 
 FINGERPRINTS = {
@@ -53,7 +54,7 @@ def _played(episodes: int, cap: int, step_size: float = 0.5, epsilon: float = 0.
     """Return values and returns of training on the cliff."""
     transitions, returns, stream = transitions_of(CLIFF_WALKING), np.zeros(episodes), np.random.default_rng(5)
     values, lengths = np.zeros(transitions.reward.shape[:2]), np.zeros(episodes, np.int64)
-    agent = Agent(False, step_size, 1.0, epsilon, False)
+    agent = Agent(False, step_size, 1.0, epsilon, False, False)
     assert play(transitions, values, q_learning.td_error, agent, cap, -1, returns, lengths, stream) == episodes
     return values, returns
 
@@ -103,7 +104,7 @@ def test_evaluating_moves_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     after_evaluation = _played(0, -1)[0]
     assert len(kept) == 2 and not kept[0].any() and kept[1].any()  # before training, before evaluation
     assert not after_evaluation.any()
-    values, agent, stream = kept[1].copy(), Agent(False, 0.0, 1.0, 0.0, False), np.random.default_rng(1)
+    values, agent, stream = kept[1].copy(), Agent(False, 0.0, 1.0, 0.0, False, False), np.random.default_rng(1)
     noted = np.zeros(3), np.zeros(3, np.int64)
     play(transitions_of(CLIFF_WALKING), values, q_learning.td_error, agent, 50, -1, *noted, stream)
     assert np.array_equal(values, kept[1])
@@ -184,7 +185,7 @@ def test_sa1_sarsa_takes_the_action_that_it_updated_towards() -> None:
     transitions = transitions_of(CLIFF_WALKING)
     values = np.random.default_rng(1).normal(size=transitions.reward.shape[:2])
     noted_returns = np.zeros(1), np.zeros(1, np.int64)
-    agent, stream = Agent(True, 0.5, 1.0, 0.3, False), np.random.default_rng(3)
+    agent, stream = Agent(True, 0.5, 1.0, 0.3, False, False), np.random.default_rng(3)
     play.py_func(transitions, values, noted, agent, 40, -1, *noted_returns, stream)
     assert len(given) == noted_returns[1][0] > 10
     assert all(before[1] == after[0] for before, after in pairwise(given))
@@ -193,6 +194,57 @@ def test_sa1_sarsa_takes_the_action_that_it_updated_towards() -> None:
 def test_a_number_of_steps_ends_play_within_an_episode() -> None:
     transitions, stream = transitions_of(CLIFF_WALKING), np.random.default_rng(5)
     values, returns, lengths = np.zeros(transitions.reward.shape[:2]), np.zeros(300), np.zeros(300, np.int64)
-    agent = Agent(False, 0.5, 1.0, 0.1, False)
+    agent = Agent(False, 0.5, 1.0, 0.1, False, False)
     ended = play(transitions, values, q_learning.td_error, agent, -1, 1_000, returns, lengths, stream)
     assert 3 < ended < 100 and 900 < lengths[:ended].sum() <= 1_000 and not lengths[ended:].any()
+
+
+def _course(variant: str, episodes: int, seed: int = 1) -> Run:
+    return resolve_run(variant=variant, task="cliff_walking", seed=seed, budget_episodes=episodes)
+
+
+def test_ut1_ut2_ut5_ue2_the_course_plays_the_same_cliff_with_the_same_updates_by_its_step_sizes() -> None:
+    for name, module, step_size in (
+        ("sarsa_course", "sarsa", 0.01),
+        ("q_learning_course", "q_learning", 0.01),
+        ("expected_sarsa_course", "expected_sarsa", 1.0),
+    ):
+        run = _course(name, 10)
+        assert (run.variant.module, run.settings.step_size, run.settings.discount) == (module, step_size, 1.0)
+        assert run.task is _run().task and run.protocol.training == _learning("sarsa", 10).protocol.training
+
+
+def test_ut3_of_equal_values_the_first_action_is_taken() -> None:
+    assert _course("sarsa_course", 10).settings.ties == "first"
+    # Up is the first action: with values of 0 and no random action, an agent goes up against the wall.
+    transitions, values = transitions_of(CLIFF_WALKING), np.zeros((48, 4))
+    agent, noted = Agent(False, 0.0, 1.0, 0.0, True, False), (np.zeros(1), np.zeros(1, np.int64))
+    play(transitions, values, q_learning.td_error, agent, 30, -1, *noted, np.random.default_rng(1))
+    assert noted[0].tolist() == [-30.0]
+
+
+def test_ut4_ue1_the_share_of_random_actions_falls_with_the_number_of_the_episode() -> None:
+    assert _course("sarsa_course", 10).settings.epsilon_by_episode and _course("sarsa_course", 10).settings.epsilon == 1
+    expected = _course("expected_sarsa_course", 10).settings
+    assert (expected.epsilon, expected.epsilon_by_episode) == (0.005, False)
+    transitions, values = transitions_of(CLIFF_WALKING), np.zeros((48, 4))
+    values[:, 0] = 1.0  # every greedy action is up: without random ones no step falls
+    returns = []
+    for first_epsilon, by_episode in ((1.0, True), (1.0, False)):
+        agent = Agent(False, 0.0, 1.0, first_epsilon, True, by_episode)
+        noted = np.zeros(200), np.zeros(200, np.int64)
+        play(transitions, values.copy(), q_learning.td_error, agent, 400, -1, *noted, np.random.default_rng(2))
+        returns.append(noted[0])
+    assert (returns[0][50:] == -400.0).mean() > 0.95 and (returns[1][50:] == -400.0).mean() < 0.5
+    # Without the setting nothing is as before but what a YAML says.
+    assert "epsilon_by_episode" not in _run().identity()["config"]
+    assert _course("sarsa_course", 10).identity()["config"]["epsilon_by_episode"] is True
+
+
+def test_ut6_the_score_is_the_highest_of_the_means_of_a_hundred() -> None:
+    learned = learn(_course("expected_sarsa_course", 1_000))
+    means = [learned.columns[f"mean_at_{episode}"] for episode in range(100, 1_001, 100)]
+    assert learned.score == max(means) and len(learned.curve) == 500
+    assert learned.columns["solved_at"] is None
+    assert np.mean(list(learned.curve.values())) == pytest.approx(np.mean(means))
+    assert learned.score > -20.0  # 13 steps are the shortest path

@@ -10,10 +10,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.algorithms.tabular.values import highest, mean
-from replication.specification.families.tabular import TabularConfig
+from replication.specification.families.tabular import OneStepConfig
 
 PAPER = "van Seijen, van Hasselt, Whiteson & Wiering 2009, A Theoretical and Empirical Analysis of Expected Sarsa"
-Config = TabularConfig
+Config = OneStepConfig
 LEARNER = "one_step"
 CHOOSES_FIRST = False
 

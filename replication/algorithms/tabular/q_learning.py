@@ -10,10 +10,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from replication.algorithms.tabular.values import highest
-from replication.specification.families.tabular import TabularConfig
+from replication.specification.families.tabular import OneStepConfig
 
 PAPER = "Watkins 1989, Learning from Delayed Rewards, PhD thesis, University of Cambridge"
-Config = TabularConfig
+Config = OneStepConfig
 LEARNER = "one_step"
 CHOOSES_FIRST = False
 

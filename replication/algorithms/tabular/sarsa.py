@@ -9,10 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from replication.specification.families.tabular import TabularConfig
+from replication.specification.families.tabular import OneStepConfig
 
 PAPER = "Rummery & Niranjan 1994, On-Line Q-Learning Using Connectionist Systems, University of Cambridge"
-Config = TabularConfig
+Config = OneStepConfig
 LEARNER = "one_step"
 CHOOSES_FIRST = True
 

@@ -42,11 +42,12 @@ class Physics(Protocol):
         """Return what the next step depends on, as far as it can be seen."""
 
 
-def make_environment(environment_id: str) -> Any:
+def make_environment(environment_id: str, **options: Any) -> Any:
     """Make an environment without what Gymnasium's registry wraps around it; a user's own wrappers stay.
 
     Args:
         environment_id: Gymnasium's own name of it, or `module:Class`; a function that makes it will do.
+        options: of the environment, such as how it is drawn.
 
     Raises:
         ReplicationError: there is no such environment, it cannot be made, or a package that it needs is missing.
@@ -54,8 +55,8 @@ def make_environment(environment_id: str) -> Any:
     with _known_warnings_unsaid():
         try:
             if ":" in environment_id:
-                return load_env_creator(environment_id)()
-            return gymnasium.make(environment_id).unwrapped
+                return load_env_creator(environment_id)(**options)
+            return gymnasium.make(environment_id, **options).unwrapped
         except gymnasium.error.DependencyNotInstalled as error:
             reason, _, _ = " ".join(str(error).split()).partition(", run")
             raise ReplicationError(
@@ -67,6 +68,22 @@ def make_environment(environment_id: str) -> Any:
                 f"environment {environment_id}: cannot be made ({type(error).__name__}: {reason}); expected a "
                 "name that Gymnasium knows, or module:Class of one that can be imported from here"
             ) from None
+
+
+def make_drawn_environment(environment_id: str) -> Any:
+    """Make an environment that draws itself offscreen; one of MuJoCo with the camera that follows, where it has one.
+
+    Raises:
+        ReplicationError: as `make_environment`.
+    """
+    environment = make_environment(environment_id, render_mode="rgb_array")
+    renderer = getattr(environment, "mujoco_renderer", None)
+    if renderer is not None:
+        import mujoco
+
+        camera = mujoco.mjtObj.mjOBJ_CAMERA
+        renderer.camera_id = mujoco.mj_name2id(environment.model, camera, "track")  # -1, where there is none: free
+    return environment
 
 
 def physics_of(environment: Any) -> Physics:

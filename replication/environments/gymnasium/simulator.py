@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.environments.contract import ActionCodec, ContinuousActions, DiscreteActions
-from replication.environments.gymnasium.physics import make_environment, physics_of
+from replication.environments.gymnasium.physics import make_drawn_environment, make_environment, physics_of
 from replication.foundation.errors import ReplicationError
 from replication.specification.tasks.gymnasium_tasks import GymnasiumTask
 
@@ -30,15 +30,20 @@ class GymnasiumSimulator:
     the solver starts. A thousand steps take milliseconds; of MuJoCo, less than a tenth of a second.
     """
 
-    def __init__(self, task: GymnasiumTask) -> None:
+    def __init__(self, task: GymnasiumTask, *, drawn: bool = False) -> None:
         """Make it, at the start of the episode 0.
+
+        Args:
+            task: what is played.
+            drawn: True where pictures will be asked for.
 
         Raises:
             ReplicationError: it cannot be made; its actions are neither numbers from 0 on nor one vector of bounded
                 numbers.
         """
         self._id, self._content = task.environment_id, task.unknown_content
-        self._environment: Any = make_environment(self._id)
+        self._make = make_drawn_environment if drawn else make_environment
+        self._environment: Any = self._make(self._id)
         self._physics = physics_of(self._environment)
         self.actions: ActionCodec = actions_of_space(self._environment.action_space, task)
         self.reset()
@@ -61,7 +66,7 @@ class GymnasiumSimulator:
             start: seeds it, 0 <= start < 2^63; equal ones begin equally.
         """
         if self._physics.is_hidden:
-            self._environment = make_environment(self._id)
+            self._environment = self._make(self._id)
         observation, _ = self._environment.reset(seed=start)
         self.start = start
         self.given: list[Any] = []
@@ -78,6 +83,15 @@ class GymnasiumSimulator:
         self._physics.note(observation, reward, self.terminated)
         self.observation = np.asarray(observation, np.float32)
         return float(reward)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Draw the state, uint8 [height, width, 3]; only of a simulator that is drawn."""
+        return np.asarray(self._environment.render(), np.uint8)
+
+    @property
+    def steps_per_second(self) -> int:
+        """Agent steps a second, as the environment says that it is to be shown; 30 where it says nothing."""
+        return int(self._environment.metadata.get("render_fps", 30))
 
     def state_digest(self) -> str:
         stream = repr(self._environment.np_random.bit_generator.state)

@@ -88,6 +88,8 @@ def _scored(run: Run) -> str:
     if run.protocol.evaluation_score is not None:
         periodic = run.protocol.periodic_evaluation
         return f"{periodic.num_episodes if periodic else 0} episodes of the evaluation where the run is judged"
+    if (mean := run.protocol.solving) is not None and final is None:
+        return f"highest mean of {mean.of_last} training episodes, of those after every {mean.shown_every}"
     if run.protocol.published_quantity == "training_episodes":
         return "what the protocol measures in training, the mean over episodes"
     if final is None:

@@ -30,6 +30,10 @@ _OF_STATEMENTS = {
     "not run": "The runs that would tell are not finished.",
 }
 """Meanings of verdicts in a table of statements."""
+_BESIDE_ONE_RUN = {
+    "no reference": "One run was published, or none: a single run has no spread, and nothing is judged by it.",
+}
+"""Meanings of verdicts in a table that places one published run among ours."""
 _VERDICTS = {
     "replicated": "Ours learned as much as the published agent, within a quarter, and the tests show it.",
     "differs": "Ours did not do what the published agent did, and the tests show it.",
@@ -204,7 +208,11 @@ def _listed(names: list[str], last: str = "and") -> str:
 
 def _meanings(table: ShownTable) -> dict[str, str]:
     """Return the meanings of verdicts that the table's columns ask for, in place of those of `_VERDICTS`."""
-    by_column = {"nearest rival": _BESIDE_EXACT, "statement": _OF_STATEMENTS}
+    by_column = {
+        "nearest rival": _BESIDE_EXACT,
+        "statement": _OF_STATEMENTS,
+        "where the published run lies": _BESIDE_ONE_RUN,
+    }
     return next((meanings for column, meanings in by_column.items() if column in table.columns), {})
 
 

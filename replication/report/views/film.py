@@ -22,6 +22,7 @@ from replication.evidence.trace_replay import check_emulator, verify_trace
 from replication.evidence.traces import read_trace_of_game
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
+from replication.report.views.animation import animation
 from replication.report.views.evaluation_views import FRAMES_PER_SECOND, STRETCH_SECONDS, most_rewarding_start
 from replication.specification.tasks.atari_games import find_game
 
@@ -66,7 +67,8 @@ def film(path: Path, episode: int, target: Path, first_frame: int = 1, last_fram
     ]
     values = _predicted_values(path.parent / "embedding.csv", trace, episode)
     title = f"{find_game(trace.header.game).title}, {trace.header.variant}, episode {episode}"
-    write_atomically(target, _animation([_drawn(picture, title, values(picture.frame)) for picture in shown]))
+    drawn = [_drawn(picture, title, values(picture.frame)) for picture in shown]
+    write_atomically(target, animation(drawn, 1000 * SHOWN_EVERY_FRAMES // FRAMES_PER_SECOND))
     return target
 
 
@@ -160,20 +162,3 @@ def _drawn(picture: Shown, title: str, value: float | None) -> Image.Image:
     pen.text((4, 0), title, fill="white", font=font)
     pen.text((4, 12), words, fill="white", font=font)
     return drawn
-
-
-def _animation(pictures: list[Image.Image]) -> bytes:
-    milliseconds = 1000 * SHOWN_EVERY_FRAMES // FRAMES_PER_SECOND
-    content = io.BytesIO()
-    pictures[0].save(
-        content,
-        "WEBP",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=milliseconds,
-        loop=0,
-        quality=45,
-        method=4,
-        minimize_size=False,
-    )
-    return content.getvalue()

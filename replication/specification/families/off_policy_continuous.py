@@ -36,6 +36,8 @@ class OrnsteinUhlenbeckNoise(Settings):
     """Of the normal numbers, in `noise_unit`."""
     dt: Positive
     """Time of a step, in the unit of `theta`."""
+    draws: Literal["normal", "uniform"] = "normal"
+    """What is drawn in each step: standard normal numbers, or uniform ones from 0 to 1, which drift."""
 
 
 class PerceptronConfig(Settings):
@@ -45,6 +47,8 @@ class PerceptronConfig(Settings):
     """Of each hidden layer, the first one first."""
     output_limit: Positive | None
     """Weights and biases of the output start uniform within this; None: within 1 / sqrt(inputs), as all others."""
+    hidden_limit: Literal["inputs", "outputs"] = "inputs"
+    """Weights of hidden layers start uniform within 1 over the root of a layer's inputs, or of its outputs."""
     optimizer: AdamConfig
 
 
@@ -90,6 +94,10 @@ class OffPolicyContinuousConfig(FamilySettings):
     """Added to the actor's actions in training; the sum is cut to the bounds of the task."""
     noise_unit: Literal["action", "largest_action"]
     """Unit of noise: that of actions, or half the range of each of their dimensions."""
+    action_limit: Positive | None = None
+    """Largest size of an action in each dimension, where it is less than the task's; None: that."""
+    truncation_bootstraps: bool = True
+    """Whether the value of the state at the cap enters the target; False stores the cap as an end."""
     actor: PerceptronConfig
     """Chooses the action, through a tanh from bound to bound."""
     critic: CriticConfig

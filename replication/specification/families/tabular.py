@@ -27,6 +27,13 @@ class TabularConfig(TabularSettings):
     """Which of several actions of the highest value is the greedy one: each as likely, or the first of the list."""
 
 
+class OneStepConfig(TabularConfig):
+    """The same, one value moved after each step."""
+
+    epsilon_by_episode: bool = False
+    """The share of random actions of an episode is epsilon divided by its number, from 1; False: epsilon in all."""
+
+
 class DynaConfig(TabularConfig):
     """The same with a model, from which it learns between two steps."""
 
@@ -76,9 +83,9 @@ FACTS = FamilyFacts(
     name="tabular",
     settings=TabularSettings,
     modules={
-        "q_learning": TabularConfig,
-        "sarsa": TabularConfig,
-        "expected_sarsa": TabularConfig,
+        "q_learning": OneStepConfig,
+        "sarsa": OneStepConfig,
+        "expected_sarsa": OneStepConfig,
         "double_q_learning": TabularConfig,
         "dyna_q": DynaConfig,
         "reinforce_tabular": ReinforceTabularConfig,

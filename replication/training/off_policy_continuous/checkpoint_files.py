@@ -21,8 +21,7 @@ from replication.evidence.scores import CurvePoint, EpisodeRecord
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import plain, readable_json, rich
 from replication.foundation.validation import Settings, validated
-from replication.training.off_policy_continuous.lane import Lane
-from replication.training.off_policy_continuous.learner import Learner
+from replication.training.off_policy_continuous.parts import AnyLane, AnyLearner
 
 _TENSORS, _LANE = "tensors.safetensors", "lane.json"
 NAMES = frozenset({_TENSORS, _LANE})
@@ -68,7 +67,7 @@ class Stored:
     """Of the learner, and the content of the replay memory."""
 
 
-def encode(lane: Lane, learner: Learner, curve: Sequence[CurvePoint], seconds: float) -> dict[str, bytes]:
+def encode(lane: AnyLane, learner: AnyLearner, curve: Sequence[CurvePoint], seconds: float) -> dict[str, bytes]:
     """Return the files of a checkpoint, by name; only between two turns of training."""
     content = {
         "lane": lane.state(),
@@ -78,11 +77,11 @@ def encode(lane: Lane, learner: Learner, curve: Sequence[CurvePoint], seconds: f
         "updates": learner.updates,
         "seconds": seconds,
     }
-    tensors = learner.tensors() | {"replay": lane.replay.content()}
+    tensors = {**learner.tensors(), "replay": lane.replay.content()}
     return {_TENSORS: save(tensors), _LANE: readable_json(plain(content))}
 
 
-def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learner) -> Stored:
+def decode(files: Mapping[str, bytes], folder: Path, lane: AnyLane, learner: AnyLearner) -> Stored:
     """Decode the files of a checkpoint, and check all that can be checked without playing.
 
     Args:
@@ -102,8 +101,8 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learne
         raise ReplicationError(f"{where}: not the record of a lane ({reason_of(error)})") from None
     if set(of_lane["streams"]) != set(lane.streams):
         raise ReplicationError(f"{where}: streams: found {sorted(of_lane['streams'])}, expected {sorted(lane.streams)}")
-    if getattr(of_lane["noise"], "shape", None) != lane.noise.state.shape:
-        raise ReplicationError(f"{where}: noise: found {of_lane['noise']!r}, expected {len(lane.noise.state)} numbers")
+    if getattr(of_lane["noise"], "shape", None) != lane.noise_state.shape:
+        raise ReplicationError(f"{where}: noise: found {of_lane['noise']!r}, expected {len(lane.noise_state)} numbers")
     try:
         tensors = load(files[_TENSORS])
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -112,7 +111,7 @@ def decode(files: Mapping[str, bytes], folder: Path, lane: Lane, learner: Learne
     return Stored(of_lane, content.episodes, content.curve, content.added, content.updates, content.seconds, tensors)
 
 
-def _check_tensors(tensors: Mapping[str, Tensor], added: int, path: Path, lane: Lane, learner: Learner) -> None:
+def _check_tensors(tensors: Mapping[str, Tensor], added: int, path: Path, lane: AnyLane, learner: AnyLearner) -> None:
     """Check that tensors have the names, types and shapes of this learner and its replay memory."""
     expected = {name: _kind(tensor) for name, tensor in learner.tensors().items()}
     held, width = min(added, lane.config.replay_capacity_steps), lane.replay.content().shape[1]

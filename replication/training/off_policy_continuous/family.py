@@ -7,46 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from replication.environments.contract import Policy, Viewing
-from replication.evidence.run_files import Outcome
-from replication.foundation.errors import ReplicationError
 from replication.foundation.progress import say
 from replication.specification.run import Run
 from replication.training.machine.settings import Machine
 from replication.training.off_policy.learner import prepare_torch
+from replication.training.off_policy_continuous.cohort import ContinuousCohort, check_device
 from replication.training.off_policy_continuous.footprint import memory_text
-from replication.training.off_policy_continuous.loop import train
 from replication.training.off_policy_continuous.networks import EvaluatedActor, read_actor
-from replication.training.off_policy_continuous.outcomes import outcome_of
 from replication.training.off_policy_continuous.speed import measure_speed
-from replication.training.off_policy_continuous.trainee import Trainee, new_trainee
-from replication.training.resumable_play import Play
+from replication.training.off_policy_continuous.trainee import new_trainee
 
 __all__ = ["measure_speed", "open_cohort", "open_network", "player"]
-
-
-class ContinuousCohort:
-    """The lanes of one variant with their learners, all in this process.
-
-    Args:
-        trainees: at least one.
-        machine: they are on.
-    """
-
-    progress_unit = "steps"
-
-    def __init__(self, trainees: Sequence[Trainee], machine: Machine) -> None:
-        self.trainees = trainees
-        self._machine = machine
-
-    def train(self, play: Play) -> Iterator[None]:
-        """Advance every lane by some steps and updates a turn."""
-        return train(self.trainees, play)
-
-    def finish(self, play: Play) -> Iterator[Outcome]:
-        """Give what each lane leaves, one after the other."""
-        for trainee in self.trainees:
-            if trainee.failure is None:
-                yield outcome_of(trainee, self._machine, play, lanes=len(self.trainees))
 
 
 @contextmanager
@@ -58,10 +29,7 @@ def open_cohort(runs: Sequence[Run], machine: Machine) -> Iterator[ContinuousCoh
     """
     prepare_torch()
     run = runs[0]
-    if machine.device != "cpu":
-        raise ReplicationError(
-            f"--device {machine.device}: {run.name}: family {run.family.name} trains on cpu alone; leave --device out"
-        )
+    check_device(run, machine)
     say(f"{memory_text(run, machine.storage)}{f', for each of {len(runs)} lanes' if len(runs) > 1 else ''}")
     yield ContinuousCohort([new_trainee(run) for run in runs], machine)
 

@@ -51,7 +51,10 @@ class Lane:
                 f"{run.family.name} expects continuous; name another task or another variant"
             )
         self.actions = simulator.actions
-        self._low, self._high = (np.array(bound, np.float32) for bound in (self.actions.low, self.actions.high))
+        self.chosen_from = limited(simulator.actions, config.action_limit)
+        """What the actor chooses from: the actions of the task, or a part of them."""
+        bounds = (self.chosen_from.low, self.chosen_from.high)
+        self._low, self._high = (np.array(bound, np.float32) for bound in bounds)
         self._task = PresentedGymnasium(run.task, simulator, run.protocol.training, self.streams["starts"])
         self.observation_size = int(np.prod(self._task.spaces.observation))
         size = len(self.actions.low)
@@ -74,6 +77,11 @@ class Lane:
         return self.step >= self.run.budget.steps and self.updates_owed == 0
 
     @property
+    def noise_state(self) -> NDArray[np.float64]:
+        """What is left of the noise of earlier steps."""
+        return self.noise.state
+
+    @property
     def recent_return(self) -> float | None:
         """Mean raw return of the last hundred training episodes; None before the first has ended."""
         recent = self.episodes[-_RECENT_EPISODES:]
@@ -84,9 +92,11 @@ class Lane:
         observation = self._task.observation.copy()  # a step may overwrite it
         action = self._random_action() if self.step < self._random_steps else self._explore(act(observation))
         result = self._task.step(action)
-        self.replay.add(observation, action, result.reward, self._task.observation, terminated=result.terminated)
+        config = self.config
+        ends = result.terminated or (result.truncated and not config.truncation_bootstraps)
+        self.replay.add(observation, action, result.reward, self._task.observation, terminated=ends)
         self.step += 1
-        config, learns = self.config, self.step > self._learning_starts
+        learns = self.step > self._learning_starts
         if config.update_period_steps is not None and config.updates_at_once is not None:
             if learns and self.step % config.update_period_steps == 0:
                 self.updates_owed += config.updates_at_once
@@ -124,3 +134,11 @@ class Lane:
         self.noise.state = state["noise"]
         for name, stream in self.streams.items():
             restore_stream(stream, state["streams"][name])
+
+
+def limited(actions: ContinuousActions, limit: float | None) -> ContinuousActions:
+    """Return the actions of at most this size in each dimension; None: all."""
+    if limit is None:
+        return actions
+    low, high = (tuple(min(max(bound, -limit), limit) for bound in bounds) for bounds in (actions.low, actions.high))
+    return ContinuousActions(low=low, high=high)

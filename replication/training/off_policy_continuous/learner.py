@@ -50,9 +50,12 @@ class Learner:
         actor, critic = shapes(self.config, observation_size, len(actions.low))
         count = algorithm.NUM_CRITICS
         self._actor, self._critics = torch.empty(actor.parameter_count), torch.empty(count * critic.parameter_count)
-        fill_uniform(actor, self._actor, streams["initialisation"], config.actor.output_limit)
+        fill_uniform(
+            actor, self._actor, streams["initialisation"], config.actor.output_limit, config.actor.hidden_limit
+        )
         for part in self._critics.chunk(count):
-            fill_uniform(critic, part, streams["initialisation"], config.critic.output_limit)
+            limits = (config.critic.output_limit, config.critic.hidden_limit)
+            fill_uniform(critic, part, streams["initialisation"], *limits)
         self._target_actor, self._target_critics = self._actor.clone(), self._critics.clone()
         self._actor_gradient, self._critic_gradient = torch.empty_like(self._actor), torch.empty_like(self._critics)
         self._actor_optimizer = Adam([self._actor], config.actor.optimizer)
@@ -132,6 +135,17 @@ class Learner:
         for number, (critic_pass, layers) in enumerate(zip(self._critic_passes, critics, strict=True)):
             self._values[number] = critic_pass.forward(layers, observations, actions)[:, 0]
         return self._values
+
+    def random_action(self, stream: np.random.Generator) -> NDArray[np.float32]:
+        """Draw an action uniformly between the bounds, float32 [dimensions]."""
+        return stream.uniform(self.bounds.low.numpy(), self.bounds.high.numpy()).astype(np.float32)
+
+    def end_step(self, step: int) -> None:
+        """Do nothing: targets follow with updates."""
+
+    def evaluated(self) -> dict[str, Tensor]:
+        """Return the parameters that an evaluation plays with, by name."""
+        return {"actor": self._actor}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""

@@ -40,6 +40,7 @@ def advance(trainee: Trainee) -> None:
             learn(trainee)
         elif not lane.done:
             lane.play(learner.act)
+            learner.end_step(lane.step)
         if not trainee.active or trainee.owes_evaluation:
             return
 

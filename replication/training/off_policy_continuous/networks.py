@@ -1,8 +1,9 @@
-"""The actor of a run as it is evaluated: stored in the state of its run, and brought back."""
+"""What a run plays with as it is evaluated, an actor for one: stored in the state of its run, and brought back."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,28 +15,28 @@ from replication.environments.contract import Policy
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import sha256, write_atomically
 from replication.specification.run import Run
-from replication.training.off_policy_continuous.learner import Learner
+from replication.training.off_policy_continuous.parts import AnyLearner
 
 
 class EvaluatedActor:
-    """The actor of a learner, to play with."""
+    """The actor of a learner, or what else chooses its actions, to play with."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: AnyLearner) -> None:
         self._learner = learner
 
     def policy(self, epsilon: float) -> Policy:
-        """Return the policy that takes this share of uniform actions, and else the actor's."""
-        learner, low, high = self._learner, self._learner.bounds.low.numpy(), self._learner.bounds.high.numpy()
+        """Return the policy that takes this share of uniform actions, and else the learner's."""
+        learner = self._learner
 
-        def choose(observation: NDArray[np.float32], stream: np.random.Generator) -> NDArray[np.float32]:
+        def choose(observation: NDArray[np.float32], stream: np.random.Generator) -> Any:
             if epsilon and stream.random() < epsilon:
-                return stream.uniform(low, high).astype(np.float32)
+                return learner.random_action(stream)
             return learner.act(observation)
 
         return choose
 
 
-def read_actor(run: Run, path: Path, learner: Learner) -> EvaluatedActor:
+def read_actor(run: Run, path: Path, learner: AnyLearner) -> EvaluatedActor:
     """Read a stored actor, or the actor of a checkpoint, into a learner of the same run.
 
     Raises:
@@ -46,23 +47,25 @@ def read_actor(run: Run, path: Path, learner: Learner) -> EvaluatedActor:
         tensors = load(file.read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
         raise ReplicationError(f"{file}: cannot be read ({reason_of(error)}); remove it") from None
-    actor = learner.tensors()["actor"]
-    if "actor" not in tensors or tensors["actor"].shape != actor.shape:
-        raise ReplicationError(f"{file}: not the actor of {run.name}; remove it")
+    parameters = learner.evaluated()
+    for name, parameter in parameters.items():
+        if name not in tensors or tensors[name].shape != parameter.shape:
+            raise ReplicationError(f"{file}: not the {name} of {run.name}; remove it")
     with torch.no_grad():
-        actor.copy_(tensors["actor"])
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])
     return EvaluatedActor(learner)
 
 
-def store_actor(learner: Learner, path: Path) -> None:
+def store_actor(learner: AnyLearner, path: Path) -> None:
     """Write the learner's actor to a file."""
     write_atomically(path, _content(learner))
 
 
-def network_sha256(learner: Learner) -> str:
+def network_sha256(learner: AnyLearner) -> str:
     """Compute the digest of the actor's parameters."""
     return sha256(_content(learner))
 
 
-def _content(learner: Learner) -> bytes:
-    return save({"actor": learner.tensors()["actor"]})
+def _content(learner: AnyLearner) -> bytes:
+    return save(learner.evaluated())

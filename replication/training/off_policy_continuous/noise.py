@@ -34,8 +34,9 @@ class Noise:
 
         Source: Lillicrap et al. 2016, section 3 (Uhlenbeck and Ornstein 1930), in steps of Euler and Maruyama.
         """
-        normal, config = self._stream.standard_normal(len(self.state)), self._config
+        config, size = self._config, len(self.state)
         if isinstance(config, GaussianNoise):
-            return config.deviation * normal
-        self.state = self.state - config.theta * config.dt * self.state + config.sigma * math.sqrt(config.dt) * normal
+            return config.deviation * self._stream.standard_normal(size)
+        drawn = self._stream.standard_normal(size) if config.draws == "normal" else self._stream.random(size)
+        self.state = self.state - config.theta * config.dt * self.state + config.sigma * math.sqrt(config.dt) * drawn
         return self.state

@@ -28,14 +28,18 @@ def measure_speed(run: Run, seconds: float) -> tuple[float, float]:
     Returns: agent steps a second in training once it learns, and in evaluation; on one core of the CPU.
     """
     prepare_torch()
-    trainee = new_trainee(run)
+    return speed_of(new_trainee(run), seconds)
+
+
+def speed_of(trainee: Trainee, seconds: float) -> tuple[float, float]:
+    """Measure the speed of a trainee that is at its start, as `measure_speed`."""
     lane, act = trainee.lane, trainee.learner.act
     for _ in range(_STEPS_BEFORE):
         lane.play(act)
     learn(trainee)  # compiled functions are ready
     a_step = _seconds_of(lambda: lane.play(act), seconds / 2)
     an_update = _seconds_of(lambda: learn(trainee), seconds / 2)
-    return 1.0 / (a_step + lane.config.updates_a_step * an_update), _evaluation_speed(run, trainee, seconds)
+    return 1.0 / (a_step + lane.config.updates_a_step * an_update), _evaluation_speed(trainee.run, trainee, seconds)
 
 
 def _seconds_of(work: Callable[[], object], seconds: float) -> float:

@@ -15,6 +15,7 @@ from replication.training.contract import EvaluatedPoint
 from replication.training.off_policy_continuous.checkpoint_files import NAMES, Stored, decode, encode
 from replication.training.off_policy_continuous.lane import Lane
 from replication.training.off_policy_continuous.learner import Learner
+from replication.training.off_policy_continuous.parts import AnyLane, AnyLearner
 
 
 @dataclass
@@ -24,8 +25,8 @@ class Trainee:
     `training.contract.Trainee` says what its members mean to the session.
     """
 
-    lane: Lane
-    learner: Learner
+    lane: AnyLane
+    learner: AnyLearner
     curve: list[CurvePoint] = field(default_factory=list)
     evaluated: EvaluatedPoint | None = None
     """The latest periodic evaluation, until it is taken."""
@@ -42,11 +43,11 @@ class Trainee:
 
     @property
     def progress(self) -> int:
-        return self.step
+        return len(self.lane.episodes) if self.run.budget.episodes else self.step
 
     @property
     def progress_end(self) -> int:
-        return self.run.budget.steps
+        return self.run.budget.episodes or self.run.budget.steps
 
     @property
     def active(self) -> bool:
@@ -118,4 +119,4 @@ def new_trainee(run: Run) -> Trainee:
     """Open the task of a run, and build its networks."""
     lane = Lane(run, run.settings_as(OffPolicyContinuousConfig))
     algorithm = load_algorithm(run.variant.module)
-    return Trainee(lane, Learner(algorithm, lane.config, lane.observation_size, lane.actions, lane.streams))
+    return Trainee(lane, Learner(algorithm, lane.config, lane.observation_size, lane.chosen_from, lane.streams))

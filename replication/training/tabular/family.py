@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.evidence.solving import MOST_POINTS, block_means, solving_columns
 from replication.specification.families.tabular import ReinforceTabularConfig, TabularConfig
 from replication.specification.protocols import AnyPresentation, GridworldPresentation, GymnasiumPresentation
 from replication.specification.run import Run
@@ -21,8 +22,6 @@ from replication.training.tabular.playing import Played
 
 _LAST = 100
 """Training episodes at the end whose mean return stands beside the score of an evaluation."""
-MOST_POINTS = 500
-"""Of a curve. Longer ones are means over blocks of episodes of one length."""
 
 
 def open_cohort(runs: Sequence[Run], machine: Machine) -> AbstractContextManager[Cohort]:
@@ -64,7 +63,8 @@ def _measured(shown: AnyPresentation) -> str:
 def _scored_by_training(run: Run, shown: AnyPresentation, played: Played, curve: dict[int, float]) -> Learned:
     """Score what was earned while learning: the mean over all episodes, or how many ended within the steps.
 
-    Where episodes are cut, it says how many were.
+    Where the protocol asks for the mean of the last episodes, it is the highest of those. Where episodes are cut, it
+    says how many were.
     """
     if _measured(shown) == "finished_episodes":
         return Learned(float(len(played.returns)), {}, curve)
@@ -73,7 +73,8 @@ def _scored_by_training(run: Run, shown: AnyPresentation, played: Played, curve:
     cap = _cap_steps(run, shown)
     if cap is not None:
         columns["cut_episodes"] = int((played.lengths == cap).sum())
-    return Learned(float(values.mean()), columns, curve)
+    kept = solving_columns(values, run.protocol.solving)
+    return Learned(kept.pop("best_mean", float(values.mean())), columns | kept, curve)
 
 
 def _of_episodes(shown: AnyPresentation, played: Played) -> NDArray[np.float64]:
@@ -86,9 +87,5 @@ def _curve(run: Run, shown: AnyPresentation, played: Played) -> dict[int, float]
         width = -(-run.budget.steps // MOST_POINTS)
         points = np.arange(width, run.budget.steps + 1, width)
         values: NDArray[Any] = np.searchsorted(np.cumsum(played.lengths), points, side="right").astype(np.float64)
-    else:
-        of_episodes = _of_episodes(shown, played)
-        width = -(-len(of_episodes) // MOST_POINTS)
-        values = of_episodes[: len(of_episodes) // width * width].reshape(-1, width).mean(axis=1)
-        points = np.arange(1, len(values) + 1) * width
-    return dict(zip(points.tolist(), values.tolist(), strict=True))
+        return dict(zip(points.tolist(), values.tolist(), strict=True))
+    return block_means(_of_episodes(shown, played))

@@ -13,7 +13,7 @@ from replication.algorithms.tabular.contract import OneStepAlgorithm
 from replication.environments.gridworlds.gridworld import TabularWorld, Transitions, transitions_of
 from replication.foundation.errors import ReplicationError
 from replication.foundation.random_streams import named_stream
-from replication.specification.families.tabular import TabularConfig
+from replication.specification.families.tabular import OneStepConfig
 from replication.specification.run import Run
 from replication.specification.tasks.gridworlds import Gridworld
 from replication.training.tabular.choice import choose
@@ -31,6 +31,8 @@ class Agent(NamedTuple):
     epsilon: float
     first: bool
     """Of several actions of the highest value the first is taken; False: each is as likely."""
+    epsilon_by_episode: bool
+    """The share of random actions is epsilon divided by the number of the episode, from 1."""
 
 
 def player(run: Run, algorithm: OneStepAlgorithm) -> Player:
@@ -39,7 +41,7 @@ def player(run: Run, algorithm: OneStepAlgorithm) -> Player:
     Raises:
         ReplicationError: the run's world changes.
     """
-    config, transitions = run.settings_as(TabularConfig), unchanging_transitions(run)
+    config, transitions = run.settings_as(OneStepConfig), unchanging_transitions(run)
     values = np.zeros(transitions.reward.shape[:2])
 
     def play_for(purpose: str, episodes: int, steps: int, cap: int, epsilon: float, *, learns: bool) -> Played:
@@ -49,6 +51,7 @@ def player(run: Run, algorithm: OneStepAlgorithm) -> Player:
             config.discount,
             epsilon,
             config.ties == "first",
+            learns and config.epsilon_by_episode,
         )
         returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
         stream = named_stream(run.seed, run.task.name, purpose)
@@ -105,12 +108,13 @@ def play(
     outcomes, played = next_state.shape[2], 0
     for episode in range(len(returns)):
         state, steps, ended, action, total = transitions.start, 0, False, -1, 0.0
+        epsilon = agent.epsilon / (episode + 1) if agent.epsilon_by_episode else agent.epsilon
         q_tm1 = values[state, : actions[state]]
         while not ended and steps != cap:
             if played == steps_in_all:
                 return episode
             if action < 0:
-                action = choose(q_tm1, agent.epsilon, agent.first, stream)
+                action = choose(q_tm1, epsilon, agent.first, stream)
             outcome = int(stream.random() * outcomes) if outcomes > 1 else 0
             reward, deviation = rewards[state, action, outcome], deviations[state, action, outcome]
             if deviation > 0.0:
@@ -118,9 +122,9 @@ def play(
             state = next_state[state, action, outcome]
             q_t, ended, following = values[state, : actions[state]], terminal[state], -1
             if agent.chooses_first and not ended:
-                following = choose(q_t, agent.epsilon, agent.first, stream)
+                following = choose(q_t, epsilon, agent.first, stream)
             discount = 0.0 if ended else agent.discount
-            error = td_error(q_tm1, action, reward, discount, q_t, following, agent.epsilon)
+            error = td_error(q_tm1, action, reward, discount, q_t, following, epsilon)
             q_tm1[action] += agent.step_size * error
             q_tm1, action, total, steps, played = q_t, following, total + reward, steps + 1, played + 1
         returns[episode], lengths[episode] = total, steps

@@ -1,0 +1,1 @@
+"""Losses of values of actions on vectors of numbers: those of the off-policy family."""

@@ -1,0 +1,1 @@
+"""Search by whole episodes, each played by one candidate."""

@@ -1,0 +1,1 @@
+"""Training from a replay memory of vectors, by values of a few actions."""
