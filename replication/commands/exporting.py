@@ -19,7 +19,6 @@ from torch import Tensor
 
 from replication.commands.loaded_run import LoadedRun
 from replication.evidence.evaluation import EvaluationRequest, evaluate
-from replication.evidence.state_files import network_path
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import sha256, write_atomically
 from replication.foundation.random_streams import named_stream
@@ -57,8 +56,10 @@ def export(loaded: LoadedRun, file_format: str, output: Path | None, results: Pa
                 f'--format {file_format}: package {package} is not installed; `pip install "replication-suite[onnx]"`'
             )
     run = loaded.run
-    network = network_path(run, loaded.state)
-    states = played_states(loaded)  # which says what is missing
+    if not run.family.trains:
+        raise ReplicationError(f"{run.name}: family {run.family.name} has no network to export; name another run")
+    states = played_states(loaded)
+    network = loaded.network
     found = exported(run, network)
     example = found.prepared(states[0], _stream(loaded))
     data, read = _FORMATS[file_format](found, example, lambda: exported(run, network))
@@ -69,11 +70,12 @@ def export(loaded: LoadedRun, file_format: str, output: Path | None, results: Pa
             f"most {MOST_APART:.0e}); nothing was written"
         )
     folder = output or Path(f"exported_{run.variant.variant}_{run.task.name}_{run.seed}")
+    stored = network / "tensors.safetensors" if network.is_dir() else network
     path = folder / _NAMES[file_format]
     write_atomically(path, data)
     facts = {
         "file": f"{path.name}, {len(data):,} bytes, SHA-256 {sha256(data)}",
-        "network": f"SHA-256 {sha256(network.read_bytes())} of {network.name}",
+        "network": f"SHA-256 {sha256(stored.read_bytes())} of {network.name}",
         "checked": f"on {len(states):,} states of its own play: outputs apart by at most {apart:.1e} of the largest",
     }
     tensors = {name: (str(tensor.dtype), tuple(tensor.shape)) for name, tensor in found.module.state_dict().items()}

@@ -15,11 +15,12 @@ from replication.analysis.cells import run_score
 from replication.analysis.finished import FinishedRun, finished_run
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.evaluation import exploration_stream
-from replication.evidence.state_files import network_path
+from replication.evidence.state_files import checkpoints, network_path
 from replication.evidence.traces import AnyTrace, read_trace_of
 from replication.foundation.errors import ReplicationError
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
 from replication.specification.families.facts import FamilySettings
+from replication.specification.protocols import Presentation
 from replication.specification.run import Run
 from replication.specification.seeds import Seeds
 
@@ -129,27 +130,42 @@ class LoadedRun:
 
     @cached_property
     def policy(self) -> RunPolicy:
-        """The policy that its final evaluation played.
+        """The policy that its final evaluation played, or that its training ended with where there was none.
 
         Raises:
             ReplicationError: its network is not in the state; its family keeps no policy.
         """
-        run, network = self.run, None
+        from replication.training.contract import load_family
+
+        run = self.run
         if run.family.bundles:
             raise ReplicationError(
                 f"{run.name}: found evidence of the grade {run.family.evidence}, expected a run that stores a network; "
                 "`verify --policy` learns it again"
             )
-        if run.family.trains:
-            network = network_path(run, self.state)
-            if not network.exists():
-                raise ReplicationError(
-                    f"{network}: found no network of {run.name}, expected it in the state; name the state, or train "
-                    "the run"
-                )
-        from replication.training.contract import load_family
+        family, network = load_family(run.family.name), self.network if run.family.trains else None
+        if network is None or network.is_file():
+            return RunPolicy(run, *family.player(run, network))
+        shown = run.protocol.training
+        viewing = family.viewing(run, shown) if isinstance(shown, Presentation) else None
+        return RunPolicy(run, family.open_network(run, network).policy(run.final_epsilon(None)), viewing)
 
-        return RunPolicy(run, *load_family(run.family.name).player(run, network))
+    @property
+    def network(self) -> Path:
+        """The file of the network that was evaluated; where none is, the checkpoint at the end of training.
+
+        Raises:
+            ReplicationError: neither is in the state.
+        """
+        path, steps = network_path(self.run, self.state), self.record.get("counts", {}).get("steps")
+        if path.exists():
+            return path
+        for step, folder in checkpoints(self.run.state_folder(self.state)):
+            if step == steps:
+                return folder
+        raise ReplicationError(
+            f"{path}: found no network of {self.run.name}, expected it in the state; name the state, or train the run"
+        )
 
     def environment(self, render_mode: str | None = None) -> Any:
         """Make the environment of its final evaluation, or of its training where its protocol has none.
@@ -159,7 +175,6 @@ class LoadedRun:
         """
         from replication.environments.atari.env import AtariEnv
         from replication.environments.gymnasium_ids import make
-        from replication.specification.protocols import Presentation
 
         run = self.run
         final = run.protocol.evaluation_at_end
@@ -169,8 +184,12 @@ class LoadedRun:
             shown = shown.model_copy(update={"frame_skip": viewing.frame_skip})
             pipeline = "nature" if viewing.frame_pipeline == "none" else viewing.frame_pipeline
             return AtariEnv(run.task.name, shown, pipeline, viewing.frame_stack, viewing.history_start, render_mode)
-        part = "evaluation" if final else "training"
-        return make(run.task.name, run.protocol.protocol, part=part, render_mode=render_mode)
+        return make(
+            run.task.name,
+            run.protocol.protocol,
+            part="evaluation" if final else "training",
+            render_mode=render_mode,
+        )
 
 
 def load_run(folder: Path, seed: int | None, state: Path) -> LoadedRun:

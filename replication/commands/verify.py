@@ -87,4 +87,4 @@ def check(results: Path, cores: int | None, *, policy: bool, state: Path | None,
 
         yield check_policies(folders, state or state_root(), quiet=quiet)
     if state is not None:
-        yield check_states(folders, state)
+        yield str(check_states(folders, state))

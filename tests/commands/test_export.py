@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from safetensors.torch import load_file
 import replication as rp
 from replication.commands import exporting
 from replication.commands.cli import main
-from replication.evidence.state_files import network_path
 from replication.training.exported import exported
 
 RUNS = {
@@ -28,7 +28,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("export")
 
 
-@pytest.fixture(params=RUNS, scope="module")
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if "ppo" in name else name for name in RUNS], scope="module"
+)
 def run(request: pytest.FixtureRequest, folder: Path):
     variant, task = request.param.split("/")
     places = {"results": folder / "results", "state": folder / "state"}
@@ -50,13 +52,14 @@ def test_what_is_written_gives_the_outputs_of_the_original(run, tmp_path: Path, 
     assert export(run, tmp_path, file_format) == 0
     card = (tmp_path / "card.md").read_text()
     assert run.record["result_digest"] in card and "verdict: none" in card and run.run.protocol.title in card
-    found = exported(run.run, network_path(run.run, run.state))
+    found = exported(run.run, run.network)
     state = exporting.played_states(run, 1)[0]
     stream = exporting._stream(run)
     inputs = found.prepared(state, stream)
     expected = torch.from_numpy(found.original(state, exporting._stream(run)))
     if file_format == "torchscript":
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch advises another format
             written = torch.jit.load(str(tmp_path / "policy.pt"))(*inputs)[0]
         torch.testing.assert_close(written, expected, rtol=1e-4, atol=1e-6)
     else:
