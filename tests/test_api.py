@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import replication as rp
 from replication import api
@@ -54,7 +55,7 @@ def test_a_run_that_is_trained_is_loaded_scored_and_verified(folder: Path) -> No
     table = rp.load(scores["folder"][0])
     assert isinstance(table.settings, TabularConfig) and table.settings.step_size == 0.25
     assert table.score == scores["score"][0] and table.run.seed == 5
-    assert "2 runs verified" in rp.verify(folder / "results") or "verified" in rp.verify(folder / "results")
+    assert "1 runs verified" in rp.verify(folder / "results")  # and a bundle, learned again
 
 
 def test_a_policy_acts_as_its_evaluation_did(folder: Path) -> None:
@@ -101,6 +102,31 @@ def test_a_function_is_judged_as_a_process_is(tmp_path: Path) -> None:
         rp.judge(lambda seen: 3, **given | {"name": "other"})
     with pytest.raises(rp.ReplicationError, match=r"answered \[0. 1.\], expected one whole number"):
         rp.judge(lambda seen: [0.0, 1.0], **given | {"name": "other"})
+
+
+def test_a_policy_is_judged_as_cleanrl_and_stable_baselines3_show_games(tmp_path: Path) -> None:
+    class Model:
+        def predict(self, seen: np.ndarray, deterministic: bool) -> tuple[np.ndarray, None]:
+            assert seen.shape == (4, 84, 84) and deterministic
+            first.setdefault("sb3", seen)
+            return np.array(int(seen[-1].sum()) % 3), None
+
+    class QNetwork(torch.nn.Module):
+        def forward(self, seen: torch.Tensor) -> torch.Tensor:
+            first.setdefault("cleanrl", seen[0].numpy().astype(np.uint8))
+            return torch.tensor([[0.0, 1.0, 0.5]])
+
+    first: dict[str, np.ndarray] = {}
+    given = {"task": "catch", "preset": "smoke", "epsilon": 0.0, "results": tmp_path}
+    rp.judge(rp.stable_baselines3_policy(Model()), name="sb3", protocol="baselines", **given)
+    judged = rp.judge(rp.cleanrl_policy(QNetwork()), name="cleanrl", protocol="cleanrl", **given)
+    assert not first["sb3"][:3].any() and first["sb3"][3].any()  # zeros before the first frame
+    assert all((frame == first["cleanrl"][3]).all() for frame in first["cleanrl"])  # the first frame again
+    record = json.loads((judged.folder / "run.json").read_bytes())
+    presentation = record["protocol_settings"]["final_evaluation"]["presentation"]
+    assert presentation["life_loss_ends_trajectory"] and presentation["fire_on_reset"]
+    assert record["config"]["history_start"] == "first_frame" and len(judged.trace.episodes) == 2
+    assert "2 runs verified" in rp.verify(tmp_path)
 
 
 def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,8 @@ def judged_run(
         preset: overrides of scale.
         frame_pipeline: how screens become 84x84 bytes; None: as the protocol's own agents see them.
         epsilon: share of random actions; only where the protocol leaves it open.
-        num_episodes: only where the protocol has no final evaluation; its training presentation is then played.
+        num_episodes: only where the protocol scores no final evaluation; what is played is the one beside its score,
+            where lives and FIRE are as in training, or else its training presentation.
         policy_file: the file that holds the policy, whose digest then is part of what names the run.
         training: how the policy came to be, in words, which are part of it too.
 
@@ -134,8 +135,10 @@ _IN_EVALUATION = {"life_loss_ends_trajectory": False, "independent_episodes": Fa
 
 def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episodes: int | None) -> Protocol:
     """Return the protocol with all that an evaluation needs and it leaves open."""
-    name, final = protocol.protocol, protocol.final_evaluation
-    if final is not None and num_episodes is not None:
+    name, final = protocol.protocol, protocol.evaluation_at_end
+    if protocol.final_evaluation is None and final is not None and num_episodes is not None:
+        final = final.model_copy(update={"num_episodes": num_episodes})  # played beside a score, it has no fixed number
+    elif final is not None and num_episodes is not None:
         raise ReplicationError(f"protocol {name} plays {final.num_episodes} episodes: leave --episodes out")
     if final is not None and final.epsilon is not None and epsilon is not None:
         raise ReplicationError(f"protocol {name} has epsilon {final.epsilon:g}: leave --epsilon out")

@@ -73,7 +73,7 @@ def model_card(
         f"- output: {output}",
         f"- action: {choice}; the evaluation takes a share of {run.final_epsilon(run.protocol.evaluation_at_end):g} "
         "at random",
-        f'- observations: `gymnasium.make("{_environment(finished)}")` after `replication.register_environments()`',
+        f"- observations: `gymnasium.make({_environment(finished)})` after `replication.register_environments()`",
         "",
         "```python",
         _PLAYED[file_format].format(
@@ -124,4 +124,6 @@ def _verdicts(finished: FinishedRun, results: Path) -> Iterator[str]:
 def _environment(finished: FinishedRun) -> str:
     from replication.environments.gymnasium_ids import environment_id
 
-    return environment_id(finished.run.task.name, finished.run.protocol.protocol)
+    run = finished.run
+    part = ', part="evaluation"' if run.protocol.evaluation_at_end else ""
+    return f'"{environment_id(run.task.name, run.protocol.protocol)}"{part}'
