@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from replication.foundation.errors import ReplicationError
 from replication.specification.run import Run
 from replication.training.exported import Exported, frames_first
 from replication.training.on_policy.evaluated_network import open_network
@@ -35,7 +36,13 @@ class PolicyOutputs(nn.Module):
 
 
 def exported(run: Run, path: Path) -> Exported:
-    """Open the stored network of a run as a module."""
+    """Open the stored network of a run as a module.
+
+    Raises:
+        ReplicationError: its task is no game.
+    """
+    if run.task.kind != "atari":
+        raise ReplicationError(f"{run.name}: of family {run.family.name} the networks of games are exported; name one")
     learner = open_network(run, path).learner
 
     def prepared(stack: NDArray[Any], stream: np.random.Generator) -> tuple[Tensor, ...]:
@@ -48,6 +55,6 @@ def exported(run: Run, path: Path) -> Exported:
     probe = learner.outputs(np.zeros((1, 84, 84, learner.config.frame_stack), np.uint8))
     name = next(each for each in _OUTPUTS if hasattr(probe, each))
     frames = ("frames", f"uint8 [batch, {learner.config.frame_stack}, 84, 84], oldest first")
-    output = f"{name.replace('_', ' ')}, float32 [batch, {learner.num_actions}]"
+    output = f"{name.replace('_', ' ')}, float32 [batch, {getattr(probe, name).shape[1]}]"
     choice = _CHOICES.get(learner.config.evaluation_policy, "the largest")
     return Exported(PolicyOutputs(learner.network, name), (frames,), output, choice, prepared, original)
