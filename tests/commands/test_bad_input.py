@@ -47,7 +47,7 @@ from tests.support.bad_input import content, finished_quickstart, refused, train
         ({"replay_storage": "zip"}, "--replay-storage: invalid choice: 'zip'"),
         ({"budget": "400"}, "there is no option 'budget'; did you mean 'budget-steps'?; see "),
         ({"max_sec": "1"}, "there is no option 'max-sec'; did you mean 'max-seconds'?; see "),
-        ({"zoom": "2"}, "there is no option 'zoom'; known: budget-episodes, budget-frames, "),
+        ({"zoom": "2"}, "there is no option 'zoom'; known: algorithm, budget-episodes, budget-frames, "),
     ],
 )
 def test_a_request_that_cannot_be_is_one_line(tmp_path: Path, capsys, changes: dict, expected: str) -> None:

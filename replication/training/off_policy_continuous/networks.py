@@ -24,6 +24,11 @@ class EvaluatedActor:
     def __init__(self, learner: AnyLearner) -> None:
         self._learner = learner
 
+    @property
+    def learner(self) -> Learner:
+        """The learner whose network it is, for what is exported."""
+        return self._learner
+
     def policy(self, epsilon: float) -> Policy:
         """Return the policy that takes this share of uniform actions, and else the learner's."""
         learner = self._learner

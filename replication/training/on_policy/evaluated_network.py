@@ -44,6 +44,11 @@ class EvaluatedNetwork:
         """
         self._learner, self._actions = learner, actions
 
+    @property
+    def learner(self) -> Learner:
+        """The learner whose network it is, for what is exported."""
+        return self._learner
+
     def policy(self, epsilon: float) -> Policy:
         """Return the policy that takes this share of random actions, and else acts as `evaluation_policy` says."""
         learner, vectors = self._learner, self._learner.config.of_vectors
