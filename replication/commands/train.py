@@ -7,6 +7,7 @@ import argparse
 from replication.commands.arguments import (
     add_folders,
     add_run_arguments,
+    add_tensorboard,
     budgets,
     device,
     gigabytes,
@@ -79,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "small virtual machine may say less than it will have)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_tensorboard(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,9 +90,12 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: a bad name or budget; settings that are not those expected; a run that failed.
     """
+    from replication.training.event_files import require_tensorboard
     from replication.training.machine.settings import Machine, default_workers
     from replication.training.session import execute
 
+    if options.tensorboard is not None:
+        require_tensorboard()
     machine = Machine(
         results=options.results,
         state=options.state or state_root(),
@@ -103,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
         workers=default_workers(options.device) if options.workers is None else options.workers,
         memory_bytes=None if options.memory_gb is None else int(options.memory_gb * 1e9),
         deadline_seconds=options.deadline,
+        tensorboard=options.tensorboard,
     )
     runs = named_runs(options)
     if options.expect is not None:
