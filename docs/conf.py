@@ -18,6 +18,7 @@ exclude_patterns = ["_build"]
 highlight_language = "none"
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
+autodoc_default_options = {"exclude-members": "model_config"}
 # What is documented needs no torch to be imported, and building takes seconds without it.
 autodoc_mock_imports = ["torch"]
 napoleon_numpy_docstring = False

@@ -36,7 +36,7 @@ def test_nothing_is_drawn_outside_of_the_axes() -> None:
     page = live_page([shown()], "In training", "", 1.0, 5.0)
     for points in re.findall(r'points="([^"]+)"', page):
         pairs = [tuple(map(float, pair.split(","))) for pair in points.split()]
-        assert all(64 <= x <= 548 and 10 <= y <= 226 for x, y in pairs), points
+        assert all(64 <= x <= 536 and 10 <= y <= 226 for x, y in pairs), points
 
 
 def test_many_episodes_are_a_line_and_a_run_without_one_is_said() -> None:

@@ -55,6 +55,18 @@ def test_a_run_shows_itself_and_changes_no_byte(family: str, tmp_path: Path, mon
         assert live.points and live.points[-1][0] <= run.training_steps
 
 
+def test_a_run_that_goes_on_shows_each_episode_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_view, "EVERY_SECONDS", 0.0)
+    at_once, in_parts = machine_of(tmp_path / "at_once"), machine_of(tmp_path / "in_parts")
+    for steps, machine in ((50, in_parts), (100, in_parts), (100, at_once)):
+        assert execute([continuous.small_run(steps=steps)], machine) == 0
+    run = continuous.small_run(steps=100)
+    found = [read_live(run.state_folder(machine.state)) for machine in (at_once, in_parts)]
+    assert found[0] is not None and found[1] is not None
+    assert (found[0].episodes, found[0].points) == (found[1].episodes, found[1].points)
+    assert len(found[0].episodes) == 2 and len(found[0].points) == 3
+
+
 def test_where_it_cannot_be_written_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from replication.report.pages.template import fill_page
 
 WIDTH, HEIGHT = 560, 260
 """Of a drawing, in its own units."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 10, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 10, 34
 """Margins, in which the labels of the axes stand."""
 _MOST_POINTS = 160
 """Of a line; the means of as many spans of training are drawn where there are more episodes."""
@@ -122,7 +122,7 @@ def _panel(shown: ShownRun, now: float) -> dict[str, object]:
         "ticks_x": [(scale.x(at), _number(at)) for at in _ticks(scale.left, scale.right)],
         "ticks_y": [(scale.y(value), _number(value)) for value in _ticks(scale.low, scale.high)],
         "dots": [(scale.x(at), scale.y(value)) for at, value in episodes] if len(episodes) <= _MOST_DOTS else [],
-        "mean": scale.line(_means(episodes, scale.right)),
+        "mean": scale.line(_means(episodes)),
         "points": [(scale.x(at), scale.y(value)) for at, value in points],
         "points_line": scale.line(points),
         "band": scale.line(edge) if len(band) > 1 else "",
@@ -136,7 +136,7 @@ def _scale(shown: ShownRun, episodes: Sequence[tuple[float, float]], points: Seq
     """Return axes that hold all that is drawn: as far as training is planned."""
     right = float(max(1, shown.live.progress.progress_end))
     band = _visible(shown.band, right)
-    ours = [*points, *(_means(episodes, right) if len(episodes) > _MOST_DOTS else episodes)]
+    ours = [*points, *(_means(episodes) if len(episodes) > _MOST_DOTS else episodes)]
     values = [value for _, value in ours]
     values += [value for _, _, low, high in band for value in (low, high)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
@@ -159,14 +159,16 @@ def _visible(band: PublishedBand | None, right: float) -> list[tuple[float, floa
     return within
 
 
-def _means(points: Sequence[tuple[float, float]], right: float) -> list[tuple[float, float]]:
-    """Return the mean of each of equal spans of training that has an episode, at the middle of the span."""
+def _means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the mean of each of equal spans of the training so far that has an episode, at the middle of the span."""
+    if len(points) < 2:
+        return []
     spans: dict[int, list[float]] = {}
     count = min(_MOST_POINTS, max(1, len(points) // 4))
-    width = right / count
+    width = max(1.0, points[-1][0]) / count
     for at, value in points:
         spans.setdefault(min(int(at / width), count - 1), []).append(value)
-    return [((place + 0.5) * width, sum(of) / len(of)) for place, of in sorted(spans.items()) if len(points) > 1]
+    return [((place + 0.5) * width, sum(of) / len(of)) for place, of in sorted(spans.items())]
 
 
 def _ticks(low: float, high: float) -> list[float]:
