@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,11 @@ MADE_UP = {"my_td3", "mine", "my_task", "NAME", "EXPERIMENT"}
 """Names that a page asks its reader to replace."""
 
 
+@cache
+def parser() -> argparse.ArgumentParser:
+    return build_parser(COMMANDS)
+
+
 def commands(path: Path) -> list[str]:
     """The command lines of this program in the blocks of a page, without comments, continued lines joined."""
     blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -35,11 +42,11 @@ def test_readme_is_short() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_command_of_a_page_is_one(path: Path) -> None:
-    parser, said = build_parser(COMMANDS), io.StringIO()
+    said = io.StringIO()
     for line in commands(path):
         try:
             with contextlib.redirect_stderr(said):
-                options = parser.parse_args(shlex.split(line, comments=True))
+                options = parser().parse_args(shlex.split(line, comments=True))
         except SystemExit:
             pytest.fail(f"{path.name}: {line}: {said.getvalue()}")
         named = getattr(options, "experiment", None)
