@@ -6,7 +6,7 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast, overload
@@ -136,11 +136,32 @@ def load_runs(experiment: Experiment, results: Path) -> FinishedRuns:
     return FinishedRuns(experiment, results, tuple(found))
 
 
+def finished_run(folder: Path, seed: int | None = None) -> FinishedRun:
+    """Read the finished run whose record lies in a folder, by itself.
+
+    Args:
+        folder: of the record.
+        seed: of the run, where the record is a bundle's; None: its first seed.
+
+    Raises:
+        ReplicationError: a file is damaged or missing; the settings here are not the run's; a bundle keeps no row of
+            the seed.
+    """
+    run, record = records.run_of_folder(folder), records.read(folder)
+    if run.bundle is None:
+        return _finished(run, folder, record)
+    wanted = replace(run, seed=run.bundle.first if seed is None else seed)
+    found = next(_of_bundle([wanted], folder, record), None)
+    if found is None:
+        raise ReplicationError(f"{folder / 'scores.csv'}: found no row of seed {wanted.seed}, expected another seed")
+    return found
+
+
 def _of_bundle(runs: Sequence[Run], folder: Path, record: dict[str, Any]) -> Iterator[FinishedRun]:
     """Yield the runs of a bundle that have a row, and its curve with each."""
     digests = record.get("files", {})
-    rows = _read_table(folder / "scores.csv", None, digests.get("scores.csv"))
-    curve = _read_table(folder / "curve.csv", BUNDLE_CURVE, digests.get("curve.csv"))
+    rows = read_run_table(folder / "scores.csv", None, digests.get("scores.csv"))
+    curve = read_run_table(folder / "curve.csv", BUNDLE_CURVE, digests.get("curve.csv"))
     if rows is None or list(rows.columns[:2]) != ["seed", "score"]:
         raise ReplicationError(
             f"{folder / 'scores.csv'}: expected a row a seed, with columns seed and score first; remove {folder} to "
@@ -225,7 +246,8 @@ def _finished(run: Run, folder: Path, record: dict[str, Any]) -> FinishedRun:
             f"{folder}/run.json: files: expected names with digests; remove {folder} to make it again"
         )
     tables = {
-        name: _read_table(folder / f"{name}.csv", _columns(name, run), digests.get(f"{name}.csv")) for name in COLUMNS
+        name: read_run_table(folder / f"{name}.csv", _columns(name, run), digests.get(f"{name}.csv"))
+        for name in COLUMNS
     }
     needed = {
         "scores": run.protocol.final_evaluation is not None,
@@ -250,7 +272,7 @@ def _columns(name: str, run: Run) -> list[str]:
     return ["steps" if by_episode and column == "frames" else column for column in COLUMNS[name]]
 
 
-def _read_table(path: Path, columns: list[str] | None, digest: object) -> pd.DataFrame | None:
+def read_run_table(path: Path, columns: list[str] | None, digest: object) -> pd.DataFrame | None:
     """Read and check a table of a run; None where it has no such table.
 
     Args:

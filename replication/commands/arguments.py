@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 
+from replication.foundation.errors import ReplicationError
 from replication.foundation.validation import number_hint
 from replication.specification.loading import known_names
 from replication.specification.seeds import Seeds
@@ -97,7 +98,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool, bundle
         required: a command that names an experiment instead does not need them.
         bundles: seeds can be named as a range, whose runs lie in one record.
     """
-    parser.add_argument("--variant", required=required, help=f"one of: {', '.join(known_names('algorithms'))}")
+    parser.add_argument("--variant", help=f"one of: {', '.join(known_names('algorithms'))}")
     parser.add_argument(
         "--task",
         "--game",
@@ -118,6 +119,33 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool, bundle
         parser.add_argument(f"--budget-{unit}", type=whole_number, help=meaning)
     parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
+
+
+def add_algorithm(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names algorithms outside this package, which `cli.main` then makes known."""
+    parser.add_argument(
+        "--algorithm",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="a Python file with an algorithm of your own, anywhere, the YAML of its variant beside it; may be given "
+        "again for others",
+    )
+
+
+def variant_of(options: argparse.Namespace) -> str:
+    """Return the variant that was named, or that of the one algorithm of one's own.
+
+    Raises:
+        ReplicationError: neither.
+    """
+    named: str | None = options.variant
+    if named is None and len(options.algorithm) == 1:
+        named = options.algorithm[0].stem
+    if named is None:
+        raise ReplicationError("--variant: found none, expected a variant, or --algorithm FILE.py with one of your own")
+    return named
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:

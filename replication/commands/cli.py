@@ -16,6 +16,7 @@ from replication.commands import (
     discard,
     doctor,
     embed,
+    export,
     fidelity,
     film,
     judge,
@@ -35,6 +36,7 @@ from replication.commands.parser import Command, build_parser
 from replication.commands.queue import command as queue
 from replication.foundation.errors import ReplicationError
 from replication.foundation.stopping import ERROR_EXIT_CODE, INTERRUPTED_EXIT_CODE, STOPPED_EXIT_CODE
+from replication.specification.own_algorithms import add_own_algorithm
 
 COMMANDS: dict[str, Command] = {
     "run": run,
@@ -43,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "watch": watch,
     "state": state,
     "embed": embed,
+    "export": export,
     "fidelity": fidelity,
     "describe": describe,
     "check-algorithm": check_algorithm,
@@ -85,6 +88,8 @@ def main(arguments: Sequence[str] | None = None, started: float | None = None) -
         options = parser.parse_args(arguments)
         options.started = now if started is None else started
         verb = options.verb
+        for source in getattr(options, "algorithm", []):
+            add_own_algorithm(source)
         code = COMMANDS[verb].run(options)
         sys.stdout.flush()  # what cannot be written is told here, not when Python ends
         return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from replication.commands.arguments import add_algorithm
 from replication.foundation.paths import state_root
 
 HELP = "t-SNE of what a network makes of the states it meets"
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, nargs="+", help="folders of finished runs, or checkpoints of a run's state")
     parser.add_argument("--state", type=Path, help="where networks lie (default: $REPLICATION_STATE or results/state)")
     parser.add_argument("--output", type=Path, help="where the files of a checkpoint go (default: embedding_STEP here)")
+    add_algorithm(parser)
 
 
 def run(options: argparse.Namespace) -> int:

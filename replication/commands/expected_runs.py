@@ -46,6 +46,8 @@ def refuse_changed(runs: Sequence[Run], expected: Sequence[str], results: Path) 
 
 def _sources(run: Run) -> str:
     """List the files that the settings of a run come from."""
-    files = [f"algorithms/{variant_path(run.variant.variant).name}", f"protocols/{run.protocol.protocol}.yaml"]
-    files += [f"presets/{run.preset.preset}.yaml"] if run.preset else []
-    return ", ".join(f"workflow/{file}" for file in files)
+    files = [f"workflow/protocols/{run.protocol.protocol}.yaml"]
+    files += [f"workflow/presets/{run.preset.preset}.yaml"] if run.preset else []
+    settings = variant_path(run.variant.variant)
+    own = str(settings) if run.variant.lies_elsewhere else f"workflow/algorithms/{settings.name}"
+    return ", ".join([own, *files])

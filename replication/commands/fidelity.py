@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from replication.commands.arguments import add_algorithm, variant_of
 from replication.report.fidelity_text import fidelity_text
 from replication.specification.loading import known_names
 
@@ -16,7 +17,8 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fidelity`."""
-    parser.add_argument("--variant", default="dqn", help=f"one of: {', '.join(known_names('algorithms'))}")
+    parser.add_argument("--variant", help=f"one of (default: dqn): {', '.join(known_names('algorithms'))}")
+    add_algorithm(parser)
     parser.add_argument("--protocol", help=f"instead of the variant's own: {', '.join(known_names('protocols'))}")
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
 
@@ -28,5 +30,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: a misspelt name.
     """
-    print(fidelity_text(options.variant, options.protocol, options.preset))
+    variant = variant_of(options) if options.variant or options.algorithm else "dqn"
+    print(fidelity_text(variant, options.protocol, options.preset))
     return 0

@@ -1,31 +1,29 @@
 """The command `judge`: a policy of another program, played by one of our protocols.
 
 The policy is a process of the user's (see foreign_policy.py). What it leaves is what our own runs leave, a trace among
-it, in results/judged/NAME/GAME/seedN/DIGEST, and `verify` plays it again in the same way. How the policy came to be is
-not known here: its folder's digest covers how it was judged, not what was judged, and its record says so with the
-family `judged`.
+it, in results/judged/NAME/GAME/seedN/DIGEST, and `verify` plays it again in the same way. Its record says so with the
+family `judged`. How the policy came to be is known where whoever judges it says so (`--training`), and its folder's
+digest covers what was judged where the file is named (`--policy-file`).
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from replication.commands.arguments import at_least_one, seconds, whole_number
-from replication.commands.foreign_policy import INTERFACE_VERSION, ForeignPolicy
+from replication.commands.foreign_policy import ForeignPolicy
+from replication.commands.judged_run import FRAME_STACK, JudgedConfig, JudgedRun, judged_run
 from replication.evidence import records
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import csv_bytes, ensure_folder
-from replication.foundation.validation import Count
-from replication.specification.budget import Budget
-from replication.specification.families.facts import FamilySettings
-from replication.specification.loading import known_names, load_preset, load_protocol
-from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
-from replication.specification.run import Run, checked_task
-from replication.specification.variants import Variant
+from replication.specification.loading import known_names
+from replication.specification.protocols import FramePipelineName
 
 if TYPE_CHECKING:  # numpy and the emulator are loaded where a policy is played
     import numpy as np
@@ -40,9 +38,7 @@ DESCRIPTION = (
     "replication/commands/foreign_policy.py, an example is workflow/examples/judge_sb3.py). What is left is a trace "
     "like our own, which `verify` plays again."
 )
-FRAME_STACK = 4
 _SCREEN = (84, 84)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,13 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help=f"overrides of scale: {', '.join(known_names('presets'))}")
     parser.add_argument(
         "--frame-pipeline",
-        default="nature",
-        choices=["nature", "dopamine"],
-        help="from screens to 84x84 bytes: maximum of colours, then gray (default), or gray, then maximum",
+        choices=get_args(FramePipelineName),
+        help="from screens to 84x84 bytes (default: as the protocol's own agents see them)",
     )
     parser.add_argument(
         "--answer-seconds", type=seconds, default=60.0, help="longest time for an answer, the start included (60)"
     )
+    parser.add_argument(
+        "--policy-file", type=Path, help="the file that holds the policy: its digest is then part of what names the run"
+    )
+    parser.add_argument("--training", help="how the policy came to be, in words, for its record")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -86,137 +85,68 @@ def run(options: argparse.Namespace) -> int:
         frame_pipeline=options.frame_pipeline,
         epsilon=options.epsilon,
         num_episodes=options.episodes,
+        policy_file=options.policy_file,
+        training=options.training,
     )
-    print(judge(judged, options.policy_command, options.results, options.answer_seconds, quiet=options.quiet))
+    policy = by_command(options.policy_command, options.answer_seconds)
+    found = judge(judged, policy, options.results, quiet=options.quiet)
+    print(f"{judged.name}: score {found.score:.1f} over {len(found.trace.episodes)} episodes; {found.folder}")
     return 0
 
 
-class JudgedConfig(FamilySettings):
-    """How another program's policy sees the game, and the messages it is asked in."""
+class Chooser(Protocol):
+    """A policy under way: asked for an action at each step."""
 
-    frame_pipeline: Literal["nature", "dopamine"]
-    frame_stack: Count
-    interface_version: Count
-
-
-class _Judged(Variant):
-    """Another program's agent."""
-
-    @property
-    def settings_class(self) -> type[FamilySettings]:
-        """The settings class of a judged agent, whose algorithm nobody here knows."""
-        return JudgedConfig
+    def choose(self, frames: NDArray[np.uint8], *, begins_episode: bool) -> int:
+        """Choose an action by the newest frames, uint8 [stack, 84, 84], oldest first."""
 
 
-class JudgedRun(Run):
-    """A policy of another program under a protocol; `variant` holds its name and how it sees the game."""
+@dataclass(frozen=True)
+class JudgedPolicy:
+    """Another program's policy, not yet begun."""
 
-    @property
-    def shared_identity(self) -> dict[str, Any]:
-        """The identity of a run, marked as another program's."""
-        return super().shared_identity | {"family": "judged", "numerics_version": INTERFACE_VERSION}
-
-    def results_folder(self, results: Path) -> Path:
-        """Return the folder of its results: beside the runs, never among them."""
-        return results / "judged" / self.place
+    open: Callable[[Sequence[int]], AbstractContextManager[Chooser]]
+    """Begins it, told ALE's code of each action."""
+    named: dict[str, str]
+    """What the record says of it."""
 
 
-def judged_run(
-    *,
-    name: str,
-    game: str,
-    protocol: str,
-    seed: int,
-    preset: str | None = None,
-    frame_pipeline: Literal["nature", "dopamine"] = "nature",
-    epsilon: float | None = None,
-    num_episodes: int | None = None,
-) -> JudgedRun:
-    """Return what is judged, and how.
-
-    Args:
-        name: of the agent, letters, digits, `_`, `.` and `-`.
-        game: ROM name.
-        protocol: whose presentation and episodes are played.
-        seed: of everything random: no-op starts, stickiness, random actions.
-        preset: overrides of scale.
-        frame_pipeline: how screens become 84x84 bytes.
-        epsilon: share of random actions; only where the protocol leaves it open.
-        num_episodes: only where the protocol has no final evaluation; its training presentation is then played.
-
-    Raises:
-        ReplicationError: a name that is malformed or a variant's; a bad game, protocol, seed or preset; an epsilon or
-            a number of episodes that is missing, out of range or already the protocol's own.
-    """
-    if not _NAME.fullmatch(name):
-        raise ReplicationError(
-            f"--name {name!r}: expected 1 to 64 letters, digits, _ . - (the first a letter or digit)"
-        )
-    if name in known_names("algorithms"):
-        raise ReplicationError(f"--name {name!r}: a variant of this program is called so; give another name")
-    if seed < 0:
-        raise ReplicationError(f"seed {seed}: expected an integer >= 0")
-    loaded_preset = load_preset(preset) if preset else None
-    played = _with_final_evaluation(load_protocol(protocol, loaded_preset), epsilon, num_episodes)
-    config = {"frame_pipeline": frame_pipeline, "frame_stack": FRAME_STACK, "interface_version": INTERFACE_VERSION}
-    agent = _Judged(
-        variant=name,
-        title=name,
-        module="judged",
-        family="untrained",  # it learns nothing here; `identity` says what it is
-        paper="",
-        original="",
-        protocol=protocol,
-        config=config,
-        sources={},
-        deviations=(),
+def by_command(command: str, answer_seconds: float) -> JudgedPolicy:
+    """Return the policy that a command starts, as a process of its own."""
+    return JudgedPolicy(
+        lambda codes: ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds),
+        {"policy_command": command},
     )
-    return JudgedRun(agent, played, checked_task(game, played), seed, loaded_preset, Budget())
 
 
-_IN_EVALUATION = {"life_loss_ends_trajectory": False, "independent_episodes": False}
-"""Of a training's presentation, where it is evaluated by it: games are whole, and all of them are kept."""
+def by_call(function: Callable[[NDArray[np.uint8]], Any]) -> JudgedPolicy:
+    """Return the policy that is a function of this process."""
+    from replication.commands.called_policy import name_of_function, opened
+
+    return JudgedPolicy(lambda codes: opened(function, len(codes)), {"policy_function": name_of_function(function)})
 
 
-def _with_final_evaluation(protocol: Protocol, epsilon: float | None, num_episodes: int | None) -> Protocol:
-    """Return the protocol with all that an evaluation needs and it leaves open."""
-    name, final = protocol.protocol, protocol.final_evaluation
-    if final is not None and num_episodes is not None:
-        raise ReplicationError(f"protocol {name} plays {final.num_episodes} episodes: leave --episodes out")
-    if final is not None and final.epsilon is not None and epsilon is not None:
-        raise ReplicationError(f"protocol {name} has epsilon {final.epsilon:g}: leave --epsilon out")
-    if final is None and num_episodes is None:
-        raise ReplicationError(
-            f"protocol {name} scores training returns and plays no evaluation: give --episodes N, played as its "
-            "training is presented"
-        )
-    if (final is None or final.epsilon is None) and epsilon is None:
-        raise ReplicationError(f"protocol {name} leaves epsilon, the share of random actions, open: give --epsilon")
-    if epsilon is not None and not 0.0 <= epsilon <= 1.0:
-        raise ReplicationError(f"--epsilon {epsilon:g}: expected a share from 0 to 1")
-    if final is None:
-        assert num_episodes is not None
-        presentation = of_atari(protocol.training).model_copy(update=_IN_EVALUATION)
-        final = FinalEvaluation(network="final", num_episodes=num_episodes, epsilon=epsilon, presentation=presentation)
-    elif epsilon is not None:
-        final = final.model_copy(update={"epsilon": epsilon})
-    scored = {"final_evaluation": final, "published_quantity": "final_evaluation"}
-    return protocol.model_copy(update=scored | {"evaluation_beside_score": None, "training_score": None})
+@dataclass(frozen=True)
+class JudgedResult:
+    """What was judged, and its score."""
+
+    run: JudgedRun
+    folder: Path
+    trace: Trace
+    score: float
 
 
-def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *, quiet: bool = False) -> str:
+def judge(run: JudgedRun, policy: JudgedPolicy, results: Path, *, quiet: bool = False) -> JudgedResult:
     """Play another program's policy by the protocol and write scores.csv, evaluation.trace and run.json.
 
     Args:
         run: from `judged_run`.
-        command: starts the process of the policy.
+        policy: another program's.
         results: root of the results.
-        answer_seconds: the longest an answer may take.
         quiet: no progress bar.
 
-    Returns: the score and the folder, in words.
     Raises:
-        ReplicationError: it was judged already; the process fails or answers something else; the disk is full.
+        ReplicationError: it was judged already; the policy fails or answers something else; the disk is full.
     """
     from replication.evidence.scores import score
 
@@ -228,12 +158,12 @@ def judge(run: JudgedRun, command: str, results: Path, answer_seconds: float, *,
         )
     ensure_folder(results, "give --results a folder that can be written")
     started = time.monotonic()
-    trace = _play(run, command, answer_seconds, quiet=quiet)
-    _write(run, command, trace, folder, time.monotonic() - started)
-    return f"{run.name}: score {score(trace):.1f} over {len(trace.episodes)} episodes; {folder}"
+    trace = _play(run, policy, quiet=quiet)
+    _write(run, policy, trace, folder, time.monotonic() - started)
+    return JudgedResult(run, folder, trace, score(trace))
 
 
-def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -> Trace:
+def _play(run: JudgedRun, policy: JudgedPolicy, *, quiet: bool) -> Trace:
     import numpy as np
 
     from replication.environments.atari.emulator import open_emulator
@@ -245,7 +175,8 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
 
     final, config = run.protocol.final_evaluation, run.settings_as(JudgedConfig)
     assert final is not None
-    viewing = Viewing(config.frame_pipeline, config.frame_stack, final.presentation.frame_skip)
+    skip = final.presentation.frame_skip
+    viewing = Viewing(config.frame_pipeline, config.frame_stack, skip, config.history_start)
     request = EvaluationRequest(final.presentation, "final_evaluation", num_episodes=final.num_episodes)
     codes = open_emulator(run.task.name).minimal_actions
     epsilon, begins_episode = run.final_epsilon(final), True
@@ -255,21 +186,21 @@ def _play(run: JudgedRun, command: str, answer_seconds: float, *, quiet: bool) -
         begins_episode = True
         bar.update()
 
-    def policy(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
+    def choose(stack: NDArray[np.uint8], stream: np.random.Generator) -> int:
         nonlocal begins_episode
-        chosen = process.choose(np.ascontiguousarray(stack.transpose(2, 0, 1)), begins_episode=begins_episode)
+        chosen = begun.choose(np.ascontiguousarray(stack.transpose(2, 0, 1)), begins_episode=begins_episode)
         begins_episode = False
         at_random = explore(epsilon, len(codes), stream)
         return chosen if at_random is None else at_random
 
     with (
         progress_bar(final.num_episodes, "episodes", run.name, quiet=quiet, mininterval=0.5) as bar,
-        ForeignPolicy(command, codes, (FRAME_STACK, *_SCREEN), answer_seconds) as process,
+        policy.open(codes) as begun,
     ):
-        return of_game(evaluate(policy, run, viewing, request, finished))
+        return of_game(evaluate(choose, run, viewing, request, finished))
 
 
-def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: float) -> None:
+def _write(run: JudgedRun, policy: JudgedPolicy, trace: Trace, folder: Path, seconds: float) -> None:
     from replication.evidence.provenance import provenance
     from replication.evidence.scores import score, score_rows
     from replication.evidence.trace_file import serialise_trace
@@ -284,7 +215,7 @@ def _write(run: JudgedRun, command: str, trace: Trace, folder: Path, seconds: fl
         "deviations": [deviation.model_dump() for deviation in run.protocol.deviations],
         "score": score(trace),
         "provenance": provenance(run),
-        "policy_command": command,
+        **policy.named,
         "evaluated_network": None,
         "cost": {"seconds": round(seconds, 1)},
         "machine": {"device": "unknown", "lanes": 1},

@@ -7,9 +7,10 @@ import os
 import shlex
 from pathlib import Path
 
-from replication.commands.arguments import TENSORBOARD, add_folders, add_tensorboard, at_least_one
+from replication.commands.arguments import TENSORBOARD, add_algorithm, add_folders, add_tensorboard, at_least_one
 from replication.commands.snakemake import known_profiles, profile_cores, run_snakemake, snakemake_command
 from replication.foundation.paths import state_root, working_folder
+from replication.specification.baselines_beside import named_beside
 from replication.specification.experiments import (
     Experiment,
     changed_experiment,
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "an experiment of its own, EXPERIMENT+KEY=VALUE: its tables, figures and page lie in a folder of that name, "
         "and run, render, doctor and Snakemake's --config experiment= take the name too",
     )
+    add_algorithm(parser)
     add_folders(parser)
     add_tensorboard(parser)
 
@@ -65,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
     # A relative folder lies where Snakemake works: for the plan too.
     options.results = working_folder() / options.results
     name = changed_experiment(options.experiment, options.set) if options.set else options.experiment
+    for source in options.algorithm:
+        name = named_beside(name, source.stem)
     experiment = load_experiment(name)  # what is wrong with it is said before Snakemake starts
     if experiment.others:  # pandas is loaded where it is needed
         from replication.analysis.other_scores import load_others

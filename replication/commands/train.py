@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from replication.commands.arguments import (
+    add_algorithm,
     add_folders,
     add_run_arguments,
     add_tensorboard,
@@ -13,6 +14,7 @@ from replication.commands.arguments import (
     gigabytes,
     none_or_more,
     seconds,
+    variant_of,
 )
 from replication.commands.expected_runs import refuse_changed
 from replication.foundation.errors import ReplicationError
@@ -20,6 +22,7 @@ from replication.foundation.paths import state_root
 from replication.foundation.stopping import INTERRUPTED_EXIT_CODE
 from replication.specification.changed_settings import changed_name
 from replication.specification.run import Run, resolve_run
+from replication.specification.variants import Variant
 
 HELP = "train and evaluate one run, or several as the lanes of a cohort"
 DESCRIPTION = (
@@ -31,6 +34,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `train`."""
     add_run_arguments(parser, required=True, bundles=True)
+    add_algorithm(parser)
     parser.add_argument(
         "--set",
         action="append",
@@ -111,9 +115,23 @@ def run(options: argparse.Namespace) -> int:
         tensorboard=options.tensorboard,
     )
     runs = named_runs(options)
+    if runs[0].variant.lies_elsewhere:
+        refuse_incomplete(runs[0].variant)
     if options.expect is not None:
         refuse_changed(runs, options.expect, options.results)
     return execute(runs, machine)
+
+
+def refuse_incomplete(variant: Variant) -> None:
+    """Refuse an algorithm outside this package that lacks something, before anything is opened.
+
+    Raises:
+        ReplicationError: names what it lacks.
+    """
+    from replication.commands.check_algorithm.subject import check_members
+    from replication.specification.own_settings import imported_file
+
+    check_members(imported_file(variant.source), variant.source, variant)
 
 
 def named_runs(options: argparse.Namespace) -> list[Run]:
@@ -126,9 +144,10 @@ def named_runs(options: argparse.Namespace) -> list[Run]:
         twice = next((one for one in named if named.count(one) > 1), None)
         if twice is not None:
             raise ReplicationError(f"{option}: found {twice} twice; name it once")
+    variant = variant_of(options)
     return [
         resolve_run(
-            variant=changed_name(options.variant, options.set),
+            variant=changed_name(variant, options.set),
             task=task,
             seed=seed,
             seeds=options.seeds,

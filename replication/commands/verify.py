@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
-from replication.commands.arguments import at_least_one
+from replication.commands.arguments import add_algorithm, at_least_one
 from replication.foundation.errors import ReplicationError
 from replication.foundation.paths import state_root
 from replication.foundation.stopping import ERROR_EXIT_CODE
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a state of training: its files are compared with the digests that records have of them; where networks "
         "lie (default for those: $REPLICATION_STATE or results/state)",
     )
+    add_algorithm(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -50,21 +52,39 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: the first difference.
     """
+    for words in check(options.results, options.cores, policy=options.policy, state=options.state, quiet=options.quiet):
+        print(words)
+    return 0
+
+
+def check(results: Path, cores: int | None, *, policy: bool, state: Path | None, quiet: bool) -> Iterator[str]:
+    """Check a results folder, or a part of one.
+
+    Args:
+        results: the folder, or the name of a part that lies in results.
+        cores: runs played at a time; None: one a core.
+        policy: also play stored networks again, and learn those that lie in records again.
+        state: root of a state whose files are compared too, and where networks lie; None: no files are compared.
+        quiet: no progress bar.
+
+    Yields: what was checked, in words.
+    Raises:
+        ReplicationError: the first difference.
+    """
     from replication.commands.verify_results import named_part, run_folders, verify, verify_part, whole_results
     from replication.evidence.verify_state import check_states
 
-    options.results = named_part(options.results)
-    if whole_results(options.results) not in (None, options.results.resolve()):
-        if options.state is not None:
+    results = named_part(results)
+    if whole_results(results) not in (None, results.resolve()):
+        if state is not None:
             raise ReplicationError("--state: expected a whole results folder; leave it out to check a part")
-        print(verify_part(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
-        return 0
-    folders = run_folders(options.results, ("runs",))  # only our own networks and states can be there
-    print(verify(options.results, options.cores, learn_again=options.policy, quiet=options.quiet))
-    if options.policy:
+        yield verify_part(results, cores, learn_again=policy, quiet=quiet)
+        return
+    folders = run_folders(results, ("runs",))  # only our own networks and states can be there
+    yield verify(results, cores, learn_again=policy, quiet=quiet)
+    if policy:
         from replication.training.play_again import check_policies
 
-        print(check_policies(folders, options.state or state_root(), quiet=options.quiet))
-    if options.state is not None:
-        print(check_states(folders, options.state))
-    return 0
+        yield check_policies(folders, state or state_root(), quiet=quiet)
+    if state is not None:
+        yield str(check_states(folders, state))

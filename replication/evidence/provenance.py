@@ -76,6 +76,10 @@ def command_text(words: Sequence[str]) -> str:
     for word in rest:
         if word in ("--results", "--state"):
             next(rest, None)
+        elif word == "--algorithm":
+            kept += [word, Path(next(rest, "")).name]
+        elif word.startswith("--algorithm="):
+            kept.append(f"--algorithm={Path(word).name}")
         elif not word.startswith(("--results=", "--state=")):
             kept.append(word)
     return shlex.join(["python", "-m", "replication", *kept])

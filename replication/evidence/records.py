@@ -273,7 +273,7 @@ def record_path(run: Run, results: Path) -> Path:
 
 def made_by_other_code(run: Run, results: Path) -> Path | None:
     """Find a record that is this run's but for the algorithm's code; None where there is none."""
-    identity = run.record_identity()
+    identity = json.loads(canonical_json(run.record_identity()))  # as a file has it: lists for tuples
     budget = identity.pop("budget")
     code = identity.pop("code", None)
     for path in sorted(run.results_folder(results).parent.glob("*/run.json")):

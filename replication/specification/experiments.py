@@ -14,6 +14,7 @@ from replication.foundation import paths
 from replication.foundation.errors import ReplicationError, unknown_name
 from replication.foundation.files import listed
 from replication.foundation.validation import Count, Settings, read_yaml, validated
+from replication.specification.baselines_beside import KEY, with_baseline
 from replication.specification.budget import Budget
 from replication.specification.changed_settings import changed_name, changes_in_words, changes_of, name_of
 from replication.specification.changed_variants import changed_variants
@@ -272,7 +273,8 @@ def load_experiment(name: str) -> Experiment:
     """Read workflow/experiments/NAME.yaml.
 
     Args:
-        name: of the YAML; `+KEY=VALUE` after it changes that setting of each variant that has it.
+        name: of the YAML; `+KEY=VALUE` after it changes that setting of each variant that has it, `+algorithm=NAME`
+            sets one more variant beside its own.
 
     Raises:
         ReplicationError: no such experiment; an unknown, missing or mistyped key; a run that cannot be; a table or
@@ -288,10 +290,13 @@ def load_experiment(name: str) -> Experiment:
             f"{path}: experiment: found {experiment.experiment!r}, expected the file's name {base!r}"
         )
     _check_names(experiment, path)
+    baseline = changes.pop(KEY, None)
     if changes:
         experiment = experiment.changed(changes)
-        if experiment.experiment != name:  # folders are named after it
-            raise ReplicationError(f"{name}: expected {experiment.experiment}, which is the same; write it so")
+    if baseline is not None:
+        experiment = with_baseline(experiment, str(baseline))
+    if experiment.experiment != name:  # folders are named after it
+        raise ReplicationError(f"{name}: expected {experiment.experiment}, which is the same; write it so")
     try:
         experiment.runs()
     except ReplicationError as error:

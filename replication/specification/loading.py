@@ -28,14 +28,16 @@ from replication.specification.changed_settings import (
     value_at,
 )
 from replication.specification.inheritance import inherited
+from replication.specification.own_algorithms import own_algorithms
 from replication.specification.own_settings import own_settings
 from replication.specification.protocols import Protocol
 from replication.specification.variants import FAMILIES, Preset, Variant
 
 
 def known_names(kind: Literal["algorithms", "protocols", "presets"]) -> list[str]:
-    """List the names of the YAML files of one kind."""
-    return sorted(path.stem for path in listed(paths.WORKFLOW / kind, "*.yaml"))
+    """List the names of the YAML files of one kind; of algorithms those outside this package too."""
+    names = {path.stem for path in listed(paths.WORKFLOW / kind, "*.yaml")}
+    return sorted(names | own_algorithms().keys()) if kind == "algorithms" else sorted(names)
 
 
 def load_protocol(name: str, preset: Preset | None = None) -> Protocol:
@@ -66,7 +68,7 @@ def load_variant(name: str, preset: Preset | None = None) -> Variant:
     """
     base, changes = changes_of(name)
     path, content = _read("algorithms", "variant", base)
-    variant = _variant(path, _whole(path, content), None, preset)
+    variant = _variant(path, _whole(path, content), own_algorithms().get(base), preset)
     return _changed(variant, changes) if changes else variant
 
 
@@ -96,7 +98,9 @@ def _place_of(changes: dict[str, Any]) -> Path:
 
 def variant_path(variant: str) -> Path:
     """Return the YAML that a variant is read from, or made of by changing its settings."""
-    return paths.WORKFLOW / "algorithms" / f"{changes_of(variant)[0]}.yaml"
+    base = changes_of(variant)[0]
+    own = own_algorithms().get(base)
+    return own.with_suffix(".yaml") if own else paths.WORKFLOW / "algorithms" / f"{base}.yaml"
 
 
 def read_variant(path: Path, source: Path, preset: Preset | None = None) -> Variant:
@@ -126,12 +130,12 @@ def _whole(path: Path, content: dict[str, Any], through: tuple[Path, ...] = ()) 
     name, known = content["like"], known_names("algorithms")
     if name not in known:
         raise ReplicationError(f"{path}: like: {unknown_name('variant', str(name), known)}")
-    other = paths.WORKFLOW / "algorithms" / f"{name}.yaml"
+    other = variant_path(name)
     if other in (chain := (*through, path)):
         circle = " like ".join(one.stem for one in (*chain[chain.index(other) :], other))
         raise ReplicationError(f"{path}: like: found a circle, {circle}; write one of them out")
     whole = _whole(other, read_yaml(other), chain)
-    _variant(other, whole, None, None)  # so that what is wrong there is not said of this file
+    _variant(other, whole, own_algorithms().get(name), None)  # so that what is wrong there is not said of this file
     return inherited(whole, content)
 
 
@@ -205,5 +209,5 @@ def _check_name(path: Path, key: str, found: str) -> None:
 def _read(folder: Literal["algorithms", "protocols", "presets"], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     if name not in known_names(folder):
         raise unknown_name(kind, name, known_names(folder))
-    path = paths.WORKFLOW / folder / f"{name}.yaml"
+    path = variant_path(name) if folder == "algorithms" else paths.WORKFLOW / folder / f"{name}.yaml"
     return path, read_yaml(path)

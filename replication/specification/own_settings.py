@@ -63,17 +63,20 @@ def imported_file(source: Path) -> ModuleType:
     return _imported(name, source.resolve(), source.read_bytes())
 
 
-@lru_cache(maxsize=1)  # of the content too: two imports of one file would be two classes for the same settings
+@lru_cache(maxsize=16)  # of the content too: two imports of one file would be two classes for the same settings
 def _imported(name: str, source: Path, content: bytes) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, source)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # settings classes look up their annotations there
+    sys.path.append(folder := str(source.parent))  # a file may use others beside it
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise _import_error(source, error) from None
+    finally:
+        sys.path.remove(folder)
     return module
 
 

@@ -59,6 +59,11 @@ class Variant(Settings):
         return FAMILIES[self.family]
 
     @property
+    def lies_elsewhere(self) -> bool:
+        """True where its algorithm is a file outside this package."""
+        return self._source is not None
+
+    @property
     def source(self) -> Path:
         """The algorithm's file."""
         return self._source or paths.ALGORITHMS / self.family / f"{self.module}.py"

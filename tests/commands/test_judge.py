@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from replication.commands.cli import main
-from replication.commands.judge import judged_run
+from replication.commands.judged_run import judged_run
 from replication.commands.verify_results import run_folders
 from replication.environments.contract import Viewing
 from replication.evidence.evaluation import EvaluationRequest, evaluate

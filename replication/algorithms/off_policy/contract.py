@@ -7,8 +7,6 @@ Acting, replay, target copies, the reduction over the batch, the optimiser, sche
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
@@ -16,7 +14,7 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from torch import Tensor, nn
 
-from replication.foundation.errors import unknown_name
+from replication.algorithms.modules import algorithm_module
 from replication.specification.families.off_policy import OffPolicyConfig
 
 
@@ -118,13 +116,9 @@ class Algorithm(Protocol):
 
 
 def load_algorithm(name: str) -> Algorithm:
-    """Import replication.algorithms.off_policy.NAME.
+    """Import the module of an algorithm: one of replication.algorithms.off_policy, or a file elsewhere.
 
     Raises:
         ReplicationError: no such module.
     """
-    package = importlib.import_module("replication.algorithms.off_policy")
-    known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
-    if name not in known:
-        raise unknown_name("algorithm module", name, known)
-    return cast(Algorithm, importlib.import_module(f"replication.algorithms.off_policy.{name}"))
+    return cast(Algorithm, algorithm_module("off_policy", name))

@@ -7,14 +7,12 @@ gradients through the networks, optimisers, targets that follow, and checkpoints
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
 from torch import Tensor
 
-from replication.foundation.errors import unknown_name
+from replication.algorithms.modules import algorithm_module
 from replication.specification.families.off_policy_continuous import OffPolicyContinuousConfig
 
 
@@ -82,13 +80,9 @@ class Algorithm(Protocol):
 
 
 def load_algorithm(name: str) -> Algorithm:
-    """Import replication.algorithms.off_policy_continuous.NAME.
+    """Import the module of an algorithm: one of replication.algorithms.off_policy_continuous, or a file elsewhere.
 
     Raises:
         ReplicationError: no such module.
     """
-    package = importlib.import_module("replication.algorithms.off_policy_continuous")
-    known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
-    if name not in known:
-        raise unknown_name("algorithm module", name, known)
-    return cast(Algorithm, importlib.import_module(f"replication.algorithms.off_policy_continuous.{name}"))
+    return cast(Algorithm, algorithm_module("off_policy_continuous", name))

@@ -6,15 +6,13 @@ Playing, rollouts, epochs and minibatches, the optimiser, schedules and checkpoi
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from torch import Tensor, nn
 
-from replication.foundation.errors import unknown_name
+from replication.algorithms.modules import algorithm_module
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
 
 
@@ -102,13 +100,9 @@ class Algorithm(Protocol):
 
 
 def load_algorithm(name: str) -> Algorithm:
-    """Import replication.algorithms.on_policy.NAME.
+    """Import the module of an algorithm: one of replication.algorithms.on_policy, or a file elsewhere.
 
     Raises:
         ReplicationError: no such module.
     """
-    package = importlib.import_module("replication.algorithms.on_policy")
-    known = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "contract"]
-    if name not in known:
-        raise unknown_name("algorithm module", name, known)
-    return cast(Algorithm, importlib.import_module(f"replication.algorithms.on_policy.{name}"))
+    return cast(Algorithm, algorithm_module("on_policy", name))

@@ -135,7 +135,7 @@ def open_subject(source: Path, settings: Path) -> Subject:
     checks = family_checks(variant.family)
     module = f"replication.algorithms.{variant.family}.{variant.module}"
     algorithm = importlib.import_module(module) if inside else imported_file(source)
-    _check_members(algorithm, source, variant, checks)
+    check_members(algorithm, source, variant)
     if variant.original not in known_originals():
         raise ReplicationError(f"{settings}: original: {unknown_name('original', variant.original, known_originals())}")
     at_full_scale, protocol = (load_protocol(variant.protocol, scale) for scale in (None, preset))
@@ -180,7 +180,15 @@ def _is_inside(source: Path) -> bool:
     return source.resolve().parent.parent == ALGORITHMS
 
 
-def _check_members(algorithm: Any, source: Path, variant: Variant, checks: FamilyChecks) -> None:
+def check_members(algorithm: Any, source: Path, variant: Variant) -> None:
+    """Check that an algorithm's file has what its family asks of it; for families with checks.
+
+    Raises:
+        ReplicationError: names what it lacks.
+    """
+    if variant.family not in families_with_checks():
+        return
+    checks = family_checks(variant.family)
     lacking = [name for name in checks.FUNCTIONS if not callable(getattr(algorithm, name, None))]
     constants = {"PAPER": str, **checks.CONSTANTS}
     lacking += [name for name, kind in constants.items() if not isinstance(getattr(algorithm, name, None), kind)]

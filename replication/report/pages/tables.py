@@ -212,12 +212,16 @@ def judged_rows(experiment: Experiment, results: Path) -> list[dict[str, str]]:
     """Read the rows of an experiment's first table that has verdicts; none where no such table is made yet."""
     for name in experiment.tables:
         path = results / experiment.experiment / "tables" / f"{name}.csv"
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            if rows and "verdict" in rows[0]:
-                return rows
+        if path.exists() and (rows := judged_rows_of(path)):
+            return rows
     return []
+
+
+def judged_rows_of(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a table; none where it has no verdicts."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return rows if rows and "verdict" in rows[0] else []
 
 
 def counted_verdicts(rows: Iterable[Mapping[str, str]]) -> list[tuple[str, int]]:

@@ -39,6 +39,11 @@ class EvaluatedNetwork:
     def __init__(self, learner: Learner) -> None:
         self._learner = learner
 
+    @property
+    def learner(self) -> Learner:
+        """The learner whose network it is, for what is exported."""
+        return self._learner
+
     def policy(self, epsilon: float) -> Policy:
         return greedy_policy(self._learner, epsilon)
 

@@ -23,6 +23,11 @@ class EvaluatedActor:
     def __init__(self, learner: Learner) -> None:
         self._learner = learner
 
+    @property
+    def learner(self) -> Learner:
+        """The learner whose network it is, for what is exported."""
+        return self._learner
+
     def policy(self, epsilon: float) -> Policy:
         """Return the policy that takes this share of uniform actions, and else the actor's."""
         learner, low, high = self._learner, self._learner.bounds.low.numpy(), self._learner.bounds.high.numpy()

@@ -34,6 +34,11 @@ class EvaluatedNetwork:
     def __init__(self, learner: Learner) -> None:
         self._learner = learner
 
+    @property
+    def learner(self) -> Learner:
+        """The learner whose network it is, for what is exported."""
+        return self._learner
+
     def policy(self, epsilon: float) -> Policy:
         """Return the policy that takes this share of random actions, and else acts as `evaluation_policy` says."""
         learner = self._learner

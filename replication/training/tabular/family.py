@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replication.algorithms.modules import algorithm_module
 from replication.specification.families.tabular import ReinforceTabularConfig, TabularConfig
 from replication.specification.protocols import AnyPresentation, GridworldPresentation, GymnasiumPresentation
 from replication.specification.run import Run
@@ -34,7 +35,7 @@ def learn(run: Run) -> Learned:
     """Train a table of action values for the budget, then evaluate it where the protocol does."""
     config, shown, final = run.settings, run.protocol.training, run.protocol.final_evaluation
     assert isinstance(config, TabularConfig | ReinforceTabularConfig)
-    algorithm = importlib.import_module(f"replication.algorithms.tabular.{run.variant.module}")
+    algorithm: Any = algorithm_module("tabular", run.variant.module)
     play: Any = importlib.import_module(f"{__package__}.{algorithm.LEARNER}").player(run, algorithm)
     episodes, steps = run.budget.episodes or run.budget.steps, run.budget.steps or -1
     played = play("training", episodes, steps, _cap_steps(run, shown) or -1, config.epsilon, learns=True)
