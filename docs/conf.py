@@ -33,6 +33,11 @@ default_role = "code"
 
 _FIELD = re.compile(r"([a-z_]+): (?=\S)")
 """A line such as `rewards: float32`, which describes a field of a class."""
+_SECTION = re.compile(r"(Args|Returns|Raises|Source): (?=\S)")
+"""A section whose text begins on its own line, which napoleon leaves as it is."""
+_NAMED = re.compile(r"[a-z_]+(, [a-z_]+)*[:;] ?")
+"""A line of such a section that describes something by name."""
+_SIGN = re.compile(r"(?<![\\*`])([|*])(?=[\w(])|(?<=\w)(\|)")
 
 
 def setup(app: Sphinx) -> None:
@@ -41,15 +46,36 @@ def setup(app: Sphinx) -> None:
 
 
 def _as_restructured_text(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Mark the fields that a docstring describes, and escape signs that are meant as they stand."""
+    """Mark sections and the fields that a docstring describes, and escape signs that are meant as they stand."""
     made: list[str] = []
-    in_fields = False
-    for line in lines:
-        is_field = _FIELD.match(line) is not None
-        starts = bool(line.strip()) and not line.startswith(" ")
-        if starts and is_field != in_fields and made and made[-1].strip():
+    before = ""
+    for line in (_SIGN.sub(r"\\\1\2", each) for each in lines):
+        kind = _kind(line) or before
+        if kind != before and made and made[-1].strip():
             made.append("")
-        in_fields = is_field if starts else in_fields
-        line = _FIELD.sub(r":\1: ", line, count=1) if is_field else line
-        made.append(re.sub(r"(?<![\\*`])([|*])(?=[\w(])|(?<=\w)(\|)", r"\\\1\2", line))
+        before = kind
+        if kind == "section":
+            made += _section_lines(line, made)
+        else:
+            made.append(_FIELD.sub(r":\1: ", line, count=1) if _kind(line) == "field" else line)
     lines[:] = made
+
+
+def _kind(line: str) -> str:
+    """Tell what begins with a line; empty where the line goes on with what stands above it."""
+    if not line.strip() or line.startswith(" "):
+        return ""
+    return "section" if _SECTION.match(line) else "field" if _FIELD.match(line) else "text"
+
+
+def _section_lines(line: str, made: list[str]) -> list[str]:
+    """Return the line of a section as a paragraph's, or as that of a list of what it describes by name."""
+    if not line.startswith(" "):
+        return [_SECTION.sub(r"**\1**: ", line, count=1)]
+    inner = line[4:]
+    if inner.startswith(" "):
+        return [f"  {inner.strip()}"]
+    if _NAMED.match(inner):
+        return ["", f"* {inner}"]
+    in_list = bool(made) and made[-1].startswith(("* ", "  "))
+    return ["", inner] if in_list else [inner]
