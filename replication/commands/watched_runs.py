@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from replication.analysis.published_bands import PublishedBand, published_band
@@ -110,9 +111,8 @@ def _status(live: LiveRun) -> str:
     return "stopped" if failure_in(live.folder) is None else "failed"
 
 
-def _published_sources() -> Iterator[PublishedSource]:
-    """Yield the published sources that experiments name, without their runs, which would take long to name."""
-    for name in known_experiments():
-        published = read_yaml(experiment_path(name)).get("published")
-        if published is not None:
-            yield validated(PublishedSource, published, experiment_path(name))
+@cache
+def _published_sources() -> tuple[PublishedSource, ...]:
+    """Return the published sources that experiments name, without their runs, which would take long to name."""
+    found = {experiment_path(name): read_yaml(experiment_path(name)).get("published") for name in known_experiments()}
+    return tuple(validated(PublishedSource, one, path) for path, one in found.items() if one is not None)
