@@ -62,7 +62,7 @@ class WatchedRuns:
         oldest = time.time() - 86_400 * _SHOWN_DAYS
         if self._recent_only:
             found = [one for one in found if one.status in _AT_WORK or one.live.progress.written > oldest]
-        return sorted(found, key=lambda one: (one.status not in ("training", "evaluating"), one.live.progress.name))
+        return sorted(found, key=lambda one: (one.status not in _AT_WORK, one.live.progress.name))
 
     def note(self, shown: Sequence[ShownRun]) -> str:
         """Return a sentence about the runs that show nothing."""

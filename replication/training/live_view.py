@@ -6,6 +6,7 @@ said once, and training goes on.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -128,7 +129,12 @@ class _Shown:
             progress_a_step=trainee.progress_end / run.training_steps if run.training_steps else 1.0,
             seconds=trainee.seconds,
             progress_a_second=(now - before) / (last - first) if last > first else None,
-            seconds_left=seconds_left,
-            recent_return=trainee.recent_return,
+            seconds_left=_finite(seconds_left),
+            recent_return=_finite(trainee.recent_return),
             written=time.time(),
         )
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number that JSON can hold; None where it is none, as the returns of a policy that diverged may be."""
+    return value if value is not None and math.isfinite(value) else None

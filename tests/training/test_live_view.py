@@ -15,6 +15,7 @@ from replication.specification.run import Run
 from replication.training import event_files, live_view
 from replication.training.event_files import EventFiles, require_tensorboard
 from replication.training.machine.settings import Machine
+from replication.training.off_policy_continuous.trainee import Trainee
 from replication.training.session import execute
 from tests.support import continuous, on_policy
 from tests.support.lanes import smoke_run
@@ -65,6 +66,15 @@ def test_a_run_that_goes_on_shows_each_episode_once(tmp_path: Path, monkeypatch:
     assert found[0] is not None and found[1] is not None
     assert (found[0].episodes, found[0].points) == (found[1].episodes, found[1].points)
     assert len(found[0].episodes) == 2 and len(found[0].points) == 3
+
+
+def test_returns_that_are_no_numbers_stop_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_view, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(Trainee, "recent_return", property(lambda trainee: float("nan")))
+    run, machine = continuous.small_run(steps=50), machine_of(tmp_path)
+    assert execute([run], machine) == 0
+    live = read_live(run.state_folder(machine.state))
+    assert live is not None and live.progress.recent_return is None
 
 
 def test_where_it_cannot_be_written_training_goes_on(
