@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from replication.commands.cli import main
+from replication.commands import run as run_command
+from replication.commands.arguments import TENSORBOARD
+from replication.commands.cli import COMMANDS, main
+from replication.commands.parser import build_parser
 from replication.evidence.live_files import read_live
 from replication.evidence.scores import EpisodeRecord
 from replication.foundation.errors import ReplicationError
+from replication.foundation.paths import working_folder
 from replication.specification.run import Run
 from replication.training import event_files, live_view
 from replication.training.event_files import EventFiles, require_tensorboard
@@ -102,6 +106,16 @@ def test_tensorboard_that_is_not_installed_is_named_before_anything_is_trained(
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ReplicationError, match="not installed"):
         require_tensorboard()
+
+
+def test_run_tells_its_trainings_where_events_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TENSORBOARD, "")  # put back at the end
+    monkeypatch.setattr(event_files, "find_spec", lambda name: name)
+    monkeypatch.setattr(run_command, "run_snakemake", lambda command, log: 1)
+    words = ["train", "--variant", "td3_2018", "--task", "reacher", "--seed", "1"]
+    assert build_parser(COMMANDS).parse_args(words).tensorboard is None
+    assert main(["run", "quickstart_pendulum", "--tensorboard", "events", "--results", str(tmp_path)]) == 1
+    assert build_parser(COMMANDS).parse_args(words).tensorboard == working_folder() / "events"
 
 
 def test_events_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
