@@ -136,8 +136,9 @@ def _escaped(text: str) -> str:
 
 
 def _once(entries: Iterable[str]) -> list[str]:
-    """Return one entry for each key, the first, in the order of keys."""
+    """Return one entry for each key, the one that says most, in the order of keys."""
     found: dict[str, str] = {}
     for entry in entries:
-        found.setdefault(entry.partition("{")[2].partition(",")[0], entry)
+        key = entry.partition("{")[2].partition(",")[0]
+        found[key] = max(found.get(key, ""), entry, key=len)
     return [found[key] for key in sorted(found)]
