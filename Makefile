@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/requirements.lock
 BENCHMARK_INSTALLED := $(BENCHMARK_VENV)/sb3.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart check verify soak benchmark test test-long
+.PHONY: help venv quickstart check docs verify soak benchmark test test-long
 
 # Rules of the workflow call `python`, which must be the environment's.
 check test test-long: export PATH := $(abspath $(BIN)):$(PATH)
@@ -32,11 +32,14 @@ quickstart: $(INSTALLED) ## Train, judge and draw two small experiments: a pole 
 	$(BIN)/python -m replication run quickstart_pendulum
 	$(BIN)/python -m replication run quickstart
 
-check: $(INSTALLED) ## Check format, lint, types and workflow; changes nothing
+check: docs $(INSTALLED) ## Check format, lint, types, documentation and workflow; changes nothing that is committed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict replication
 	@if [ -f Snakefile ]; then set -x; $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/snakemake --lint --config experiment=quickstart; fi
+
+docs: $(INSTALLED) ## Build the documentation: docs/_build/index.html; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build
 
 verify: $(INSTALLED) ## Play every committed trace again and derive every committed number
 	$(BIN)/python -m replication verify results

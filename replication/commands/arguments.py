@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from pathlib import Path
 
@@ -150,6 +151,27 @@ def variant_of(options: argparse.Namespace) -> str:
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where the files of runs lie: results and state."""
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the small files go")
+    add_state_folder(parser)
+
+
+def add_state_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the state lies."""
     parser.add_argument(
         "--state", type=Path, help="where checkpoints go (default: $REPLICATION_STATE or results/state)"
+    )
+
+
+TENSORBOARD = "REPLICATION_TENSORBOARD"
+"""The variable by which `run` tells the trainings that it starts where event files go."""
+
+
+def add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    """Add the option that has event files written for TensorBoard."""
+    folder = os.environ.get(TENSORBOARD)
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        default=Path(folder) if folder else None,
+        help="write event files for TensorBoard there, a folder a run; an extra, which changes no number",
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from replication.commands import (
     check_environment,
+    cite,
     compare,
     describe,
     discard,
@@ -20,11 +21,13 @@ from replication.commands import (
     film,
     judge,
     merge,
+    publish,
     render,
     run,
     state,
     train,
     verify,
+    watch,
 )
 from replication.commands.benchmark import command as benchmark
 from replication.commands.check_algorithm import command as check_algorithm
@@ -39,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "train": train,
     "queue": queue,
+    "watch": watch,
     "state": state,
     "embed": embed,
     "export": export,
@@ -55,6 +59,8 @@ COMMANDS: dict[str, Command] = {
     "judge": judge,
     "film": film,
     "render": render,
+    "publish": publish,
+    "cite": cite,
 }
 """The commands by name, in the order of `--help`."""
 _OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.EROFS)

@@ -7,7 +7,7 @@ import os
 import shlex
 from pathlib import Path
 
-from replication.commands.arguments import add_algorithm, add_folders, at_least_one
+from replication.commands.arguments import TENSORBOARD, add_algorithm, add_folders, add_tensorboard, at_least_one
 from replication.commands.snakemake import known_profiles, profile_cores, run_snakemake, snakemake_command
 from replication.foundation.paths import state_root, working_folder
 from replication.specification.baselines_beside import named_beside
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_algorithm(parser)
     add_folders(parser)
+    add_tensorboard(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,6 +78,11 @@ def run(options: argparse.Namespace) -> int:
         return _print_plan(name, options)
     if options.state:
         os.environ["REPLICATION_STATE"] = str(options.state)
+    if options.tensorboard is not None:
+        from replication.training.event_files import require_tensorboard
+
+        require_tensorboard()
+        os.environ[TENSORBOARD] = str(working_folder() / options.tensorboard)
     cores = options.cores or profile_cores(options.profile)
     log = options.results / "logs" / name / "snakemake.log"
     code = run_snakemake(snakemake_command(name, options.results, cores, profile=options.profile), log)

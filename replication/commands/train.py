@@ -8,6 +8,7 @@ from replication.commands.arguments import (
     add_algorithm,
     add_folders,
     add_run_arguments,
+    add_tensorboard,
     budgets,
     device,
     gigabytes,
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "small virtual machine may say less than it will have)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_tensorboard(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -92,9 +94,12 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ReplicationError: a bad name or budget; settings that are not those expected; a run that failed.
     """
+    from replication.training.event_files import require_tensorboard
     from replication.training.machine.settings import Machine, default_workers
     from replication.training.session import execute
 
+    if options.tensorboard is not None:
+        require_tensorboard()
     machine = Machine(
         results=options.results,
         state=options.state or state_root(),
@@ -107,6 +112,7 @@ def run(options: argparse.Namespace) -> int:
         workers=default_workers(options.device) if options.workers is None else options.workers,
         memory_bytes=None if options.memory_gb is None else int(options.memory_gb * 1e9),
         deadline_seconds=options.deadline,
+        tensorboard=options.tensorboard,
     )
     runs = named_runs(options)
     if runs[0].variant.lies_elsewhere:

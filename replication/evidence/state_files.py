@@ -15,6 +15,8 @@ from replication.foundation.errors import ReplicationError
 from replication.specification.run import Run
 
 _FAILURE = "failed.json"
+LIVE = "live"
+"""The folder, in the state of a run, of what it shows of itself while it trains (live_files.py)."""
 
 
 def checkpoint_step(run: Run, state: Path) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from replication.evidence.records import read_unchecked
-from replication.evidence.state_files import checkpoints, failure_in
+from replication.evidence.state_files import LIVE, checkpoints, failure_in
 from replication.foundation.errors import ReplicationError
 from replication.foundation.locks import is_held
 from replication.specification.budget import Budget
@@ -26,6 +26,8 @@ from replication.specification.run import Run
 from replication.specification.tasks.registry import find_task
 
 LOCK = "lock"
+WATCHED = "watch"
+"""Beginning of the names of the pages that `watch` keeps in the root of a state."""
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 _SEEDS = re.compile(r"seed(\d+)|seeds(\d+)-\d+")
 
@@ -87,10 +89,12 @@ def stored_items(state: Path, results: Path) -> Iterator[Item]:
                 measured = task.name == "speed.json"
                 yield _item(task, *((Fate.STAYS, "speed measured here, which plans read") if measured else _FOREIGN))
         if not variant.is_dir():
-            yield _item(variant, *_FOREIGN)
+            is_page = variant.name.startswith(WATCHED) and variant.suffix == ".html"
+            yield _item(variant, *(_PAGE if is_page else _FOREIGN))
 
 
 _FOREIGN = (Fate.NAMED, "not known: no file that training writes")
+_PAGE = (Fate.GOES, "a page that `watch` kept; it is made again")
 
 
 def items_of_run(folder: Path, state: Path, results: Path, *, ours: bool = False) -> Iterator[Item]:
@@ -119,6 +123,8 @@ def _fate(path: Path, standing: _Standing) -> tuple[Fate, str]:
     if name.startswith(".") and name.endswith(".part"):
         return Fate.GOES, "half written by a process that was killed"
     done = standing.fate is Fate.GOES
+    if name == LIVE:
+        return standing.fate, f"what `watch` shows; {standing.why}"
     if name.startswith("damaged_"):
         return (Fate.GOES if done else Fate.NAMED), f"damaged, set aside; {standing.why}"
     if name.startswith("checkpoint_"):

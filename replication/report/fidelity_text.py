@@ -1,4 +1,4 @@
-"""The fidelity table in words: at the terminal, and its counts in the README."""
+"""The fidelity table in words: at the terminal, and its counts in the documentation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from replication.foundation.errors import ReplicationError
-from replication.foundation.paths import PROJECT
 from replication.specification.fidelity import (
     EXACT,
     NOT_APPLICABLE,
@@ -23,8 +21,6 @@ from replication.specification.loading import known_names, load_preset, load_pro
 from replication.specification.originals import load_original
 from replication.specification.variants import Preset
 
-README = PROJECT / "README.md"
-_BEGIN, _END = "<!-- fidelity counts: python -m replication render readme -->", "<!-- end of fidelity counts -->"
 _INDENT = " " * 6
 
 
@@ -72,12 +68,8 @@ def counts_text(rows: Sequence[JudgedRow]) -> str:
     )
 
 
-def readme_with_counts(text: str) -> str:
-    """Return the README's text with the present counts of every variant between its two marks.
-
-    Raises:
-        ReplicationError: the marks are not there.
-    """
+def counts_rows() -> list[str]:
+    """Return a Markdown table of the counts of every variant, line by line."""
     lines = [
         "| variant | rows | exact | deviation | unconfirmed | not stated | not applicable |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -87,20 +79,7 @@ def readme_with_counts(text: str) -> str:
         counts = count_statuses(rows)
         cells = [counts[status] for status in (EXACT, "deviation", UNCONFIRMED, NOT_STATED, NOT_APPLICABLE)]
         lines.append(f"| `{name}` | {len(rows)} | " + " | ".join(map(str, cells)) + " |")
-    return between_marks(text, _BEGIN, _END, lines)
-
-
-def between_marks(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
-    """Return the README's text with these lines between two of its own.
-
-    Raises:
-        ReplicationError: the marks are not there.
-    """
-    before, found, rest = text.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
-        raise ReplicationError(f"{README}: expected a line {begin!r} and, below it, {end!r}")
-    return "\n".join([before + begin, *lines, end + after])
+    return lines
 
 
 def _row_lines(found: JudgedRow, departures: Mapping[str, str]) -> list[str]:

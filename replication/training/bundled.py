@@ -25,6 +25,7 @@ from replication.evidence.bundle_files import (
     totals,
 )
 from replication.evidence.run_files import Outcome
+from replication.evidence.scores import EpisodeRecord
 from replication.foundation.errors import ReplicationError, reason_of
 from replication.foundation.files import readable_json
 from replication.specification.run import Run
@@ -124,6 +125,10 @@ class Bundle:
             self._of_all.add(found.score, found.curve)
         if len(self.learned) < MOST_ROWS:
             self.learned.append(found)
+
+    def finished_episodes(self, first: int) -> Sequence[EpisodeRecord]:
+        """Return none: a turn learns a seed from nothing to its end."""
+        return ()
 
     def take_evaluation(self) -> EvaluatedPoint | None:
         """Return None: seeds are evaluated as they are learned."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from replication.environments.contract import Policy, Viewing
 from replication.evidence.run_files import Outcome
-from replication.evidence.scores import CurvePoint
+from replication.evidence.scores import CurvePoint, EpisodeRecord
 from replication.evidence.traces import AnyTrace
 from replication.specification.protocols import Presentation
 from replication.specification.run import Run
@@ -63,6 +63,12 @@ class Trainee(Protocol):
     @property
     def recent_return(self) -> float | None:
         """Mean return of the last few training episodes, for the progress bar; None before the first has ended."""
+
+    def finished_episodes(self, first: int) -> Sequence[EpisodeRecord]:
+        """Return the training episodes that have ended, from number `first` on, for those who look on.
+
+        Only between two turns of training; none where a turn leaves no episode, as in a bundle of seeds.
+        """
 
     def take_evaluation(self) -> EvaluatedPoint | None:
         """Give the periodic evaluation that has ended since this was asked last; None: there was none."""

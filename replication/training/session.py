@@ -27,6 +27,7 @@ from replication.specification.run import Run, one_a_record
 from replication.training.checkpoints import checkpoint_folders, restore_newest, save_checkpoint
 from replication.training.contract import Cohort, Trainee, load_family
 from replication.training.deadline import Deadline
+from replication.training.live_view import LiveView
 from replication.training.machine.capacity import ensure_disk
 from replication.training.machine.settings import Machine
 from replication.training.resumable_play import Play, ResumablePlay, unfinished_path
@@ -145,6 +146,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         bar_format=_BAR,
     ) as bar:
         time_left, deadline = TimeLeft(trainees, machine.device), Deadline(machine)
+        live = LiveView(trainees, cohort.progress_unit, machine)
         now = started = last = described = time.monotonic()
         before = [trainee.seconds for trainee in trainees]
         try:
@@ -156,7 +158,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
                 evaluated = 0
                 for trainee, spent in zip(trainees, before, strict=True):
                     trainee.seconds = spent + now - started
-                    evaluated += _store_evaluation(trainee, machine)
+                    evaluated += _store_evaluation(trainee, machine, live)
                     if trainee.failure is not None and read_failure(trainee.run, machine.state) is None:
                         _freeze(trainee, machine)
                 time_left.note_turn(now - turn_began, evaluated)
@@ -164,6 +166,7 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
                 if now - described >= _DESCRIBE_SECONDS:
                     bar.set_postfix_str(f"{time_left.text()}, {_latest(trainees)}", refresh=False)
                     described = now
+                live.update(now, time_left.seconds)
                 stop.check()
                 if now - last >= machine.checkpoint_seconds:
                     _save_all(trainees, machine, stop)
@@ -171,6 +174,8 @@ def _train(cohort: Cohort, machine: Machine, stop: Stop, play: Play) -> None:
         except Stopped:
             _save_all(trainees, machine, stop)
             raise Stopped("checkpoints are written, ") from None
+        finally:
+            live.end(time_left.seconds)
         _save_all(trainees, machine, stop)
 
 
@@ -218,7 +223,7 @@ def _failure_text(run: Run, machine: Machine) -> str:
     return f"{run.record_name}: {record['reason']}; {kept}{mend}, to try this one again {again}"
 
 
-def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
+def _store_evaluation(trainee: Trainee, machine: Machine, live: LiveView) -> bool:
     """Write the trace of a periodic evaluation to the state, and say its score; False where there was none."""
     evaluated = trainee.take_evaluation()
     if evaluated is None:
@@ -227,6 +232,7 @@ def _store_evaluation(trainee: Trainee, machine: Machine) -> bool:
     if evaluated.trace is not None:
         path = run.state_folder(machine.state) / evaluation_name(point.step)
         write_atomically(path, trace_bytes(evaluated.trace))
+    live.note_evaluation(trainee, point)
     found = "no episode completed" if point.score is None else f"score {point.score:.1f} ({point.episodes} episodes)"
     say(f"{run.record_name}: step {point.step:,}: {found}{', best so far' if point.is_best else ''}")
     return True

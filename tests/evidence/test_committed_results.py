@@ -16,7 +16,7 @@ from replication.evidence.bundle_files import POLICIES, read_policies
 from replication.evidence.trace_file import read_trace
 from replication.evidence.verify_run import check_run
 from replication.foundation.paths import WORKFLOW
-from replication.report.fidelity_text import README
+from replication.report.pages.documents import README
 from replication.report.pages.index import index_html
 from replication.report.pages.readmes import readme_with_results, results_readme
 from replication.training.bundled import load_bundled, seeds_of

@@ -8,7 +8,7 @@ import pytest
 
 from replication.foundation.durations import days_text
 from replication.foundation.errors import ReplicationError
-from replication.report.fidelity_text import README
+from replication.report.pages.documents import README
 from replication.report.pages.readmes import readme_with_results, results_readme
 from replication.report.pages.summary import left_to_run, verdicts_of
 from replication.specification.experiments import load_experiment

@@ -12,7 +12,7 @@ import pytest
 
 from replication.commands.cli import main
 from replication.foundation.errors import ReplicationError
-from replication.report.fidelity_text import README, fidelity_text, judged, readme_with_counts
+from replication.report.fidelity_text import fidelity_text, judged
 from replication.specification import originals
 from replication.specification.fidelity import (
     EXACT,
@@ -266,13 +266,9 @@ def test_a_later_version_of_a_task_is_a_departure() -> None:
     assert not [d for d in deviations_in_force(replace(run, task=find_task("walker2d"))) if d.id.startswith("task-")]
 
 
-def test_counts_add_up_and_the_readme_has_them() -> None:
+def test_counts_add_up() -> None:
     counts = count_statuses(judged("dqn"))
     assert sum(counts.values()) == 77 and counts[UNDECLARED] == 0 and counts[EXACT] > 50
-    text = README.read_text(encoding="utf-8")
-    assert readme_with_counts(text) == text, "python -m replication render readme"
-    with pytest.raises(ReplicationError, match="expected a line"):
-        readme_with_counts(text.replace("end of fidelity counts", "end"))
 
 
 def test_the_command_prints_every_row(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from replication.commands.cli import main
+from replication.evidence.state_files import LIVE
 
 
 def train_smoke(folder: Path, *changes: str, variant: str = "dqn", budget: str = "--budget-frames=2400") -> int:
@@ -17,9 +18,12 @@ def train_smoke(folder: Path, *changes: str, variant: str = "dqn", budget: str =
 
 
 def left(folder: Path) -> dict[str, object]:
-    """Return everything that a command has left, but the time it took, by its path in a folder."""
+    """Return everything that a command has left, but the time it took, by its path in a folder.
+
+    What a run showed of itself is how far it was at moments of a clock.
+    """
     found: dict[str, object] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != LIVE):
         name = str(path.relative_to(folder))
         if path.name in ("lane.json", "run.json"):
             record = json.loads(path.read_bytes())

@@ -59,6 +59,7 @@ def whole_state(trainee: Trainee) -> dict[str, object]:
         "tensors": {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
         "held_out": [array.tobytes() for array in trainee.lane.held_out or ()],
         "curve": list(trainee.curve),
+        "episodes": list(trainee.finished_episodes(0)),
         "failure": trainee.failure,
     }
 

@@ -10,17 +10,15 @@ from replication.analysis.other_scores import MARKS
 from replication.foundation.durations import days_text
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import write_atomically
-from replication.report.fidelity_text import README, between_marks, readme_with_counts
 from replication.report.figures import all_verdicts, reading_verdicts
 from replication.report.figures.figure import image, settle
+from replication.report.pages.documents import README, between_marks, rendered_documents
 from replication.report.pages.glossary import GLOSSARY
 from replication.report.pages.known import Known, what_is_known
 from replication.report.pages.summary import MADE_BY_EVERY_CLONE, Left, findings_of, verdicts_of
 from replication.report.pages.tables import judged_rows
 from replication.report.pages.template import fill_markdown
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
-
-_BEGIN, _END = "<!-- results: python -m replication render readme -->", "<!-- end of results -->"
 
 
 def results_readme(results: Path) -> str:
@@ -52,11 +50,11 @@ def readme_with_results(text: str, results: Path) -> str:
         f"| [{shown['title']}](results/{shown['name']}/index.html) | {shown['coverage']} | {shown['verdicts']} |"
         for shown in _experiments(results)
     ]
-    return between_marks(text, _BEGIN, _END, lines)
+    return between_marks(text, "results", lines, README)
 
 
 def write_readmes(results: Path) -> list[Path]:
-    """Write README.md and results/README.md with what is rendered in them brought up to date, and their figures.
+    """Write README.md, docs/ and results/README.md with what is rendered in them brought up to date, and figures.
 
     Returns: the files.
     Raises:
@@ -64,13 +62,16 @@ def write_readmes(results: Path) -> list[Path]:
     """
     if not README.exists():
         raise ReplicationError(f"{README}: not there; the README is that of a checkout: call the program from one")
-    text = readme_with_results(readme_with_counts(README.read_text(encoding="utf-8")), results)
+    text = readme_with_results(README.read_text(encoding="utf-8"), results)
     path = results / "README.md"
+    documents = rendered_documents()
+    for document, content in documents.items():
+        write_atomically(document, content.encode())
     write_atomically(README, text.encode())
     write_atomically(path, results_readme(results).encode())
     drawings = {reading_verdicts.NAME: reading_verdicts.draw()}
     drawings[all_verdicts.NAME] = all_verdicts.draw(what_is_known(results).rows)
-    paths = [README, path]
+    paths = [README, path, *documents]
     for name, figure in drawings.items():
         settle(figure)
         paths.append(results / f"{name}.png")

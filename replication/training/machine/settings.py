@@ -30,6 +30,8 @@ class Machine:
     """Memory that replay memories may take; None: what the system says is available when they are opened."""
     deadline_seconds: float | None = None
     """Time from `started` on within which training must end, or it is refused in its first seconds; None: none."""
+    tensorboard: Path | None = None
+    """The folder that event files for TensorBoard go to, a folder a run; None: none are written."""
 
 
 def default_workers(device: str) -> int:

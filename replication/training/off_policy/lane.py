@@ -125,6 +125,9 @@ class Lane:
         recent = self.episodes[-RECENT_EPISODES:]
         return float(np.mean([episode.raw_return for episode in recent])) if recent else None
 
+    def finished_episodes(self, first: int) -> list[EpisodeRecord]:
+        return self.episodes[first:]
+
     def begin_batch(self) -> None:
         stream, size, place = self.streams["replay"], self.config.batch_size, self._batch_place
         if self.memory.priorities is not None:

@@ -8,7 +8,7 @@ or `begin_storing_last_frame` and `end_step`, `begin_batch` and `batch`, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -107,6 +107,9 @@ class AnyLane(Protocol):
     @property
     def recent_return(self) -> float | None:
         """Mean raw return of the last ten training episodes; None before the first has ended."""
+
+    def finished_episodes(self, first: int) -> Sequence[EpisodeRecord]:
+        """Return the training episodes that have ended, from number `first` on."""
 
     def begin_batch(self) -> None:
         """Begin to draw a minibatch as `config.replay_sampling` says, from the memory as it was before this step."""

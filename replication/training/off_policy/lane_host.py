@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from replication.evidence.evaluation import Evaluation, EvaluationRequest
+from replication.evidence.scores import EpisodeRecord
 from replication.evidence.trace_file import Trace
 from replication.specification.families.facts import FamilyFacts
 from replication.specification.families.off_policy import OffPolicyConfig
@@ -108,6 +109,9 @@ class LaneHost:
 
     def sample(self, number: int, batch_size: int) -> Transitions:
         return self._lanes[number].sample(batch_size)
+
+    def finished_episodes(self, number: int, first: int) -> list[EpisodeRecord]:
+        return list(self._lanes[number].finished_episodes(first))
 
     def past(self, number: int) -> Past:
         return self._lanes[number].past()

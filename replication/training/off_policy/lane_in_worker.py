@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replication.evidence.evaluation import Evaluation, EvaluationRequest
+from replication.evidence.scores import EpisodeRecord
 from replication.evidence.trace_file import Trace
 from replication.foundation.random_streams import restore_stream, stream_state, training_streams
 from replication.specification.families.off_policy import OffPolicyConfig
@@ -151,6 +152,10 @@ class LaneInWorker:
         self._wait(PLAY)
         found = float(self._recent_returns[self._place])
         return None if math.isnan(found) else found
+
+    def finished_episodes(self, first: int) -> Sequence[EpisodeRecord]:
+        found: list[EpisodeRecord] = self._ask("finished_episodes", first)
+        return found
 
     def begin_batch(self) -> None:
         self._post(BATCH, NO_ACTION)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from replication.evidence.scores import CurvePoint
+from replication.evidence.scores import CurvePoint, EpisodeRecord
 from replication.foundation.errors import ReplicationError
 from replication.specification.run import Run
 from replication.training.contract import EvaluatedPoint
@@ -68,6 +68,9 @@ class Trainee:
     @property
     def recent_return(self) -> float | None:
         return self.lane.recent_return
+
+    def finished_episodes(self, first: int) -> Sequence[EpisodeRecord]:
+        return self.lane.finished_episodes(first)
 
     def take_evaluation(self) -> EvaluatedPoint | None:
         taken, self.evaluated = self.evaluated, None

@@ -1,0 +1,1 @@
+"""What others read: citations, tables as data packages, verdicts for the card of a model."""
