@@ -20,6 +20,7 @@ TABLE = PACKAGE / "specification" / "known_code.json"
 SHOWN_BY = [
     "tests/training/test_numerics_version.py",
     "tests/training/test_on_policy_numerics.py",
+    "tests/training/test_vector_numerics.py",
     "tests/training/test_continuous_numerics.py",
     "tests/training/test_fitted_q.py",
     "tests/training/test_tabular.py",

@@ -26,7 +26,9 @@ def small_run(
     """A run of the variant with small networks and rollouts of 24 steps, evaluated every 50 steps by 3 episodes."""
     loaded = load_variant(variant)
     network = loaded.config["network"] | {"hidden_units": [12, 8]}
-    config = loaded.config | SMALL | {"network": network} | changes
+    # PPO learns from three epochs of four minibatches, so that each rollout has several.
+    epochs = {"epochs": 3, "minibatches": 4} if loaded.config["minibatches"] > 1 else {}
+    config = loaded.config | SMALL | epochs | {"network": network} | changes
     protocol = evaluated_protocol(training={"kind": "gymnasium", "episode_cap_steps": 20})
     return Run(loaded.model_copy(update={"config": config}), protocol, find_task(task), seed, None, Budget(steps=steps))
 

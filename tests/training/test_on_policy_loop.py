@@ -75,7 +75,12 @@ SCRIPT = [
 @pytest.mark.parametrize("bootstraps", [True, False])
 def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
     config = SimpleNamespace(
-        rollout_steps=3, rollout_episodes=None, bootstrap_at_truncation=bootstraps, reward="sign", exploration=None
+        rollout_steps=3,
+        rollout_episodes=None,
+        bootstrap_at_truncation=bootstraps,
+        reward="sign",
+        exploration=None,
+        recompute_advantages=False,
     )
     lane = Scripted(config, SCRIPT)
     trainee: Any = SimpleNamespace(lane=lane, learner=Seeing(), store=RolloutStore(3, lane.stacks))
@@ -93,7 +98,12 @@ def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
 
 def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -> None:
     config = SimpleNamespace(
-        rollout_steps=None, rollout_episodes=2, bootstrap_at_truncation=False, reward="raw", exploration=None
+        rollout_steps=None,
+        rollout_episodes=2,
+        bootstrap_at_truncation=False,
+        reward="raw",
+        exploration=None,
+        recompute_advantages=False,
     )
     script = [[GOES_ON, GOES_ON]] * 200 + [[GOES_ON, StepResult(1.0, True, False)]] * 2
     lane = Scripted(config, script)
@@ -155,7 +165,7 @@ def test_a_rate_is_never_negative() -> None:
 def test_ac15_updates_and_frames_of_a_whole_run() -> None:
     frames: list[RolloutFrames] = []
     (trainee,) = opened(small_run(steps=250))
-    trainee.learner.update = lambda states, rollout, at: frames.append(at)  # type: ignore[method-assign]
+    trainee.learner.update = lambda states, rollout, at, revalued: frames.append(at)  # type: ignore[method-assign]
     advance([trainee])
     # Three rollouts of 80 steps; what is left of the budget is no whole one.
     assert (trainee.step, len(trainee.lane.actors)) == (240, 16)

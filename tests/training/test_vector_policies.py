@@ -30,7 +30,7 @@ from replication.training.on_policy.vector_actor import between_bounds
 from replication.training.session import execute
 from tests.support.vectors import advance, opened, small_run, whole_state
 
-VARIANTS = ["reinforce_tianshou"]
+VARIANTS = ["reinforce_tianshou", "a2c_tianshou", "ppo_tianshou"]
 
 
 def machine_of(folder: Path) -> Machine:
@@ -119,8 +119,8 @@ def test_tn3_observations_are_normalized_by_all_that_were_seen_and_kept_as_they_
     everything = [lane.stacks.copy()]
     play, begin_again = lane.play, lane.begin_again
 
-    def playing(actions: np.ndarray) -> Any:
-        results = play(actions)
+    def playing(actions: np.ndarray, who: slice) -> Any:
+        results = play(actions, who)
         everything.append(lane.stacks.copy())
         return results
 

@@ -199,6 +199,8 @@ class OnPolicyConfig(FamilySettings):
     """Who plays a rollout: all actors side by side, or one of them, the next in order, as if each were a thread."""
     staleness_updates: Annotated[int, Field(ge=0)] = 0
     """By how many updates the parameters are older that a rollout is played with and its gradient is computed for."""
+    recompute_advantages: bool = False
+    """Whether values, advantages and returns are computed anew before each epoch, by the network as it is then."""
 
     @property
     def of_game(self) -> GameView:

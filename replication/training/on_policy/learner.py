@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from replication.algorithms.on_policy.contract import Algorithm, Rollout
+from replication.algorithms.on_policy.contract import Algorithm, Minibatch, Rollout
 from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
 from replication.training.on_policy.normalization import Normalization
@@ -133,30 +133,43 @@ class Learner:
             return states
         return torch.from_numpy(self.normalization.observations(states.numpy()))
 
-    def update(self, states: Tensor, rollout: Rollout, frames: RolloutFrames) -> None:
+    def update(
+        self,
+        states: Tensor,
+        rollout: Rollout,
+        frames: RolloutFrames,
+        revalued: Callable[[], Rollout] | None = None,
+    ) -> None:
         """Update the network on a rollout: a step for each minibatch of each epoch, or the algorithm's own way.
 
         Args:
             states: [steps, actors, ...], those that were acted in.
             rollout: what else is known of them.
             frames: when it was played.
+            revalued: computes the rollout with the values of the network as it is, for settings that ask for it.
 
         Raises:
             FloatingPointError: a loss or a step is not a finite number; updates before it in this rollout stay.
         """
         algorithm, config = self.algorithm, self.config
-        values = self.normalization.learned_values(rollout.values)
-        targets = self.normalization.targets(algorithm.targets(rollout, config))
+        batch = self._taught(rollout, frames)
         self.normalization.see_rollout(states)
-        batch = whole_batch(replace(rollout, values=values), targets, frames)
-        stream = self._streams["minibatches"]
-        updates = RolloutUpdates(self.optimizer, config, values.numel(), stream, frames, self._stale)
+        stream, steps = self._streams["minibatches"], len(batch.actions)
+        updates = RolloutUpdates(self.optimizer, config, steps, stream, frames, self._stale)
         inputs = self.inputs(states.flatten(0, 1))
         if hasattr(algorithm, "update"):
             algorithm.update(self.network, inputs, batch, updates, config)
             return
-        for chosen in updates.minibatches():
+        for number, chosen in enumerate(updates.minibatches()):
+            if config.recompute_advantages and revalued is not None and number and not number % config.minibatches:
+                batch = replace(self._taught(revalued(), frames), outputs=batch.outputs)
             updates.step(algorithm.loss(self.acting(inputs[chosen]), batch.part(chosen), config))
+
+    def _taught(self, rollout: Rollout, frames: RolloutFrames) -> Minibatch:
+        """Put together what a rollout teaches, the steps of all actors behind each other."""
+        values = self.normalization.learned_values(rollout.values)
+        targets = self.normalization.targets(self.algorithm.targets(rollout, self.config))
+        return whole_batch(replace(rollout, values=values), targets, frames)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that learning changes, by name; they are filled in place when a run is resumed."""

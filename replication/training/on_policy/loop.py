@@ -7,10 +7,14 @@ their numbers do not depend on their neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from replication.algorithms.on_policy.contract import Rollout
 from replication.environments.contract import StepResult
 from replication.specification.families.on_policy import OnPolicyConfig, RolloutFrames
 from replication.training.on_policy.periodic_evaluation import evaluate
@@ -52,6 +56,9 @@ def play_rollout(trainee: Trainee) -> None:
         learner.see(lane.stacks[playing])
         rewards = [learned_reward(result, config) for result in results]
         ended = [result.ended or result.life_lost for result in results]
+        if config.recompute_advantages:
+            for actor in truncated_in(results):
+                store.keep_truncated(actor, learner.shown(lane.stacks[playing][actor]))
         store.end_step(rewards, ended, values_at_end(trainee, results))
         lane.begin_again(ended, playing)
         if any(ended):
@@ -74,12 +81,16 @@ def epsilon_of(trainee: Trainee, first_step: int) -> float:
 
 def values_at_end(trainee: Trainee, results: Sequence[StepResult]) -> NDArray[np.float32]:
     """Compute values of states at which trajectories were cut, float32 [actors]; 0 elsewhere, or if a cut is an end."""
-    values = np.zeros(len(results), dtype=np.float32)
-    truncated = [place for place, result in enumerate(results) if result.truncated]
+    values, truncated = np.zeros(len(results), dtype=np.float32), truncated_in(results)
     if truncated and trainee.lane.config.bootstrap_at_truncation:
         learner, reached = trainee.learner, trainee.lane.stacks[trainee.store.playing][truncated]
         values[truncated] = learner.state_values(learner.shown(reached)).numpy()
     return values
+
+
+def truncated_in(results: Sequence[StepResult]) -> list[int]:
+    """Return the actors whose trajectory a cap has cut."""
+    return [place for place, result in enumerate(results) if result.truncated]
 
 
 def learn(trainee: Trainee) -> None:
@@ -90,9 +101,27 @@ def learn(trainee: Trainee) -> None:
     first_step = lane.step - store.steps * lane.config.actors_a_rollout
     frames = RolloutFrames(first_step * frame_skip, (lane.step - 1) * frame_skip)
     try:
-        learner.update(store.states, rollout, frames)
+        learner.update(store.states, rollout, frames, partial(revalued, trainee, rollout))
     except FloatingPointError as error:
         trainee.failure = f"{error} at step {lane.step:,}"
+
+
+def revalued(trainee: Trainee, rollout: Rollout) -> Rollout:
+    """Compute the values of a rollout anew, by the network as it is now.
+
+    Args:
+        trainee: that has just played it.
+        rollout: as it was played.
+    """
+    learner, store, states = trainee.learner, trainee.store, trainee.store.states
+    values = learner.state_values(states.flatten(0, 1).numpy()).unflatten(0, states.shape[:2])
+    last_values = learner.state_values(learner.shown(trainee.lane.stacks[store.playing]))
+    at_end = torch.zeros_like(values)
+    steps, actors, reached = store.truncated
+    if steps and trainee.lane.config.bootstrap_at_truncation:
+        at_end[steps, actors] = learner.state_values(np.stack(reached))
+    following = torch.cat([values[1:], last_values[None]])
+    return replace(rollout, values=values, next_values=torch.where(rollout.cut, at_end, following))
 
 
 def learned_reward(result: StepResult, config: OnPolicyConfig) -> float:

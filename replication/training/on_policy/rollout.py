@@ -40,6 +40,7 @@ class RolloutStore:
         self._values: list[Tensor] = []
         self._ended: list[NDArray[np.bool_]] = []
         self._values_at_end: list[NDArray[np.float32]] = []
+        self._truncated: list[tuple[int, int, NDArray[Any]]] = []
 
     def begin_step(self, states: NDArray[Any], outputs: Any, values: Tensor, actions: Tensor) -> None:
         """Keep what was seen, what the network said of it, and what is done."""
@@ -63,6 +64,16 @@ class RolloutStore:
         self._values_at_end.append(values_at_end)
         self.steps += 1
         self.finished_trajectories += sum(ended)
+
+    def keep_truncated(self, actor: int, state: NDArray[Any]) -> None:
+        """Keep the state that an actor reached in the step under way, whose end cuts its trajectory."""
+        self._truncated.append((self.steps, actor, state.copy()))
+
+    @property
+    def truncated(self) -> tuple[list[int], list[int], list[NDArray[Any]]]:
+        """Steps, actors, and the states reached there, of the trajectories that were cut and whose state is kept."""
+        steps, actors, states = ([kept[part] for kept in self._truncated] for part in range(3))
+        return steps, actors, states
 
     @property
     def states(self) -> Tensor:
