@@ -124,8 +124,8 @@ def test_tn3_observations_are_normalized_by_all_that_were_seen_and_kept_as_they_
         everything.append(lane.stacks.copy())
         return results
 
-    def beginning(ended: list[bool]) -> None:
-        begin_again(ended)
+    def beginning(ended: list[bool], who: slice) -> None:
+        begin_again(ended, who)
         if any(ended):
             everything.append(lane.stacks[ended].copy())
 
