@@ -141,7 +141,7 @@ def test_ay3_a_turn_is_five_steps_of_one_actor_and_the_next_ones_turn_follows() 
     frames: list[RolloutFrames] = []
     shapes: list[tuple[int, ...]] = []
 
-    def update(states: Any, rollout: Any, at: RolloutFrames) -> None:
+    def update(states: Any, rollout: Any, at: RolloutFrames, revalued: Any) -> None:
         frames.append(at)
         shapes.append(tuple(states.shape[:2]))
 

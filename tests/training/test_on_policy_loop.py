@@ -79,8 +79,8 @@ def test_ends_and_cuts_are_told_apart_in_a_rollout(bootstraps: bool) -> None:
         rollout_episodes=None,
         bootstrap_at_truncation=bootstraps,
         reward="sign",
-        recompute_advantages=False,
         exploration=None,
+        recompute_advantages=False,
     )
     lane = Scripted(config, SCRIPT)
     trainee: Any = SimpleNamespace(lane=lane, learner=Seeing(), store=RolloutStore(3, lane.stacks))
@@ -102,8 +102,8 @@ def test_a_rollout_of_trajectories_ends_with_one_and_has_room_for_any_length() -
         rollout_episodes=2,
         bootstrap_at_truncation=False,
         reward="raw",
-        recompute_advantages=False,
         exploration=None,
+        recompute_advantages=False,
     )
     script = [[GOES_ON, GOES_ON]] * 200 + [[GOES_ON, StepResult(1.0, True, False)]] * 2
     lane = Scripted(config, script)

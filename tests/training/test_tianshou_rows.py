@@ -14,8 +14,8 @@ from replication.specification.families.on_policy import OnPolicyConfig, RMSProp
 from replication.specification.loading import load_variant
 from replication.specification.run import Run, resolve_run
 from replication.training.on_policy import loop
-from replication.training.on_policy.learner import clipped_to_norm
 from replication.training.on_policy.trainee import Trainee
+from replication.training.on_policy.updates import clipped_to_norm
 from replication.training.on_policy.vector_actor import between_bounds
 from replication.training.optimizers import RMSProp
 from tests.support.vectors import advance, opened, small_run

@@ -119,13 +119,13 @@ def test_tn3_observations_are_normalized_by_all_that_were_seen_and_kept_as_they_
     everything = [lane.stacks.copy()]
     play, begin_again = lane.play, lane.begin_again
 
-    def playing(actions: np.ndarray) -> Any:
-        results = play(actions)
+    def playing(actions: np.ndarray, who: slice) -> Any:
+        results = play(actions, who)
         everything.append(lane.stacks.copy())
         return results
 
-    def beginning(ended: list[bool]) -> None:
-        begin_again(ended)
+    def beginning(ended: list[bool], who: slice) -> None:
+        begin_again(ended, who)
         if any(ended):
             everything.append(lane.stacks[ended].copy())
 

@@ -25,7 +25,7 @@ class EvaluatedActor:
         self._learner = learner
 
     @property
-    def learner(self) -> Learner:
+    def learner(self) -> AnyLearner:
         """The learner whose network it is, for what is exported."""
         return self._learner
 

@@ -154,19 +154,19 @@ class Learner:
         algorithm, config = self.algorithm, self.config
         batch = self._taught(rollout, frames)
         self.normalization.see_rollout(states)
-        stream = self._streams["minibatches"]
-        updates = RolloutUpdates(self.optimizer, config, rollout.values.numel(), stream, frames, self._stale)
+        stream, steps = self._streams["minibatches"], len(batch.actions)
+        updates = RolloutUpdates(self.optimizer, config, steps, stream, frames, self._stale)
         inputs = self.inputs(states.flatten(0, 1))
         if hasattr(algorithm, "update"):
             algorithm.update(self.network, inputs, batch, updates, config)
             return
         for number, chosen in enumerate(updates.minibatches()):
             if config.recompute_advantages and revalued is not None and number and not number % config.minibatches:
-                batch = self._taught(revalued(), frames)
+                batch = replace(self._taught(revalued(), frames), outputs=batch.outputs)
             updates.step(algorithm.loss(self.acting(inputs[chosen]), batch.part(chosen), config))
 
     def _taught(self, rollout: Rollout, frames: RolloutFrames) -> Minibatch:
-        """Compute what all steps of a rollout teach, in the units that are learned in."""
+        """Put together what a rollout teaches, the steps of all actors behind each other."""
         values = self.normalization.learned_values(rollout.values)
         targets = self.normalization.targets(self.algorithm.targets(rollout, self.config))
         return whole_batch(replace(rollout, values=values), targets, frames)

@@ -58,7 +58,7 @@ def play_rollout(trainee: Trainee) -> None:
         ended = [result.ended or result.life_lost for result in results]
         if config.recompute_advantages:
             for actor in truncated_in(results):
-                store.keep_truncated(actor, learner.shown(lane.stacks[actor]))
+                store.keep_truncated(actor, learner.shown(lane.stacks[playing][actor]))
         store.end_step(rewards, ended, values_at_end(trainee, results))
         lane.begin_again(ended, playing)
         if any(ended):
@@ -115,7 +115,7 @@ def revalued(trainee: Trainee, rollout: Rollout) -> Rollout:
     """
     learner, store, states = trainee.learner, trainee.store, trainee.store.states
     values = learner.state_values(states.flatten(0, 1).numpy()).unflatten(0, states.shape[:2])
-    last_values = learner.state_values(learner.shown(trainee.lane.stacks))
+    last_values = learner.state_values(learner.shown(trainee.lane.stacks[store.playing]))
     at_end = torch.zeros_like(values)
     steps, actors, reached = store.truncated
     if steps and trainee.lane.config.bootstrap_at_truncation:
