@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -172,3 +174,28 @@ def test_a_large_rollout_is_passed_in_parts_with_the_same_gradients(monkeypatch:
     parts.update()
     found, expected = (flat(trpo.parameters_of_policy(case.network)) for case in (parts, whole))
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_normal_policy_of_vectors_takes_its_step_within_the_region_too() -> None:
+    perceptrons = load_variant("reinforce_tianshou").config["network"]
+    no_game = dict.fromkeys(("frame_pipeline", "frame_stack", "history_start"))
+    asked = load_variant("trpo_baselines").config | no_game | {"network": perceptrons, "num_actors": ACTORS}
+    config, stream = trpo.Config.model_validate_json(json.dumps(asked)), np.random.default_rng(4)
+    network = trpo.network(config, Spaces(2, observation_size=3))
+    trpo.initialise(network, stream, config)
+    states, draws = (torch.from_numpy(stream.normal(size=(40, size)).astype(np.float32)) for size in (3, 2))
+    with torch.no_grad():
+        outputs = network(states)
+    advantages, returns = (torch.from_numpy(stream.normal(size=40).astype(np.float32)) for _ in range(2))
+    actions = trpo.act(outputs, draws)
+    batch = Minibatch(actions, outputs, outputs.values[:, 0], advantages, returns, RolloutFrames(0, 0))
+    losses: list[Tensor] = []
+    updates: Any = SimpleNamespace(minibatches=lambda: [slice(None)], step=losses.append)
+    trpo.update(network, states, batch, updates, config)
+    now = network(states)
+    scaled = normalized_by_actor(advantages, ACTORS)
+    ratios = torch.exp(now.log_probabilities(actions) - outputs.log_probabilities(actions))
+    assert 0.0 < outputs.divergences(now).mean().item() <= 1.5 * config.trust_region.max_kl
+    assert (ratios * scaled).mean().item() > scaled.mean().item()
+    torch.testing.assert_close(now.values, outputs.values)  # the critic waits for the optimizer
+    assert len(losses) == 1 and all(part.any() for part in torch.autograd.grad(losses[0], trpo.optimized(network)))

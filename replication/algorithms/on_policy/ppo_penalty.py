@@ -14,7 +14,8 @@ from torch import Tensor
 from replication.algorithms.on_policy.a2c import act, initialise, state_values, targets
 from replication.algorithms.on_policy.contract import Minibatch, Updates
 from replication.algorithms.on_policy.ppo import normalized
-from replication.algorithms.policy_networks import Outputs, PolicyNetwork, Spaces
+from replication.algorithms.perceptron_policies import AnyOutputs, AnyPolicyNetwork, policy_network
+from replication.algorithms.policy_networks import Spaces
 from replication.specification.families.on_policy_modules import PenaltyConfig
 
 __all__ = ["PAPER", "Config", "act", "initialise", "loss", "network", "state_values", "targets", "update"]
@@ -30,28 +31,19 @@ LEAST = 1e-30
 """Of the coefficient, and the inverse of its largest: from 0 or infinity no factor would lead back."""
 
 
-class PenalizedNetwork(PolicyNetwork):
-    """A policy and values, with the coefficient of the penalty, float32 []: checkpoints hold it with the parameters."""
-
-    penalty: Tensor
-
-    def __init__(self, config: PenaltyConfig, spaces: Spaces) -> None:
-        """Lay out the layers, uninitialised, and start the coefficient."""
-        super().__init__(config, spaces.num_actions, num_values=1)
-        self.register_buffer("penalty", torch.tensor(config.penalty_start))
+def network(config: PenaltyConfig, spaces: Spaces) -> AnyPolicyNetwork:
+    """Build the network, uninitialised; the coefficient is its buffer `penalty`, float32 [], which checkpoints hold."""
+    built = policy_network(config, spaces, num_values=1)
+    built.register_buffer("penalty", torch.tensor(config.penalty_start))
+    return built
 
 
-def network(config: PenaltyConfig, spaces: Spaces) -> PenalizedNetwork:
-    """Build the network, uninitialised: a policy, the value of the state, and the coefficient of the penalty."""
-    return PenalizedNetwork(config, spaces)
-
-
-def loss(outputs: Outputs, batch: Minibatch, config: PenaltyConfig) -> Tensor:
+def loss(outputs: AnyOutputs, batch: Minibatch, config: PenaltyConfig) -> Tensor:
     """Compute the loss as it is at first: that of `penalized_loss` with the coefficient that the settings give."""
     return penalized_loss(outputs, batch, config, torch.tensor(config.penalty_start))
 
 
-def penalized_loss(outputs: Outputs, batch: Minibatch, config: PenaltyConfig, penalty: Tensor) -> Tensor:
+def penalized_loss(outputs: AnyOutputs, batch: Minibatch, config: PenaltyConfig, penalty: Tensor) -> Tensor:
     """Compute the mean of -A r + beta KL(old || new) + c_v (V(s) - R)^2 - c_e H(pi(.|s)).
 
     r is the ratio of the probability of the action taken to what it was as it was taken.
@@ -79,14 +71,15 @@ def adapted(penalty: Tensor, kl: Tensor, target_kl: float) -> Tensor:
 
 
 def update(
-    network: PenalizedNetwork, states: Tensor, batch: Minibatch, updates: Updates, config: PenaltyConfig
+    network: AnyPolicyNetwork, states: Tensor, batch: Minibatch, updates: Updates, config: PenaltyConfig
 ) -> None:
     """Take a step of the optimizer for each minibatch, then move the coefficient by how far the policy has come.
 
     Source: Schulman et al. 2017, section 4 and algorithm 1.
     """
+    penalty = network.get_buffer("penalty")
     for chosen in updates.minibatches():
-        updates.step(penalized_loss(network(states[chosen]), batch.part(chosen), config, network.penalty))
+        updates.step(penalized_loss(network(states[chosen]), batch.part(chosen), config, penalty))
     with torch.no_grad():
         kl = batch.outputs.divergences(network(states)).mean()
-        network.penalty.copy_(adapted(network.penalty, kl, config.target_kl))
+        penalty.copy_(adapted(penalty, kl, config.target_kl))
