@@ -84,7 +84,14 @@ def test_the_page_places_the_published_run_and_speaks_of_iterations_and_episodes
         assert main(["render", f"--results={tmp_path / 'results'}", kind, "course_evolution", *name]) == 0
     page = (tmp_path / "results" / "course_evolution" / "index.html").read_text()
     text = re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(style|script).*?</\1>", "", page))
-    for words in ("500 iterations", "150 episodes", "settings and seeds", "one published run has no spread", "nothing is judged by it", "solved"):
+    for words in (
+        "500 iterations",
+        "150 episodes",
+        "settings and seeds",
+        "one published run has no spread",
+        "nothing is judged by it",
+        "solved",
+    ):
         assert words in text, words
     assert not re.search(r"\b(None|nan)\b", text)
     record = json.loads(next((tmp_path / "results" / "runs").rglob("run.json")).read_bytes())
