@@ -20,7 +20,10 @@ from replication.published.schemas import SingleRunQuantity
 from replication.published.single_runs import SingleRunNumber, single_run
 from replication.specification.experiments import Experiment
 
-MEAN, SOLVED, BEST, FINAL = "mean of the last 100", "solved", "best mean of 100", "final evaluation"
+MEAN: SingleRunQuantity = "mean of the last 100"
+SOLVED: SingleRunQuantity = "solved"
+BEST: SingleRunQuantity = "best mean of 100"
+FINAL: SingleRunQuantity = "final evaluation"
 
 _COLUMNS = {SOLVED: SOLVED_AT, BEST: "best_mean", FINAL: FINAL}
 """What they are called beside one another, but for means after an episode."""

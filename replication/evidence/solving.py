@@ -57,10 +57,10 @@ def solving_columns(returns: NDArray[np.float64], solving: Solving | None) -> di
     means = means_of_last(returns, solving.of_last)
     shown = {episode: float(means[episode - 1]) for episode in solving.shown(returns.size)}
     whole = [mean for episode, mean in shown.items() if episode >= solving.of_last] or list(shown.values())
-    reached = np.flatnonzero(means >= solving.level) if solving.level is not None else []
+    reached = [] if solving.level is None else np.flatnonzero(means >= solving.level).tolist()
     return {
         "best_mean": max(whole),
-        SOLVED_AT: int(reached[0]) + 1 if len(reached) else None,
+        SOLVED_AT: reached[0] + 1 if reached else None,
         **{mean_at(episode): mean for episode, mean in shown.items()},
     }
 

@@ -25,6 +25,7 @@ DIFFERENT = {
     ("dabney2018_qrdqn", "noop_30min"): _ANEW | {"window"},
     ("wang2016_dueling", "noop_30min"): _ANEW,
     ("hessel2018_rainbow", "noop_30min"): {"window"},
+    ("sb3_zoo_control", "classic_control"): {"window"},  # 150,000 steps of whole episodes there, 100 episodes here
     ("vanhasselt2016_ddqn", "nature"): {"window"},
     ("baselines_page_curves", "baselines"): {"window", "statistic"},
     ("nnabla_rl_curves", "baselines"): {"episodes", "window"},

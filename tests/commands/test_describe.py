@@ -22,6 +22,7 @@ PARTS = {
     "evaluation_beside_score": "Evaluation beside score",
     "training_score": "Training score",
     "evaluation_score": "Evaluation score",
+    "solving": "Solving",
 }
 
 

@@ -47,7 +47,8 @@ QUICKSTART = "experiments/quickstart.yaml"
             DQN,
             "family: off_policy",
             "family: offpolicy",
-            "expected one of 'fitted_q', 'off_policy', 'off_policy_continuous', 'on_policy', 'tabular' or 'untrained', "
+            "expected one of 'evolution', 'fitted_q', 'off_policy', 'off_policy_continuous', 'off_policy_vectors', "
+            "'on_policy', 'tabular' or 'untrained', "
             "found 'offpolicy",
         ),
         (DQN, "stores_end_frame: true", "stores_end_frame: yes please", "expected true or false, found 'yes please'"),

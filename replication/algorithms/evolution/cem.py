@@ -94,7 +94,8 @@ def next_variance(best: Array, iteration: int, config: CemConfig) -> Array:
     Source: Szita & Lorincz 2006, decreasing noise, where a is 5 and d is 1/10 on Tetris.
     """
     extra = max(config.extra_variance - iteration * config.extra_variance_decrease, 0.0)
-    return best.var(axis=0) + extra
+    variance: Array = best.var(axis=0) + extra
+    return variance
 
 
 def learned(state: Search) -> Array:

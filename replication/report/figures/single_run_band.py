@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from textwrap import fill
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -53,9 +55,9 @@ def _points(experiment: Experiment, cells: list[Cell], finished: FinishedRuns) -
             elif number.quantity == SOLVED:
                 rows.append(about | {"series": f"{_PUBLISHED}, {_SOLVED}", "episode": number.value, "value": level})
         solved = [place for place in found if place.quantity == SOLVED]
-        for episode in solved[0].values if solved else ():
-            if episode != float("inf"):
-                rows.append(about | {"series": f"{_OURS}, {_SOLVED}", "episode": episode, "value": level})
+        for reached in solved[0].values if solved else ():
+            if math.isfinite(reached):
+                rows.append(about | {"series": f"{_OURS}, {_SOLVED}", "episode": reached, "value": level})
     return pd.DataFrame(rows, columns=_DATA)
 
 
@@ -83,17 +85,25 @@ def _draw_panel(axes: Axes, cell: Cell, here: pd.DataFrame, color: str) -> None:
         axes.fill_between(ours["episode"], ours["low"], ours["high"], color=color, alpha=0.3, linewidth=0)
         axes.plot(ours["episode"], ours["value"], color=color, linewidth=1.2, label="median of ours")
     if len(published):
-        look = {"color": PUBLISHED_COLOUR, "linewidth": 1.0, "marker": ".", "markersize": 4.0}
+        look: dict[str, Any] = {"color": PUBLISHED_COLOUR, "linewidth": 1.0, "marker": ".", "markersize": 4.0}
         axes.plot(published["episode"], published["value"], label="the published run", **look)
     if solving is not None and solving.level is not None:
         axes.axhline(solving.level, color=REFERENCE_COLOUR, linewidth=0.7, linestyle=":")
-    for series, look, label in (
-        (_OURS, {"color": color, "marker": "|"}, "ours, solved"),
-        (_PUBLISHED, {"color": PUBLISHED_COLOUR, "marker": "x"}, "the published run, solved"),
+    for series, tint, marker, label in (
+        (_OURS, color, "|", "ours, solved"),
+        (_PUBLISHED, PUBLISHED_COLOUR, "x", "the published run, solved"),
     ):
         reached = here[here["series"] == f"{series}, {_SOLVED}"]
         if len(reached):
-            axes.plot(reached["episode"], reached["value"], linestyle="", markersize=6.0, label=label, **look)
+            axes.plot(
+                reached["episode"],
+                reached["value"],
+                linestyle="",
+                color=tint,
+                marker=marker,
+                markersize=6.0,
+                label=label,
+            )
     axes.set_xlabel(f"{unit} of training")
     axes.set_ylabel(f"mean return of the last {solving.of_last if solving else 0}")
     axes.set_xlim(left=0)

@@ -26,6 +26,8 @@ class AnyLane(Protocol):
     """The settings of its family, with `replay_capacity_steps` and `updates_a_step`."""
     streams: dict[str, np.random.Generator]
     replay: VectorReplay
+    observation_size: int
+    """Numbers of an observation."""
     step: int
     """Steps taken."""
     updates_owed: int

@@ -66,11 +66,11 @@ class Learner:
         """
         values = self._pass.forward(self._layers, batch.observations).requires_grad_()
 
-        def online(states: Tensor, *draws: Tensor) -> Tensor:
-            return values if states is batch.observations else self._next_pass.forward(self._layers, states)
+        def online(pixels: Tensor, *draws: Tensor) -> Tensor:
+            return values if pixels is batch.observations else self._next_pass.forward(self._layers, pixels)
 
-        def target(states: Tensor, *draws: Tensor) -> Tensor:
-            return self._target_pass.forward(self._target_layers, states)
+        def target(pixels: Tensor, *draws: Tensor) -> Tensor:
+            return self._target_pass.forward(self._target_layers, pixels)
 
         transitions = Batch(
             s_tm1=batch.observations,
