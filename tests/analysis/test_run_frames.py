@@ -60,7 +60,8 @@ def test_without_results_there_are_no_rows(tmp_path: Path) -> None:
 
 def test_published_numbers_have_a_row_each() -> None:
     judges = number_frame(None)
-    frames = {name: number_frame(name) for name in judges["name"]}
+    one_a_layout = judges.drop_duplicates("layout")["name"]
+    frames = {name: number_frame(name) for name in {*one_a_layout, "nature_2015_table2"}}
     assert all(isinstance(frame, pd.DataFrame) and len(frame) for frame in frames.values())
     table = frames["nature_2015_table2"]
     assert len(table) == 2 * 49 and {"task", "algorithm", "score", "origin"} <= set(table.columns)
