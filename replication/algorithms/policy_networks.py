@@ -91,7 +91,7 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
     gains = _gains_of_outputs(network, config)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            gain = gains.get(layer, config.of_game.network.hidden_gain)
+            gain = gains.get(layer, config.of_game.network.hidden_gain)  # type: ignore[attr-defined]
             outputs = layer.weight.shape[0]
             orthogonal = orthogonal_matrix(layer.weight.numel() // outputs, outputs, stream)
             assert layer.bias is not None
@@ -127,7 +127,7 @@ def fill_with_columns(network: PolicyNetwork, stream: np.random.Generator, confi
 
 def _gains_of_outputs(network: PolicyNetwork, config: OnPolicyConfig) -> dict[nn.Module | None, float]:
     gains = config.of_game.network
-    return {network.policy: gains.policy_gain, network.values: gains.value_gain}
+    return {network.policy: gains.policy_gain, network.values: gains.value_gain}  # type: ignore[attr-defined]
 
 
 def orthogonal_matrix(inputs: int, outputs: int, stream: np.random.Generator) -> Tensor:
