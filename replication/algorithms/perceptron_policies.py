@@ -20,7 +20,7 @@ from replication.algorithms.policy_networks import (
     fill_with_columns,
     orthogonal_matrix,
 )
-from replication.specification.families.on_policy import OnPolicyConfig
+from replication.specification.families.on_policy import OnPolicyConfig, PolicyNetworkConfig
 from replication.specification.families.vector_policies import PerceptronPolicyConfig
 
 AnyOutputs = Outputs | GaussianOutputs
@@ -120,7 +120,8 @@ def policy_network(config: OnPolicyConfig, spaces: Spaces, num_values: int) -> A
 def fill_policy_network(network: AnyPolicyNetwork, stream: np.random.Generator, config: OnPolicyConfig) -> None:
     """Fill every parameter of such a network from the stream."""
     if isinstance(network, PolicyNetwork):
-        columns = config.of_game.network.initialisation == "normalized_columns"
+        settings = config.of_game.network
+        columns = isinstance(settings, PolicyNetworkConfig) and settings.initialisation == "normalized_columns"
         (fill_with_columns if columns else fill_orthogonal)(network, stream, config)
     else:
         assert config.of_vectors is not None

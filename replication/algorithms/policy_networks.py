@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from replication.algorithms.networks import Convolutions, Output, UninitialisedLinear
-from replication.specification.families.on_policy import OnPolicyConfig
+from replication.specification.families.on_policy import OnPolicyConfig, PolicyNetworkConfig
 
 SCREEN_SIDE_PIXELS = 84
 
@@ -88,10 +88,10 @@ def fill_orthogonal(network: PolicyNetwork, stream: np.random.Generator, config:
     Source: openai/baselines ea25b9e baselines/a2c/utils.py:20-35 (the matrix is the one of the singular vectors of a
     normal matrix [inputs, outputs] that has its shape).
     """
-    gains = _gains_of_outputs(network, config)
+    gains, hidden_gain = _gains(network, config)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            gain = gains.get(layer, config.of_game.network.hidden_gain)  # type: ignore[attr-defined]
+            gain = gains.get(layer, hidden_gain)
             outputs = layer.weight.shape[0]
             orthogonal = orthogonal_matrix(layer.weight.numel() // outputs, outputs, stream)
             assert layer.bias is not None
@@ -108,7 +108,7 @@ def fill_with_columns(network: PolicyNetwork, stream: np.random.Generator, confi
 
     Source: openai/baselines d9f194f baselines/common/tf_util.py (normc_initializer, conv2d), ppo1/cnn_policy.py.
     """
-    gains = _gains_of_outputs(network, config)
+    gains, hidden_gain = _gains(network, config)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             shape = tuple(layer.weight.shape)
@@ -118,16 +118,18 @@ def fill_with_columns(network: PolicyNetwork, stream: np.random.Generator, confi
             else:
                 normal = torch.from_numpy(stream.standard_normal(shape))
                 lengths = torch.linalg.vector_norm(normal, dim=1, keepdim=True)
-                weights = gains.get(layer, config.of_game.network.hidden_gain) * normal / lengths
+                weights = gains.get(layer, hidden_gain) * normal / lengths
             assert layer.bias is not None
             with torch.no_grad():
                 layer.weight.copy_(weights)
                 layer.bias.zero_()
 
 
-def _gains_of_outputs(network: PolicyNetwork, config: OnPolicyConfig) -> dict[nn.Module | None, float]:
+def _gains(network: PolicyNetwork, config: OnPolicyConfig) -> tuple[dict[nn.Module | None, float], float]:
+    """Return the gains of the two outputs, and that of every other layer."""
     gains = config.of_game.network
-    return {network.policy: gains.policy_gain, network.values: gains.value_gain}  # type: ignore[attr-defined]
+    assert isinstance(gains, PolicyNetworkConfig), "an algorithm whose network has other settings fills it itself"
+    return {network.policy: gains.policy_gain, network.values: gains.value_gain}, gains.hidden_gain
 
 
 def orthogonal_matrix(inputs: int, outputs: int, stream: np.random.Generator) -> Tensor:

@@ -44,6 +44,7 @@ class BoundedActor(nn.Module):
 def exported(run: Run, path: Path) -> Exported:
     """Open the stored actor of a run as a module."""
     learner = open_network(run, path).learner
+    assert isinstance(learner, Learner), "what is evaluated of this family is an actor"
     assert isinstance(run.task, GymnasiumTask), "an actor of continuous actions plays no other"
     task = GymnasiumSimulator(run.task)
     size, dimensions = len(task.observation), len(learner.bounds.low)
@@ -54,7 +55,8 @@ def exported(run: Run, path: Path) -> Exported:
         return (torch.from_numpy(np.asarray(observation, np.float32)[np.newaxis]),)
 
     def original(observation: NDArray[Any], stream: np.random.Generator) -> NDArray[np.float32]:
-        return learner.act(observation)
+        actions: NDArray[np.float32] = learner.act(observation)
+        return actions
 
     inputs = (("observation", f"float32 [batch, {size}]"),)
     output = f"actions, float32 [batch, {dimensions}]"

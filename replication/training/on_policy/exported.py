@@ -44,6 +44,7 @@ def exported(run: Run, path: Path) -> Exported:
     if run.task.kind != "atari":
         raise ReplicationError(f"{run.name}: of family {run.family.name} the networks of games are exported; name one")
     learner = open_network(run, path).learner
+    frame_stack = learner.config.of_game.frame_stack
 
     def prepared(stack: NDArray[Any], stream: np.random.Generator) -> tuple[Tensor, ...]:
         return (frames_first(stack),)
@@ -52,9 +53,9 @@ def exported(run: Run, path: Path) -> Exported:
         outputs: NDArray[np.float32] = getattr(learner.outputs(stack[None]), name)[0].numpy()
         return outputs
 
-    probe = learner.outputs(np.zeros((1, 84, 84, learner.config.frame_stack), np.uint8))
+    probe = learner.outputs(np.zeros((1, 84, 84, frame_stack), np.uint8))
     name = next(each for each in _OUTPUTS if hasattr(probe, each))
-    frames = ("frames", f"uint8 [batch, {learner.config.frame_stack}, 84, 84], oldest first")
+    frames = ("frames", f"uint8 [batch, {frame_stack}, 84, 84], oldest first")
     output = f"{name.replace('_', ' ')}, float32 [batch, {getattr(probe, name).shape[1]}]"
     choice = _CHOICES.get(learner.config.evaluation_policy, "the largest")
     return Exported(PolicyOutputs(learner.network, name), (frames,), output, choice, prepared, original)
