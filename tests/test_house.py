@@ -91,7 +91,7 @@ def test_only_algorithms_training_and_commands_import_torch() -> None:
 
 @pytest.mark.slow
 def test_seven_packages_are_imported_without_torch() -> None:
-    """Not even through a library: numbers are analysed and shown, and plans made, where torch is not installed."""
+    """Not even through a library: numbers are analyzed and shown, and plans made, where torch is not installed."""
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in modules()
@@ -134,7 +134,7 @@ def test_what_runs_every_family_knows_none() -> None:
 
 
 def test_nothing_compares_the_names_of_families() -> None:
-    """What one does otherwise is a fact of its family (specification/families), or behaviour found by its name."""
+    """What one does otherwise is a fact of its family (specification/families), or behavior found by its name."""
     named = re.compile(r"family\b[\"'\])]*\s*(==|!=|(not )?in [(\[{])|(==|!=)\s*[\w.]*\.family\b")
     wrong = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"

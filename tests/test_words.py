@@ -12,7 +12,7 @@ _VERBS = """
 Add Advance Allocate Apply Ask Average Begin Bind Bring Build Call Carry Check Choose Close Compare Compute Continue
 Convert Convolve Copy Count Cut Declare Decode Decompress Derive Describe Do Draw Drop Embed End Estimate Evaluate
 Execute Expect Fill Find Forget Form Format Gather Give Group Hold Import Insert Judge Keep Kill Lay Learn Leave List
-Load Lock Look Make Map Mark Measure Move Name Normalise Normalize Note Open Order Pair Parse Play Power Press Print
+Load Lock Look Make Map Mark Measure Move Name Normalize Normalize Note Open Order Pair Parse Play Power Press Print
 Project Put Raise Read Record Reduce Refuse Remove Rename Replace Require Reset Resolve Restore Return Run Say Scale
 Score Select Send Separate Set Shift Shorten Solve Split Start Stop Store Sum Take Tell Time Train Update Value Wait
 Write Yield

@@ -1,4 +1,4 @@
-"""Normalised scores of each trained agent of an experiment as one matrix of runs and games, ready to be aggregated."""
+"""Normalized scores of each trained agent of an experiment as one matrix of runs and games, ready to be aggregated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AgentScores:
         used: those of them with a finished run; the aggregate is made from these.
         runs: finished runs used of each game: as many as the game with the fewest has, by ascending seed.
         left_out: finished runs that are not used, so that every game has as many.
-        scores: float64 [runs, games used], normalised, percent; None where nothing is finished.
+        scores: float64 [runs, games used], normalized, percent; None where nothing is finished.
     """
 
     title: str

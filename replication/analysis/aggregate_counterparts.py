@@ -34,7 +34,7 @@ class AggregateCounterpart:
 
     Attributes:
         percent: the aggregate.
-        convention: how the paper normalises for it; None: as everywhere here.
+        convention: how the paper normalizes for it; None: as everywhere here.
         scores: game to published raw score; empty where the aggregate alone is published.
         published: the source's counterparts game by game, for their spread between runs.
         standard_error: of the aggregate, in percent, where its interval was published; `runs`: of each game behind it.
@@ -108,7 +108,7 @@ def rival_aggregates(source: PublishedSource, agent: AgentScores, statistic: str
 
 
 def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, references: ReferenceSet) -> float:
-    """Return the published aggregate to draw beside ours, which is normalised by `references` alone, in percent.
+    """Return the published aggregate to draw beside ours, which is normalized by `references` alone, in percent.
 
     It is the published number. Where the paper's convention moves that, it is the aggregate of the published scores
     game by game without the convention, since otherwise the two would differ by the random score of one game.
@@ -126,7 +126,7 @@ def shown_beside_ours(counterpart: AggregateCounterpart, statistic: str, referen
 
 SHOWN_TEXT = (
     "Where the paper's own convention moves it (its mean takes the random score of Video Pinball as 0), the "
-    "published aggregate is drawn as that of its scores game by game, normalised as ours; the table of aggregates "
+    "published aggregate is drawn as that of its scores game by game, normalized as ours; the table of aggregates "
     "has the printed number."
 )
 
@@ -184,7 +184,7 @@ def aggregate_matrix(agent: AgentScores, convention: Convention | None, referenc
 
 
 def normalized_by(score: float, game: str, convention: Convention | None, references: ReferenceSet) -> float:
-    """Normalise a score as everywhere here, or by a paper's own convention for its aggregates, percent."""
+    """Normalize a score as everywhere here, or by a paper's own convention for its aggregates, percent."""
     if convention is None:
         return normalized_score(score, game, references)
     return conventional_score(score, game, convention, reference_set(convention.references))

@@ -135,7 +135,7 @@ def _at(
     references: ReferenceSet,
     grid: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the normalised score last measured by each frame of the grid, float64 [points]."""
+    """Return the normalized score last measured by each frame of the grid, float64 [points]."""
     frames, scores = curve
     latest = scores[np.searchsorted(frames, grid, side="right") - 1]
     return np.array([normalized_score(score, game, references) for score in latest])

@@ -1,4 +1,4 @@
-"""Aggregates of normalised scores over runs and games, with stratified bootstrap intervals.
+"""Aggregates of normalized scores over runs and games, with stratified bootstrap intervals.
 
 Scores are matrices [..., runs, games]: leading axes are resamples, points of a curve, or none. Numbers are in percent,
 100 is the human tester; games weigh the same, and the runs of a game are its training seeds, never its episodes.
@@ -26,7 +26,7 @@ _TRIMMED_SHARE = 0.25
 
 
 def score_matrix(by_game: Mapping[str, Sequence[float]]) -> Scores:
-    """Return the normalised scores of each game's runs as one matrix [runs, games], games in the order given.
+    """Return the normalized scores of each game's runs as one matrix [runs, games], games in the order given.
 
     Raises:
         ReplicationError: no game, a game without a run, or games with unequal numbers of runs: the runs of an aggregate

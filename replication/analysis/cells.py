@@ -45,7 +45,7 @@ class Cell:
         return [float(x) for found in self.finished if found.episodes is not None for x in found.episodes["return"]]
 
     def normalized(self, references: ReferenceSet) -> list[float]:
-        """Return the normalised score of each finished run, in percent."""
+        """Return the normalized score of each finished run, in percent."""
         return [normalized_score(score, self.run.task.name, references) for score in self.scores]
 
 

@@ -79,7 +79,7 @@ def lengths_and_protocols(experiment: Experiment) -> dict[str, Callable[[Run], b
 
 
 def learning_rate(run: Run) -> float:
-    """Return the learning rate of a run's optimiser."""
+    """Return the learning rate of a run's optimizer."""
     return run.settings_as(OffPolicyConfig).optimizer.learning_rate
 
 

@@ -79,7 +79,7 @@ def find_counterpart(
     Args:
         published: names the source, and which variant is which agent of it.
         run: whose protocol, task and length of training the number must share.
-        references: normalise both.
+        references: normalize both.
         folder: where the published files lie.
     """
     if published is None:

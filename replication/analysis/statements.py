@@ -52,9 +52,9 @@ def above(one: Estimate, other: Estimate) -> Estimate:
     return Estimate(one.mean - other.mean, error, error**4 / divisor if divisor > 0.0 else math.inf)
 
 
-def within(ours: Estimate, centre: float, margin: float) -> tuple[Estimate, Estimate]:
+def within(ours: Estimate, center: float, margin: float) -> tuple[Estimate, Estimate]:
     """Return the two estimates that are both above 0 where a mean lies within a margin of a number."""
-    apart = ours.mean - centre
+    apart = ours.mean - center
     return tuple(  # type: ignore[return-value]
         Estimate(margin + side * apart, ours.standard_error, ours.degrees) for side in (1.0, -1.0)
     )

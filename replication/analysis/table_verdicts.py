@@ -26,7 +26,7 @@ class Spreads:
     """The spread between the runs of each game.
 
     Attributes:
-        deviations: float64 [games], standard deviation between runs in normalised points.
+        deviations: float64 [games], standard deviation between runs in normalized points.
         runs: behind the aggregate, of each game.
     """
 

@@ -29,7 +29,7 @@ _GROUPS = {
     "Loss": ("discount", "n_step", "batch_size", "loss_", "error_loss"),
     "Schedule": ("update_", "updates_", "target_", "acts_before_update", "epsilon", "evaluation_epsilon"),
     "Network": ("network", "precision"),
-    "Optimiser": ("optimizer", "gradient_"),
+    "Optimizer": ("optimizer", "gradient_"),
 }
 """Heading to how the keys of a variant under it begin; other keys come last, under a heading of their own."""
 _SHOWN_ELSEWHERE = ("protocol", "title", "sources", "deviations")

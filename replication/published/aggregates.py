@@ -39,7 +39,7 @@ class PublishedAggregate:
         statistic: median or mean.
         percent: as printed.
         scores: game to raw score, of every game it is made from.
-        convention: how those scores are normalised for it, including what no paper states.
+        convention: how those scores are normalized for it, including what no paper states.
         recomputed: from `scores`, by `convention`.
         low: the least that rounding allows to be printed; `high`: the greatest.
         note: why it is not reproduced, or what else must be known.
@@ -81,10 +81,10 @@ def published_aggregates(*, memory: bool = False, folder: Path = PUBLISHED) -> t
 
 
 def conventional_score(score: float, game: str, convention: Convention, references: ReferenceSet) -> float:
-    """Normalise a score by a paper's own convention, in percent, for its aggregates alone.
+    """Normalize a score by a paper's own convention, in percent, for its aggregates alone.
 
     Video Pinball's random score is taken as 0 in the papers from dueling networks to QR-DQN, and Double DQN and
-    prioritised replay divide by |human - random| with human starts, for human is below random in Video Pinball there.
+    prioritized replay divide by |human - random| with human starts, for human is below random in Video Pinball there.
     No paper states either; they were found as what reproduces what is printed. Medians with no-op starts need neither.
     """
     random = _random(game, convention, references)
@@ -137,7 +137,7 @@ def _of_row(row: Mapping[Any, Any], folder: Path) -> list[PublishedAggregate]:
 
 
 def _bounds(scores: Mapping[str, float], convention: Convention, references: ReferenceSet) -> list[tuple[float, float]]:
-    """Compute the least and greatest normalised score of each game; a printed number is off by half a unit at most."""
+    """Compute the least and greatest normalized score of each game; a printed number is off by half a unit at most."""
     halves = [
         half_unit(numbers) for numbers in (scores.values(), references.random.values(), references.human.values())
     ]

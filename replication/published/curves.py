@@ -80,7 +80,7 @@ def curve_point(source: str, game: str, agent: str, frames: int, folder: Path = 
     end a little before the training does.
 
     Raises:
-        ReplicationError: no such curve; it begins later, ends earlier or has no neighbouring points; a damaged file.
+        ReplicationError: no such curve; it begins later, ends earlier or has no neighboring points; a damaged file.
     """
     curve = training_curve(source, game, agent, folder)
     at = frames / 1e6
@@ -105,7 +105,7 @@ def curve_point(source: str, game: str, agent: str, frames: int, folder: Path = 
 
 
 def dqn_zoo_curve(agent: str, folder: Path = PUBLISHED) -> pd.DataFrame:
-    """Return the median normalised score over 57 games of one of DQN Zoo's agents, at every million frames.
+    """Return the median normalized score over 57 games of one of DQN Zoo's agents, at every million frames.
 
     Args:
         agent: DQN, Double DQN, Prioritized DQN, C51, QR-DQN, Rainbow or IQN.

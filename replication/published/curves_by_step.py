@@ -27,7 +27,7 @@ class StepPoint:
         runs: of training.
         statistic: what a run's value is.
         episodes: that it is the mean of; None where it is not known.
-        smoothing: over neighbouring points; `none`.
+        smoothing: over neighboring points; `none`.
     """
 
     step: int

@@ -1,7 +1,7 @@
-"""Normalised scores: 0 is a random agent, 100 a human tester, both under one protocol.
+"""Normalized scores: 0 is a random agent, 100 a human tester, both under one protocol.
 
 Random and human scores exist in sets that differ in more than half of the games, since they were measured with
-other time limits and starts. A score is normalised by the set of its own protocol; there is no way to take the random
+other time limits and starts. A score is normalized by the set of its own protocol; there is no way to take the random
 score of one set and the human score of another.
 """
 
@@ -99,14 +99,14 @@ def normalized_score(score: float, game: str, references: ReferenceSet) -> float
     if game not in references.random:
         raise ReplicationError(
             f"{game!r} is not among the {len(references.random)} games of the reference set {references.name} "
-            f"({references.title}); normalise it by the set of its own protocol"
+            f"({references.title}); normalize it by the set of its own protocol"
         )
     random = references.random[game]
     return 100.0 * (score - random) / (references.human[game] - random)
 
 
 def normalize_published(row: PublishedScore, references: ReferenceSet) -> float:
-    """Normalise a published number, in percent.
+    """Normalize a published number, in percent.
 
     Raises:
         ReplicationError: the number was measured under another protocol than the references, or it is not known under
@@ -117,7 +117,7 @@ def normalize_published(row: PublishedScore, references: ReferenceSet) -> float:
             f"belongs to {row.reference_set}" if row.reference_set else "is of a protocol its source does not state"
         )
         raise ReplicationError(
-            f"{row.source_name}: {row.algorithm}: {row.game}: the score {belongs}, so it is not normalised by "
+            f"{row.source_name}: {row.algorithm}: {row.game}: the score {belongs}, so it is not normalized by "
             f"{references.name} ({references.title})"
         )
     return normalized_score(row.score, row.game, references)

@@ -56,7 +56,7 @@ _ABLATION_GAMES: Final = ("breakout", "enduro", "riverraid", "seaquest", "space_
 
 @dataclass(frozen=True)
 class Convention:
-    """A paper's way to normalise the scores of its aggregates.
+    """A paper's way to normalize the scores of its aggregates.
 
     Attributes:
         references: the random and human scores.

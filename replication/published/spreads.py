@@ -68,8 +68,8 @@ def between_run_cv(
 
         cv = sqrt(average of std(t)^2) / max(|average of mean(t) - random|, 0.01 |human - random|)
 
-    so that `cv * |normalised score|` is a standard deviation between runs in normalised points. Distances are taken
-    from the random score, because that is where normalised points start. The lower limit of one normalised point keeps
+    so that `cv * |normalized score|` is a standard deviation between runs in normalized points. Distances are taken
+    from the random score, because that is where normalized points start. The lower limit of one normalized point keeps
     games in which nothing is learned (Montezuma's Revenge) from having an endless spread. The return of one iteration
     stands in std(t), so its own sampling noise is included: a little wide rather than a little narrow.
 

@@ -36,7 +36,7 @@ def judged(variant: str, protocol: str | None = None, preset: str | None = None)
 
 
 def fidelity_text(variant: str, protocol: str | None = None, preset: str | None = None) -> str:
-    """Write every row for the terminal: the original, what is in force here, and the judgement; then the counts.
+    """Write every row for the terminal: the original, what is in force here, and the judgment; then the counts.
 
     Raises:
         ReplicationError: a misspelt name.

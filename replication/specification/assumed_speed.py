@@ -17,7 +17,7 @@ REFERENCE_ACTIONS = 18
 REFERENCE_WORK = Work(act=9_352_192, update=1_092_222_976, updates_a_step=0.25)
 """The arithmetic of `dqn` with so many actions."""
 _SECONDS_BESIDE_UPDATE = 0.004
-"""Of an update of any size: drawing the minibatch, calling the network, the optimiser. With a minibatch of two, an
+"""Of an update of any size: drawing the minibatch, calling the network, the optimizer. With a minibatch of two, an
 update of `dqn` takes 5 ms, of which its arithmetic is one."""
 _SECONDS_A_MULTIPLY_ADD = (
     (1.0 / REFERENCE_TRAINING - 1.0 / REFERENCE_PLAYING) / REFERENCE_WORK.updates_a_step - _SECONDS_BESIDE_UPDATE

@@ -143,7 +143,7 @@ class Experiment(Settings):
     paper: str
     question: str
     reference_set: Literal["nature49_5min", "atari57_30min"] | None = None
-    """Random and human scores that normalise; None: scores stay as they are."""
+    """Random and human scores that normalize; None: scores stay as they are."""
     published: PublishedSource | None
     groups: Annotated[tuple[RunGroup, ...], Field(alias="runs", min_length=1)]
     tables: tuple[str, ...]

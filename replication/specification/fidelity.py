@@ -1,4 +1,4 @@
-"""The fidelity of a run: each detail of the original program beside the value in force here, and a judgement.
+"""The fidelity of a run: each detail of the original program beside the value in force here, and a judgment.
 
 An original is a file of workflow/originals: what the published program does, row by row, with its source. A row is
 `exact`, or names the deviations that concern it, or is `unconfirmed` where the original is an article's text that no

@@ -37,8 +37,8 @@ class Needs(Settings):
     """The needs of one table or figure; a key that its module leaves out asks for nothing."""
 
     games: Literal["all in reference_set", "one of nature49"] | None = None
-    scores: Literal["normalised", "above a floor"] | None = None
-    """Normalised by random and human scores; or counted from random play or from the source's untrained policies."""
+    scores: Literal["normalized", "above a floor"] | None = None
+    """Normalized by random and human scores; or counted from random play or from the source's untrained policies."""
     agents: Literal["one that trains"] | None = None
     source: tuple[str, ...] | None = None
     """The sources of published numbers that it can stand beside."""
@@ -96,9 +96,9 @@ def _stated(module: Path, text: str) -> Needs:
 def _lacking(needs: Needs, experiment: Experiment) -> str:
     """Say what an experiment lacks and what would mend it; empty where it lacks nothing."""
     games = list(dict.fromkeys(run.task.name for run in experiment.runs()))
-    no_scale = needs.scores == "normalised" or (needs.scores == "above a floor" and not _has_floor(experiment))
+    no_scale = needs.scores == "normalized" or (needs.scores == "above a floor" and not _has_floor(experiment))
     if experiment.reference_set is None and (no_scale or needs.games == "all in reference_set"):
-        return f"found no reference_set, expected one of {', '.join(REFERENCE_GAMES)}, by which it normalises; add it"
+        return f"found no reference_set, expected one of {', '.join(REFERENCE_GAMES)}, by which it normalizes; add it"
     outside = [game for game in games if game not in REFERENCE_GAMES.get(str(experiment.reference_set), ())]
     if needs.games == "all in reference_set" and outside:
         return (

@@ -31,7 +31,7 @@ class Row(Settings):
     in_force: str
     """What this project does; `{config.discount}` and the like stand for settings."""
     expected: dict[str, Any] = Field(default_factory=dict)
-    """Settings of the original, by the names used in `in_force`; empty where the behaviour is built in."""
+    """Settings of the original, by the names used in `in_force`; empty where the behavior is built in."""
     families: tuple[
         Literal[
             "evolution",

@@ -211,7 +211,7 @@ class Protocol(Settings):
     protocol: str
     title: str
     reference_set: Literal["nature49_5min", "atari57_30min"] | None
-    """Random and human scores that normalise; None: scores stay as they are."""
+    """Random and human scores that normalize; None: scores stay as they are."""
     published_quantity: Literal["final_evaluation", "training_iterations", "training_episodes", "periodic_evaluations"]
     """What the paper prints: scores of final evaluations, training returns by iteration, what is measured in the last,
     or in all episodes of training, or scores of the evaluations during training."""

@@ -288,7 +288,7 @@ def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
         KeyError: a part is missing.
     """
     settings = record["protocol_settings"]
-    # Not what a protocol is called, what normalises its scores, or what is played at the end; settings added later are.
+    # Not what a protocol is called, what normalizes its scores, or what is played at the end; settings added later are.
     presented = {name: value for name, value in settings.items() if name not in _NOT_OF_TRAINING}
     played = ("game",) if "game" in record else ("environment", "task")
     seeds = "seeds" if "seeds" in record else "seed"

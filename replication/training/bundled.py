@@ -66,7 +66,7 @@ class BundledFamily(Protocol):
 
 
 def load_bundled(name: str) -> BundledFamily:
-    """Import the behaviour of a family with bundles."""
+    """Import the behavior of a family with bundles."""
     return cast(BundledFamily, load_family(name))
 
 

@@ -1,7 +1,7 @@
 """What a family of algorithms provides so that its runs are trained, stored, evaluated and written as all others are.
 
 The session, checkpoints, final evaluations, playing again and speed know what is here and no family. A family NAME is
-a folder of this package: `training/NAME/family.py` is its behaviour, `training/NAME/footprint.py` what planning asks
+a folder of this package: `training/NAME/family.py` is its behavior, `training/NAME/footprint.py` what planning asks
 (footprints.py).
 """
 
@@ -42,7 +42,7 @@ class Trainee(Protocol):
     seconds: float
     """Time spent training, over all sessions; counted by the session, kept in checkpoints."""
     failure: str | None
-    """Why it cannot go on. Its neighbours do; it gets no more checkpoints."""
+    """Why it cannot go on. Its neighbors do; it gets no more checkpoints."""
 
     @property
     def run(self) -> Run:
@@ -122,7 +122,7 @@ class Trainee(Protocol):
 
 
 class Cohort(Protocol):
-    """Runs of one variant that train together; a neighbour changes none of a run's numbers."""
+    """Runs of one variant that train together; a neighbor changes none of a run's numbers."""
 
     @property
     def trainees(self) -> Sequence[Trainee]:
@@ -163,7 +163,7 @@ class Network(Protocol):
 
 
 class Family(Protocol):
-    """The behaviour of a family: the module `training/NAME/family.py`."""
+    """The behavior of a family: the module `training/NAME/family.py`."""
 
     def open_cohort(self, runs: Sequence[Run], machine: Machine) -> AbstractContextManager[Cohort]:
         """Open runs of one variant at their start, and hold what they need (a device, workers) for the block.
@@ -209,5 +209,5 @@ class Family(Protocol):
 
 
 def load_family(name: str) -> Family:
-    """Import the behaviour of a family, and what it needs: torch, for most."""
+    """Import the behavior of a family, and what it needs: torch, for most."""
     return cast(Family, importlib.import_module(f"{__package__}.{name}.family"))

@@ -1,4 +1,4 @@
-"""The optimisers of the papers, each a few lines that read like their equations.
+"""The optimizers of the papers, each a few lines that read like their equations.
 
 All keep their running means as named tensors, so that a checkpoint is a plain list of arrays. Deliberately not
 torch.optim: its RMSprop adds the constant outside the root, which makes a first step on a small gradient eight
@@ -74,7 +74,7 @@ class RMSProp:
     """w <- w - eta g / sqrt(v + epsilon), with v the running mean of g^2; or eta g / (sqrt(v) + epsilon).
 
     Source: tensorflow/tensorflow tensorflow/python/training/rmsprop.py of TensorFlow 1, without momentum and not
-    centred; v starts at 1 there. pytorch/pytorch torch/optim/rmsprop.py has the constant outside the root, and v
+    centered; v starts at 1 there. pytorch/pytorch torch/optim/rmsprop.py has the constant outside the root, and v
     starts at 0.
     """
 
@@ -216,7 +216,7 @@ class RAdam:
         return means | {f"mean_square.{i}": v for i, v in enumerate(self.mean_square)} | {"updates": self.updates}
 
 
-# error_model: division is not checked, or nothing is vectorised. No fastmath: every operation is rounded as written.
+# error_model: division is not checked, or nothing is vectorized. No fastmath: every operation is rounded as written.
 @njit(error_model="numpy", cache=True)
 def _rmsprop_pass(
     w: NDArray[np.float32],
@@ -296,7 +296,7 @@ Optimizer = CenteredRMSProp | Adam
 
 
 def build_optimizer(parameters: Sequence[Tensor], config: CenteredRMSPropConfig | AdamConfig) -> Optimizer:
-    """Build the optimiser that a variant names."""
+    """Build the optimizer that a variant names."""
     if isinstance(config, CenteredRMSPropConfig):
         return CenteredRMSProp(parameters, config)
     return Adam(parameters, config)

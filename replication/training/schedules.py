@@ -17,7 +17,7 @@ def epsilon_at(step: int, config: EpsilonConfig) -> float:
 
 
 def importance_exponent_at(learning_steps: int, sampling: PrioritisedSampling) -> float:
-    """Compute beta, how much of the bias of prioritised sampling is corrected: linear, then flat.
+    """Compute beta, how much of the bias of prioritized sampling is corrected: linear, then flat.
 
     `learning_steps` are agent steps since the first minibatch.
 

@@ -194,7 +194,7 @@ def _save_all(trainees: Sequence[Trainee], machine: Machine, stop: Stop) -> None
 
 
 def _freeze(trainee: Trainee, machine: Machine) -> None:
-    """Write failed.json beside the checkpoints of a run that cannot go on; its neighbours do."""
+    """Write failed.json beside the checkpoints of a run that cannot go on; its neighbors do."""
     run = trainee.run
     record = {
         "training_digest": run.training_digest,

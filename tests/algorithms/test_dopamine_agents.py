@@ -67,7 +67,7 @@ CHANGED = {
         "huber_threshold": 1.0,
     },
 }
-"""What is not as in Dopamine's DQN, beside the initialisation."""
+"""What is not as in Dopamine's DQN, beside the initialization."""
 
 
 @pytest.mark.parametrize("variant", AGENTS)

@@ -52,7 +52,7 @@ def test_o1_d14_target_is_reward_plus_discounted_best_value_and_has_no_gradient(
 
 
 class NotedGradients:
-    """Stands in for an optimiser: notes what the learner hands it."""
+    """Stands in for an optimizer: notes what the learner hands it."""
 
     def __init__(self, parameters: list[Tensor]) -> None:
         self.parameters = parameters
@@ -63,7 +63,7 @@ class NotedGradients:
 
 
 def _learner_gradients(config: dqn.Config, size: int) -> tuple[Learner, list[Tensor], Transitions]:
-    """What one update of the learner hands to its optimiser, on `size` equal transitions."""
+    """What one update of the learner hands to its optimizer, on `size` equal transitions."""
     learner = Learner(load_algorithm("dqn"), config, 6, training_streams(1, "pong", STREAMS), "cpu")
     learner.optimizer = noted = NotedGradients(learner.optimizer.parameters)  # type: ignore[assignment]
     pixels = np.random.default_rng(0).integers(0, 256, (2, 1, 84, 84, 4), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Network shapes, parameter counts and initialisation (fidelity rows N1, N2, N3, N5, I7)."""
+"""Network shapes, parameter counts and initialization (fidelity rows N1, N2, N3, N5, I7)."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def tianshou(module: str) -> Any:
 
 
 def their_loss(algorithm: Any, batch: Batch, targets: Callable[[Any], Tensor]) -> Tensor:
-    """The loss that Tianshou hands to its optimiser for a minibatch; `targets` makes the returns, which it stores."""
+    """The loss that Tianshou hands to its optimizer for a minibatch; `targets` makes the returns, which it stores."""
     steps: list[Tensor] = []
     algorithm.optim = SimpleNamespace(step=steps.append)
     algorithm._iter = 1  # it copies into its target network on every so many, the first of them 0

@@ -115,7 +115,7 @@ def reference(online: nn.Module, target: nn.Module, batch: Batch, draws: Any, co
         place, lightness = draws[f"place_{name}"][index][None], draws[f"lightness_{name}"][index].view(1)
         return drq.augmented(pixels[index][None], place, lightness, config)
 
-    # Batch normalisation joins the states of a minibatch: their first features go together through the model.
+    # Batch normalization joins the states of a minibatch: their first features go together through the model.
     first = torch.cat([changed(batch.s_tm1, "tm1", i) for i in range(len(batch.a_tm1))])
     features = online.features(first)
     predicted = []

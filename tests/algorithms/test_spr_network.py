@@ -14,7 +14,7 @@ from tests.support.stacks import learner
 
 
 def test_sp2_sp5_the_network_written_out() -> None:
-    """In numpy and float64, layer by layer; batch normalisation and renormalisation by their definitions."""
+    """In numpy and float64, layer by layer; batch normalization and renormalization by their definitions."""
     config = small("spr", num_atoms=3, jumps=2)
     network, _ = networks("spr", config)
     network = network.double()

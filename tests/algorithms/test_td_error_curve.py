@@ -1,4 +1,4 @@
-"""The TD-error curve is of expected values, clipped, whatever an algorithm minimises or prioritises by (row V14)."""
+"""The TD-error curve is of expected values, clipped, whatever an algorithm minimizes or prioritizes by (row V14)."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def shortest(world: Gridworld) -> int:
         if world.layout[cell[0]][cell[1]] == "G":
             return steps
         for step in world.moves:
-            there = world.neighbour(*cell, step)
+            there = world.neighbor(*cell, step)
             if there not in found and world.layout[there[0]][there[1]] != "C":
                 found.add(there)
                 queue.append((there, steps + 1))

@@ -69,7 +69,7 @@ def written(folder: Path, *changes: tuple[str, str], yaml: tuple[tuple[str, str]
     own += (("sources:\n", 'sources:\n  spread: "of this example"\n  network: "smaller than the paper has it"\n'),)
     own += (
         (
-            '  network: "google-deepmind/dqn dqn/convnet_atari3.lua:10-14; torch/nn initialisation of February 2015"\n',
+            '  network: "google-deepmind/dqn dqn/convnet_atari3.lua:10-14; torch/nn initialization of February 2015"\n',
             "",
         ),
     )

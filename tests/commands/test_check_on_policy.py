@@ -69,7 +69,7 @@ LOSS = "    return config.value_coefficient * errors - gains.mean()\n"
 SUMMED = """    sums = rollout.rewards.flip(0).cumsum(0).flip(0)
     return Targets(sums - rollout.values, sums)
 """
-NORMALISED = """    wide = returns - rollout.values
+NORMALIZED = """    wide = returns - rollout.values
     return Targets((wide - wide.mean()) / wide.std(), returns)
 """
 
@@ -146,9 +146,9 @@ WRONG = {
         "advantages of targets gives float32 [14]; return float32 [7, 2]",
     ),
     "beyond": (RETURN, SUMMED, "targets", "hold rewards from beyond the end of a trajectory; begin anew at each cut"),
-    "normalised": (
+    "normalized": (
         RETURN,
-        NORMALISED,
+        NORMALIZED,
         "targets",
         "advantages hold rewards from beyond the end of a trajectory; begin anew at each cut",
     ),

@@ -127,7 +127,7 @@ def test_numbers_carry_units_and_a_second_unit_where_it_helps() -> None:
 
 def test_settings_stand_under_headings() -> None:
     lines = description("dqn").splitlines()
-    headings = ["What a state is", "Replay", "Loss", "Schedule", "Network", "Optimiser", "Deviations"]
+    headings = ["What a state is", "Replay", "Loss", "Schedule", "Network", "Optimizer", "Deviations"]
     assert [line for line in lines[1:] if line and not line.startswith(" ")] == headings
     assert "\nSettings\n" in description("random_10hz") and "A step is" not in description("random_10hz")
 

@@ -8,11 +8,11 @@ import pytest
 from replication.commands.benchmark.device_model import (
     MEASURED,
     PARTS,
-    Modelled,
+    Modeled,
     Part,
     Setup,
     device_model_table,
-    modelled,
+    modeled,
     parts_of,
     without,
 )
@@ -39,19 +39,19 @@ PARTS_BY_HAND = [
     ],
 )
 def test_a_cycle_is_added_up_from_its_parts(setup: Setup, expected: tuple[float, str]) -> None:
-    found = modelled(PARTS_BY_HAND, setup)
+    found = modeled(PARTS_BY_HAND, setup)
     assert found.steps_a_second == pytest.approx(expected[0]) and found.bound == expected[1]
 
 
 def test_processes_that_share_a_device_wait_for_the_cores_too() -> None:
-    found = modelled(PARTS_BY_HAND[:2], Setup(64, 4, 64))  # 64 lanes of 9 ms on 16 cores
-    assert found == Modelled(pytest.approx(256 / 0.036), "the cores")
+    found = modeled(PARTS_BY_HAND[:2], Setup(64, 4, 64))  # 64 lanes of 9 ms on 16 cores
+    assert found == Modeled(pytest.approx(256 / 0.036), "the cores")
 
 
 def test_a_part_that_costs_nothing_moves_what_it_bounds() -> None:
     setup = Setup(16, 8, 16)
-    assert modelled(without(PARTS_BY_HAND, PARTS_BY_HAND[2]), setup).steps_a_second == pytest.approx(64 / 0.040)
-    assert modelled(without(PARTS_BY_HAND, PARTS_BY_HAND[1]), setup) == modelled(PARTS_BY_HAND, setup)
+    assert modeled(without(PARTS_BY_HAND, PARTS_BY_HAND[2]), setup).steps_a_second == pytest.approx(64 / 0.040)
+    assert modeled(without(PARTS_BY_HAND, PARTS_BY_HAND[1]), setup) == modeled(PARTS_BY_HAND, setup)
 
 
 def test_a_part_is_what_was_measured_for_one_lane_as_often_as_a_cycle_has_it() -> None:

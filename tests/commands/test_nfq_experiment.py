@@ -151,7 +151,7 @@ def test_a_finished_experiment_is_verified_planned_and_shown(results, tmp_path, 
     page = (results / "nfq_2005" / "index.html").read_text(encoding="utf-8")
     assert "10 of 10 runs" in page and "data:image/svg+xml" in page and "://" not in page
     assert page.count("nfq pole seeds 1 to 2, 50 episodes") == 1 and "the learned policies" in page
-    assert "emulator frame" not in page and "normalised" not in page and "frames of training" not in page
+    assert "emulator frame" not in page and "normalized" not in page and "frames of training" not in page
     assert "| `nfq_2005` | NFQ, Table 1" in results_readme(results)
     assert 'href="nfq_2005/index.html"' in index_html(results)
     capsys.readouterr()

@@ -91,7 +91,7 @@ def test_w3b_w4b_w10b_every_step_is_that_of_the_wrappers_of_2017(game: str, live
 
 
 @pytest.mark.rom
-def test_ce2_cleanrl_shrinks_colours_before_gray_in_the_same_wrappers() -> None:
+def test_ce2_cleanrl_shrinks_colors_before_gray_in_the_same_wrappers() -> None:
     lost, _ = play_both("breakout", CLEANRL, "cleanrl", wrapped_2020, area_then_gray, 150)
     assert lost >= 3
 
@@ -157,8 +157,8 @@ def test_w7_a_life_lost_by_the_second_step_of_fire_is_followed_by_its_noop_and_w
     game = present(console, shown, pipeline=BaselinesPipeline(4))
     game.begin_episode()
     assert console.given == ["reset", 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 0, 0]
-    colour = palette_rgb()[[7, 8]].max(axis=0)  # of frames 7 and 8, which the screen's colours tell
-    assert set(game.observation.ravel()) == {cv2.cvtColor(colour[None, None], cv2.COLOR_RGB2GRAY).item()}
+    color = palette_rgb()[[7, 8]].max(axis=0)  # of frames 7 and 8, which the screen's colors tell
+    assert set(game.observation.ravel()) == {cv2.cvtColor(color[None, None], cv2.COLOR_RGB2GRAY).item()}
     assert not game.step(0).life_lost, "lives are compared with those after the no-op"
 
 

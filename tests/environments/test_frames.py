@@ -29,7 +29,7 @@ class Screen:
 
 
 def _screens(game: str, count: int) -> list[NDArray[np.uint8]]:
-    """Screens of random play, two neighbouring frames after every fourth."""
+    """Screens of random play, two neighboring frames after every fourth."""
     emulator = open_emulator(game)
     emulator.reset()
     stream = np.random.default_rng(0)
@@ -69,8 +69,8 @@ def _scale_rowcol(source: NDArray, length: int, real: type) -> NDArray:
 
 def _transcription(one: NDArray[np.uint8], other: NDArray[np.uint8], real: type) -> NDArray[np.uint8]:
     """Paint as RGB / 255, maximum, luminance, width, height, times 255, truncate."""
-    colours = palette_rgb().astype(real)
-    painted = [(colours[screen // 2] / real(255)).astype(real) for screen in (one, other)]
+    colors = palette_rgb().astype(real)
+    painted = [(colors[screen // 2] / real(255)).astype(real) for screen in (one, other)]
     pooled = np.maximum(*painted)
     y = real(0.299) * pooled[..., 0] + real(0)
     y = y + real(0.587) * pooled[..., 1]
@@ -101,7 +101,7 @@ def test_i1_equals_the_float32_transcription_bit_for_bit_and_float64_within_one_
         assert np.abs(frame.astype(int) - exact).max() <= 1
 
 
-def test_e9_the_maximum_is_taken_per_colour_channel_over_the_last_two_screens() -> None:
+def test_e9_the_maximum_is_taken_per_color_channel_over_the_last_two_screens() -> None:
     rgb = palette_rgb().astype(int)
     reddest, greenest = int(rgb[:, 0].argmax()), int((rgb[:, 1] - rgb[:, 0]).argmax())
     red, green = (np.full((210, 160), 2 * index, dtype=np.uint8) for index in (reddest, greenest))
@@ -122,12 +122,12 @@ def test_a_single_screen_after_clear_is_shown_alone() -> None:
     assert not out.any()
 
 
-def _constant(colour: int) -> NDArray[np.uint8]:
-    return np.full((210, 160), 2 * colour, dtype=np.uint8)
+def _constant(color: int) -> NDArray[np.uint8]:
+    return np.full((210, 160), 2 * color, dtype=np.uint8)
 
 
 def test_i4_a_constant_screen_stays_constant_and_a_pixel_spreads_over_its_box_alone() -> None:
-    # Colour 7 is the palette's white, 236 in all channels; the weights of luminance add up to 1.
+    # Color 7 is the palette's white, 236 in all channels; the weights of luminance add up to 1.
     assert np.unique(_nature(_constant(7))).tolist() == [236]
     dot = np.zeros((210, 160), dtype=np.uint8)
     dot[100, 80] = 14
@@ -160,11 +160,11 @@ def test_i4_is_opencvs_area_interpolation_but_for_rounding(game: str) -> None:
 
 
 def test_i6_bytes_are_truncated_not_rounded() -> None:
-    # Colour 1 is gray 74. A single row of it fills 1 of the 2.5 rows of output row 0: 74 * 0.4 = 29.6.
+    # Color 1 is gray 74. A single row of it fills 1 of the 2.5 rows of output row 0: 74 * 0.4 = 29.6.
     screen = np.zeros((210, 160), dtype=np.uint8)
     screen[0] = 2
     assert np.unique(_nature(screen)[0]).tolist() == [29]
-    # Colour 4 is gray 170. Float32 has it as 169.99998 once the three weights are added up, and as 170 again where the
+    # Color 4 is gray 170. Float32 has it as 169.99998 once the three weights are added up, and as 170 again where the
     # averages happen to round up: the original's frame of a constant screen is not constant.
     assert np.unique(_nature(_constant(4))).tolist() == [169, 170]
 
@@ -206,7 +206,7 @@ def test_dopamines_frames_need_a_repeat_of_two() -> None:
 
 
 def test_e14_the_palette_is_the_known_one() -> None:
-    # Of the table whose colours, but for one that no game showed, were compared with the emulator's in all 57 games.
+    # Of the table whose colors, but for one that no game showed, were compared with the emulator's in all 57 games.
     digest = "b7079b44a1383777f01b4e95ccbf43c4c702673210bd9ede1776a039496e051b"
     assert hashlib.sha256(palette_rgb().tobytes()).hexdigest() == digest
 

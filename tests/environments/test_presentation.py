@@ -154,7 +154,7 @@ def test_e9_every_frame_is_painted_and_the_ring_is_cleared_for_each_game_and_lif
 
 
 def test_e9b_the_first_observation_is_the_maximum_of_the_last_two_noop_frames() -> None:
-    # With one no-op: the reset's screen and the no-op's. The palette's colour 0 is black, colour 7 white.
+    # With one no-op: the reset's screen and the no-op's. The palette's color 0 is black, color 7 white.
     console = ScriptedConsole()
     console.read_screen = lambda out: out.fill(14 if console.frame == 0 else 0)  # type: ignore[method-assign]
     shown = NATURE.model_copy(update={"noops_after_game_over_frames": (1, 1)})

@@ -164,7 +164,7 @@ def change(content, where, value):
         (("header", "minimal_actions"), [], "header.header.minimal_actions"),
         (("header", "minimal_actions"), [0, RESET], "header.header.minimal_actions"),
         (("header", "minimal_actions"), [0, 1, 3], "found action code 4, expected one of [0, 1, 3]"),
-        (("header", "colour"), "red", "colour"),
+        (("header", "color"), "red", "color"),
         (("episodes", 1, "ending"), "won", "header.episodes.1.ending"),
         (("episodes", 1, "raw_return"), float("nan"), "header.episodes.1.raw_return"),
         (("episodes", 1, "raw_return"), float("inf"), "header.episodes.1.raw_return"),

@@ -149,9 +149,9 @@ def test_v12_the_sets_do_not_mix():
     nature, no_op = reference_set("nature49_5min"), reference_set("atari57_30min")
     assert normalize_published(five_minutes, nature) == pytest.approx(1327.24, abs=0.01)
     assert normalize_published(half_an_hour, no_op) == pytest.approx(100 * (half_an_hour.score - 1.7) / (30.5 - 1.7))
-    with pytest.raises(ReplicationError, match="belongs to nature49_5min, so it is not normalised by atari57_30min"):
+    with pytest.raises(ReplicationError, match="belongs to nature49_5min, so it is not normalized by atari57_30min"):
         normalize_published(five_minutes, no_op)
-    with pytest.raises(ReplicationError, match="belongs to atari57_30min, so it is not normalised by nature49_5min"):
+    with pytest.raises(ReplicationError, match="belongs to atari57_30min, so it is not normalized by nature49_5min"):
         normalize_published(half_an_hour, nature)
     with pytest.raises(ReplicationError, match="belongs to atari57_human_starts"):
         normalize_published(find_published("wang2016_dueling_human_starts", "breakout", "DQN"), no_op)

@@ -101,7 +101,7 @@ def test_another_programs_curve_stands_beside_an_agent_of_the_same_games(tmp_pat
     zoo = result.data[result.data["statistic"] == OF_DQN_ZOO]
     assert zoo.groupby("agent")["frames"].count().to_dict() == {
         "Rainbow": 201,
-        "Prioritised double DQN (proportional)": 201,
+        "Prioritized double DQN (proportional)": 201,
     }
     published = dqn_zoo_curve("Rainbow")
     assert zoo[zoo["agent"] == "Rainbow"]["value"].tolist() == published["median_over_seeds"].tolist()
@@ -144,7 +144,7 @@ def test_without_runs_it_says_so(name: str, experiment: str, tmp_path: Path) -> 
 
 
 def test_a_mean_by_another_convention_is_not_drawn_beside_ours() -> None:
-    """C51's printed mean is 701 with Video Pinball's random score at 0; normalised as ours its scores give 1,767."""
+    """C51's printed mean is 701 with Video Pinball's random score at 0; normalized as ours its scores give 1,767."""
     experiment, references = load_experiment("c51_2017"), reference_set("atari57_30min")
     (agent,) = agent_scores(experiment, [], references)
     shown = {}

@@ -1,4 +1,4 @@
-"""The figure of differences: every judged row, in the order of its difference, in the colour of its verdict."""
+"""The figure of differences: every judged row, in the order of its difference, in the color of its verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from replication.analysis.finished import load_runs
 from replication.report.figures import differences
 from replication.report.figures.differences import COLUMNS, OURS, _draw
-from replication.report.figures.figure import VERDICT_COLOURS
+from replication.report.figures.figure import VERDICT_COLORS
 from replication.report.tables import scores
 from tests.support.finished_runs import made_up_experiment
 from tests.support.synthetic import write_finished
@@ -42,7 +42,7 @@ def test_rows_are_coloured_by_verdict_and_what_is_far_off_is_an_arrow_with_its_n
     markers = {
         line.get_marker(): to_hex(line.get_color()).upper() for line in axes.lines if line.get_marker() != "None"
     }
-    assert markers["<"] == VERDICT_COLOURS["differs"].upper() and markers["o"] == VERDICT_COLOURS["replicated"].upper()
+    assert markers["<"] == VERDICT_COLORS["differs"].upper() and markers["o"] == VERDICT_COLORS["replicated"].upper()
     assert markers["|"] == "#8C8C8C"
     assert axes.get_xlim() == (-6.0, 6.0)
     (legend,) = figure.legends

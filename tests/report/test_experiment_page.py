@@ -304,7 +304,7 @@ def test_links_lead_somewhere_on_the_page(plain, tmp_path):
     files = {link.partition("#")[0] for link in links if not link.startswith("#")} - {"../index.html"}
     assert len(files) > 6 and all((tmp_path / "made_up" / unquote(file)).exists() for file in files)
     labels = [
-        attributes[name] for _, attributes in reader.seen for name in attributes if name.startswith("aria-labelled")
+        attributes[name] for _, attributes in reader.seen for name in attributes if name.startswith("aria-labeled")
     ]
     assert set(labels) <= set(reader.ids)
 

@@ -68,7 +68,7 @@ def test_the_screens_are_those_that_were_played(path: Path) -> None:
     assert (pictures(path, 1)[-1].screen == screen).all()
 
 
-def test_a_film_has_a_picture_a_frame_its_colours_and_its_speed(path: Path, tmp_path: Path) -> None:
+def test_a_film_has_a_picture_a_frame_its_colors_and_its_speed(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "film.webp"
     part = ["--episode", "1", "--first-frame", "41", "--last-frame", "80"]
     assert main(["film", str(path), *part, "--output", str(target)]) == 0
@@ -79,8 +79,8 @@ def test_a_film_has_a_picture_a_frame_its_colours_and_its_speed(path: Path, tmp_
         image.load()
         assert image.info["duration"] == 66
         drawn = np.asarray(image.convert("RGB"))[film.BAND :, ::2].astype(int)
-    colours = palette_rgb()[shown[3].screen // 2].astype(int)
-    assert np.abs(drawn - colours).mean() < 8  # WebP loses a little
+    colors = palette_rgb()[shown[3].screen // 2].astype(int)
+    assert np.abs(drawn - colors).mean() < 8  # WebP loses a little
 
 
 def test_the_predicted_value_is_the_newest_one_at_a_frame(path: Path, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_points_stand_where_they_were_judged(tmp_path):
     assert [known._name(row) for row in rows] == ["Pong", "0.1 step size", "One thing is so.", "Tennis"]
 
 
-def test_every_judged_row_is_a_point_of_its_colour():
+def test_every_judged_row_is_a_point_of_its_color():
     rows = [
         JudgedRow("A", "off policy", "Pong", "differs", -20.0),
         JudgedRow("A", "off policy", "Krull", "replicated", 0.01),

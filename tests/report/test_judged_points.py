@@ -22,7 +22,7 @@ from tests.support.finished_runs import finish, made_up_experiment
 
 REFERENCES = reference_set("atari57_30min")
 RAINBOW = {"source": "dopamine_curves", "algorithm": "Rainbow", "agents": {"rainbow_dopamine": "Rainbow"}}
-OPTIMISERS = {
+OPTIMIZERS = {
     "source": "dopamine_curves",
     "algorithm": "DQN",
     "agents": {"dqn_dopamine": "DQN", "dqn_dopamine_adam": "DQN_Adam_MSE_JAX"},
@@ -132,7 +132,7 @@ def test_the_points_are_marked_in_the_figure_of_learning_curves(tmp_path: Path) 
 
 def test_two_agents_stand_beside_the_published_curve_of_each(tmp_path: Path) -> None:
     group = {"variants": ["dqn_dopamine", "dqn_dopamine_adam"], "games": ["breakout"], "budget_iterations": 2}
-    experiment = experiment_of(group, published=OPTIMISERS)
+    experiment = experiment_of(group, published=OPTIMIZERS)
     finished_in(experiment, tmp_path)
     curves = {agent: training_curve("dopamine_curves", "breakout", agent) for agent in ("DQN", "DQN_Adam_MSE_JAX")}
     rows = scores.build(experiment, load_runs(experiment, tmp_path)).printed()

@@ -9,7 +9,7 @@ import pytest
 from replication.analysis.finished import load_runs
 from replication.analysis.learning_curves import learning_curves, moving_mean, smoothing_window_frames
 from replication.published.curves import training_curve
-from replication.report.figures.figure import AGENT_COLOURS, write_figure
+from replication.report.figures.figure import AGENT_COLORS, write_figure
 from replication.report.figures.learning_curve_panels import EACH_SEED, PUBLISHED_BAND, PUBLISHED_MEAN
 from replication.report.figures.learning_curves import build, layout
 from replication.report.figures.legends import color_of, drawn_entries
@@ -208,16 +208,16 @@ def test_one_agent_has_one_color_and_siblings_differ_by_line(tmp_path):
             if "evaluation" not in line.get_label():
                 of.setdefault(line.get_label(), set()).add((line.get_color(), line.is_dashed()))
     short, long = "DQN (released program), 400,000 frames", "DQN (released program), 800,000 frames"
-    assert of[short] == {(AGENT_COLOURS[0], False)}
-    assert of[long] == {(AGENT_COLOURS[0], True)}
-    assert of["Double DQN"] == {(AGENT_COLOURS[1], False)}
+    assert of[short] == {(AGENT_COLORS[0], False)}
+    assert of[long] == {(AGENT_COLORS[0], True)}
+    assert of["Double DQN"] == {(AGENT_COLORS[1], False)}
 
 
 def test_colors_do_not_depend_on_what_is_finished(tmp_path):
     experiment = made_up_experiment([{}, {"variants": ["double_dqn"]}])
     finish(experiment.runs()[1], tmp_path)
     (axes,) = build(experiment, load_runs(experiment, tmp_path)).figure.axes
-    assert {line.get_color() for line in lines_of(axes)} == {AGENT_COLOURS[1]}
+    assert {line.get_color() for line in lines_of(axes)} == {AGENT_COLORS[1]}
 
 
 def test_the_legend_shows_what_is_drawn_in_its_colors_and_nothing_else(tmp_path):
@@ -231,7 +231,7 @@ def test_the_legend_shows_what_is_drawn_in_its_colors_and_nothing_else(tmp_path)
     assert shown == drawn.keys()
     assert shown >= {"DQN (released program)", "Double DQN", EACH_SEED, "periodic evaluation"}
     # Two agents are evaluated: both of their colors stand before the words.
-    assert {color_of(line) for line in drawn["periodic evaluation"]} == {c.lower() for c in AGENT_COLOURS[:2]}
+    assert {color_of(line) for line in drawn["periodic evaluation"]} == {c.lower() for c in AGENT_COLORS[:2]}
     in_legend = {color_of(line) for line in legend.get_lines()} | {color_of(p) for p in legend.get_patches()}
     assert in_legend <= {color_of(artist) for artists in drawn.values() for artist in artists}
 

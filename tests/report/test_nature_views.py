@@ -46,7 +46,7 @@ def test_screens_stand_beside_the_embedding_with_their_numbers(whole):
     assert [axes.get_title() for axes in windows] == [
         f"{number}   value {value:.3g}" for number, value in zip(numbered["screen"], numbered["value"], strict=True)
     ]
-    # The screen of state n has colour n.
+    # The screen of state n has color n.
     for axes, point in zip(windows, numbered.index, strict=True):
         assert axes.get_images()[0].get_array()[0, 0].tolist() == palette_rgb()[point % 128].tolist()
     assert "The numbered screens" in result.caption
@@ -150,5 +150,5 @@ def test_the_view_on_a_page_is_self_contained_and_holds_every_number(whole):
     assert data["tile"] == list(range(150))
     assert 0 <= min(data["x"]) <= max(data["x"]) <= 600 and 0 <= min(data["y"]) <= max(data["y"]) <= 450
     top = data["value"].index(max(data["value"], key=float))
-    assert data["colours"][data["colour"][top]] == to_hex("#fde725")  # the end of the map
+    assert data["colors"][data["color"][top]] == to_hex("#fde725")  # the end of the map
     assert embedding_views(finished[1:]) == ""

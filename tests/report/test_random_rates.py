@@ -32,7 +32,7 @@ def test_a_change_is_the_normalised_scores_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_change_of_nothing_has_no_percentage(tmp_path: Path) -> None:
-    """Montezuma's Revenge: DQN, random play and so the normalised score are 0."""
+    """Montezuma's Revenge: DQN, random play and so the normalized score are 0."""
     groups = [{"variants": ["random_10hz", "random_60hz"], "games": ["montezuma_revenge"], "budget_frames": None}]
     experiment = made_up_experiment(groups, published={"source": "nature_2015_table2", "algorithm": "random"})
     for run in experiment.runs():

@@ -187,7 +187,7 @@ def test_a_changed_number_that_nobody_declares_is_found() -> None:
     changed = variant.model_copy(update={"config": variant.config | {"discount": 0.98}})
     found = {row.row.row: row for row in judge_rows(changed, load_protocol("nature"))}
     assert found["O1"].status == UNDECLARED and "0.98" in found["O1"].in_force
-    assert [row for row, judgement in found.items() if judgement.status == UNDECLARED] == ["O1"]
+    assert [row for row, judgment in found.items() if judgment.status == UNDECLARED] == ["O1"]
 
 
 def test_preset_protocol_and_budget_are_named_where_they_move_a_row() -> None:
@@ -231,20 +231,20 @@ def test_each_of_preset_protocol_and_budget_is_named_for_the_rows_it_moves_alone
     scale = load_preset("quickstart")
     variant = load_variant("dqn", scale)
     changed = variant.model_copy(update={"config": variant.config | {"discount": 0.98}})
-    judgements = {row.row.row: row.status for row in judge_rows(changed, load_protocol("nature", scale), scale)}
-    assert judgements["O1"] == UNDECLARED  # the preset does not touch it
+    judgments = {row.row.row: row.status for row in judge_rows(changed, load_protocol("nature", scale), scale)}
+    assert judgments["O1"] == UNDECLARED  # the preset does not touch it
 
 
 def test_epsilon_left_to_the_paper_is_shown_as_it_is_played() -> None:
-    (found,) = [judgement for judgement in judged("dqn", protocol="noop_30min") if judgement.row.row == "V3"]
+    (found,) = [judgment for judgment in judged("dqn", protocol="noop_30min") if judgment.row.row == "V3"]
     assert load_protocol("noop_30min").final_evaluation.epsilon is None
     assert found.status == EXACT and "0.05 in the final evaluation" in found.in_force
 
 
 def test_what_the_article_alone_says_is_unconfirmed_until_a_transcription_is_named() -> None:
     found = judged("dqn")
-    assert [judgement.row.row for judgement in found if judgement.status == UNCONFIRMED] == ["V9b"]
-    assert {judgement.row.row for judgement in found if judgement.row.confirmed_by} == {"V9", "V11", "V15", "V16"}
+    assert [judgment.row.row for judgment in found if judgment.status == UNCONFIRMED] == ["V9b"]
+    assert {judgment.row.row for judgment in found if judgment.row.confirmed_by} == {"V9", "V11", "V15", "V16"}
 
 
 def test_the_nine_games_whose_emulator_changed_are_named() -> None:

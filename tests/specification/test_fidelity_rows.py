@@ -43,7 +43,7 @@ def nature_frame(screen: np.ndarray) -> np.ndarray:
     return frame
 
 
-def test_i2_luminance_of_every_colour() -> None:
+def test_i2_luminance_of_every_color() -> None:
     for index, (red, green, blue) in enumerate(palette_rgb().astype(float)):
         frame = nature_frame(np.full((210, 160), 2 * index, dtype=np.uint8))
         luminance = 0.299 * red + 0.587 * green + 0.114 * blue

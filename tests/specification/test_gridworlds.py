@@ -96,7 +96,7 @@ WINDY = replace(CLIFF_WALKING, name="windy", layout=("....", "S..G", "...."), wi
     ],
 )
 def test_wind_blows_upwards(cell: tuple[int, int], step: tuple[int, int], gust: int, there: tuple[int, int]) -> None:
-    assert WINDY.neighbour(*cell, step, gust) == there
+    assert WINDY.neighbor(*cell, step, gust) == there
 
 
 @pytest.mark.parametrize("wind", [(0, 1), (0, 1, 0, 0, 0)])

@@ -19,7 +19,7 @@ Seen = tuple[NDArray[np.uint8], float, bool]
 
 
 class Console:
-    """An environment of one frame a step: the screen in colours, the reward, the end of the game."""
+    """An environment of one frame a step: the screen in colors, the reward, the end of the game."""
 
     def __init__(self, game: str) -> None:
         self.emulator = open_emulator(game)

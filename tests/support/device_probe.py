@@ -23,7 +23,7 @@ from tests.support.stacks import apart, learner, loss_stream, minibatch
 LIMITS = {True: 1e-7, False: 1e-2}
 """Relative distance allowed after an update from equal state, in float64 and float32.
 
-On a CPU the optimiser's own numbers are float32, whatever it updates: 1 - 0.999 is off by 5e-8 there.
+On a CPU the optimizer's own numbers are float32, whatever it updates: 1 - 0.999 is off by 5e-8 there.
 """
 
 

@@ -61,7 +61,7 @@ def by_state(s_tm1: Tensor, s_t: Tensor) -> Callable[..., Tensor]:
 
 
 def networks(variant: str, config: Settings) -> tuple[nn.Module, nn.Module]:
-    """Online and target network, initialised apart; values are far enough apart for errors beyond 1."""
+    """Online and target network, initialized apart; values are far enough apart for errors beyond 1."""
     module = load_algorithm(load_variant(variant).module)
     built = []
     for seed in (1, 2):

@@ -1,4 +1,4 @@
-"""Prioritised sampling in small, for tests."""
+"""Prioritized sampling in small, for tests."""
 
 from __future__ import annotations
 

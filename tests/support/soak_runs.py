@@ -30,7 +30,7 @@ RENDERINGS += (("page", "soak"), ("index",))  # type: ignore[assignment]
 
 
 def fingerprint(run: Run, folder: Path) -> dict[str, str]:
-    """Return digests of everything a run leaves: results, parameters, optimiser, streams, records, replay memory."""
+    """Return digests of everything a run leaves: results, parameters, optimizer, streams, records, replay memory."""
     newest = checkpoint_folders(run.state_folder(folder / "state"))[-1]
     found = {path.name: sha256(path.read_bytes()) for path in newest.iterdir()}
     (counters,) = found.keys() & {"actors.json", "lane.json"}

@@ -33,7 +33,7 @@ def add_views(folder: Path, *, policies: bool = True) -> None:
 
 
 def _screen(number: int) -> np.ndarray:
-    """A screen of its own colour, with a bar."""
+    """A screen of its own color, with a bar."""
     screen = np.full((210, 160), 2 * (number % 128), dtype=np.uint8)
     screen[100:120, number % 140 : number % 140 + 20] = 14
     return screen

@@ -115,7 +115,7 @@ def spoil_json(path: Path, where: tuple[Any, ...], value: Any) -> None:
             "won",
             "episodes.0.ending: expected one of 'terminated' or 'truncated', found 'won'",
         ),
-        (("episodes", 0, "colour"), 3, "colour"),
+        (("episodes", 0, "color"), 3, "color"),
         (("episodes", 0, "raw_return"), 99.5, "ended elsewhere"),
         (("curve", 0, "is_best"), 1, "curve.0.is_best: expected true or false, found 1"),
         (("streams",), {}, "streams: found [], expected ['exploration',"),

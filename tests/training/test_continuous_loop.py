@@ -1,4 +1,4 @@
-"""Training of an actor and its critics: what falls on which step, resume at any instant, neighbours, failures."""
+"""Training of an actor and its critics: what falls on which step, resume at any instant, neighbors, failures."""
 
 from __future__ import annotations
 

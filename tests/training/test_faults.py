@@ -96,15 +96,15 @@ def test_what_a_killed_write_left_is_removed_where_it_lies(tmp_path: Path, varia
         (place / ".training.csv.0123abcd.part").write_text("half")
         (place / "evaluations").mkdir()
         (place / "evaluations" / ".step_0000000400.trace.0123abcd.part").write_text("half")
-    neighbour = places[0].parent / "0123456789ab" / ".run.json.0123abcd.part"
-    neighbour.parent.mkdir()
-    neighbour.write_text("another's")
+    neighbor = places[0].parent / "0123456789ab" / ".run.json.0123abcd.part"
+    neighbor.parent.mkdir()
+    neighbor.write_text("another's")
     spent = [f"--{key.replace('_', '-')}={value}" for key, value in budget.items()]
     command = ["train", "--variant", variant, "--game", "catch", "--seed", "1", "--preset", "smoke", *spent]
     assert main([*command, f"--results={tmp_path / 'results'}", f"--state={tmp_path / 'state'}", "--quiet"]) == 0
     assert (places[0] / "run.json").exists()
     assert not [part for place in places for part in place.rglob("*.part*")]
-    assert neighbour.exists()
+    assert neighbor.exists()
 
 
 @pytest.mark.parametrize("part", ["results", "state"])

@@ -130,7 +130,7 @@ def played(learner: Learner, steps: int, actors: int) -> tuple[torch.Tensor, Any
 
 
 def rates(variant: str, updates: int) -> list[float]:
-    """The learning rate of each of the first updates, as the optimiser is given it."""
+    """The learning rate of each of the first updates, as the optimizer is given it."""
     found: list[float] = []
     config = load_variant(variant).settings
     rollout_frames = 4 * config.num_actors * config.rollout_steps
@@ -232,8 +232,8 @@ def test_continuing_equals_never_stopping_and_neighbours_change_nothing(
     run = small_run(variant, steps=560, **small)
     (whole,) = opened(run)
     advance([whole])
-    first, neighbour = opened(run, small_run(variant, seed=2, steps=560, **small))
-    advance([first, neighbour], stop)
+    first, neighbor = opened(run, small_run(variant, seed=2, steps=560, **small))
+    advance([first, neighbor], stop)
     save_checkpoint(first, tmp_path)
     (second,) = opened(run)
     assert restore_newest(second, tmp_path) == first.step
@@ -241,7 +241,7 @@ def test_continuing_equals_never_stopping_and_neighbours_change_nothing(
     advance([second])
     assert whole_state(second) == whole_state(whole)
     assert len(whole.lane.episodes) > 3
-    advance([first, neighbour])
+    advance([first, neighbor])
     assert whole_state(first) == whole_state(whole)
 
 

@@ -26,7 +26,7 @@ PAPER = {"a2c", "ppo_2017", "ppo_baselines", "ppo_cleanrl"}
 
 
 def changes_of(variant: str, gradients: Sequence[float]) -> list[float]:
-    """How far each of these gradients moves a single weight, by the optimiser of the variant."""
+    """How far each of these gradients moves a single weight, by the optimizer of the variant."""
     settings = load_variant(variant).settings.optimizer
     weight = torch.zeros(1, dtype=torch.float32)
     optimizer = RMSProp([weight], settings) if settings.name == "rmsprop" else Adam([weight], settings)

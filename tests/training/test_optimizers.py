@@ -1,4 +1,4 @@
-"""The optimisers against numbers worked by hand (fidelity rows O3, O4, O5) and an independent Adam."""
+"""The optimizers against numbers worked by hand (fidelity rows O3, O4, O5) and an independent Adam."""
 
 from __future__ import annotations
 

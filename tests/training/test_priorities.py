@@ -1,4 +1,4 @@
-"""Prioritised sampling: what is drawn how often, with which weight, and which priority a row has."""
+"""Prioritized sampling: what is drawn how often, with which weight, and which priority a row has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from replication.specification.families.off_policy import ReplaySampling
 from replication.training.replay.priorities import importance_weights
 from replication.training.schedules import importance_exponent_at
-from tests.support.prioritised import BOTH, drawable, drawn_from, memory_of, priorities_of, proportional, rank, renew
+from tests.support.prioritized import BOTH, drawable, drawn_from, memory_of, priorities_of, proportional, rank, renew
 from tests.support.replay_scripts import numbered_frame, told
 
 # ---------------------------------------------------------------- how often

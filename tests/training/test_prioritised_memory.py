@@ -1,4 +1,4 @@
-"""Prioritised sampling in a replay memory: which rows can be drawn, its state, its bytes; and the newest rows."""
+"""Prioritized sampling in a replay memory: which rows can be drawn, its state, its bytes; and the newest rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from replication.training.replay.frame_store import build_frame_store
 from replication.training.replay.memory import NO_ACTION, TERMINATED, ReplayMemory
 from replication.training.replay.priorities import check_state, state_kinds
 from tests.support.lanes import smoke_run
-from tests.support.prioritised import BOTH, config_of, drawable, memory_of, priorities_of, proportional, rank, renew
+from tests.support.prioritized import BOTH, config_of, drawable, memory_of, priorities_of, proportional, rank, renew
 from tests.support.replay_scripts import (
     LAYOUTS,
     all_rows,

@@ -24,7 +24,7 @@ from replication.training.replay.transitions import Transitions
 from replication.training.session import execute
 from tests.support.bad_input import seal_checkpoint
 from tests.support.lanes import RecordingLearner, advance, build, cohort, smoke_run, whole_state
-from tests.support.prioritised import proportional, rank
+from tests.support.prioritized import proportional, rank
 
 # Learning starts after 100 steps, with an update every 4; the heap is sorted and the correction is whole on the way.
 PROPORTIONAL = proportional(exponent=0.6, constant=0.01, importance_steps=150)
@@ -110,11 +110,11 @@ def test_a_round_counts_as_many_updates_and_one_copy_of_the_target() -> None:
 @pytest.mark.parametrize(("bad", "said"), [(np.nan, "nan"), (np.inf, "inf"), (-0.5, "-0.5")])
 def test_a_lane_with_a_priority_that_is_no_finite_number_fails_and_its_neighbour_goes_on(bad: float, said: str) -> None:
     frozen, other = (build(smoke_run(seed=seed), replay_sampling=PROPORTIONAL, updates_at_once=2) for seed in (1, 2))
-    learner, neighbour = RecordingPriorities(frozen, bad), RecordingPriorities(other)
+    learner, neighbor = RecordingPriorities(frozen, bad), RecordingPriorities(other)
     advance([frozen, other], 110)
     assert frozen.failure == f"a priority is {said} at step 104"
     assert len(learner.rows) == 1 and not frozen.active  # it takes no part in the rest of the round
-    assert other.failure is None and len(neighbour.rows) == 4
+    assert other.failure is None and len(neighbor.rows) == 4
     assert np.isfinite(stored(frozen, "raised")).all()
 
 

@@ -6,7 +6,7 @@
 This runs in the environment of Stable-Baselines3 and needs nothing of this project: it speaks version 1 of the
 interface that replication/commands/foreign_policy.py describes. Change `load` for a model of another program.
 
-Stable-Baselines3's own wrappers show a game a little otherwise than our protocols: they take the maximum of the colours
+Stable-Baselines3's own wrappers show a game a little otherwise than our protocols: they take the maximum of the colors
 of two frames before the gray (as `--frame-pipeline nature` does) but resize with OpenCV (as `dopamine` does), press
 FIRE after a reset and treat a lost life as an end. Here the game is shown by the protocol alone, and a model that never
 pressed FIRE itself has to do it now.

@@ -62,7 +62,7 @@ class Setup(NamedTuple):
     workers: int
 
 
-class Modelled(NamedTuple):
+class Modeled(NamedTuple):
     """The speed of all lanes in steps a second, and what limits it."""
 
     steps_a_second: float
@@ -79,7 +79,7 @@ def parts_of(frame: pd.DataFrame) -> list[Part]:
     ]
 
 
-def modelled(parts: Sequence[Part], setup: Setup) -> Modelled:
+def modeled(parts: Sequence[Part], setup: Setup) -> Modeled:
     """Compute the speed of a cohort."""
     lanes, workers = setup.lanes / setup.processes, setup.workers / setup.processes
     worker, main, device = (_sum(parts, resource, of_lane=True) for resource in ("worker", "main", "device"))
@@ -91,7 +91,7 @@ def modelled(parts: Sequence[Part], setup: Setup) -> Modelled:
         "the cores": setup.processes * lanes * (worker + main) / CORES,
     }
     bound = max(cycles, key=lambda name: cycles[name])
-    return Modelled(setup.lanes * UPDATE_PERIOD_STEPS / cycles[bound], bound)
+    return Modeled(setup.lanes * UPDATE_PERIOD_STEPS / cycles[bound], bound)
 
 
 def without(parts: Sequence[Part], left_out: Part) -> list[Part]:
@@ -120,7 +120,7 @@ def device_model_table(parts: pd.DataFrame, measured: pd.DataFrame) -> Table:
         Steps a second of all lanes of {MODELLED_VARIANT} on a device with {CORES} cores, added up from the parts of
         {PARTS}, beside those of {MEASURED}. A cohort as it was measured takes {1 / shares.max():.1f} to
         {1 / shares.min():.1f} times as long as its parts do, so expect no more than {shares.max():.0%} of what is
-        modelled where nothing was measured. Left out: launching what is not one of the parts, cores that are slower
+        modeled where nothing was measured. Left out: launching what is not one of the parts, cores that are slower
         than those the parts were measured on, memory bandwidth that busy cores share, evaluations, checkpoints.""",
         f"""
         What would move it: the last rows are the cohort of {PLANNED[1][0]} lanes in {PLANNED[1][1]} processes without
@@ -131,16 +131,16 @@ def device_model_table(parts: pd.DataFrame, measured: pd.DataFrame) -> Table:
     columns = (
         *whole,
         text("without"),
-        PrintedColumn("modelled, steps/s", ("modelled_steps_a_second",), figure),
+        PrintedColumn("modeled, steps/s", ("modelled_steps_a_second",), figure),
         text("limited by", "bound"),
         PrintedColumn("measured, steps/s", ("measured_steps_a_second",), figure),
-        PrintedColumn("measured of modelled", ("measured_over_modelled",), lambda share: f"{share:.0%}"),
+        PrintedColumn("measured of modeled", ("measured_over_modelled",), lambda share: f"{share:.0%}"),
     )
     return Table("device_model", frame, caption, columns=columns)
 
 
 def _row(parts: Sequence[Part], setup: Setup, found: Mapping[Any, Any]) -> dict[str, Any]:
-    speed = modelled(parts, setup)
+    speed = modeled(parts, setup)
     row: dict[str, Any] = setup._asdict() | {"modelled_steps_a_second": speed.steps_a_second, "bound": speed.bound}
     if found:
         measured = float(found["steps_a_second"])

@@ -18,7 +18,7 @@ NOT_MEASURED = "not measured"
 DIFFERENCES = f"""
 What differs beside versions. {SB3}: its Atari wrappers (NoFrameskip-v4; area resize and gray rounded, no-ops after a
 game alone, FIRE after a reset); its DQN keeps both states of a transition whole, takes the mean of the losses and clips
-the gradient's norm at 10, with torch.optim.RMSprop centred, which adds its constant outside the root; its A2C and PPO
+the gradient's norm at 10, with torch.optim.RMSprop centered, which adds its constant outside the root; its A2C and PPO
 have the settings of Baselines; its DDPG and TD3 the sizes and rates of ours. {CLEANRL}: its own dqn_atari.py, with
 Adam, squared error and one array of states, and its own ppo_atari.py as it is. {PFRL}: its own train_dqn.py, with its
 schedule of epsilon (the values are computed for every action all the same) and a memory of a million transitions, which

@@ -76,7 +76,7 @@ class Subject(ABC):
 
     @abstractmethod
     def parameters(self, trainee: Any) -> Mapping[str, Tensor]:
-        """Return the parameters of what is trained, by name; its targets and optimisers are left out."""
+        """Return the parameters of what is trained, by name; its targets and optimizers are left out."""
 
     @abstractmethod
     def parts(self, trainee: Any) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """The frames of OpenAI Baselines, as its wrappers make them at two times, and of CleanRL.
 
-All take the maximum per colour channel over two screens of an action repeat; the first frame of a game, and that of a
+All take the maximum per color channel over two screens of an action repeat; the first frame of a game, and that of a
 life after single no-op frames, is one screen alone. `baselines` is gray by opencv, then INTER_AREA, both rounded;
-`baselines_2017` a luminance in float32, Pillow's bilinear filter, truncated; `cleanrl` shrinks the colours, then gray.
+`baselines_2017` a luminance in float32, Pillow's bilinear filter, truncated; `cleanrl` shrinks the colors, then gray.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class _MaximumOfTwoScreens:
         self._frame_skip = frame_skip
         self._screens = np.zeros((2, *_SCREEN_SHAPE), dtype=np.uint8)
 
-    def _colours(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the colour of every pixel on both screens, rows of the palette."""
+    def _colors(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the color of every pixel on both screens, rows of the palette."""
         return self._screens[0] >> 1, self._screens[1] >> 1
 
     def state(self) -> dict[str, Any]:
@@ -92,11 +92,11 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
             emulator.read_screen(self._screens[repeat_index - (self._frame_skip - 2)])
 
     def grab(self, out: NDArray[np.uint8]) -> None:
-        gray = _looked_up(_gray_of_maximum(), *self._colours())
+        gray = _looked_up(_gray_of_maximum(), *self._colors())
         self._cv2.resize(gray, _FRAME_SIZE, dst=out, interpolation=self._cv2.INTER_AREA)
 
-    def _colours(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return (np.right_shift(self._first, 1),) * 2 if self._shows_first else super()._colours()
+    def _colors(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return (np.right_shift(self._first, 1),) * 2 if self._shows_first else super()._colors()
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"first": self._first.copy(), "shows_first": self._shows_first}
@@ -108,7 +108,7 @@ class BaselinesPipeline(_MaximumOfTwoScreens):
 
 
 class CleanRLPipeline(BaselinesPipeline):
-    """The same screens, but each colour channel is shrunk by INTER_AREA before gray is made of them.
+    """The same screens, but each color channel is shrunk by INTER_AREA before gray is made of them.
 
     Source: vwxyzjn/cleanrl fe8d8a0 cleanrl/ppo_atari.py:89-105, with gym's ResizeObservation and GrayScaleObservation.
     """
@@ -116,7 +116,7 @@ class CleanRLPipeline(BaselinesPipeline):
     _name = "CleanRL's frame pipeline"
 
     def grab(self, out: NDArray[np.uint8]) -> None:
-        one, other = self._colours()
+        one, other = self._colors()
         rgb = palette_rgb()
         small = self._cv2.resize(np.maximum(rgb[one], rgb[other]), _FRAME_SIZE, interpolation=self._cv2.INTER_AREA)
         self._cv2.cvtColor(small, self._cv2.COLOR_RGB2GRAY, dst=out)
@@ -150,7 +150,7 @@ class Baselines2017Pipeline(_MaximumOfTwoScreens):
             self._screens[0] = self._screens[1]
 
     def grab(self, out: NDArray[np.uint8]) -> None:
-        luminance = self._image.fromarray(_looked_up(_luminance_of_maximum(), *self._colours()))
+        luminance = self._image.fromarray(_looked_up(_luminance_of_maximum(), *self._colors()))
         # Truncated, as by the original's conversion to bytes.
         out[:] = np.asarray(luminance.resize(_FRAME_SIZE, resample=self._image.Resampling.BILINEAR)).astype(np.uint8)
 
@@ -166,14 +166,14 @@ def _looked_up(table: NDArray[Any], one: NDArray[np.uint8], other: NDArray[np.ui
 
 
 def _maximum() -> NDArray[np.uint8]:
-    """Compute the maximum per channel of every two colours, uint8 [128, 128, 3]."""
+    """Compute the maximum per channel of every two colors, uint8 [128, 128, 3]."""
     rgb = palette_rgb()
     return np.maximum(rgb[:, None, :], rgb[None, :, :])
 
 
 @cache
 def _gray_of_maximum() -> NDArray[np.uint8]:
-    """Compute opencv's gray of the maximum of every two colours, uint8 [128, 128]."""
+    """Compute opencv's gray of the maximum of every two colors, uint8 [128, 128]."""
     cv2 = load_opencv("a gray level")
     gray: NDArray[np.uint8] = cv2.cvtColor(_maximum(), cv2.COLOR_RGB2GRAY)
     return gray
@@ -181,7 +181,7 @@ def _gray_of_maximum() -> NDArray[np.uint8]:
 
 @cache
 def _luminance_of_maximum() -> NDArray[np.float32]:
-    """Compute 0.299 R + 0.587 G + 0.114 B of the maximum of every two colours, in float32, float32 [128, 128]."""
+    """Compute 0.299 R + 0.587 G + 0.114 B of the maximum of every two colors, in float32, float32 [128, 128]."""
     luminance: NDArray[np.float32] = np.dot(
         _maximum().astype(np.float32), np.array([0.299, 0.587, 0.114], dtype=np.float32)
     )

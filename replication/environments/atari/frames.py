@@ -1,6 +1,6 @@
 """From emulator screens to the agent's 84x84 frame.
 
-`nature` is the released program's pipeline, bit for bit in float32: maximum per colour channel over the last two
+`nature` is the released program's pipeline, bit for bit in float32: maximum per color channel over the last two
 screens, luminance, area resize (width first), truncation to a byte. `dopamine` is Dopamine's: the emulator's gray,
 maximum over the last two, INTER_AREA, rounded. Those of Baselines and CleanRL: baselines_frames.py.
 """
@@ -169,14 +169,14 @@ class DopaminePipeline:
 
 @cache
 def _luminance_of_maximum() -> NDArray[np.float32]:
-    """Compute the luminance of the per-channel maximum of two colours, in the original's order of operations.
+    """Compute the luminance of the per-channel maximum of two colors, in the original's order of operations.
 
     Returns: float32 [128, 128].
 
     Source: alewrap GameScreen.lua:134 (divided by 255 when painted); torch/image init.lua rgb2y of February 2015.
     """
-    colours = palette_rgb().astype(np.float32) / np.float32(255)
-    pooled = np.maximum(colours[:, None, :], colours[None, :, :])
+    colors = palette_rgb().astype(np.float32) / np.float32(255)
+    pooled = np.maximum(colors[:, None, :], colors[None, :, :])
     red, green, blue = pooled[..., 0], pooled[..., 1], pooled[..., 2]
     y = np.zeros((128, 128), dtype=np.float32)
     y += np.float32(0.299) * red

@@ -1,11 +1,11 @@
-"""The 128 colours of the NTSC console, as the emulator shows them."""
+"""The 128 colors of the NTSC console, as the emulator shows them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_COLOURS = """
+_COLORS = """
     000000 4a4a4a 6f6f6f 8e8e8e aaaaaa c0c0c0 d6d6d6 ececec 484800 69690f 86861d a2a22a bbbb35 d2d240 e8e84a fcfc54
     7c2c00 904811 a26221 b47a30 c3903d d2a44a dfb755 ecc860 901c00 a33915 b55328 c66c3a d5824a e39759 f0aa67 fcbc74
     940000 a71a1a b83232 c84848 d65c5c e46f6f f08080 fc9090 840064 97197a a8308f b846a2 c659b3 d46cc3 e07cd2 ec8ce0
@@ -18,15 +18,15 @@ _COLOURS = """
 
 
 def palette_rgb() -> NDArray[np.uint8]:
-    """Return red, green and blue of each colour, uint8 [128, 3]; a screen's palette index i is row i // 2.
+    """Return red, green and blue of each color, uint8 [128, 3]; a screen's palette index i is row i // 2.
 
     Source: what ale-py 0.12.1's getScreenRGB shows; xitari's NTSC table is identical.
     """
-    return np.frombuffer(bytes.fromhex("".join(_COLOURS.split())), dtype=np.uint8).reshape(128, 3)
+    return np.frombuffer(bytes.fromhex("".join(_COLORS.split())), dtype=np.uint8).reshape(128, 3)
 
 
 def palette_gray() -> NDArray[np.uint8]:
-    """Compute the emulator's gray level of each colour, uint8 [128]: rounded 0.2989 R + 0.587 G + 0.114 B."""
+    """Compute the emulator's gray level of each color, uint8 [128]: rounded 0.2989 R + 0.587 G + 0.114 B."""
     weighted = palette_rgb().astype(np.float64) @ np.array([0.2989, 0.5870, 0.1140])
     rounded: NDArray[np.uint8] = np.floor(weighted + 0.5).astype(np.uint8)
     return rounded

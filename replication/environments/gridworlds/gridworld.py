@@ -49,7 +49,7 @@ def _of_cells(world: Gridworld) -> Transitions:
     reward = np.full(shape, world.step_reward)
     for state, action, outcome in np.ndindex(shape):
         row, column = divmod(state, columns)
-        row, column = world.neighbour(row, column, world.moves[action], world.gusts[outcome])
+        row, column = world.neighbor(row, column, world.moves[action], world.gusts[outcome])
         if layout[row][column] == "C":
             reward[state, action, outcome] = world.cliff_reward
             row, column = world.start

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replication.analysis.learning_curves import agent_title
-from replication.report.figures.figure import AGENT_COLOURS
+from replication.report.figures.figure import AGENT_COLORS
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
@@ -22,7 +22,7 @@ class Look:
     """What an agent is drawn with.
 
     Attributes:
-        color: of its algorithm; told apart by colour-blind readers.
+        color: of its algorithm; told apart by color-blind readers.
         line: tells agents of one color apart.
         marker: as `line`, where points are drawn.
     """
@@ -56,15 +56,15 @@ def agent_looks(
     }.values():
         agents.setdefault(name(run), colored_by(run))
     groups = list(dict.fromkeys(agents.values()))
-    rounds = -(-len(groups) // len(AGENT_COLOURS))
+    rounds = -(-len(groups) // len(AGENT_COLORS))
     looks: dict[str, Look] = {}
     siblings = dict.fromkeys(groups, 0)
     for agent, group in agents.items():
-        turn, color = divmod(groups.index(group), len(AGENT_COLOURS))
+        turn, color = divmod(groups.index(group), len(AGENT_COLORS))
         number = turn + siblings[group] * rounds
         siblings[group] += 1
         line, marker = LINE_STYLES[number % len(LINE_STYLES)], MARKERS[number % len(MARKERS)]
-        looks[agent] = Look(AGENT_COLOURS[color], line, marker)
+        looks[agent] = Look(AGENT_COLORS[color], line, marker)
     return looks
 
 

@@ -1,4 +1,4 @@
-"""Normalised scores over games by frames of training.
+"""Normalized scores over games by frames of training.
 
 The median as in Hessel et al. 2018 (Rainbow), Figures 1 and 3; the interquartile mean as in Agarwal et al. 2021.
 """
@@ -22,12 +22,12 @@ from replication.analysis.aggregate_curves import STATISTICS, aggregate_curves, 
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
 from replication.report.figures.agent_looks import Look, experiment_looks, line_look
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {
-    "scores": "normalised",
+    "scores": "normalized",
     "published": {
         "atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"},
         "any source": {"curves": "dqn_zoo_summary_curves.csv: agent"},
@@ -69,7 +69,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
         "training_episodes": "Mean returns of the last training episodes",
     }
     parts = [
-        "Median, interquartile mean and mean of normalised scores over games by emulator frames of training; "
+        "Median, interquartile mean and mean of normalized scores over games by emulator frames of training; "
         f"{coverage(experiment, finished)} finished.",
         *coverage_texts(agents, references),
         f"{' and '.join(measured[name] for name in quantities) or 'Scores'}: at each frame the last value measured by "
@@ -103,21 +103,21 @@ def _draw(
         axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        axes.axhline(_HUMAN_PERCENT, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
+        axes.axhline(_HUMAN_PERCENT, color=REFERENCE_COLOR, linestyle="--", linewidth=1.0)
         for agent, look in looks.items():
-            colour = look.color
+            color = look.color
             rows = data[(data["agent"] == agent) & (data["statistic"] == name)]
             x = rows["frames"] / unit
             marker = "o" if len(rows) < 8 else ""
             axes.plot(x, rows["value"], linewidth=1.8, marker=marker, markersize=3.5, **line_look(look))
-            axes.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.22, linewidth=0)
+            axes.fill_between(x, rows["low"], rows["high"], color=color, alpha=0.22, linewidth=0)
             if name == "median" and len(zoo):
                 other = zoo[(zoo["agent"] == agent) & (zoo["frames"] <= end)]
                 x = other["frames"] / unit
-                axes.plot(x, other["value"], color=colour, linewidth=1.2, linestyle=":")
-                axes.fill_between(x, other["low"], other["high"], color=colour, alpha=0.1, linewidth=0)
+                axes.plot(x, other["value"], color=color, linewidth=1.2, linestyle=":")
+                axes.fill_between(x, other["low"], other["high"], color=color, alpha=0.1, linewidth=0)
             if (agent, name) in published:
-                axes.plot([end / unit, 1.05 * end / unit], [published[agent, name]] * 2, color=colour, linewidth=2.6)
+                axes.plot([end / unit, 1.05 * end / unit], [published[agent, name]] * 2, color=color, linewidth=2.6)
         axes.set_xlim(0, 1.05 * end / unit)
         if not len(data):
             if name != "median" or not len(zoo):
@@ -126,7 +126,7 @@ def _draw(
             axes.text(0.5, 0.4, "no finished run with a curve", transform=axes.transAxes, ha="center", color="#737373")
         axes.set_xlabel(f"emulator frames of training ({unit_name})" if len(shown) else "emulator frames of training")
         if column == 0:
-            axes.set_ylabel("normalised score (percent)")
+            axes.set_ylabel("normalized score (percent)")
     handles = [Line2D([], [], linewidth=1.8, label=agent, **line_look(look)) for agent, look in looks.items()]
     if published:
         handles.append(Line2D([], [], color="#404040", linewidth=2.6, label="published, at the right edge"))

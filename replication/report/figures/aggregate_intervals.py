@@ -23,12 +23,12 @@ from replication.analysis.aggregates import RESAMPLES, STATISTICS, bootstrap_int
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import ReferenceSet, reference_set
 from replication.report.figures.agent_looks import Look, experiment_looks
-from replication.report.figures.figure import PUBLISHED_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import PUBLISHED_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 NEEDS = {
-    "scores": "normalised",
+    "scores": "normalized",
     "published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}},
 }
 COLUMNS = ["agent", "statistic", "runs_a_game", "games", "value", "low", "high", "published"]
@@ -48,7 +48,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
         f"Black lines are published aggregates of the same games, protocol and frames: {experiment.paper}. {SHOWN_TEXT}"
     )
     parts = [
-        f"Aggregates of normalised scores over games, in percent; {coverage(experiment, finished)} finished.",
+        f"Aggregates of normalized scores over games, in percent; {coverage(experiment, finished)} finished.",
         *coverage_texts(agents, references),
         f"Bars are 95 % intervals over seeds: stratified bootstrap of {RESAMPLES:,} resamples of the runs within each "
         "game; one run a game has none, and few runs give too narrow ones.",
@@ -106,7 +106,7 @@ def _draw(data: pd.DataFrame, agents: list[str], looks: Mapping[str, Look]) -> F
                 )
             axes.plot([row["value"]] * 2, [place - 0.3, place + 0.3], color=looks[agent].color, linewidth=2.2)
             if not np.isnan(row["published"]):
-                axes.plot([row["published"]] * 2, [place - 0.42, place + 0.42], color=PUBLISHED_COLOUR, linewidth=1.3)
+                axes.plot([row["published"]] * 2, [place - 0.42, place + 0.42], color=PUBLISHED_COLOR, linewidth=1.3)
             if np.isnan(row["value"]):
                 axes.text(0.03, place, "no finished run", transform=axes.get_yaxis_transform(), va="center", fontsize=7)
         axes.set_ylim(max(len(agents), 1) - 0.4, -0.6)
@@ -117,9 +117,9 @@ def _draw(data: pd.DataFrame, agents: list[str], looks: Mapping[str, Look]) -> F
         ends = (0.0, 100.0) if np.isnan(numbers).all() else (float(np.nanmin(numbers)), float(np.nanmax(numbers)))
         pad = max(0.07 * (ends[1] - ends[0]), 1.0)
         axes.set_xlim(ends[0] - pad, ends[1] + pad)
-    figure.text((left + sheet_width()) / 2 / sheet_width(), 0.1 / height, "normalised score (percent)", ha="center")
+    figure.text((left + sheet_width()) / 2 / sheet_width(), 0.1 / height, "normalized score (percent)", ha="center")
     handles = [Line2D([], [], color="#404040", linewidth=2.2, label="ours, with its 95 % interval over seeds")]
     if data["published"].notna().any():
-        handles.append(Line2D([], [], color=PUBLISHED_COLOUR, linewidth=1.3, label="published"))
+        handles.append(Line2D([], [], color=PUBLISHED_COLOR, linewidth=1.3, label="published"))
     figure.legend(handles=handles, loc="upper left", ncols=2, bbox_to_anchor=(left / sheet_width(), 1.0))
     return figure

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from replication.report.figures.figure import MARGIN_COLOUR, REFERENCE_COLOUR, VERDICT_COLOURS, house_style
+from replication.report.figures.figure import MARGIN_COLOR, REFERENCE_COLOR, VERDICT_COLORS, house_style
 from replication.report.pages.known import JudgedRow
 
 NAME = "all_verdicts"
@@ -50,8 +50,8 @@ def draw(rows: Sequence[JudgedRow]) -> Figure:
         axes.set_yticks(ticks, list(bands))
         counted = Counter(row.word for row in rows)
         handles = [
-            Line2D([], [], color=colour, marker="o", linestyle="", markersize=5, label=f"{word} ({counted[word]})")
-            for word, colour in VERDICT_COLOURS.items()
+            Line2D([], [], color=color, marker="o", linestyle="", markersize=5, label=f"{word} ({counted[word]})")
+            for word, color in VERDICT_COLORS.items()
             if counted[word]
         ]
         if handles:
@@ -61,7 +61,7 @@ def draw(rows: Sequence[JudgedRow]) -> Figure:
 
 def _stacks(rows: Sequence[JudgedRow]) -> dict[float | None, list[str]]:
     """Group the verdicts of a family by where they stand; under None those that have no place."""
-    order = list(VERDICT_COLOURS)
+    order = list(VERDICT_COLORS)
     found: defaultdict[float | None, list[str]] = defaultdict(list)
     for row in rows:
         value = row.in_margins
@@ -77,14 +77,14 @@ def _height(stacks: Mapping[float | None, Sequence[str]]) -> int:
 
 
 def _ground(axes: Axes, strip: Axes, height: float) -> None:
-    axes.axvspan(-1, 1, color=MARGIN_COLOUR, zorder=0)
+    axes.axvspan(-1, 1, color=MARGIN_COLOR, zorder=0)
     axes.axvline(0, color="black", linewidth=0.8, zorder=1)
     axes.set_xlim(-_REACH - 0.15, _REACH + 0.15)
     axes.set_xticks([-3, -2, -1, 0, 1, 2, 3])
     axes.set_xlabel("ours less published, in margins")
     strip.set_xlim(-0.7, _STRIP_COLUMNS - 0.3)
     strip.set_xticks([])
-    strip.set_xlabel("no distance", labelpad=17, color=REFERENCE_COLOUR)
+    strip.set_xlabel("no distance", labelpad=17, color=REFERENCE_COLOR)
     for panel in (axes, strip):
         panel.set_ylim(0, height)
         panel.tick_params(axis="y", length=0)
@@ -94,10 +94,10 @@ def _ground(axes: Axes, strip: Axes, height: float) -> None:
 def _draw_family(axes: Axes, strip: Axes, stacks: Mapping[float | None, Sequence[str]], base: float) -> None:
     for place, words in stacks.items():
         for level, word in enumerate(words):
-            colour = VERDICT_COLOURS[word]
+            color = VERDICT_COLORS[word]
             if place is None:
                 row, column = divmod(level, _STRIP_COLUMNS)
-                strip.plot([column], [base + 1 + row], "o", color=colour, markersize=4.5)
+                strip.plot([column], [base + 1 + row], "o", color=color, markersize=4.5)
             else:
                 marker = "o" if abs(place) < _REACH else "<" if place < 0 else ">"
-                axes.plot([place], [base + 1 + level], marker, color=colour, markersize=4.5, zorder=3)
+                axes.plot([place], [base + 1 + level], marker, color=color, markersize=4.5, zorder=3)

@@ -58,9 +58,9 @@ def _draw(data: pd.DataFrame, units: list[str], colors: Mapping[str, str]) -> Fi
     for axes, task in zip(np.atleast_1d(figure.subplots(panels)), tasks, strict=False):
         here = data[data["task"] == task]
         for agent in agents:
-            line, colour = here[here["agent"] == agent], colors[agent]
-            axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-            axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
+            line, color = here[here["agent"] == agent], colors[agent]
+            axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
+            axes.plot(line["point"], line["mean"], color=color, linewidth=0.9, label=agent)
         axes.set_title(task)
         axes.set_ylim(_floor(here), here["high"].max() if len(here) else None)
         axes.set_xlabel(f"{' or '.join(unit.removesuffix('s') for unit in units)} of training")

@@ -14,7 +14,7 @@ from replication.analysis.exact_references import best_blind_value
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.report.figures.agent_looks import agent_colors
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.report.tables.corridor_statements import config_of, power_text, setting_text
 from replication.specification.experiments import Experiment
@@ -61,13 +61,13 @@ def _draw(data: pd.DataFrame, best: float | None, colors: Mapping[str, str]) -> 
 
 def _draw_panel(axes: Axes, here: pd.DataFrame, best: float | None, colors: Mapping[str, str]) -> None:
     for agent, line in here.groupby("agent", sort=False):
-        colour = colors[str(agent)]
+        color = colors[str(agent)]
         if (line["high"] - line["low"]).max() < _HIGHEST - _LOWEST:
-            axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-        axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
+            axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
+        axes.plot(line["point"], line["mean"], color=color, linewidth=0.9, label=agent)
     if best is not None:
         label = f"best policy, {best:.2f}"
-        axes.axhline(best, color=REFERENCE_COLOUR, linewidth=0.9, linestyle="--", label=label)
+        axes.axhline(best, color=REFERENCE_COLOR, linewidth=0.9, linestyle="--", label=label)
     axes.set_ylim(_LOWEST, _HIGHEST + 5.0)
     axes.set_xlabel("episode")
     axes.set_ylabel("sum of rewards of the episode")

@@ -19,7 +19,7 @@ from replication.published.curves_by_step import StepPoint, step_curve
 from replication.published.judges import find_judge
 from replication.report.figures.agent_looks import Look, agent_looks, line_look
 from replication.report.figures.figure import (
-    PUBLISHED_COLOUR,
+    PUBLISHED_COLOR,
     FigureResult,
     house_style,
     run_texts,
@@ -138,7 +138,7 @@ def _draw_panel(axes: Axes, here: pd.DataFrame, looks: Mapping[str, Look]) -> No
     for series, width, alpha in ((_PUBLISHED_RUN, 0.6, 0.4), (_PUBLISHED_MEAN, 1.6, 1.0)):
         for _, line in here[here["series"] == series].groupby(["agent", "run"], dropna=False):
             label = "published: mean of its runs" if series == _PUBLISHED_MEAN else "published: each run"
-            style: dict[str, Any] = {"color": PUBLISHED_COLOUR, "linewidth": width, "alpha": alpha, "label": label}
+            style: dict[str, Any] = {"color": PUBLISHED_COLOR, "linewidth": width, "alpha": alpha, "label": label}
             axes.plot(line["step"] / 1e3, line["value"], **style)
     for agent, look in looks.items():
         ours = here[here["agent"] == agent]
@@ -173,7 +173,7 @@ def _caption(experiment: Experiment, finished: FinishedRuns, data: pd.DataFrame)
     parts = [
         f"Mean return of each evaluation against agent steps of training; {coverage(experiment, finished)} finished.",
         *run_texts(experiment),
-        "A thin coloured line is a run of ours, the bold one their mean; rings are the means that are judged. "
+        "A thin colored line is a run of ours, the bold one their mean; rings are the means that are judged. "
         "Single policies at step 0, before training, may lie outside a panel.",
     ]
     published = experiment.published

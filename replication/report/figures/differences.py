@@ -19,9 +19,9 @@ from replication.analysis.learning_curves import agent_title
 from replication.analysis.published_counterparts import find_rivals
 from replication.published.references import reference_set
 from replication.report.figures.figure import (
-    MARGIN_COLOUR,
-    REFERENCE_COLOUR,
-    VERDICT_COLOURS,
+    MARGIN_COLOR,
+    REFERENCE_COLOR,
+    VERDICT_COLORS,
     FigureResult,
     house_style,
 )
@@ -96,7 +96,7 @@ def _draw(data: pd.DataFrame) -> Figure:
     row_inches = _ROW_INCHES * (1.7 if narrow else 1.0)
     figure = Figure(figsize=(sheet_width(7.5), (2.4 if narrow else 1.5) + row_inches * count), layout="constrained")
     axes = figure.add_subplot()
-    axes.axvspan(-1, 1, color=MARGIN_COLOUR, zorder=0)
+    axes.axvspan(-1, 1, color=MARGIN_COLOR, zorder=0)
     axes.axvline(0, color="black", linewidth=0.8, zorder=1)
     reach = _reach(data)
     axes.set_xlim(-reach, reach)
@@ -105,7 +105,7 @@ def _draw(data: pd.DataFrame) -> Figure:
     gap = "\n" if narrow else " "
     axes.set_xlabel("ours less the published\nscore, in margins" if narrow else _AXIS)
     if ours.empty:
-        axes.text(0, 0, "nothing is judged yet", ha="center", va="center", color=REFERENCE_COLOUR)
+        axes.text(0, 0, "nothing is judged yet", ha="center", va="center", color=REFERENCE_COLOR)
         axes.set_yticks([])
         return figure
     several = ours["agent"].nunique() > 1 or ours["task"].duplicated().any()
@@ -133,39 +133,39 @@ def _reach(data: pd.DataFrame) -> float:
 
 
 def _draw_ours(axes: Axes, place: int, row: dict[str, Any], reach: float) -> None:
-    colour, value = VERDICT_COLOURS[row["verdict"]], row["in_margins"]
+    color, value = VERDICT_COLORS[row["verdict"]], row["in_margins"]
     if pd.isna(value):
-        axes.text(0.06, place, row["verdict"], color=colour, va="center", fontsize=7)
+        axes.text(0.06, place, row["verdict"], color=color, va="center", fontsize=7)
         return
     for low, high, width in (("low_wide", "high_wide", 0.9), ("low", "high", 2.6)):
         if not (pd.isna(row[low]) or pd.isna(row[high])):
-            axes.plot([row[low], row[high]], [place, place], color=colour, linewidth=width, solid_capstyle="butt")
+            axes.plot([row[low], row[high]], [place, place], color=color, linewidth=width, solid_capstyle="butt")
     if abs(value) <= reach:
-        axes.plot([value], [place], "o", color=colour, markeredgecolor="white", markersize=5.5, zorder=4)
+        axes.plot([value], [place], "o", color=color, markeredgecolor="white", markersize=5.5, zorder=4)
         return
     side = 1 if value > 0 else -1
     marker = ">" if side > 0 else "<"
-    axes.plot([0.97 * side * reach], [place], marker, color=colour, markersize=6, zorder=4)
+    axes.plot([0.97 * side * reach], [place], marker, color=color, markersize=6, zorder=4)
     words = f"{value:+.1f}".replace("-", "−")
     where = "right" if side > 0 else "left"
-    axes.text(0.93 * side * reach, place, words, color=colour, va="center", ha=where, fontsize=7)
+    axes.text(0.93 * side * reach, place, words, color=color, va="center", ha=where, fontsize=7)
 
 
 def _legend(data: pd.DataFrame, ours: pd.DataFrame) -> list[Artist]:
     """Return the legend of what is drawn, and of nothing else."""
     counted = ours["verdict"].value_counts()
     handles: list[Artist] = [
-        Line2D([], [], color=colour, marker="o", linestyle="", label=f"{word} ({counted[word]})")
-        for word, colour in VERDICT_COLOURS.items()
+        Line2D([], [], color=color, marker="o", linestyle="", label=f"{word} ({counted[word]})")
+        for word, color in VERDICT_COLORS.items()
         if word in counted
     ]
-    handles.append(Patch(facecolor=MARGIN_COLOUR, label="within the margin"))
+    handles.append(Patch(facecolor=MARGIN_COLOR, label="within the margin"))
     one_test = _same(ours, "low", "low_wide")
     if ours["low"].notna().any():
         label = "interval of the test" if one_test else "interval for “replicated”"
-        handles.append(Line2D([], [], color=REFERENCE_COLOUR, linewidth=2.6, label=label))
+        handles.append(Line2D([], [], color=REFERENCE_COLOR, linewidth=2.6, label=label))
     if not one_test:
-        handles.append(Line2D([], [], color=REFERENCE_COLOUR, linewidth=0.9, label="interval for “differs”"))
+        handles.append(Line2D([], [], color=REFERENCE_COLOR, linewidth=0.9, label="interval for “differs”"))
     if len(data) > len(ours):
         mark = Line2D([], [], color="#8c8c8c", marker="|", linestyle="", markersize=6, label="other agents")
         handles.append(mark)

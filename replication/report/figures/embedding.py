@@ -1,4 +1,4 @@
-"""States that a trained network meets, by the t-SNE of its last hidden layer, coloured by predicted value.
+"""States that a trained network meets, by the t-SNE of its last hidden layer, colored by predicted value.
 
 Beside them are the screens of a few states, where the run has them.
 
@@ -19,8 +19,8 @@ from matplotlib.patches import ConnectionPatch
 
 from replication.analysis.finished import FinishedRuns
 from replication.report.figures.figure import (
-    COLOUR_MAP,
-    REFERENCE_COLOUR,
+    COLOR_MAP,
+    REFERENCE_COLOR,
     FigureResult,
     bare,
     house_style,
@@ -43,8 +43,8 @@ _GAP_INCHES, _LEAST_PANEL_INCHES = 0.45, 3.5
 
 
 _POINTS_TEXT = (
-    "Points are coloured by the value the network predicts ({}, in clipped and discounted reward). t-SNE keeps "
-    "neighbours together; its axes have no units and distances between far groups mean nothing."
+    "Points are colored by the value the network predicts ({}, in clipped and discounted reward). t-SNE keeps "
+    "neighbors together; its axes have no units and distances between far groups mean nothing."
 )
 _SCREENS_TEXT = (
     "The numbered screens are those of the circled states, one near the middle of each of as many clusters (k-means)."
@@ -147,7 +147,7 @@ def gather(shown: Sequence[Panel]) -> pd.DataFrame:
 
 
 def draw(shown: Sequence[Panel]) -> Figure:
-    """Draw one panel a run, each with a colour scale of its own: values of different games do not compare."""
+    """Draw one panel a run, each with a color scale of its own: values of different games do not compare."""
     with_screens = any(panel.screens for panel in shown)
     columns = 1 if with_screens else columns_that_fit(len(shown), 2, _LEAST_PANEL_INCHES)
     rows = max(1, -(-len(shown) // columns))
@@ -156,7 +156,7 @@ def draw(shown: Sequence[Panel]) -> Figure:
     height = rows * (_PANEL_HEIGHT_INCHES + screens * (_SCREEN_INCHES + _GAP_INCHES) + _GAP_INCHES)
     figure = Figure(figsize=(width, height if shown else 1.6), layout="constrained")
     if not shown:
-        figure.text(0.5, 0.5, "no finished run has an embedding yet", ha="center", va="center", color=REFERENCE_COLOUR)
+        figure.text(0.5, 0.5, "no finished run has an embedding yet", ha="center", va="center", color=REFERENCE_COLOR)
         return figure
     grid = figure.add_gridspec(rows, columns)
     for place, panel in enumerate(shown):
@@ -208,7 +208,7 @@ def _draw_panel(figure: Figure, place: SubplotSpec, panel: Panel) -> None:
 
 def _draw_points(figure: Figure, axes: Axes, panel: Panel) -> None:
     points = panel.points
-    drawn = axes.scatter(points["x"], points["y"], c=points["value"], cmap=COLOUR_MAP, s=9, linewidths=0)
+    drawn = axes.scatter(points["x"], points["y"], c=points["value"], cmap=COLOR_MAP, s=9, linewidths=0)
     axes.set_title(panel.title)
     axes.set_aspect("equal", adjustable="datalim")
     bare(axes)
@@ -218,7 +218,7 @@ def _draw_points(figure: Figure, axes: Axes, panel: Panel) -> None:
 
 
 def _points_text(shown: Sequence[Panel]) -> str:
-    """Say what the colour of a point is."""
+    """Say what the color of a point is."""
     values = dict.fromkeys(panel.run.family.state_value[1] for panel in shown)
     return _POINTS_TEXT.format(" or ".join(values) or "the largest action value")
 
@@ -253,7 +253,7 @@ def caption(shown: Sequence[Panel], with_points: int, trained: int, settings: st
         "After Figure 4 of Mnih et al. 2015, which embeds two hours of play.",
     ]
     if len(shown) > 1:
-        parts.append("Each panel has a colour scale of its own.")
+        parts.append("Each panel has a color scale of its own.")
     left_out = f", the {len(shown)} longest are shown" if with_points > len(shown) else ""
     parts.append(f"{with_points} of {trained} trained runs of the experiment have an embedding{left_out}.")
     return " ".join(part for part in parts if part)

@@ -28,24 +28,24 @@ from replication.report.views.screens import Picture
 from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
-AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's palette, told apart by colour-blind readers; black and grey are left to references."""
+AGENT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, told apart by color-blind readers; black and gray are left to references."""
 
-COLOUR_MAP = "viridis"
-"""Perceptually uniform, and read alike with the common colour-vision deficiencies."""
+COLOR_MAP = "viridis"
+"""Perceptually uniform, and read alike with the common color-vision deficiencies."""
 
-REFERENCE_COLOUR = "#595959"
-PUBLISHED_COLOUR = "#000000"
+REFERENCE_COLOR = "#595959"
+PUBLISHED_COLOR = "#000000"
 
-VERDICT_COLOURS = {
-    "replicated": AGENT_COLOURS[2],
-    "consistent": AGENT_COLOURS[5],
-    "differs": AGENT_COLOURS[1],
-    "inconclusive": AGENT_COLOURS[4],
-    "uninformative": REFERENCE_COLOUR,
+VERDICT_COLORS = {
+    "replicated": AGENT_COLORS[2],
+    "consistent": AGENT_COLORS[5],
+    "differs": AGENT_COLORS[1],
+    "inconclusive": AGENT_COLORS[4],
+    "uninformative": REFERENCE_COLOR,
 }
 """Of every figure, and of the pages."""
-MARGIN_COLOUR = "#e4f3ee"
+MARGIN_COLOR = "#e4f3ee"
 
 PNG_DPI = 160
 _KINDS = ("svg", "png")
@@ -181,7 +181,7 @@ def tsne_settings(shown: Sequence[FinishedRun]) -> str:
 
 
 def bare(axes: Axes) -> None:
-    """Remove ticks and frame, and set a grey ground, against which both ends of the colour map are seen."""
+    """Remove ticks and frame, and set a gray ground, against which both ends of the color map are seen."""
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
@@ -201,7 +201,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
     Args:
         positions: where each label would like to be.
-        gap: least distance between two neighbours.
+        gap: least distance between two neighbors.
 
     Returns: a position for each, in the order given; 1 at most, and below 0 where they do not all fit.
     """

@@ -13,7 +13,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
 from replication.report.figures.agent_looks import agent_colors
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
@@ -48,11 +48,11 @@ def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str
     figure = Figure(figsize=(sheet_width(8.0), 4.0), layout="constrained")
     axes = figure.subplots()
     for agent in dict.fromkeys(data["agent"]):
-        line, colour = data[data["agent"] == agent], colors[agent]
-        axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-        axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
+        line, color = data[data["agent"] == agent], colors[agent]
+        axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
+        axes.plot(line["point"], line["mean"], color=color, linewidth=0.9, label=agent)
     for name, value in limits.items():
-        axes.axhline(value, color=REFERENCE_COLOUR, linewidth=0.8, linestyle="--")
+        axes.axhline(value, color=REFERENCE_COLOR, linewidth=0.8, linestyle="--")
         axes.annotate(
             f" limit of\n {name},\n {value:.1f}", (1.0, value), xycoords=axes.get_yaxis_transform(), va="center"
         )

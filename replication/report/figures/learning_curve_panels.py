@@ -12,19 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from replication.report.figures.agent_looks import Look, line_look
-from replication.report.figures.figure import PUBLISHED_COLOUR, REFERENCE_COLOUR, spread
+from replication.report.figures.figure import PUBLISHED_COLOR, REFERENCE_COLOR, spread
 from replication.specification.tasks.atari_games import find_game
 
 EACH_SEED = "thin: each seed (bold: their mean)"
 """The label of a single seed's line, where there are several."""
 PUBLISHED_BAND, PUBLISHED_MEAN = "published runs, least to greatest", "published runs, their mean"
-_BAND_COLOUR = "#d0d0d0"
+_BAND_COLOR = "#d0d0d0"
 _FAR = 4.0
 """A reference stretches the vertical axis to at most this many times what our runs span; beyond it, an arrow points."""
 _LEVELS: dict[str, tuple[str, Literal[":", "--", "-"]]] = {
-    "random": (REFERENCE_COLOUR, ":"),
-    "human": (REFERENCE_COLOUR, "--"),
-    "published": (PUBLISHED_COLOUR, "-"),
+    "random": (REFERENCE_COLOR, ":"),
+    "human": (REFERENCE_COLOR, "--"),
+    "published": (PUBLISHED_COLOR, "-"),
 }
 _LABEL_POINTS = 7.0
 _BEYOND = 1.06
@@ -92,14 +92,14 @@ def draw_panel(
 
 
 def _draw_published(axes: Axes, rows: pd.DataFrame, published: Mapping[str, str], unit: float) -> None:
-    """Draw a band from the least to the greatest run and a line through the means; a single one is grey and black."""
+    """Draw a band from the least to the greatest run and a line through the means; a single one is gray and black."""
     for series, color in published.items():
         curve = rows[rows["series"] == series]
         if curve.empty:
             continue
         alone = len(published) == 1
         if curve["low"].notna().any():
-            band: dict[str, Any] = {"color": _BAND_COLOUR} if alone else {"color": color, "alpha": 0.2}
+            band: dict[str, Any] = {"color": _BAND_COLOR} if alone else {"color": color, "alpha": 0.2}
             of_band = band | {"linewidth": 0, "label": PUBLISHED_BAND}
             axes.fill_between(curve["frames"] / unit, curve["low"], curve["high"], **of_band)
         style = ".-" if alone else ".--"

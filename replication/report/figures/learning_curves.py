@@ -19,7 +19,7 @@ from replication.analysis.learning_curves import (
     trained_frames,
 )
 from replication.report.figures.agent_looks import Look, agent_looks
-from replication.report.figures.figure import PUBLISHED_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import PUBLISHED_COLOR, FigureResult, house_style
 from replication.report.figures.learning_curve_panels import Panel, Scale, draw_panel
 from replication.report.figures.learning_curves_caption import caption
 from replication.report.figures.legends import draw_legend, drawn_entries, legend_height
@@ -28,7 +28,7 @@ from replication.specification.experiments import Experiment
 from replication.specification.run import Run
 
 NEEDS = {
-    "scores": "normalised",
+    "scores": "normalized",
     "published": {
         "dopamine_curves": {
             "algorithm": ["DQN", "C51", "Rainbow", "IQN", "DQN_Adam_MSE_JAX", "Quantile_JAX"],
@@ -87,7 +87,7 @@ def _published_looks(experiment: Experiment, runs: Sequence[Run], looks: Mapping
     """Return the color of each series of published curves: that of our agent; black where there is one curve."""
     series = published_curve_series(experiment)
     if len(series) < 2 or experiment.published is None:
-        return dict.fromkeys(series.values(), PUBLISHED_COLOUR)
+        return dict.fromkeys(series.values(), PUBLISHED_COLOR)
     ours = {run.variant.variant: looks[agent_title(run, runs)].color for run in runs}
     return {series[agent]: ours[variant] for variant, agent in experiment.published.agents.items()}
 

@@ -105,10 +105,10 @@ def _published_text(experiment: Experiment, finished: Sequence[FinishedRun], dat
     judge, algorithm = find_judge(experiment.published.source), experiment.published.algorithm
     if judge.layout == "curves":
         agents = list(published_curve_series(experiment))
-        runs, band, line = f"runs of {agents[0]}", "The grey band spans", "the black line is their mean"
+        runs, band, line = f"runs of {agents[0]}", "The gray band spans", "the black line is their mean"
         if len(agents) > 1:
             runs, line = f"runs of each agent ({', '.join(agents)})", "broken lines are their means"
-            band = "Pale bands in the colour of ours span"
+            band = "Pale bands in the color of ours span"
         counted = f"{judge.title}: training returns of {_published_runs(experiment)} runs"
         if data.loc[data["series"].str.startswith("published curve"), "low"].notna().any():
             return [f"{band} the least and the greatest of the published {runs} at each point, {line} ({counted})."]

@@ -14,7 +14,7 @@ from replication.analysis.exact_references import first_actions_of_best
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.report.figures.agent_looks import agent_colors
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.report.tables.bias_statements import left_percent
 from replication.report.tables.exact_limits import algorithm_title
@@ -58,10 +58,10 @@ def _draw(data: pd.DataFrame, optimal: dict[str, float], colors: Mapping[str, st
 
 def _draw_panel(axes: Axes, here: pd.DataFrame, optimal: float, colors: Mapping[str, str]) -> None:
     for agent, line in here.groupby("agent", sort=False):
-        colour = colors[str(agent)]
-        axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-        axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, label=agent)
-    axes.axhline(optimal, color=REFERENCE_COLOUR, linewidth=0.9, linestyle="--", label=f"optimal, {optimal:g} %")
+        color = colors[str(agent)]
+        axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
+        axes.plot(line["point"], line["mean"], color=color, linewidth=1.0, label=agent)
+    axes.axhline(optimal, color=REFERENCE_COLOR, linewidth=0.9, linestyle="--", label=f"optimal, {optimal:g} %")
     axes.set_ylim(0.0, _MOST)
     axes.set_xlabel("episode")
     axes.set_ylabel("left actions from A, percent of runs")

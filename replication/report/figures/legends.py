@@ -21,7 +21,7 @@ _MOST_COLUMNS = 3
 
 
 def drawn_entries(panels: Iterable[Axes], first: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """Gather the labelled artists of the panels by label, one of each color; labels named in `first` lead."""
+    """Gather the labeled artists of the panels by label, one of each color; labels named in `first` lead."""
     found: dict[str, dict[str, Any]] = {}
     for axes in panels:
         for artist, label in zip(*axes.get_legend_handles_labels(), strict=True):

@@ -10,12 +10,12 @@ from replication.analysis.bundles import BundleRecord, banded, bundle_records
 from replication.analysis.exact_references import epsilon_greedy_steps
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import AGENT_COLORS, REFERENCE_COLOR, FigureResult, house_style
 from replication.specification.experiments import Experiment
 from replication.specification.families.tabular import DynaConfig
 from replication.specification.tasks.gridworlds import Gridworld
 
-_PLAIN_COLOUR = "#000000"
+_PLAIN_COLOR = "#000000"
 _COLUMNS = ["planning_steps", "step_size", "bonus", "point", "count", "mean", "low", "high"]
 
 
@@ -46,14 +46,14 @@ def _draw(data: pd.DataFrame, steps: float, change: int, first: tuple[int, float
     shape = max(1, len(rows)), max(1, len(columns))
     figure = Figure(figsize=(10.0, 1.0 + 2.4 * shape[0]), layout="constrained")
     panels = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False)
-    colours = dict(zip(sorted(set(data["bonus"]) - {0.0}), AGENT_COLOURS, strict=False))
+    colors = dict(zip(sorted(set(data["bonus"]) - {0.0}), AGENT_COLORS, strict=False))
     for axes, (planned, size) in zip(panels.flat, ((row, column) for row in rows for column in columns), strict=False):
         here = data[(data["planning_steps"] == planned) & (data["step_size"] == size)]
         for bonus, line in here.groupby("bonus"):
-            _draw_line(axes, line, float(str(bonus)), colours)
-        axes.plot([0.0, change], [0.0, change / steps], color=REFERENCE_COLOUR, linewidth=0.9, linestyle="--",
+            _draw_line(axes, line, float(str(bonus)), colors)
+        axes.plot([0.0, change], [0.0, change / steps], color=REFERENCE_COLOR, linewidth=0.9, linestyle="--",
                   label="Dyna-Q that knows the best values, before the change")  # fmt: skip
-        axes.axvline(change, color=REFERENCE_COLOUR, linewidth=0.8, linestyle=":", label="the maze changes")
+        axes.axvline(change, color=REFERENCE_COLOR, linewidth=0.8, linestyle=":", label="the maze changes")
         star = " (the first pair)" if (planned, size) == first else ""
         axes.set_title(f"n = {planned}, α = {size:g}{star}")
         axes.grid(axis="y")
@@ -68,11 +68,11 @@ def _draw(data: pd.DataFrame, steps: float, change: int, first: tuple[int, float
     return figure
 
 
-def _draw_line(axes: Axes, line: pd.DataFrame, bonus: float, colours: dict[float, str]) -> None:
-    colour, style = (colours[bonus], "-") if bonus else (_PLAIN_COLOUR, (0, (5, 2)))
-    axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+def _draw_line(axes: Axes, line: pd.DataFrame, bonus: float, colors: dict[float, str]) -> None:
+    color, style = (colors[bonus], "-") if bonus else (_PLAIN_COLOR, (0, (5, 2)))
+    axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
     label = f"Dyna-Q+, κ = {bonus:g}" if bonus else "Dyna-Q"
-    axes.plot(line["point"], line["mean"], color=colour, linewidth=1.1, linestyle=style, label=label)
+    axes.plot(line["point"], line["mean"], color=color, linewidth=1.1, linestyle=style, label=label)
 
 
 def _caption(experiment: Experiment, finished: FinishedRuns) -> str:

@@ -14,7 +14,7 @@ from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL
 from replication.analysis.learning_curves import agent_title
 from replication.report.figures.agent_looks import agent_colors
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
 from replication.specification.families.tabular import DynaConfig
@@ -77,13 +77,13 @@ def _draw(data: pd.DataFrame, measured: str, exact: dict[str, float], colors: Ma
     for axes, task in zip(np.atleast_1d(figure.subplots(rows, columns)).ravel(), tasks, strict=False):
         here = data[data["task"] == task]
         for place, agent in enumerate(agents):
-            line, colour = here[here["agent"] == agent], colors[agent]
-            axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+            line, color = here[here["agent"] == agent], colors[agent]
+            axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
             style = _STYLES[place % len(_STYLES)]
-            axes.plot(line["point"], line["mean"], color=colour, linewidth=1.0, linestyle=style, label=agent)
+            axes.plot(line["point"], line["mean"], color=color, linewidth=1.0, linestyle=style, label=agent)
         if measured == "episode_steps":
             label = f"with optimal values, {exact[task]:.2f} steps an episode"
-            axes.axhline(exact[task], color=REFERENCE_COLOUR, linewidth=0.9, linestyle="--", label=label)
+            axes.axhline(exact[task], color=REFERENCE_COLOR, linewidth=0.9, linestyle="--", label=label)
         axes.set_ylim(0.0, _HEADROOM * float(here["high"].max()))
         axes.set_title(task)
         axes.set_xlabel(_LABELS[measured][0])

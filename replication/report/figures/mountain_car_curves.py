@@ -43,9 +43,9 @@ def _draw(data: pd.DataFrame, colors: Mapping[str, str]) -> Figure:
     figure = Figure(figsize=(sheet_width(8.0), 4.5), layout="constrained")
     axes = figure.subplots()
     for agent, line in data.groupby("agent", sort=False):
-        colour = colors[str(agent)]
-        axes.fill_between(line["point"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
-        axes.plot(line["point"], line["mean"], color=colour, linewidth=0.9, label=agent)
+        color = colors[str(agent)]
+        axes.fill_between(line["point"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
+        axes.plot(line["point"], line["mean"], color=color, linewidth=0.9, label=agent)
     axes.set_yscale("log")
     axes.set_ylim(_LOWEST, _HIGHEST)
     axes.set_yticks([100, 200, 400, 1_000], ["100", "200", "400", "1000"])

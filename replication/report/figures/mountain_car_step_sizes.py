@@ -48,10 +48,10 @@ def _draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     figure = Figure(figsize=(sheet_width(8.0), 4.5), layout="constrained")
     axes = figure.subplots()
     for place, (n, line) in enumerate(data.groupby("n")):
-        colour, marker = looks[f"n = {n}"].color, _MARKERS[place % len(_MARKERS)]
-        axes.fill_between(line["step_size"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+        color, marker = looks[f"n = {n}"].color, _MARKERS[place % len(_MARKERS)]
+        axes.fill_between(line["step_size"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
         size, mean = line["step_size"], line["mean"]
-        axes.plot(size, mean, label=f"n = {n}", color=colour, marker=marker, markersize=4, linewidth=1.0)
+        axes.plot(size, mean, label=f"n = {n}", color=color, marker=marker, markersize=4, linewidth=1.0)
     axes.set_ylim(_LOWEST, _HIGHEST)
     axes.set_xlabel("step size × number of tilings (8)")
     axes.set_ylabel("steps per episode, first 50 episodes")

@@ -18,9 +18,9 @@ from scipy.spatial import KDTree
 
 from replication.analysis.finished import FinishedRun, FinishedRuns
 from replication.report.figures.figure import (
-    AGENT_COLOURS,
-    COLOUR_MAP,
-    REFERENCE_COLOUR,
+    AGENT_COLORS,
+    COLOR_MAP,
+    REFERENCE_COLOR,
     FigureResult,
     bare,
     house_style,
@@ -31,11 +31,11 @@ from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
 MOST_RUNS = 3
-NEIGHBOURS = 10
+NEIGHBORS = 10
 _COLUMNS = ["variant", "game", "seed", "policy", "x", "y", "value", "episode", "frame"]
 _POLICIES = {
-    "agent": ("the trained agent's play", AGENT_COLOURS[0], "o"),
-    "random": ("random play", AGENT_COLOURS[1], "^"),
+    "agent": ("the trained agent's play", AGENT_COLORS[0], "o"),
+    "random": ("random play", AGENT_COLORS[1], "^"),
 }
 
 
@@ -63,26 +63,26 @@ def gather(shown: Sequence[FinishedRun]) -> pd.DataFrame:
 
 
 def draw(shown: Sequence[FinishedRun]) -> Figure:
-    """Draw a row a run: the same points coloured by policy, and by predicted value."""
+    """Draw a row a run: the same points colored by policy, and by predicted value."""
     figure = Figure(figsize=(sheet_width(), 4.7 * len(shown) if shown else 1.6), layout="constrained")
     if not shown:
         words = "no finished run has an embedding of two policies yet"
-        figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOUR)
+        figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOR)
         return figure
     grid = figure.subplots(len(shown), 2, squeeze=False)
     for (left, right), found in zip(grid, shown, strict=True):
         points = found.embedding_policies
         assert points is not None
-        for name, (words, colour, marker) in _POLICIES.items():
+        for name, (words, color, marker) in _POLICIES.items():
             mine = points[points["policy"] == name]
-            left.scatter(mine["x"], mine["y"], s=10, color=colour, marker=marker, linewidths=0, alpha=0.75, label=words)
+            left.scatter(mine["x"], mine["y"], s=10, color=color, marker=marker, linewidths=0, alpha=0.75, label=words)
             drawn = right.scatter(
                 mine["x"],
                 mine["y"],
                 c=mine["value"],
                 vmin=float(points["value"].min()),
                 vmax=float(points["value"].max()),
-                cmap=COLOUR_MAP,
+                cmap=COLOR_MAP,
                 s=10,
                 marker=marker,
                 linewidths=0,
@@ -92,21 +92,21 @@ def draw(shown: Sequence[FinishedRun]) -> Figure:
         for axes in (left, right):
             axes.set_aspect("equal", adjustable="datalim")
             bare(axes)
-        _colour_bar(figure, right, drawn)
+        _color_bar(figure, right, drawn)
     return figure
 
 
-def _colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable) -> None:
+def _color_bar(figure: Figure, axes: Axes, drawn: ScalarMappable) -> None:
     bar = figure.colorbar(drawn, ax=axes, location="bottom", fraction=0.04, pad=0.02, aspect=40)
     bar.set_label("predicted value: max Q(s, a)")
     bar.outline.set_visible(False)
 
 
 def shared_neighbours(points: pd.DataFrame) -> float:
-    """Compute the mean share, 0 to 1, of the agent's states among the `NEIGHBOURS` nearest to one of random play."""
+    """Compute the mean share, 0 to 1, of the agent's states among the `NEIGHBORS` nearest to one of random play."""
     agent = (points["policy"] == "agent").to_numpy()
     places = points[["x", "y"]].to_numpy(np.float64)
-    count = min(NEIGHBOURS, len(points) - 1)
+    count = min(NEIGHBORS, len(points) - 1)
     if not count or agent.all():
         return float("nan")
     _, nearest = KDTree(places).query(places[~agent], k=count + 1)  # the nearest is the state itself
@@ -135,7 +135,7 @@ def caption(shown: Sequence[FinishedRun], with_points: int, trained: int) -> str
             f"{found.run.task.title}, {found.run.variant.title}, seed {found.run.seed}, trained for "
             f"{trained_frames(found):,} frames, protocol {found.run.protocol.protocol}: {counts.get('agent', 0):,} "
             f"states of the agent's final evaluation and {counts.get('random', 0):,} of random play; of the "
-            f"{NEIGHBOURS} states nearest to one of random play, {share:.0%} are the agent's."
+            f"{NEIGHBORS} states nearest to one of random play, {share:.0%} are the agent's."
         )
     parts = [
         "States that a trained agent and random play meet, in one t-SNE embedding of the agent's last hidden layer.",
@@ -144,7 +144,7 @@ def caption(shown: Sequence[FinishedRun], with_points: int, trained: int) -> str
         "and discounted reward).",
         "Deviation: in Extended Data Figure 1 of Mnih et al. 2015 the second policy is a human, whose play is not "
         "published; here it is up to five minutes of random actions, one a step, with the same starts and episodes.",
-        "t-SNE keeps neighbours together; its axes have no units and distances between far groups mean nothing.",
+        "t-SNE keeps neighbors together; its axes have no units and distances between far groups mean nothing.",
         tsne_settings(shown),
         f"{with_points} of {trained} trained runs of the experiment have such an embedding.",
     ]

@@ -18,8 +18,8 @@ from matplotlib.gridspec import SubplotSpec
 from replication.analysis.finished import FinishedRun, FinishedRuns, coverage
 from replication.foundation.errors import ReplicationError
 from replication.report.figures.figure import (
-    AGENT_COLOURS,
-    REFERENCE_COLOUR,
+    AGENT_COLORS,
+    REFERENCE_COLOR,
     FigureResult,
     house_style,
     show_screen,
@@ -124,7 +124,7 @@ def draw(shown: Sequence[Stretch]) -> Figure:
     if not shown:
         figure = Figure(figsize=(sheet_width(), 1.6), layout="constrained")
         words = "no finished run has predicted values along a stretch of play yet"
-        figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOUR)
+        figure.text(0.5, 0.5, words, ha="center", va="center", color=REFERENCE_COLOR)
         return figure
     figure = Figure(figsize=(sheet_width(), 6.6 * len(shown)), layout="constrained")
     blocks = figure.add_gridspec(len(shown), 1)
@@ -137,25 +137,25 @@ def _draw_block(figure: Figure, block: SubplotSpec, stretch: Stretch) -> None:
     grid = block.subgridspec(3, max(1, len(stretch.screens)), height_ratios=[1.5, 1.1, 1.1])
     top, values = figure.add_subplot(grid[0, :]), stretch.values
     seconds = stretch.steps["frame"] / _FRAMES_PER_SECOND
-    best, colour = values.max(axis=1), AGENT_COLOURS[0]
-    top.plot(seconds, best, color=colour, linewidth=1.6)
+    best, color = values.max(axis=1), AGENT_COLORS[0]
+    top.plot(seconds, best, color=color, linewidth=1.6)
     run = stretch.run.run
     episode = int(stretch.steps["episode"].iloc[0])
     top.set_title(f"{run.task.title}, {run.variant.title}, seed {run.seed}, episode {episode}")
     top.set_xlabel("seconds into the episode")
-    top.set_ylabel("max Q(s, a)", color=colour)
+    top.set_ylabel("max Q(s, a)", color=color)
     top.margins(x=0.01, y=0.15)
     points = top.twinx()
     points.spines["right"].set_visible(True)
-    points.step(seconds, stretch.steps["score"], where="post", color=REFERENCE_COLOUR, linewidth=1.0)
-    points.set_ylabel("score", color=REFERENCE_COLOUR)
+    points.step(seconds, stretch.steps["score"], where="post", color=REFERENCE_COLOR, linewidth=1.0)
+    points.set_ylabel("score", color=REFERENCE_COLOR)
     low, high = float(values.to_numpy().min()), float(values.to_numpy().max())
     reach = 0.05 * max(high - low, 1e-6)
     steps = stretch.steps.index[stretch.steps["marked"].notna()]
     for place, (step, screen) in enumerate(zip(steps, stretch.screens, strict=True)):
         letter = string.ascii_uppercase[place]
         top.axvline(seconds[step], color="#b0b0b0", linewidth=0.8, linestyle=":")
-        top.plot(seconds[step], best[step], "o", color=colour, markersize=5, markeredgecolor="white")
+        top.plot(seconds[step], best[step], "o", color=color, markersize=5, markeredgecolor="white")
         top.annotate(
             letter, (seconds[step], best[step]), (0, 6), textcoords="offset points", ha="center", weight="bold"
         )
@@ -171,9 +171,9 @@ def _draw_block(figure: Figure, block: SubplotSpec, stretch: Stretch) -> None:
 def _draw_actions(axes: Axes, values: pd.Series, taken: str, limits: tuple[float, float]) -> None:
     """Draw the values of actions as dots, not as bars: the axis does not begin at zero."""
     places = np.arange(len(values))
-    colours = [AGENT_COLOURS[1] if name == taken else AGENT_COLOURS[0] for name in values.index]
-    axes.vlines(places, limits[0], values, color=colours, linewidth=1.2)
-    axes.scatter(places, values, color=colours, s=16, zorder=3)
+    colors = [AGENT_COLORS[1] if name == taken else AGENT_COLORS[0] for name in values.index]
+    axes.vlines(places, limits[0], values, color=colors, linewidth=1.2)
+    axes.scatter(places, values, color=colors, s=16, zorder=3)
     axes.set_ylim(*limits)
     size = 6.5 if len(values) <= 9 else 5.0
     axes.set_xticks(places, [str(name).lower() for name in values.index], rotation=90, fontsize=size)
@@ -202,7 +202,7 @@ def caption(
         "Values that a trained network predicts along a stretch of its own play.",
         *texts,
         "The stretch is the eight seconds of the best episode in which it scored most. Blue: the largest action value, "
-        "in clipped and discounted reward; grey: the score so far, in the game's own points.",
+        "in clipped and discounted reward; gray: the score so far, in the game's own points.",
         "Marked: the highest and the lowest value, the moment before the most points are made, and the steepest fall; "
         "where two of these are one moment, another far from the rest takes its place. Below each screen, the value of "
         "every action; orange: the action taken, which may be a random one.",

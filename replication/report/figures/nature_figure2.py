@@ -20,8 +20,8 @@ from replication.analysis.learning_curves import agent_title
 from replication.published.loader import published_table
 from replication.report.figures.agent_looks import Look, experiment_looks, line_look
 from replication.report.figures.figure import (
-    PUBLISHED_COLOUR,
-    REFERENCE_COLOUR,
+    PUBLISHED_COLOR,
+    REFERENCE_COLOR,
     FigureResult,
     house_style,
     run_texts,
@@ -118,7 +118,7 @@ def _draw_level(axes: Axes, level: float, ours: pd.Series) -> None:
     """Draw the published score, or point to it where it lies so far off that ours would be flat against the axis."""
     most = float(ours.abs().max()) if ours.notna().any() else float("nan")
     if abs(level) <= _FAR * most or most != most:
-        axes.axhline(level, color=PUBLISHED_COLOUR, linewidth=1.0, linestyle="--", label=_LEVEL)
+        axes.axhline(level, color=PUBLISHED_COLOR, linewidth=1.0, linestyle="--", label=_LEVEL)
     else:
         axes.set_ylim(min(0.0, 1.3 * float(ours.min())), 1.3 * max(float(ours.max()), 0.0))
         arrow = "↑" if level > 0 else "↓"
@@ -134,7 +134,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, name: str, looks: Mapping[str, L
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     if rows[name].dropna().empty:
         axes.text(
-            0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center", va="center", color=REFERENCE_COLOUR
+            0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center", va="center", color=REFERENCE_COLOR
         )
         axes.set_yticks([])
         return

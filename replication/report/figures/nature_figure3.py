@@ -1,4 +1,4 @@
-"""Normalised scores of the 49 games as bars, sorted by the published score of DQN: ours beside the published.
+"""Normalized scores of the 49 games as bars, sorted by the published score of DQN: ours beside the published.
 
 Human level is 75 % and above, as in the article.
 
@@ -23,7 +23,7 @@ from replication.published.loader import published_table
 from replication.published.references import normalized_score, reference_set
 from replication.report.figures.agent_looks import Look, experiment_looks
 from replication.report.figures.figure import (
-    REFERENCE_COLOUR,
+    REFERENCE_COLOR,
     FigureResult,
     house_style,
     run_texts,
@@ -34,7 +34,7 @@ from replication.specification.tasks.atari_games import NATURE49, find_game
 
 HUMAN_LEVEL_PERCENT = 75.0
 COLUMNS = ["game", "series", "origin", "score", "normalized_percent", "low", "high"]
-"""The columns of the numbers drawn. score: raw return. low and high: 95 % interval of ours in normalised percent."""
+"""The columns of the numbers drawn. score: raw return. low and high: 95 % interval of ours in normalized percent."""
 
 _LINEAR_UP_TO = 600.0
 _SQUEEZE = 14.0
@@ -44,9 +44,9 @@ _LEVEL = 0.95
 _MOST_AGENTS = 2
 _PUBLISHED_DQN, _PUBLISHED_LINEAR = "DQN", "best linear learner"
 _LINEAR_LEARNERS = ("linear", "contingency")
-"""Columns of the article's table. The grey bars of its figure are as long as the better of the two: 337 % for Video
+"""Columns of the article's table. The gray bars of its figure are as long as the better of the two: 337 % for Video
 Pinball, 86 % for James Bond, where the column named "best linear learner" gives 59 % and 46 %."""
-_COLOURS = {_PUBLISHED_DQN: "#595959", _PUBLISHED_LINEAR: "#bfbfbf"}
+_COLORS = {_PUBLISHED_DQN: "#595959", _PUBLISHED_LINEAR: "#bfbfbf"}
 
 
 def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
@@ -123,14 +123,14 @@ def draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     places = {game: place for place, game in enumerate(games)}
     thick = 0.84 / len(series)
     # Ours stand next to the article's DQN, the linear learner below them.
-    order = [_PUBLISHED_DQN, *(name for name in series if name not in _COLOURS), _PUBLISHED_LINEAR]
-    colours = _COLOURS | {name: looks[name].color for name in order if name not in _COLOURS}
+    order = [_PUBLISHED_DQN, *(name for name in series if name not in _COLORS), _PUBLISHED_LINEAR]
+    colors = _COLORS | {name: looks[name].color for name in order if name not in _COLORS}
     for number, name in enumerate(order):
         rows = data[data["series"] == name]
         at = np.array([places[game] for game in rows["game"]]) + (number - (len(order) - 1) / 2) * thick
-        origin = "published" if name in _COLOURS else "ours"
+        origin = "published" if name in _COLORS else "ours"
         percents = np.clip(rows["normalized_percent"], _LEFT, None)
-        axes.barh(at, percents, thick, color=colours[name], label=f"{name} ({origin})", linewidth=0)
+        axes.barh(at, percents, thick, color=colors[name], label=f"{name} ({origin})", linewidth=0)
         known = rows["low"].notna().to_numpy()
         if known.any():
             sides = np.stack([rows["normalized_percent"] - rows["low"], rows["high"] - rows["normalized_percent"]])
@@ -150,9 +150,9 @@ def _label(axes: Axes, data: pd.DataFrame, places: dict[str, int]) -> None:
     axes.set_xlim(_LEFT, 4_500)
     ticks = [0, 100, 200, 300, 400, 500, 600, 2_500, 4_500]
     axes.set_xticks(ticks, [f"{tick:,} %" for tick in ticks])
-    axes.set_xlabel("normalised score: 0 % random play, 100 % the article's human tester")
-    axes.axvline(0, color=REFERENCE_COLOUR, linewidth=0.6)
-    axes.axvline(100, color=REFERENCE_COLOUR, linewidth=0.8, linestyle="--")
+    axes.set_xlabel("normalized score: 0 % random play, 100 % the article's human tester")
+    axes.axvline(0, color=REFERENCE_COLOR, linewidth=0.6)
+    axes.axvline(100, color=REFERENCE_COLOR, linewidth=0.8, linestyle="--")
     axes.axvline(_LINEAR_UP_TO, color="#b0b0b0", linewidth=0.8, linestyle=":")
     ends = data[["normalized_percent", "high"]].max(axis=1).groupby(data["game"]).max().to_dict()
     for game, place in places.items():
@@ -163,7 +163,7 @@ def _label(axes: Axes, data: pd.DataFrame, places: dict[str, int]) -> None:
         ground: dict[str, object] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
         axes.annotate(words, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=6.5, bbox=ground)
     level = sum(percent >= HUMAN_LEVEL_PERCENT for percent in published.values()) - 0.5
-    axes.axhline(level, color=REFERENCE_COLOUR, linewidth=0.8)
+    axes.axhline(level, color=REFERENCE_COLOR, linewidth=0.8)
     for words, height, side in (
         ("at human level or above", level - 0.3, "bottom"),
         ("below human level", level + 0.3, "top"),
@@ -188,7 +188,7 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
     published = data[data["series"] == _PUBLISHED_DQN]
     human = int((published["normalized_percent"] >= HUMAN_LEVEL_PERCENT).sum())
     parts = [
-        "Normalised scores on the 49 games, sorted by the published score of DQN.",
+        "Normalized scores on the 49 games, sorted by the published score of DQN.",
         "After Figure 3 of Mnih et al. 2015.",
         f"{coverage(experiment, finished)} finished.",
         *run_texts(experiment),
@@ -208,7 +208,7 @@ def caption(experiment: Experiment, finished: Sequence[FinishedRun], data: pd.Da
             "its one network, which says how well it is measured, not how training varies."
         )
     parts.append(
-        "Numbers are the published percentage and, after the bar, ours, both cut to whole percent. Normalised: 100 "
+        "Numbers are the published percentage and, after the bar, ours, both cut to whole percent. Normalized: 100 "
         "(score - random) / (human - random), both from the article's table. The horizontal axis is "
         f"{_SQUEEZE:g} times as dense beyond {_LINEAR_UP_TO:g} %; bars below {_LEFT:g} % are cut there."
     )

@@ -1,4 +1,4 @@
-"""Performance profiles: the share of all runs of all games that scores above each normalised score.
+"""Performance profiles: the share of all runs of all games that scores above each normalized score.
 
 After Agarwal et al. 2021, Figure 6 and Section 4.2 (google-research/rliable plot_utils.py plot_performance_profiles).
 """
@@ -16,11 +16,11 @@ from replication.analysis.aggregates import HUMAN_PERCENT, RESAMPLES, bootstrap_
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
 from replication.report.figures.agent_looks import Look, experiment_looks, line_look
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
-NEEDS = {"scores": "normalised"}
+NEEDS = {"scores": "normalized"}
 _POINTS = 101
 _LEAST_REACH, _MOST_REACH = 200.0, 800.0
 """The horizontal axis ends between these, in percent, where a tenth of the runs of the best agent are left."""
@@ -38,7 +38,7 @@ def build(experiment: Experiment, finished: FinishedRuns) -> FigureResult:
     with house_style():
         figure = _draw(data, [agent.title for agent in agents], experiment_looks(experiment))
     parts = [
-        f"Share of the runs of all games that score above a normalised score; {coverage(experiment, finished)} "
+        f"Share of the runs of all games that score above a normalized score; {coverage(experiment, finished)} "
         "finished.",
         *coverage_texts(agents, references),
         f"Bands are pointwise 95 % intervals over seeds: stratified bootstrap of {RESAMPLES:,} resamples of the runs "
@@ -74,7 +74,7 @@ def _draw(data: pd.DataFrame, agents: list[str], looks: Mapping[str, Look]) -> F
     axes = figure.add_axes((0.075, 0.13, 0.905, 0.74 if len(agents) > 3 else 0.78))
     axes.grid()
     axes.set_axisbelow(True)
-    axes.axvline(HUMAN_PERCENT, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
+    axes.axvline(HUMAN_PERCENT, color=REFERENCE_COLOR, linestyle="--", linewidth=1.0)
     axes.set_ylim(0, 1)
     axes.set_xlim(0, float(data["threshold_percent"].max()) if len(data) else _LEAST_REACH)
     for agent in agents:
@@ -85,7 +85,7 @@ def _draw(data: pd.DataFrame, agents: list[str], looks: Mapping[str, Look]) -> F
         axes.fill_between(
             rows["threshold_percent"], rows["low"], rows["high"], color=look.color, alpha=0.22, linewidth=0
         )
-    axes.set_xlabel("normalised score τ (percent; 0 random play, 100 human tester)")
+    axes.set_xlabel("normalized score τ (percent; 0 random play, 100 human tester)")
     axes.set_ylabel("share of runs with a score above τ")
     if agents:
         figure.legend(loc="upper left", ncols=3, bbox_to_anchor=(0.06, 1.0))

@@ -16,11 +16,11 @@ from replication.analysis.agent_scores import AgentScores, coverage_texts, train
 from replication.analysis.aggregates import RESAMPLES, Scores, bootstrap_interval, probability_of_improvement, resampled
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.published.references import reference_set
-from replication.report.figures.figure import AGENT_COLOURS, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import AGENT_COLORS, REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.specification.experiments import Experiment
 
-NEEDS = {"scores": "normalised"}
+NEEDS = {"scores": "normalized"}
 COLUMNS = ["agent", "other", "games", "probability", "low", "high"]
 
 
@@ -78,11 +78,11 @@ def _draw(data: pd.DataFrame) -> Figure:
     )
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    axes.axvline(0.5, color=REFERENCE_COLOUR, linestyle="--", linewidth=1.0)
+    axes.axvline(0.5, color=REFERENCE_COLOR, linestyle="--", linewidth=1.0)
     for place, row in enumerate(data.to_dict("records")):
         if not np.isnan(row["low"]):
-            axes.barh(place, row["high"] - row["low"], left=row["low"], height=0.55, color=AGENT_COLOURS[0], alpha=0.5)
-        axes.plot([row["probability"]] * 2, [place - 0.28, place + 0.28], color=AGENT_COLOURS[0], linewidth=2.2)
+            axes.barh(place, row["high"] - row["low"], left=row["low"], height=0.55, color=AGENT_COLORS[0], alpha=0.5)
+        axes.plot([row["probability"]] * 2, [place - 0.28, place + 0.28], color=AGENT_COLORS[0], linewidth=2.2)
         if np.isnan(row["probability"]):
             axes.text(0.02, place, "no game of which both have finished runs", va="center", fontsize=7)
         side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from replication.analysis.verdict_conventions import MARGIN_SHARE, Family
 from replication.analysis.verdict_rule import Comparison, Runs, Verdict, judge
 from replication.report.figures.figure import (
-    MARGIN_COLOUR,
-    PUBLISHED_COLOUR,
-    REFERENCE_COLOUR,
-    VERDICT_COLOURS,
+    MARGIN_COLOR,
+    PUBLISHED_COLOR,
+    REFERENCE_COLOR,
+    VERDICT_COLORS,
     house_style,
 )
 
@@ -53,17 +53,17 @@ def draw() -> Figure:
     with house_style():
         figure = Figure(figsize=(9.0, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        axes.axvspan(1 - MARGIN_SHARE, 1 + MARGIN_SHARE, color=MARGIN_COLOUR, zorder=0)
-        for share, colour in ((0.0, REFERENCE_COLOUR), (1.0, PUBLISHED_COLOUR)):
-            axes.axvline(share, color=colour, linewidth=0.9, linestyle="--", zorder=1)
+        axes.axvspan(1 - MARGIN_SHARE, 1 + MARGIN_SHARE, color=MARGIN_COLOR, zorder=0)
+        for share, color in ((0.0, REFERENCE_COLOR), (1.0, PUBLISHED_COLOR)):
+            axes.axvline(share, color=color, linewidth=0.9, linestyle="--", zorder=1)
         for place, example in enumerate(EXAMPLES):
             verdict, height = example.verdict, len(EXAMPLES) - place
-            colour = VERDICT_COLOURS[verdict.word]
+            color = VERDICT_COLORS[verdict.word]
             assert verdict.share is not None
             if verdict.share_low is not None and verdict.share_high is not None:
-                axes.plot([verdict.share_low, verdict.share_high], [height, height], color=colour, linewidth=2.2)
-            axes.plot([verdict.share], [height], "o", color=colour, markersize=5.5)
-            axes.text(1.72, height, verdict.word, color=colour, weight="bold", va="center")
+                axes.plot([verdict.share_low, verdict.share_high], [height, height], color=color, linewidth=2.2)
+            axes.plot([verdict.share], [height], "o", color=color, markersize=5.5)
+            axes.text(1.72, height, verdict.word, color=color, weight="bold", va="center")
         axes.set_yticks(range(len(EXAMPLES), 0, -1), [example.words for example in EXAMPLES])
         axes.set_xticks(
             [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5],

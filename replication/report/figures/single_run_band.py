@@ -16,7 +16,7 @@ from replication.analysis.learning_curves import agent_title
 from replication.analysis.single_runs import MEAN, SOLVED, curve_of_seeds, placed_cells, published_run, quantile
 from replication.published.judges import find_judge
 from replication.report.figures.agent_looks import agent_colors
-from replication.report.figures.figure import PUBLISHED_COLOUR, REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import PUBLISHED_COLOR, REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.legends import draw_legend, drawn_entries
 from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
@@ -85,13 +85,13 @@ def _draw_panel(axes: Axes, cell: Cell, here: pd.DataFrame, color: str) -> None:
         axes.fill_between(ours["episode"], ours["low"], ours["high"], color=color, alpha=0.3, linewidth=0)
         axes.plot(ours["episode"], ours["value"], color=color, linewidth=1.2, label="median of ours")
     if len(published):
-        look: dict[str, Any] = {"color": PUBLISHED_COLOUR, "linewidth": 1.0, "marker": ".", "markersize": 4.0}
+        look: dict[str, Any] = {"color": PUBLISHED_COLOR, "linewidth": 1.0, "marker": ".", "markersize": 4.0}
         axes.plot(published["episode"], published["value"], label="the published run", **look)
     if solving is not None and solving.level is not None:
-        axes.axhline(solving.level, color=REFERENCE_COLOUR, linewidth=0.7, linestyle=":")
+        axes.axhline(solving.level, color=REFERENCE_COLOR, linewidth=0.7, linestyle=":")
     for series, tint, marker, label in (
         (_OURS, color, "|", "ours, solved"),
-        (_PUBLISHED, PUBLISHED_COLOUR, "x", "the published run, solved"),
+        (_PUBLISHED, PUBLISHED_COLOR, "x", "the published run, solved"),
     ):
         reached = here[here["series"] == f"{series}, {_SOLVED}"]
         if len(reached):

@@ -13,7 +13,7 @@ from replication.analysis.exact_references import LIMIT_OF, limits_while_learnin
 from replication.analysis.finished import FinishedRuns, coverage
 from replication.analysis.intervals import LEVEL, interval
 from replication.report.figures.agent_looks import agent_colors
-from replication.report.figures.figure import REFERENCE_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import REFERENCE_COLOR, FigureResult, house_style
 from replication.report.figures.sheet import sheet_width
 from replication.report.tables.exact_limits import algorithm_title, step_size_of
 from replication.specification.experiments import Experiment
@@ -59,7 +59,7 @@ def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str
         for episodes, line in data[data["agent"] == agent].groupby("episodes"):
             _draw_line(axes, line, look, f"{agent}, first {episodes:,} episodes", broken=episodes != longest)
     for name, value in limits.items():
-        axes.axhline(value, color=REFERENCE_COLOUR, linewidth=0.8, linestyle=":")
+        axes.axhline(value, color=REFERENCE_COLOR, linewidth=0.8, linestyle=":")
         axes.annotate(
             f" limit of\n {name},\n {value:.1f}", (1.0, value), xycoords=axes.get_yaxis_transform(), va="center"
         )
@@ -73,12 +73,12 @@ def _draw(data: pd.DataFrame, limits: dict[str, float], colors: Mapping[str, str
 
 
 def _draw_line(axes: Axes, line: pd.DataFrame, look: tuple[str, str], label: str, *, broken: bool) -> None:
-    colour, marker = look
-    axes.fill_between(line["step_size"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
+    color, marker = look
+    axes.fill_between(line["step_size"], line["low"], line["high"], color=color, alpha=0.25, linewidth=0)
     axes.plot(
         line["step_size"],
         line["mean"],
-        color=colour,
+        color=color,
         marker=marker,
         markersize=4,
         linewidth=1.0,

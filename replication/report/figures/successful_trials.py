@@ -21,7 +21,7 @@ from replication.analysis.successful_trials import (
     variants_of,
 )
 from replication.report.figures.agent_looks import Look, agent_looks, line_look
-from replication.report.figures.figure import PUBLISHED_COLOUR, FigureResult, house_style
+from replication.report.figures.figure import PUBLISHED_COLOR, FigureResult, house_style
 from replication.report.figures.legends import draw_legend, drawn_entries
 from replication.report.figures.sheet import columns_that_fit, sheet_width
 from replication.specification.experiments import Experiment
@@ -68,7 +68,7 @@ def _draw(data: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     for axes, name in zip(grid, ours, strict=False):
         axes.set_title(_words(name))
         for series, style in (
-            (_PUBLISHED, {"color": PUBLISHED_COLOUR, "linestyle": "--", "marker": "o"}),
+            (_PUBLISHED, {"color": PUBLISHED_COLOR, "linestyle": "--", "marker": "o"}),
             (name, line_look(looks[name]) | {"marker": "s"} if name in looks else {}),
         ):
             shown = data[data["series"] == series]

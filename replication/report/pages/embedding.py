@@ -19,8 +19,8 @@ from replication.report.views.screens import TILE_COLUMNS, TILE_HEIGHT, TILE_WID
 _MOST_VIEWS = 4
 _WIDTH, _HEIGHT, _MARGIN = 600, 450, 14
 """The size of a drawing, in its own units."""
-_COLOURS = 32
-"""Classes of predicted value, each with a colour of the map."""
+_COLORS = 32
+"""Classes of predicted value, each with a color of the map."""
 
 
 def embedding_views(finished: Sequence[FinishedRun]) -> str:
@@ -56,12 +56,12 @@ def _view(found: FinishedRun, screens: StateScreens) -> dict[str, Any]:
     data = {
         "x": np.round(drawn[:, 0], 1).tolist(),
         "y": np.round(drawn[:, 1], 1).tolist(),
-        "colour": np.minimum((share * _COLOURS).astype(int), _COLOURS - 1).tolist(),
+        "color": np.minimum((share * _COLORS).astype(int), _COLORS - 1).tolist(),
         "value": [f"{value:.3g}" for value in values],
         "episode": points["episode"].astype(int).tolist(),
         "frame": points["frame"].astype(int).tolist(),
         "tile": [screens.tiles.get(point, -1) for point in range(len(points))],
-        "colours": _colour_map(),
+        "colors": _color_map(),
         "columns": TILE_COLUMNS,
         "tileWidth": TILE_WIDTH,
         "tileHeight": TILE_HEIGHT,
@@ -76,15 +76,15 @@ def _view(found: FinishedRun, screens: StateScreens) -> dict[str, Any]:
         "with_screen": len(screens.tiles),
         "low": f"{values.min():.3g}",
         "high": f"{values.max():.3g}",
-        "colours": _colour_map(),
+        "colors": _color_map(),
         # No tag can begin inside of it.
         "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
     }
 
 
-def _colour_map() -> list[str]:
+def _color_map() -> list[str]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    colours = colormaps["viridis"](np.linspace(0, 1, _COLOURS))
-    return [to_hex(colour) for colour in colours]
+    colors = colormaps["viridis"](np.linspace(0, 1, _COLORS))
+    return [to_hex(color) for color in colors]

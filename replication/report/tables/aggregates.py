@@ -41,7 +41,7 @@ from replication.report.tables.verdict_columns import (
 from replication.specification.experiments import Experiment
 
 NEEDS = {
-    "scores": "normalised",
+    "scores": "normalized",
     "published": {"atari100k_scores": {"aggregates": "atari100k_aggregates.csv: algorithm, version"}},
 }
 _COLUMNS = (
@@ -151,9 +151,9 @@ def _caption(
     family: Family,
 ) -> str:
     parts = [
-        f"{experiment.title}: normalised scores aggregated over games. {covered} finished.",
+        f"{experiment.title}: normalized scores aggregated over games. {covered} finished.",
         *coverage_texts(agents, references),
-        f"Normalised by the references of {references.source}; 100 is a human tester. Median and mean are of the "
+        f"Normalized by the references of {references.source}; 100 is a human tester. Median and mean are of the "
         "games' means, the interquartile mean is of the middle half of all runs of all games, the optimality gap is "
         "how far runs stay below 100 on average (less is better).",
         f"Intervals: 95 %, stratified bootstrap ({RESAMPLES:,} resamples of the runs within each game, fixed seed): "

@@ -1,7 +1,7 @@
 """Random play at 10 and at 60 actions a second: whether each is the article's, and what it does to DQN's scores.
 
 Each rate's episodes are compared with the article's mean of 30. The article says that random play at 60 Hz changes the
-normalised score of DQN by more than 5 % in six games, which it names. Here its DQN scores are normalised once with our
+normalized score of DQN by more than 5 % in six games, which it names. Here its DQN scores are normalized once with our
 random agent at 10 Hz and once with ours at 60 Hz.
 
 Source: Mnih et al. 2015, Methods, "Evaluation procedure".
@@ -164,7 +164,7 @@ def _rate_hz(run: Run) -> float | None:
 def _change(
     dqn: float, game: str, references: ReferenceSet, means: Sequence[float | None]
 ) -> tuple[float, float, float | None] | None:
-    """Return the normalised score of DQN with each random score, and the percentage the second is off the first.
+    """Return the normalized score of DQN with each random score, and the percentage the second is off the first.
 
     Returns: None where a rate has no score; no percentage where the first is zero (Montezuma's Revenge: all are 0).
     """
@@ -191,10 +191,10 @@ def _caption(
     named = NAMED_BY_THE_ARTICLE
     both = sum(game in named for game in large)
     parts = [
-        "The article's DQN scores, normalised with our random agent at 10 and at 60 actions a second and the article's",
-        f"human scores. {coverage(experiment, finished)} finished. Change: of the normalised score at 60 Hz, in",
+        "The article's DQN scores, normalized with our random agent at 10 and at 60 actions a second and the article's",
+        f"human scores. {coverage(experiment, finished)} finished. Change: of the normalized score at 60 Hz, in",
         f"percent of that at 10 Hz. Above {LARGE_PERCENT:g} %: {len(large)} of {len(games)} games ({titles(large)});",
-        f"the article names {len(named)} ({titles(named)}), {both} of them among these. Where a normalised score is",
+        f"the article names {len(named)} ({titles(named)}), {both} of them among these. Where a normalized score is",
         "near 0, a small change is a large part of it.",
         *tests,
         "Source: Mnih et al. 2015, Methods, Evaluation procedure; Extended Data Table 2.",

@@ -1,4 +1,4 @@
-"""The table of returns as they are: scores of tasks that nothing normalises, a row an agent, task and budget."""
+"""The table of returns as they are: scores of tasks that nothing normalizes, a row an agent, task and budget."""
 
 from __future__ import annotations
 

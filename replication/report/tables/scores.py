@@ -1,4 +1,4 @@
-"""The score table: ours beside the published, normalised, with an interval and a verdict, a row an agent and game."""
+"""The score table: ours beside the published, normalized, with an interval and a verdict, a row an agent and game."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from replication.report.tables.columns import PrintedColumn, number, text
 from replication.report.tables.table import Table
 from replication.specification.experiments import Experiment
 
-NEEDS = {"scores": "normalised"}
+NEEDS = {"scores": "normalized"}
 AS_ASSUMED = "normal, ours as theirs"
 SEEDS = (1, 2, 3, 5, 10)
 SHARES = (0.0, 0.5, 1.0 - MARGIN_SHARE, 0.9, 1.0, 1.1, 1.0 + MARGIN_SHARE, 1.5)

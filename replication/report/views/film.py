@@ -155,8 +155,8 @@ def _predicted_values(path: Path, trace: Trace, episode: int) -> Callable[[int],
 
 def _drawn(picture: Shown, title: str, value: float | None) -> Image.Image:
     drawn = Image.new("RGB", (WIDTH, HEIGHT + BAND), "black")
-    colours = palette_rgb()[picture.screen // 2]
-    drawn.paste(Image.fromarray(colours).resize((WIDTH, HEIGHT), Image.Resampling.NEAREST), (0, BAND))
+    colors = palette_rgb()[picture.screen // 2]
+    drawn.paste(Image.fromarray(colors).resize((WIDTH, HEIGHT), Image.Resampling.NEAREST), (0, BAND))
     words = f"frame {picture.frame:,}   score {picture.score:,.0f}" + ("" if value is None else f"   value {value:.2f}")
     pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(10)
     pen.text((4, 0), title, fill="white", font=font)

@@ -102,8 +102,8 @@ def spread_out(points: NDArray[np.float64], number: int) -> list[int]:
     while len(first) < min(number, len(points)) and distances.max() > 0:
         first.append(int(np.argmax(distances)))
         distances = np.minimum(distances, ((points - points[first[-1]]) ** 2).sum(axis=1))
-    centres, _ = kmeans2(points, points[first], minit="matrix", missing="warn")
-    return sorted({int(np.argmin(((points - centre) ** 2).sum(axis=1))) for centre in centres})
+    centers, _ = kmeans2(points, points[first], minit="matrix", missing="warn")
+    return sorted({int(np.argmin(((points - center) ** 2).sum(axis=1))) for center in centers})
 
 
 def sprite(screens: Sequence[Screen], columns: int, *, halved: bool) -> bytes:
@@ -117,9 +117,9 @@ def sprite(screens: Sequence[Screen], columns: int, *, halved: bool) -> bytes:
     height, width = (HEIGHT_PIXELS // 2, WIDTH_PIXELS // 2) if halved else (HEIGHT_PIXELS, WIDTH_PIXELS)
     rows = -(-len(screens) // columns)
     drawn = Image.new("RGB", (min(columns, len(screens)) * width, rows * height))
-    colours = palette_rgb()
+    colors = palette_rgb()
     for place, screen in enumerate(screens):
-        picture = Image.fromarray(colours[screen // 2])
+        picture = Image.fromarray(colors[screen // 2])
         row, column = divmod(place, columns)
         drawn.paste(picture.resize((width, height), Image.Resampling.BOX), (column * width, row * height))
     content = io.BytesIO()

@@ -1,6 +1,6 @@
 """The facts of a family of algorithms that everybody may ask for, free of torch.
 
-What one family does otherwise than another is a fact here, or behaviour in its folder of `training`: no code compares
+What one family does otherwise than another is a fact here, or behavior in its folder of `training`: no code compares
 the names of families (tests/test_house.py).
 """
 

@@ -1,4 +1,4 @@
-"""Settings of the off-policy family: network, optimiser, replay memory, exploration. A YAML states all but nulls.
+"""Settings of the off-policy family: network, optimizer, replay memory, exploration. A YAML states all but nulls.
 
 A field has a default only where it was added after results were made: absent means the default, which must be what was
 done before it, and is no part of what names a run (optional_settings.py). A YAML writes it where it differs.
@@ -84,7 +84,7 @@ class NewestSampling(Settings):
 
 
 class PrioritisedSampling(Settings):
-    """The settings that the two kinds of prioritised sampling share."""
+    """The settings that the two kinds of prioritized sampling share."""
 
     exponent: Annotated[float, Field(ge=0.0)]
     """How much priorities count: 0 is uniform sampling (alpha)."""
@@ -154,7 +154,7 @@ class OffPolicyConfig(FamilySettings):
     target_update_period_steps: Count
     """Steps between two copies of the online network into the target network."""
     target_starts_as_copy: bool
-    """Whether the target network starts as a copy, or initialised apart."""
+    """Whether the target network starts as a copy, or initialized apart."""
     acts_before_update: bool
     """Order inside a step: the released program chooses the action first, Dopamine updates first."""
     epsilon: EpsilonConfig
@@ -166,7 +166,7 @@ class OffPolicyConfig(FamilySettings):
     gradient_norm_clip: Positive | None
     """Largest Euclidean norm of the gradient of all parameters together; None: whatever it is."""
     precision: Literal["float32", "bfloat16"]
-    """Of the networks' arithmetic in an update; acting, the loss, the optimiser and what is stored are float32."""
+    """Of the networks' arithmetic in an update; acting, the loss, the optimizer and what is stored are float32."""
     network: NetworkConfig
     optimizer: Annotated[CenteredRMSPropConfig | AdamConfig, Field(discriminator="name")]
 

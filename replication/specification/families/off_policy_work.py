@@ -1,7 +1,7 @@
 """The arithmetic of off-policy agents, counted from their settings without torch: what plans assume follows it.
 
 Counted are the multiply-adds of convolutions and matrix products, as torch's own counter counts them; the rest of an
-update (activations, the loss, the optimiser) is small beside them or grows with them.
+update (activations, the loss, the optimizer) is small beside them or grows with them.
 """
 
 from __future__ import annotations

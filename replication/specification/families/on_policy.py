@@ -1,4 +1,4 @@
-"""Settings of the on-policy family: actors, rollouts, network, optimiser, schedules. A YAML states all but nulls.
+"""Settings of the on-policy family: actors, rollouts, network, optimizer, schedules. A YAML states all but nulls.
 
 A field has a default only where it was added after results were made (optional_settings.py).
 
@@ -188,7 +188,7 @@ class OnPolicyConfig(FamilySettings):
     network: AnyPolicyNetworkConfig
     optimizer: Annotated[RMSPropConfig | AdamConfig | RAdamConfig, Field(discriminator="name")]
     learning_rate_schedule: Schedule
-    """Of the factor of the optimiser's learning rate."""
+    """Of the factor of the optimizer's learning rate."""
     observation_normalization: ObservationNormalization | None = None
     """None: observations are seen as the task gives them."""
     return_normalization: ReturnNormalization | None = None

@@ -25,7 +25,7 @@ SIGNS = ".#SGC"
 ACTIONS = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
 """The step of each action, in rows and columns; an action's code is its place here."""
 KINGS_MOVES = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0))
-"""The steps of a king: to each of the eight neighbours."""
+"""The steps of a king: to each of the eight neighbors."""
 _NOT_CONTENT = frozenset({"name", "title", "published_key", "kind", "source"})
 
 
@@ -117,7 +117,7 @@ class Gridworld(Task):
         """What is added to the wind, each as likely."""
         return (-1, 0, 1) if self.wind_varies else (0,)
 
-    def neighbour(self, row: int, column: int, step: tuple[int, int], gust: int = 0) -> tuple[int, int]:
+    def neighbor(self, row: int, column: int, step: tuple[int, int], gust: int = 0) -> tuple[int, int]:
         """Return the cell in which a step ends, before a cliff leads back: the same where a wall or the edge is.
 
         Args:
@@ -136,7 +136,7 @@ class Gridworld(Task):
     def _reaches_a_goal(self) -> bool:
         found = [self.start]
         for cell in found:  # grows as it is walked through
-            near = (self.neighbour(*cell, step, gust) for step in self.moves for gust in self.gusts)
+            near = (self.neighbor(*cell, step, gust) for step in self.moves for gust in self.gusts)
             found += dict.fromkeys(at for at in near if at not in found and self.layout[at[0]][at[1]] != "C")
         return any(self.layout[row][column] == "G" for row, column in found)
 

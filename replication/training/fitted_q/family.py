@@ -1,4 +1,4 @@
-"""The behaviour of the fitted Q family: transitions of random episodes, a network learned from them, and its trial.
+"""The behavior of the fitted Q family: transitions of random episodes, a network learned from them, and its trial.
 
 A seed's draws depend on the seed and the number of training episodes alone. Variants share them: with the same plant
 they learn from the same transitions, and their controllers face the same tests.

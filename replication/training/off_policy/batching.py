@@ -33,7 +33,7 @@ class Networks(Protocol):
         """Compute Q(s, .) of each online network in its state, float32 [actions]."""
 
     def update(self, minibatches: Sequence[Minibatch]) -> list[Learned]:
-        """Take one optimiser step on each minibatch; a learner whose loss is not finite is not changed."""
+        """Take one optimizer step on each minibatch; a learner whose loss is not finite is not changed."""
 
     def copy_to_target(self, learners: Sequence[Learner]) -> None:
         """Copy all of each online network to its target network."""

@@ -1,6 +1,6 @@
 """The files of a checkpoint of an off-policy run.
 
-- `tensors.safetensors`: networks, optimiser, best network, held-out transitions, priorities of the replay memory;
+- `tensors.safetensors`: networks, optimizer, best network, held-out transitions, priorities of the replay memory;
 - `lane.json`: counters, streams, records, and the keyframe from which the replay memory is played again;
 - `decisions.bin`: one byte an agent step since that keyframe (zlib);
 - `training.trace`: the finished training episodes, where they are the published quantity; where the last ones are

@@ -50,7 +50,7 @@ class Learned(NamedTuple):
 
 
 class Learner:
-    """Online and target network of one run, with their optimiser."""
+    """Online and target network of one run, with their optimizer."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Learner:
         return result
 
     def update(self, transitions: Transitions, stream: np.random.Generator) -> NDArray[np.float32] | None:
-        """Take one optimiser step on a minibatch; the random arrays of the loss are drawn from `stream`.
+        """Take one optimizer step on a minibatch; the random arrays of the loss are drawn from `stream`.
 
         Returns: the transitions' new priorities, float32 [batch]; None where they are not sampled by priority.
         Raises:

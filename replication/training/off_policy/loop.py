@@ -1,7 +1,7 @@
 """The training loop of agents that learn from a replay memory, for K lanes in lockstep.
 
 All periods are counted in agent steps, so the lanes of a cohort act, learn, copy their target network and are
-evaluated at the same ticks; a lane's numbers do not depend on its neighbours.
+evaluated at the same ticks; a lane's numbers do not depend on its neighbors.
 """
 
 from __future__ import annotations

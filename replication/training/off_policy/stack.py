@@ -119,7 +119,7 @@ class Stack:
         return values
 
     def update(self, minibatches: Sequence[StackMinibatch | None]) -> list[Learned]:
-        """Take one optimiser step for each lane on its own minibatch.
+        """Take one optimizer step for each lane on its own minibatch.
 
         Args:
             minibatches: for each lane `config.batch_size` transitions, and the stream from which its loss draws; or

@@ -1,6 +1,6 @@
 """The files of a checkpoint of a run of the family.
 
-- `tensors.safetensors`: networks, targets, optimisers, and the content of the replay memory;
+- `tensors.safetensors`: networks, targets, optimizers, and the content of the replay memory;
 - `lane.json`: counters, streams, episodes, evaluations, and the task as it stands.
 """
 

@@ -12,7 +12,7 @@ _NUMBERS_A_STEP = 60
 """Assumed of a transition: twice an observation and an action. Tasks of MuJoCo and Box2D have 12 to 60."""
 _CRITICS = 2
 _VECTORS = 4
-"""Of each network: weights, targets, and two running means of the optimiser."""
+"""Of each network: weights, targets, and two running means of the optimizer."""
 
 
 def memory_bytes(run: Run, storage: Storage) -> int:
@@ -27,7 +27,7 @@ def memory_text(run: Run, storage: Storage) -> str:
 
 
 def checkpoint_bytes(run: Run) -> int:
-    """Compute the size of the two checkpoints that a run keeps: replay memory, networks, optimisers."""
+    """Compute the size of the two checkpoints that a run keeps: replay memory, networks, optimizers."""
     config = run.settings_as(OffPolicyContinuousConfig)
     networks = _weights(config.actor.hidden_units) + _CRITICS * _weights(config.critic.hidden_units)
     return 2 * (memory_bytes(run, "raw") + 4 * _VECTORS * networks)

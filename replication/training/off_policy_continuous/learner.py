@@ -20,7 +20,7 @@ from replication.training.replay.vectors import Columns
 
 
 class Learner:
-    """An actor and its critics, their targets, and their optimisers. The weights of each are one vector.
+    """An actor and its critics, their targets, and their optimizers. The weights of each are one vector.
 
     Args:
         algorithm: of the run.

@@ -1,6 +1,6 @@
 """The training loop of an actor and its critics.
 
-A turn is a few steps and updates of each lane in turn, whose numbers do not depend on their neighbours. Updates that
+A turn is a few steps and updates of each lane in turn, whose numbers do not depend on their neighbors. Updates that
 fall on a step, or on the end of an episode, are made before the next step.
 """
 

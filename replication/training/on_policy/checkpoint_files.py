@@ -1,6 +1,6 @@
 """The files of a checkpoint of an on-policy run.
 
-- `tensors.safetensors`: network and optimiser;
+- `tensors.safetensors`: network and optimizer;
 - `actors.json`: counters, streams and episodes, and each actor as it stands: its emulator, its frames, the record of
   the episode under way;
 - `training.trace`: the finished training episodes that the record may need and the newest, where they are scored; the

@@ -37,9 +37,9 @@ def memory_text(run: Run, storage: Storage) -> str:
 
 
 def checkpoint_bytes(run: Run) -> int:
-    """Compute the size of the two checkpoints that a run keeps: parameters, optimiser, actors, and their episodes."""
+    """Compute the size of the two checkpoints that a run keeps: parameters, optimizer, actors, and their episodes."""
     config = run.settings_as(OnPolicyConfig)
-    # A parameter, the running means of the optimiser, and what it was at earlier updates.
+    # A parameter, the running means of the optimizer, and what it was at earlier updates.
     vectors = 1 + (1 if config.optimizer.name == "rmsprop" else 2) + config.staleness_updates
     if config.of_vectors is not None:
         parameters = _perceptron_parameter_count(config.of_vectors)

@@ -23,7 +23,7 @@ OPTIMIZERS: Mapping[str, Any] = {"adam": Adam, "radam": RAdam, "rmsprop": RMSPro
 
 
 class Learner:
-    """A network and its optimiser.
+    """A network and its optimizer.
 
     Args:
         algorithm: of the run.

@@ -1,7 +1,7 @@
 """The on-policy training loop: play a rollout with all actors, learn from it, play the next.
 
 A turn is one rollout of each lane and the updates on it, or an evaluation of a lane. Lanes of a cohort take turns;
-their numbers do not depend on their neighbours.
+their numbers do not depend on their neighbors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prioritised sampling of the rows of a replay memory (Schaul et al. 2016, Prioritized Experience Replay).
+"""Prioritized sampling of the rows of a replay memory (Schaul et al. 2016, Prioritized Experience Replay).
 
 A row has a priority exactly while a transition begins there; the replay memory says which do. So no row has to be drawn
 a second time, every slice of the probability gives one transition, and P is what the paper says. (Dopamine

@@ -82,7 +82,7 @@ def _interleave_any(frames: NDArray[np.uint8], which: NDArray[np.int64], out: ND
                 stack[pixel, j] = frame[pixel]
 
 
-# Four bytes written as one number: the loop is vectorised, where single bytes four apart are not.
+# Four bytes written as one number: the loop is vectorized, where single bytes four apart are not.
 @njit(cache=True, nogil=True)
 def _interleave_four(frames: NDArray[np.uint8], which: NDArray[np.int64], out: NDArray[np.uint32]) -> None:
     for i in range(which.shape[0]):

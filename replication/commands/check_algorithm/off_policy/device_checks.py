@@ -1,4 +1,4 @@
-"""Check that acting, loss and optimiser step leave nothing to the host.
+"""Check that acting, loss and optimizer step leave nothing to the host.
 
 On a GPU they are recorded as CUDA graphs, in which no memory of the host can be read and nothing waited for. What of
 it lies on the host shows without a GPU, on torch's device `meta`, whose tensors have shapes and types and no numbers.
@@ -44,7 +44,7 @@ class NothingOnTheHost(TorchFunctionMode):
 
 
 def check_device(subject: OffPolicySubject) -> None:
-    """Check that acting, loss and optimiser step compute on the networks' device alone, whatever the numbers are."""
+    """Check that acting, loss and optimizer step compute on the networks' device alone, whatever the numbers are."""
     config, algorithm = subject.config, subject.algorithm
     learner = subject.learner(1, device=DEVICE, precision="float32")
     batch = batch_of(subject.transitions(1, STATES), DEVICE)

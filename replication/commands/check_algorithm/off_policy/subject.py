@@ -56,7 +56,7 @@ class OffPolicySubject(Subject):
         return parts
 
     def learner(self, seed: int, *, device: str = "cpu", double: bool = False, **changes: Any) -> Learner:
-        """Build networks and optimiser at their start; `changes` replace values of the configuration.
+        """Build networks and optimizer at their start; `changes` replace values of the configuration.
 
         `device`: where they lie. `double`: computes in float64.
         """

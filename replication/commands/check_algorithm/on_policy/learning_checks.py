@@ -15,7 +15,7 @@ from replication.commands.check_algorithm.subject import CheckFailedError
 from replication.commands.check_algorithm.tensor_checks import draws_nothing_global, require
 from replication.training.on_policy.learner import Learner
 
-_REMEDY = "all that is random is given: the stream of initialise, the draws of act"
+_REMEDY = "all that is random is given: the stream of initialize, the draws of act"
 
 
 def check_targets(subject: OnPolicySubject) -> None:
@@ -30,18 +30,18 @@ def check_targets(subject: OnPolicySubject) -> None:
         require(found, (STEPS, ACTORS), f"{name} of targets")
         if found.requires_grad:
             raise CheckFailedError(f"{name} of targets have a gradient; compute them from what the rollout holds")
-    later, neighbour = rollout.rewards.clone(), rollout.rewards.clone()
+    later, neighbor = rollout.rewards.clone(), rollout.rewards.clone()
     later[CUT_AT + 1 :] += 7.0
-    neighbour[:, 1] += 7.0
+    neighbor[:, 1] += 7.0
     beyond = subject.algorithm.targets(replace(rollout, rewards=later), subject.config)
-    beside = subject.algorithm.targets(replace(rollout, rewards=neighbour), subject.config)
+    beside = subject.algorithm.targets(replace(rollout, rewards=neighbor), subject.config)
     for name in ("advantages", "returns"):
         ours = getattr(targets, name)
         if not torch.equal(getattr(beyond, name)[: CUT_AT + 1], ours[: CUT_AT + 1]):
             raise CheckFailedError(f"{name} hold rewards from beyond the end of a trajectory; begin anew at each cut")
         if not torch.equal(getattr(beside, name)[:, 0], ours[:, 0]):
             raise CheckFailedError(
-                f"{name} of an actor depend on another's rewards; normalise in the loss, over a minibatch"
+                f"{name} of an actor depend on another's rewards; normalize in the loss, over a minibatch"
             )
     if torch.equal(beyond.returns[CUT_AT + 1 :], targets.returns[CUT_AT + 1 :]):
         raise CheckFailedError("returns do not depend on the rewards; add them up")
