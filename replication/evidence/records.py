@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from replication.foundation.errors import ReplicationError
 from replication.foundation.files import canonical_json, readable_json, sha256, write_atomically
+from replication.specification.digests import record_digests
 from replication.specification.families.facts import Evidence
-from replication.specification.run import Run, record_digests, resolve_run
+from replication.specification.run import Run, resolve_run
 from replication.specification.seeds import Seeds
 
 FORMAT = 1

@@ -23,8 +23,9 @@ from replication.evidence.scores import curve_points_frames, kept_rows, last_epi
 from replication.evidence.trace_file import Trace, serialise_trace
 from replication.evidence.traces import AnyTrace, trace_bytes
 from replication.foundation.files import csv_bytes, sha256
+from replication.specification.digests import record_digests
 from replication.specification.fidelity import deviations_in_force
-from replication.specification.run import Run, record_digests
+from replication.specification.run import Run
 
 
 @dataclass(frozen=True)

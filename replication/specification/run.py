@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from replication.foundation.errors import ReplicationError
-from replication.foundation.files import canonical_json, sha256
 from replication.foundation.optional_settings import without_defaults
 from replication.foundation.validation import SettingsT
-from replication.specification.budget import UNITS, Budget, checked_budget
+from replication.specification.budget import Budget, checked_budget
+from replication.specification.digests import record_digests
 from replication.specification.families.facts import BudgetUnit, FamilyFacts, FamilySettings
 from replication.specification.loading import identity_config, load_preset, load_protocol, load_variant
 from replication.specification.protocols import FinalEvaluation, Protocol, of_atari
@@ -29,13 +29,6 @@ from replication.specification.tasks.registry import find_task
 from replication.specification.tasks.task import Task
 from replication.specification.variants import Preset, Variant
 
-_NOT_OF_TRAINING = frozenset(
-    (
-        *("protocol", "title", "reference_set", "published_quantity", "final_evaluation", "evaluation_beside_score"),
-        *("training_score", "evaluation_score"),
-    )
-)
-"""Of a protocol, what moves no number of training."""
 _Of = TypeVar("_Of")
 
 
@@ -279,30 +272,6 @@ class Run:
 def one_a_record(runs: Iterable[Run]) -> list[Run]:
     """Choose one run of each record, the first named; only the runs of a bundle share one."""
     return list({run.record_digest: run for run in reversed(list(runs))}.values())[::-1]
-
-
-def record_digests(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Compute training digest and result digest of an identity, as `Run.identity` or the record of a run has it.
-
-    Raises:
-        KeyError: a part is missing.
-    """
-    settings = record["protocol_settings"]
-    # Not what a protocol is called, what normalizes its scores, or what is played at the end; settings added later are.
-    presented = {name: value for name, value in settings.items() if name not in _NOT_OF_TRAINING}
-    played = ("game",) if "game" in record else ("environment", "task")
-    seeds = "seeds" if "seeds" in record else "seed"
-    parts = ("variant", "module", "family", "config", "protocol", *played, seeds, "preset", "numerics_version")
-    parts += tuple(name for name in ("code", "task_content") if name in record)
-    needed = ("training", "iteration_steps", "periodic_evaluation")
-    training = {name: record[name] for name in parts} | presented | {name: settings[name] for name in needed}
-    counted = ("steps", "iterations") if "game" in record else [unit for unit in UNITS if unit in record["budget"]]
-    result = {
-        "training": training,
-        "budget": {name: record["budget"][name] for name in counted},
-        "final_evaluation": settings["final_evaluation"],
-    }
-    return sha256(canonical_json(training)), sha256(canonical_json(result))
 
 
 def resolve_run(

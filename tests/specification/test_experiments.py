@@ -13,9 +13,9 @@ from replication.evidence.records import unfinished
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
 from replication.specification import run as run_module
+from replication.specification.digests import record_digests
 from replication.specification.experiments import Experiment, known_experiments, load_experiment
 from replication.specification.loading import load_protocol
-from replication.specification.run import record_digests
 from replication.specification.tasks.atari_games import NATURE49
 
 

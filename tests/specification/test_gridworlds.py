@@ -11,7 +11,8 @@ import pytest
 from replication.evidence.records import run_of_folder
 from replication.foundation import paths
 from replication.foundation.errors import ReplicationError
-from replication.specification.run import Run, record_digests, resolve_run
+from replication.specification.digests import record_digests
+from replication.specification.run import Run, resolve_run
 from replication.specification.seeds import Seeds
 from replication.specification.tasks.gridworlds import CLIFF_WALKING, GRIDWORLDS, KNOWN_CONTENT
 from replication.specification.tasks.registry import TASKS
