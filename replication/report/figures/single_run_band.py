@@ -81,8 +81,13 @@ def _draw_panel(axes: Axes, cell: Cell, here: pd.DataFrame, color: str) -> None:
     ours, published = (here[here["series"] == series] for series in (_OURS, _PUBLISHED))
     solving, unit = cell.run.protocol.solving, cell.run.protocol.budget_unit.removesuffix("s")
     if len(ours):
-        axes.fill_between(ours["episode"], ours["least"], ours["greatest"], color=color, alpha=0.12, linewidth=0)
-        axes.fill_between(ours["episode"], ours["low"], ours["high"], color=color, alpha=0.3, linewidth=0)
+        for low, high, alpha, label in (
+            ("least", "greatest", 0.12, "all of ours"),
+            ("low", "high", 0.3, "half of ours"),
+        ):
+            axes.fill_between(
+                ours["episode"], ours[low], ours[high], color=color, alpha=alpha, linewidth=0, label=label
+            )
         axes.plot(ours["episode"], ours["value"], color=color, linewidth=1.2, label="median of ours")
     if len(published):
         look: dict[str, Any] = {"color": PUBLISHED_COLOR, "linewidth": 1.0, "marker": ".", "markersize": 4.0}
