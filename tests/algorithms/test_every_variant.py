@@ -26,9 +26,9 @@ def small(subject: Subject) -> Subject:
 
     Networks without convolutions are small by the preset.
     """
-    if not hasattr(subject.config, "network"):
+    given = getattr(subject.config, "network", None)
+    if not hasattr(given, "convolutions"):
         return subject
-    given = subject.config.network
     filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
     units = min(32, given.hidden_units)  # a linear function approximator has none
     network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
