@@ -38,7 +38,9 @@ def own_recipe(run: Run, num_runs: int, layout: Layout) -> Recipe:
     epsilon, periodic = getattr(run.settings, "epsilon", None), protocol.periodic_evaluation
     if protocol.published_quantity == "periodic_evaluations" and periodic is not None:
         window = f"{periodic.num_episodes} episodes every {periodic.period_steps:,} steps"
-        policy = _WITHOUT_NOISE if epsilon is None else f"epsilon {periodic.epsilon:g}"
+        sampled = getattr(run.settings, "evaluation_policy", None) == "sampled"
+        without_noise = "sampled" if sampled else _WITHOUT_NOISE
+        policy = without_noise if epsilon is None else f"epsilon {periodic.epsilon:g}"
         return Recipe("periodic evaluations", "in training", window, policy, "mean", over, runs)
     policy = AS_IN_TRAINING if epsilon is None else f"epsilon {epsilon.end:g}"
     return Recipe("training", "in training", _training_window(run), policy, "mean", over, runs)

@@ -32,7 +32,7 @@ def small(subject: Subject) -> Subject:
     filters = tuple(layer.model_copy(update={"channels": min(8, layer.channels)}) for layer in given.convolutions)
     units = min(32, given.hidden_units)  # a linear function approximator has none
     network = given.model_copy(update={"convolutions": filters, "hidden_units": units})
-    most = {"batch_size": 4, "updates_at_once": 2, "num_actors": 4, "epochs": 2}
+    most = {"batch_size": 4, "updates_at_once": 2, "num_actors": 4, "epochs": 2, "minibatches": 4}
     known = type(subject.config).model_fields
     fewer = {name: min(number, getattr(subject.config, name)) for name, number in most.items() if name in known}
     fewer["network"] = network

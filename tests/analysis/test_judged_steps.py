@@ -99,7 +99,7 @@ def test_what_is_another_quantity_step_or_agent_is_no_reference() -> None:
     run = experiment.runs()[0]
     smoothed = experiment.published.model_copy(update={"source": "spinningup_control"})
     assert find_step_counterpart(smoothed, run) == (
-        "the published curve is smoothed (centered mean of 11 epochs), ours is not"
+        "the published curve is smoothed (centred mean of 11 epochs), ours is not"
     )
     other = replace(run, budget=replace(run.budget, steps=102_000))
     found = find_step_counterpart(experiment.published, other)

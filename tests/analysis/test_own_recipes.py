@@ -28,6 +28,8 @@ DIFFERENT = {
     ("sb3_zoo_control", "classic_control"): {"window"},  # 150,000 steps of whole episodes there, 100 episodes here
     ("vanhasselt2016_ddqn", "nature"): {"window"},
     ("baselines_page_curves", "baselines"): {"window", "statistic"},
+    ("cleanrl_pqn_curves", "envpool"): {"window"},  # its figure is smoothed, how it does not say
+    ("pfrl_a3c", "pfrl"): {"episodes", "window", "statistic"},  # the highest evaluation of a run; ours are of training
     ("nnabla_rl_curves", "baselines"): {"episodes", "window"},
 }
 """By source and protocol, fields that differ and that no departure names; each stands in captions and on pages.

@@ -12,7 +12,7 @@ from replication.commands.cli import main
 from replication.commands.jobs import workflow_config
 from replication.foundation.paths import WORKFLOW
 from replication.foundation.stopping import ERROR_EXIT_CODE
-from replication.report.views import film as drawing
+from replication.report.views import any_film
 
 TRAIN = ["train", "--variant", "random_10hz", "--game", "pong", "--seed", "1"]
 
@@ -58,6 +58,6 @@ def test_an_output_that_cannot_be_written_is_a_line(number: int, words: str, cap
 
 
 def test_a_film_lies_beside_its_trace(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(drawing, "film", lambda path, episode, target, first, last: (path, target))
+    monkeypatch.setattr(any_film, "film_of", lambda path, episode, target, first, last: (path, target))
     assert main(["film", str(tmp_path), "--episode", "2"]) == 0
     assert str((tmp_path / "evaluation.trace", tmp_path / "episode_2.webp")) in capsys.readouterr().out

@@ -31,7 +31,7 @@ from replication.algorithms.off_policy.dqn import (
     acting_draws_spec,
     action_values,
     draws_spec,
-    initialize,
+    initialise,
     network,
 )
 

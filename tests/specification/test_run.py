@@ -55,9 +55,11 @@ def test_the_facts_of_its_family_are_members_of_a_run() -> None:
     for name, facts in FAMILIES.items():
         assert facts.bundles == (facts.evidence != "inputs") and (ALGORITHMS / name).is_dir()
     kept = {
+        "evolution": "learning",
         "fitted_q": "policy",
         "off_policy": "inputs",
         "off_policy_continuous": "inputs",
+        "off_policy_vectors": "inputs",
         "on_policy": "inputs",
         "tabular": "learning",
         "untrained": "inputs",

@@ -23,9 +23,11 @@ VIEWS = {
     "baselines": AgentView("baselines"),
     "baselines_2017": AgentView("baselines_2017"),
     "cleanrl": AgentView("cleanrl", "first_frame"),
+    "envpool": AgentView("dopamine", "first_frame"),
     "nature": AgentView("nature"),
     "nature_ablation": AgentView("nature"),
     "noop_30min": AgentView("nature"),
+    "pfrl": AgentView("baselines", "first_frame"),
     "sticky": AgentView("dopamine"),
 }
 """By the name of a protocol; a test holds it against the settings of the variants."""
