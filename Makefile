@@ -55,7 +55,7 @@ $(BENCHMARK_INSTALLED): replication/commands/benchmark/sb3.lock
 	$(BENCHMARK_VENV)/bin/python -m pip install --quiet --requirement $<
 	cp $< $@
 
-test: $(INSTALLED) ## Run the tests, the slow ones too: about 25 minutes on two cores
+test: $(INSTALLED) ## Run the tests, the slow ones too: about 27 minutes on two cores
 	$(BIN)/pytest -m "not long and not gpu" --numprocesses auto --dist load
 
 test-long: $(INSTALLED) ## Run what `make test` leaves out: more kills, games, variants and examples

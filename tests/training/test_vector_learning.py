@@ -27,7 +27,7 @@ def learning_run(variant: str, task: str, **changes: object) -> Run:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["cart_pole", "inverted_pendulum"])
+@pytest.mark.parametrize("task", [pytest.param("cart_pole", marks=pytest.mark.long), "inverted_pendulum"])
 def test_a_policy_learns_to_hold_a_pole_up(task: str) -> None:
     variant = "ppo_tianshou"
     loaded = small_run(variant).variant.config["network"]
