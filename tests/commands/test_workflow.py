@@ -136,7 +136,7 @@ def test_the_page_of_all_names_the_finished_one(finished: Path) -> None:
     assert "3 of 3" in row and "no reference" in row
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_experiment_with_a_changed_setting_has_runs_and_a_page_of_its_own(clone: Path) -> None:
     before = {path: path.read_bytes() for path in (clone / "results/smoke").rglob("*") if path.is_file()}
     command = [sys.executable, "-m", "replication", "run", "smoke", "--cores", "2", "--set", "discount=0.9"]

@@ -267,7 +267,7 @@ def test_a_task_of_continuous_actions_is_one_line() -> None:
         family.new_trainee(run)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_learns_to_hold_the_pole() -> None:
     (trainee,) = opened(
         replace(small_run(ZOO[1], steps=20_000), variant=load_variant(ZOO[1]), protocol=load_protocol_of_pole())
