@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from replication.analysis import cost
 from replication.foundation.paths import WORKFLOW
@@ -15,6 +16,7 @@ from replication.report.pages.index import index_html
 from replication.report.pages.known import JudgedRow
 from replication.report.pages.summary import MADE_BY_EVERY_CLONE, Left
 from replication.specification.experiments import known_experiments, load_experiment
+from replication.specification.variants import FAMILIES
 from tests.support.synthetic import write_finished
 
 
@@ -89,6 +91,15 @@ def test_every_judged_row_is_a_point_of_its_color():
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["replicated (3)", "differs (1)"]
     assert [label.get_text() for label in placed.get_yticklabels()] == ["off policy", "tabular"]
+
+
+def test_the_name_of_every_family_fits_beside_its_points():
+    names = [name.replace("_", " ") for name in FAMILIES]
+    figure = all_verdicts.draw([JudgedRow("e", name, "x", "replicated", 0.0) for name in names])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for label in figure.axes[0].get_yticklabels():
+        assert label.get_window_extent().x0 >= 0, label.get_text()
 
 
 def test_the_sentences_are_five_whatever_is_known():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +14,8 @@ from replication.report.figures.figure import MARGIN_COLOR, REFERENCE_COLOR, VER
 from replication.report.pages.known import JudgedRow
 
 NAME = "all_verdicts"
+_NAME_CHARACTERS = 12
+"""Of a line of a family's name, which has the left margin alone."""
 CAPTION = (
     "Every judged row of every experiment, by family of algorithms and verdict. Across: ours less the published score "
     "in units of the margin it was judged by (of exact values: of the distance to the nearest rival), so that 0 is "
@@ -47,7 +50,7 @@ def draw(rows: Sequence[JudgedRow]) -> Figure:
             _draw_family(axes, strip, stacks[family], base)
             for panel in (axes, strip):
                 panel.axhline(base, color="#d9d9d9", linewidth=0.6, zorder=0.5)
-        axes.set_yticks(ticks, list(bands))
+        axes.set_yticks(ticks, [fill(family, _NAME_CHARACTERS) for family in bands])
         counted = Counter(row.word for row in rows)
         handles = [
             Line2D([], [], color=color, marker="o", linestyle="", markersize=5, label=f"{word} ({counted[word]})")
